@@ -1,0 +1,183 @@
+r"""The likelihood of a mixture as the textbooks write it: stable, jitted, for any number k.
+
+This is the reference that everything else in the package is held against. It carries no custom
+derivative rule and uses none of the hand-written derivatives: a witness must not testify for
+itself. Each function sees one dataset, of shape (n,), and one mixture, of shape (k,); batches go
+through :func:`jax.vmap`.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from mog_jax.mixture import Mixture
+from mog_jax.precision import in_input_precision
+
+_LOG_TWO_PI = math.log(2 * math.pi)
+
+
+@in_input_precision
+@jax.jit
+def component_log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    r"""Log-density of each point under each component alone, its weight left out.
+
+    .. math:: \log\mathcal N(x_i\mid\mu_k,\sigma_k^2)
+              =-\tfrac12\Big[\log 2\pi+\log\sigma_k^2+\frac{(x_i-\mu_k)^2}{\sigma_k^2}\Big]
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (k,)
+    x : array-like, shape (n,)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (n, k)
+        In nats.
+
+    References
+    ----------
+    Equation (1) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[1.0], means=[0.0], variances=[1e-200])
+    >>> component_log_density(mixture, [0.0, 1e-94]).round(3)
+    array([[ 2.29340000e+02], [-4.99999999e+11]])
+    """
+    x = points(mixture, x)
+    # z is squared after the division: (x - mean)**2 alone would leave the range of a double.
+    z = (x[:, None] - mixture.means[None, :]) / jnp.sqrt(mixture.variances)[None, :]
+    return -0.5 * (_LOG_TWO_PI + jnp.log(mixture.variances)[None, :] + jnp.square(z))
+
+
+@in_input_precision
+@jax.jit
+def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    r"""Log-density of each point, :math:`\log\sum_k\pi_k\,\mathcal N(x_i\mid\mu_k,\sigma_k^2)`.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (k,)
+    x : array-like, shape (n,)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (n,)
+        In nats.
+
+    References
+    ----------
+    Equation (2) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.4, 0.6], means=[0, 5], variances=[1, 4])
+    >>> log_density(mixture, [0.0, 1e6]).round(4)
+    array([-1.7995e+00, -1.2500e+11])
+    """
+    by_component = component_log_density(mixture, x)
+    # The largest term is taken out of the sum. It is a constant to the derivative: what it adds
+    # outside it takes away inside.
+    largest = jax.lax.stop_gradient(
+        jnp.max(by_component + jnp.log(mixture.weights)[None, :], axis=-1)
+    )
+    # Every term underflows: -inf is the answer, and must not meet itself in a subtraction.
+    largest = jnp.where(jnp.isneginf(largest), jnp.zeros_like(largest), largest)
+    exponent = by_component - largest[:, None]
+    # Each weight multiplies its density, instead of adding its logarithm, so that a weight of 0
+    # has a value and a derivative. Its density may exceed the whole mixture's by more than a
+    # double holds: inf there would turn 0 x density into NaN.
+    limit = 0.98 * math.log(float(jnp.finfo(exponent.dtype).max))
+    scaled = jnp.exp(jnp.minimum(exponent, limit))
+    return largest + jnp.log(jnp.sum(mixture.weights[None, :] * scaled, axis=-1))
+
+
+@in_input_precision
+@jax.jit
+def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
+    r"""Log-likelihood of a dataset, :math:`\mathcal L=\sum_i c_i\log p(x_i)`: a sum, in nats.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (k,)
+    x : array-like, shape (n,)
+        The points, in the unit of the means.
+    counts : array-like, shape (n,), optional
+        How often each point was seen; 1 where not given. A point with count 0 does not exist.
+
+    Returns
+    -------
+    array, shape ()
+
+    References
+    ----------
+    Equation (3) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.4, 0.6], means=[0, 5], variances=[1, 4])
+    >>> log_likelihood(mixture, [0.1, 4.0, 4.0]) - log_likelihood(mixture, [0.1, 4.0], [1, 2])
+    np.float64(0.0)
+    """
+    by_point = log_density(mixture, x)
+    if counts is None:
+        return jnp.sum(by_point)
+    counts = multiplicities(by_point, counts)
+    return jnp.sum(counts * jnp.where(counts == 0, jnp.zeros_like(by_point), by_point))
+
+
+@in_input_precision
+@jax.jit
+def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    r"""Posterior probability of each component, given a point.
+
+    .. math:: \gamma_{ik}=\frac{\pi_k\,\mathcal N(x_i\mid\mu_k,\sigma_k^2)}
+                               {\sum_j\pi_j\,\mathcal N(x_i\mid\mu_j,\sigma_j^2)}
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (k,)
+    x : array-like, shape (n,)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (n, k)
+        Each row sums to 1. A component of weight 0 has responsibility 0, exactly.
+
+    References
+    ----------
+    Equation (4) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
+    >>> responsibilities(mixture, [0.0, 100.0]).round(3)
+    array([[0.5, 0.5], [0. , 1. ]])
+    """
+    return jax.nn.softmax(
+        component_log_density(mixture, x) + jnp.log(mixture.weights)[None, :], axis=-1
+    )
+
+
+def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    """Give `x` as an array of the mixture's precision, refusing anything but one dataset."""
+    if jnp.ndim(mixture.means) != 1 or jnp.ndim(x) != 1:
+        raise ValueError(
+            "`mixture` must have shape (k,) and `x` shape (n,): one dataset; got mixture "
+            f"{jnp.shape(mixture.means)} and x {jnp.shape(x)}. For a batch use jax.vmap."
+        )
+    return jnp.asarray(x, dtype=jnp.result_type(x, mixture.means))
+
+
+def multiplicities(by_point: jax.Array, counts: ArrayLike) -> jax.Array:
+    """Give `counts` as an array, refusing another shape than the points'."""
+    if jnp.shape(counts) != by_point.shape:
+        raise ValueError(
+            f"`counts` must have the shape of `x`, {by_point.shape}; got {jnp.shape(counts)}."
+        )
+    return jnp.asarray(counts, dtype=by_point.dtype)

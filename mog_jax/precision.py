@@ -1,0 +1,95 @@
+"""float64 in, float64 out, without touching JAX's global flag.
+
+JAX computes in float32 unless ``jax_enable_x64`` is set, and setting it is the user's decision, for
+the whole process. A maximum that is to be found to ten digits cannot be found in float32. So each
+public function looks at what it was given, and works in float64 if anything in it is.
+
+Where the flag is off, float64 answers are handed back as NumPy arrays: a float64 ``jax.Array``
+outside the flag decays to float32 at the first ``+ 1``, silently.
+
+Inside a user's own ``jit``, ``grad`` or ``vmap`` the arguments are tracers whose precision is
+already settled: there the surrounding precision holds.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def is_traced(tree: Any) -> bool:
+    """Whether any leaf of `tree` is being traced by ``jit``, ``grad`` or ``vmap``."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def working_dtype(tree: Any) -> np.dtype[Any]:
+    """Give the precision in which to compute with `tree`: float64 or float32.
+
+    The widest of its floating-point arrays decides. Plain numbers and integer arrays say nothing
+    about precision; where there is nothing else, it is float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> working_dtype([np.ones(3, np.float32), 2.0, np.arange(3)])
+    dtype('float32')
+    >>> working_dtype([1, 2.0])
+    dtype('float64')
+    """
+    dtypes = [
+        leaf.dtype
+        for leaf in jax.tree.leaves(tree)
+        if isinstance(leaf, np.ndarray | np.generic | jax.Array)
+        and jax.numpy.issubdtype(leaf.dtype, np.floating)
+    ]
+    if not dtypes:
+        return np.dtype(np.float64)
+    is_double = any(dtype.itemsize >= 8 for dtype in dtypes)
+    return np.dtype(np.float64 if is_double else np.float32)
+
+
+def cast(tree: Any, dtype: np.dtype[Any]) -> Any:
+    """Cast every leaf of `tree` to `dtype`, on the host where it lies on the host."""
+    return jax.tree.map(
+        lambda leaf: (
+            leaf.astype(dtype)
+            if isinstance(leaf, jax.Array)
+            else np.asarray(leaf).astype(dtype, copy=False)
+        ),
+        tree,
+    )
+
+
+def hand_back(tree: Any) -> Any:
+    """Make a result safe to compute with outside: NumPy arrays where the x64 flag is off."""
+    if jax.config.jax_enable_x64:
+        return tree
+    return jax.tree.map(
+        lambda leaf: (
+            np.asarray(leaf)[()]
+            if isinstance(leaf, jax.Array) and leaf.dtype == np.float64
+            else leaf
+        ),
+        tree,
+    )
+
+
+def in_input_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of arrays to compute in the precision of its arguments."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_traced((args, kwargs)):
+            return function(*args, **kwargs)
+        dtype = working_dtype((args, kwargs))
+        with jax.enable_x64(dtype == np.float64):
+            arguments, keywords = cast((args, kwargs), dtype)
+            result = function(*arguments, **keywords)
+        return hand_back(result)  # type: ignore[no-any-return]
+
+    return wrapper
