@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
-from mog_jax.precision import cast, hand_back, in_input_precision, is_traced, working_dtype
+from mog_jax.precision import cast, compiled, hand_back, is_traced, working_dtype
 
 
 @jax.tree_util.register_dataclass
@@ -215,14 +215,12 @@ def _refuse(
         raise ValueError(f"`{name}` must be {wanted}; got {name}[{place}] = {value}.")
 
 
-@in_input_precision
-@jax.jit
+@compiled
 def _square_root(variances: jax.Array) -> jax.Array:
     return jnp.sqrt(variances)
 
 
-@in_input_precision
-@jax.jit
+@compiled
 def _to_coordinates(mixture: Mixture) -> Coordinates:
     return Coordinates(
         logits=jnp.log(mixture.weights),
@@ -231,8 +229,7 @@ def _to_coordinates(mixture: Mixture) -> Coordinates:
     )
 
 
-@in_input_precision
-@jax.jit
+@compiled
 def _to_mixture(coordinates: Coordinates) -> Mixture:
     return Mixture(
         weights=jax.nn.softmax(coordinates.logits, axis=-1),
@@ -241,8 +238,7 @@ def _to_mixture(coordinates: Coordinates) -> Mixture:
     )
 
 
-@in_input_precision
-@jax.jit
+@compiled
 def _ordered(mixture: Mixture) -> Mixture:
     order = jnp.lexsort((mixture.weights, mixture.variances, mixture.means), axis=-1)
     ordered: Mixture = jax.tree.map(
@@ -251,9 +247,8 @@ def _ordered(mixture: Mixture) -> Mixture:
     return ordered
 
 
-@in_input_precision
-@jax.jit
-def _affine(mixture: Mixture, scale: jax.Array, shift: jax.Array) -> Mixture:
+@compiled
+def _affine(mixture: Mixture, scale: ArrayLike, shift: ArrayLike) -> Mixture:
     scale = jnp.asarray(scale)[..., None]
     shift = jnp.asarray(shift)[..., None]
     return Mixture(

@@ -30,27 +30,23 @@ def is_traced(tree: Any) -> bool:
 def working_dtype(tree: Any) -> np.dtype[Any]:
     """Give the precision in which to compute with `tree`: float64 or float32.
 
-    The widest of its floating-point arrays decides. Plain numbers and integer arrays say nothing
-    about precision; where there is nothing else, it is float64.
+    The widest of its floating-point arrays decides. Integer arrays say nothing about precision,
+    and lists of numbers are NumPy's float64; where there is nothing else, it is float64.
 
     Examples
     --------
     >>> import numpy as np
-    >>> working_dtype([np.ones(3, np.float32), 2.0, np.arange(3)])
+    >>> working_dtype((np.ones(3, np.float32), 2.0, np.arange(3)))
     dtype('float32')
-    >>> working_dtype([1, 2.0])
+    >>> working_dtype((1, [2.0, 3.0]))
     dtype('float64')
     """
+    leaves = [leaf for leaf in _leaves(tree) if not isinstance(leaf, bool | int | float)]
     dtypes = [
-        leaf.dtype
-        for leaf in jax.tree.leaves(tree)
-        if isinstance(leaf, np.ndarray | np.generic | jax.Array)
-        and jax.numpy.issubdtype(leaf.dtype, np.floating)
+        leaf.dtype if isinstance(leaf, jax.Array) else np.asarray(leaf).dtype for leaf in leaves
     ]
-    if not dtypes:
-        return np.dtype(np.float64)
-    is_double = any(dtype.itemsize >= 8 for dtype in dtypes)
-    return np.dtype(np.float64 if is_double else np.float32)
+    sizes = [dtype.itemsize for dtype in dtypes if jax.numpy.issubdtype(dtype, np.floating)]
+    return np.dtype(np.float32 if sizes and max(sizes) < 8 else np.float64)
 
 
 def cast(tree: Any, dtype: np.dtype[Any]) -> Any:
@@ -62,12 +58,13 @@ def cast(tree: Any, dtype: np.dtype[Any]) -> Any:
             else np.asarray(leaf).astype(dtype, copy=False)
         ),
         tree,
+        is_leaf=_is_list,
     )
 
 
 def hand_back(tree: Any) -> Any:
     """Make a result safe to compute with outside: NumPy arrays where the x64 flag is off."""
-    if jax.config.jax_enable_x64:
+    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         return tree
     return jax.tree.map(
         lambda leaf: (
@@ -79,17 +76,27 @@ def hand_back(tree: Any) -> Any:
     )
 
 
-def in_input_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function of arrays to compute in the precision of its arguments."""
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of arrays: jitted, and computed in the precision of its arguments."""
+    jitted = jax.jit(function)
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if is_traced((args, kwargs)):
-            return function(*args, **kwargs)
+            return jitted(*args, **kwargs)  # type: ignore[no-any-return]
         dtype = working_dtype((args, kwargs))
         with jax.enable_x64(dtype == np.float64):
             arguments, keywords = cast((args, kwargs), dtype)
-            result = function(*arguments, **keywords)
+            result = jitted(*arguments, **keywords)
         return hand_back(result)  # type: ignore[no-any-return]
 
     return wrapper
+
+
+def _is_list(node: Any) -> bool:
+    # To JAX a list is a tree of numbers; to the caller of a numerical function it is an array.
+    return isinstance(node, list)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return jax.tree.leaves(tree, is_leaf=_is_list)
