@@ -61,7 +61,7 @@ def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = Non
     --------
     >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
     >>> mean_gradient(mixture, [-3.0, 3.0]).round(3)
-    array([-1.995,  1.995])
+    array([-1.985,  1.985])
     """
     return _total(_mean_terms(mixture, x), counts)
 
