@@ -159,7 +159,7 @@ def lagrangian_weight_condition(
 
     References
     ----------
-    Equation (12) of ``derivation.md``.
+    Equation (12) of ``derivation.md``; the multiplier is m by (11).
     """
     by_point = _weight_terms(mixture, x)
     # The point's own 1 is taken off before the sum: at a maximum the two nearly cancel.
@@ -301,7 +301,7 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
 
     References
     ----------
-    Equation (7) of ``derivation.md``.
+    Equation (7) of ``derivation.md``, from Fisher's identity (5) and the scores (6) of one component.
     """
     return Mixture(
         weights=_weight_terms(mixture, x),
