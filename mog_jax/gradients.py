@@ -301,7 +301,7 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
 
     References
     ----------
-    Equation (7) of ``derivation.md``, from Fisher's identity (5) and the scores (6) of one component.
+    Equation (7) of ``derivation.md``: Fisher's identity (5) of the scores (6) of one component.
     """
     return Mixture(
         weights=_weight_terms(mixture, x),
