@@ -71,7 +71,7 @@ class Finding:
 def claims() -> list[Claim]:
     """List every hand-written derivative of the package with its two witnesses."""
 
-    def on_fields(function: Callable[..., jax.Array]) -> Callable[[Any], Derivative]:
+    def on_fields(function: Callable[..., Any]) -> Callable[[Any], Derivative]:
         def with_autodiff(derive: Any) -> Derivative:
             return lambda mixture, x, counts: derive(lambda m: function(m, x, counts))(mixture)
 
@@ -141,7 +141,7 @@ def _renormalised(weights: jax.Array, before: jax.Array) -> jax.Array:
     return weights * (jnp.sum(before) / jnp.sum(weights))
 
 
-def _negated_matrix(hessian: Mixture) -> jax.Array:
+def _negated_matrix(hessian: Any) -> jax.Array:
     """Lay out a Mixture of Mixtures as one matrix, in the order weights, means, variances."""
     return -jnp.block(
         [

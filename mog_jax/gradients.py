@@ -22,13 +22,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from mog_jax.likelihood import (
-    component_log_density,
-    log_density,
-    multiplicities,
-    points,
-    responsibilities,
-)
+from mog_jax.likelihood import multiplicities, points, responsibilities, scaled_densities
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -401,7 +395,8 @@ def _variance_terms(mixture: Mixture, x: ArrayLike) -> jax.Array:
 
 
 def _weight_terms(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    return jnp.exp(component_log_density(mixture, x) - log_density(mixture, x)[:, None])
+    _, scaled = scaled_densities(mixture, x)
+    return scaled / jnp.sum(mixture.weights[None, :] * scaled, axis=-1, keepdims=True)
 
 
 def _counts_or_ones(by_point: jax.Array, counts: ArrayLike | None) -> jax.Array:

@@ -44,6 +44,7 @@ def plot_fit(fit: Fit, data: ArrayLike, *, label: str = "x") -> "Figure":
     x = np.linspace(points.min() - margin, points.max() + margin, 800)
     mixture = fit.mixture
 
+    figure: Figure
     figure, (top, bottom) = pyplot.subplots(
         2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(3, 1), layout="constrained"
     )

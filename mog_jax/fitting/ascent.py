@@ -69,7 +69,8 @@ def ascend(
 
     def proceed(state: Ascent) -> jax.Array:
         stuck = state.step < np.finfo(dtype).eps
-        return (state.gain_left > tolerance) & (state.n_steps < max_steps) & ~stuck
+        climbing: jax.Array = (state.gain_left > tolerance) & (state.n_steps < max_steps) & ~stuck
+        return climbing
 
     def climb(state: Ascent) -> Ascent:
         proposal = direction(state.mixture, x, counts, state.step)
