@@ -39,7 +39,7 @@ class Exact:
 
 def exact_values(closed: Any, arguments: Sequence[Array]) -> Exact:
     """Evaluate a program in balls, and note whether it met a tie."""
-    kinks: list[Any] = []
+    kinks: list[str] = []
     outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks)
     return Exact(balls.flat(outputs), bool(kinks))
 
