@@ -15,10 +15,9 @@ from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.interpreter import (
     Undecided,
     UnknownPrimitive,
-    evaluate,
-    evaluate_at,
     register_primitive,
 )
+from mog_jax.crosscheck.exact.refinement import evaluate, evaluate_at
 
 __all__ = [
     "Evaluation",
