@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from exact_oracles import assert_agrees, exactly, in_floats, to_floats
 from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 from jax.scipy import special
+
+from tests.crosscheck.exact_oracles import assert_agrees, exactly, in_floats, to_floats
 
 mpmath.mp.dps = 60
 REAL = (-3.7, -0.5, -1e-9, 0.25, 1.0, 2.5, 30.0)

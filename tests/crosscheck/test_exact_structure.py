@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exact_oracles import assert_agrees, exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import lax
 
 from mog_jax.crosscheck.exact.balls import precision
+from tests.crosscheck.exact_oracles import assert_agrees, exactly
 
 RANDOM = np.random.default_rng(5)
 MATRIX = RANDOM.normal(size=(3, 4))

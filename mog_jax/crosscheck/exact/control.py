@@ -47,7 +47,7 @@ def _scan(evaluation: Evaluation, operands: Operands, params: Params) -> list[Ar
     steps = range(length)
     kept: list[list[Array]] = []
     for i in reversed(steps) if params["reverse"] else steps:
-        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i] for x in inputs]])
+        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i, ...] for x in inputs]])
         carry = step[:m]
         kept.append(step[m:])
     if params["reverse"]:

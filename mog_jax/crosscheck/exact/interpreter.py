@@ -93,11 +93,32 @@ def run(
     values: dict[Any, Array] = dict(zip(jaxpr.invars, arguments, strict=True))
     for variable, const in zip(jaxpr.constvars, consts, strict=True):
         values[variable] = _exactly(evaluation, const)
-    for equation in jaxpr.eqns:
+    constant = _held_constant(jaxpr)
+    for i, equation in enumerate(jaxpr.eqns):
         operands = [_read(evaluation, values, atom) for atom in equation.invars]
+        met = evaluation.kinks.copy() if i in constant else None
         results = _step(evaluation, equation, operands)
+        if met is not None:
+            evaluation.kinks.clear()
+            evaluation.kinks.update(met)
         values.update(zip(equation.outvars, results, strict=True))
     return [_read(evaluation, values, atom) for atom in jaxpr.outvars]
+
+
+def _held_constant(jaxpr: Jaxpr) -> set[int]:
+    # Equations whose results go nowhere but into `stop_gradient`, such as the shift of a logsumexp:
+    # there a tie of `max` is no kink of the program.
+    if not any(equation.primitive.name == "stop_gradient" for equation in jaxpr.eqns):
+        return set()
+    needed = {id(atom) for atom in jaxpr.outvars}
+    constant = set()
+    for i in range(len(jaxpr.eqns) - 1, -1, -1):
+        equation = jaxpr.eqns[i]
+        if not any(id(variable) in needed for variable in equation.outvars):
+            constant.add(i)
+        elif equation.primitive.name != "stop_gradient":
+            needed.update(id(atom) for atom in equation.invars)
+    return constant
 
 
 def _read(evaluation: Evaluation, values: dict[Any, Array], atom: Any) -> Array:
