@@ -17,8 +17,10 @@ import mog_jax
 from mog_jax.crosscheck.exact import (
     Undecided,
     UnknownPrimitive,
+    control,
     evaluate,
     evaluate_at,
+    interpreter,
     register_primitive,
 )
 from tests.crosscheck.exact_oracles import exactly, to_floats
@@ -195,15 +197,23 @@ def test_random_and_complex_numbers_are_refused():
         exactly(lambda x: jnp.abs(x + 1j), 1.0)
 
 
-def test_a_registered_primitive_is_evaluated():
-    def expint(evaluation, operands, params):
-        return evaluation.elementwise("tests.igamma_grad_a", lambda a, x: a - x, *operands)
+def test_a_loop_that_only_rounding_would_end_is_refused(monkeypatch):
+    monkeypatch.setattr(control, "MOST_STEPS", 100)
+    with pytest.raises(UnknownPrimitive, match="`while` has not ended after 100 steps"):
+        exactly(lambda x: lax.while_loop(lambda v: v > 0, lambda v: v / 2, x), 1.0)
 
-    register_primitive("igamma_grad_a", expint)
+
+def test_a_registered_primitive_is_evaluated(monkeypatch):
+    monkeypatch.setattr(interpreter, "_REGISTERED", {})
+
+    def stand_in(evaluation, operands, params):
+        return evaluation.elementwise("stand_in", lambda a, x: a - x, *operands)
+
+    register_primitive("igamma_grad_a", stand_in)
     (value,) = exactly(lambda a, x: lax.igamma_grad_a(a, x), 3.0, 2.0)
     assert value.item() == 1
     with pytest.raises(ValueError, match="'exp' has a rule already"):
-        register_primitive("exp", expint)
+        register_primitive("exp", stand_in)
 
 
 def test_arguments_that_do_not_fit_are_named():

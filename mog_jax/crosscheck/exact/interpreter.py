@@ -1,6 +1,5 @@
 """Walk through a program, equation by equation, each by the rule of its primitive."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +9,9 @@ import numpy as np
 
 from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
 from mog_jax.crosscheck.exact.balls import ZERO, Overlap
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
 from mog_jax.crosscheck.exact.jaxprs import Jaxpr, JaxprEqn, Literal
-
-_BITS_PER_DIGIT = math.log2(10)
 
 # Rules that move elements or run programs, whatever the elements are.
 _OF_ANYTHING: dict[str, Rule] = {
@@ -32,28 +30,6 @@ _RULES: dict[str, Rule] = {
 }
 _REGISTERED: dict[str, Rule] = {}
 _RANDOM = ("random_", "rng_", "threefry")
-
-
-class UnknownPrimitive(NotImplementedError):  # noqa: N818, it names what was met, not a failure
-    """A program uses a primitive that has no exact rule."""
-
-
-class Undecided(ArithmeticError):  # noqa: N818, likewise
-    """A comparison, a rounding or an index that no precision within the limit decides.
-
-    Attributes
-    ----------
-    primitive : str
-        The name of the primitive that could not decide.
-    """
-
-    def __init__(self, primitive: str, bits: int) -> None:
-        digits = round(bits / _BITS_PER_DIGIT)
-        super().__init__(
-            f"`{primitive}` cannot be decided at {digits} digits: its operands are equal to that "
-            "precision without being the same expression, or are not determined at all."
-        )
-        self.primitive = primitive
 
 
 def register_primitive(name: str, rule: Rule) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from flint import arb
 
 from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
+from mog_jax.crosscheck.exact.errors import Undecided
 from mog_jax.crosscheck.exact.evaluation import Array, Evaluation
-from mog_jax.crosscheck.exact.interpreter import Undecided, run
+from mog_jax.crosscheck.exact.interpreter import run
 from mog_jax.crosscheck.exact.jaxprs import ClosedJaxpr, Jaxpr
 
 _BITS_PER_DIGIT = math.log2(10)
