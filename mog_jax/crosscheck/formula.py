@@ -157,7 +157,8 @@ def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
     known = balls.finite(truth) & balls.finite(given)
     width = np.where(known, balls.upper(gap), 0.0)
     size = np.where(known, balls.upper(truth), 0.0)
-    return width > np.maximum(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
+    limit = max(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
+    return np.asarray(width > limit)
 
 
 def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:

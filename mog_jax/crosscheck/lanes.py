@@ -209,9 +209,7 @@ def _batched(
 def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
     """Stack what is batched upon other data of the same shape."""
     return tuple(
-        arg
-        if axis is None
-        else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
+        arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
         for arg, axis in zip(args, axes, strict=True)
     )
 
@@ -233,12 +231,10 @@ def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome
 
 
 def _misfits(wanted: Any, given: Any, precision: str) -> list[Misfit]:
-    structures = jax.tree.structure(wanted), jax.tree.structure(given)
+    structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
     if structures[0] != structures[1]:
         return [Misfit("the output", str(structures[1]), str(structures[0]), precision)]
-    pairs = zip(
-        jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True
-    )
+    pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
     return [
         Misfit(
             f"the output{jax.tree_util.keystr(path)}", _described(got), _described(want), precision

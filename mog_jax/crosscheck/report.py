@@ -161,7 +161,9 @@ class Report:
             for entry, count in claim.informative.items():
                 if count == 0 and claim.judged:
                     self.remarks.append(
-                        _overall("uninformative", claim.name, entry, "its size never exceeded its bound")
+                        _overall(
+                            "uninformative", claim.name, entry, "its size never exceeded its bound"
+                        )
                     )
         if not any(c.judged for c in self.claims.values()):
             self.findings.append(
