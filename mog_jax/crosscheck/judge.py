@@ -173,7 +173,7 @@ class _Case:
             self.entries,
             exact=int(balls.finite(found.truth.values).any()),
             undecided=found.undecided,
-            kinks=found.kinks,
+            kinks=found.truth.kinks,
             autodiff_wrong=found.truth.autodiff_wrong,
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 from mog_jax.crosscheck.arguments import Array, Signature, in_precision
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, scales
-from mog_jax.crosscheck.programs import trace
+from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # A program in one compiled piece, which every other lane is compared with for blame.
@@ -48,6 +48,8 @@ class Lanes:
             self.reference, self.shapes = trace(claim.reference, *args)
             self.function = trace(claim.function, *args)[0] if claim.function else None
             self.subject, given = trace(claim.subject, *args)
+            if uses(self.subject, "custom_vmap_call"):
+                self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
         self.main = _jitted(claim.subject)
         self._reference = _jitted(claim.reference)
@@ -186,6 +188,12 @@ class Lanes:
 
     def _eagerly(self, *args: Any) -> Any:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
+
+
+def _opened(closed: Any, args: Sequence[Any]) -> Any:
+    """Trace a program once more with what it merely wraps put in its place."""
+    leaves = jax.tree.leaves(tuple(args))
+    return trace(lambda *values: closed_call(closed, values, bind), *leaves)[0]
 
 
 def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,13 @@ _AIM_FROM = 500
 _AIMED = ("jit", "float32")
 # Kinds that make every judgement of what is derived from the same program worthless, and the
 # digits of the program itself: it keeps digits of something else.
-_DISPROOFS = ("wrong_shape_or_dtype", "raised", "wrong_formula", "wrong_second_order")
+_DISPROOFS = (
+    "wrong_shape_or_dtype",
+    "raised",
+    "wrong_formula",
+    "differs_under_jit",
+    "wrong_second_order",
+)
 _OF_DIGITS = ("unstable", "not_finite")
 
 Key = tuple[str, str]
@@ -244,7 +250,7 @@ def gravest(found: Found) -> list[Key]:
     """Choose what is worth reporting: not what a graver finding explains; gravest first."""
     limit = _disproved(found)
     keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
-    if any(kind in _DISPROOFS[:3] for kind, _ in keys):
+    if any(kind in _DISPROOFS[:4] for kind, _ in keys):
         keys = [key for key in keys if key[0] not in _OF_DIGITS]
     return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 

@@ -90,7 +90,7 @@ WRONG = {
         "wrong_formula",
     ),
     "single-precision constant": (
-        lambda w, z: right(w, z) * (np.float32(0.1) * 10.0).astype(np.float64),
+        lambda w, z: right(w, z) * (float(np.float32(0.1)) * 10.0),
         "wrong_formula",
     ),
     "overflow": (naive, "not_finite"),
