@@ -207,9 +207,15 @@ class Report:
         entry = int(
             np.argmin(np.where(judgement.measure.informative, judgement.measure.allowed, np.inf))
         )
-        point: dict[str, Any] = {"allowed": float(judgement.measure.allowed[entry])}
+        point: dict[str, Any] = {
+            "number": self.examples - 1,
+            "allowed": float(judgement.measure.allowed[entry]),
+            "kept": {},
+        }
         for name, fit in judgement.fits.items():
             point[name] = float(fit.kept[entry])
+            if not np.isnan(fit.kept).all():
+                point["kept"][name] = float(np.nanmin(fit.kept))
         self.points.append(point)
 
 

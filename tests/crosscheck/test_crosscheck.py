@@ -142,13 +142,9 @@ def test_weights_on_the_simplex_are_a_contract():
     free = crosscheck(function, through_the_other, weights, order=1)
     assert [finding.kind for finding in free.findings] == ["wrong_formula"]
     assert crosscheck(function, through_the_other, weights, order=1, simplex={"w": "partial"}).ok
-    shifted = crosscheck(
-        function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "tangent"}
-    )
+    shifted = crosscheck(function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "tangent"})
     assert shifted.ok
-    partial = crosscheck(
-        function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "partial"}
-    )
+    partial = crosscheck(function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "partial"})
     assert not partial.ok
 
 
@@ -203,7 +199,13 @@ def test_a_reverse_rule_without_forward_mode_is_checked_where_it_is_defined():
         (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"examples": 0}, "`examples` must be a positive"),
         (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"order": 3}, "`order` must be from 1 to 2"),
         (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"min_digits": 20}, "`min_digits` must be"),
-        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"simplex": {"b": "partial"}}, "must name leaves"),
+        (
+            jnp.sum,
+            jnp.ones_like,
+            [(np.ones(2),)],
+            {"simplex": {"b": "partial"}},
+            "must name leaves",
+        ),
         (lambda x: float(x), jnp.ones_like, [(1.0,)], {}, "`function` cannot be traced by JAX"),
         (jnp.sum, lambda x: np.ones(int(x)), [(1.0,)], {}, "`derivative` cannot be traced"),
     ],
