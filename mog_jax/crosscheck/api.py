@@ -14,7 +14,8 @@ from mog_jax.crosscheck.arguments import Signature, signature
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import Finding
-from mog_jax.crosscheck.judge import Judge, Problem
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Problem
 from mog_jax.crosscheck.report import Report
 from mog_jax.crosscheck.search import Progress, Search, gravest
 

@@ -31,7 +31,9 @@ _WRAPPERS = {
 
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
     """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
-    return jax.make_jaxpr(function, return_shape=True)(*args)
+    # A new function each time: JAX remembers traces by function, and would miss a change of what
+    # the function calls.
+    return jax.make_jaxpr(lambda *values: function(*values), return_shape=True)(*args)
 
 
 def inner_program(equation: Any) -> tuple[Any, Sequence[Any]] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import REMARKS, Finding
-from mog_jax.crosscheck.judge import Judgement
+from mog_jax.crosscheck.judgement import Judgement
 
 
 class CrosscheckError(AssertionError):

@@ -16,7 +16,8 @@ from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiabl
 from mog_jax.crosscheck.arguments import Signature, bytes_of, validated
 from mog_jax.crosscheck.draws import Draw, draw_of
 from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.judge import Judge, Judgement, Problem
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Judgement, Problem
 
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from subjects import RIGHT, WRONG, inputs, log_sum, right
 
 from mog_jax.crosscheck import CrosscheckError, crosscheck, crosscheck_rule
+from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right
 
 EXAMPLES = 25
 
@@ -53,7 +53,7 @@ def test_the_snippet_shows_the_finding_again():
     assert "# Yours, to be defined first: derivative" in finding.reproduce
     shown = []
     names = {"derivative": WRONG["sign"][0], "log_sum": log_sum, "print": shown.append}
-    exec(finding.reproduce.replace("from subjects import log_sum\n", ""), names)
+    exec(finding.reproduce.replace("from tests.crosscheck.subjects import log_sum\n", ""), names)
     assert [found.kind for found in shown[0].findings] == ["wrong_formula"]
     assert shown[0].findings[0].exact == finding.exact
 
