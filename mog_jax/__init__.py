@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         responsibilities,
     )
     from mog_jax.mixture import Coordinates, Mixture
+    from mog_jax.tables import fit_table
 
 _HOME = {
     "Coordinates": "mog_jax.mixture",
@@ -36,6 +37,7 @@ _HOME = {
     "Status": "mog_jax.fitting",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
+    "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
     "log_density": "mog_jax.likelihood",
@@ -59,6 +61,7 @@ __all__ = [
     "component_log_density",
     "datasets",
     "fit",
+    "fit_table",
     "gradient",
     "lagrangian_weight_condition",
     "log_density",

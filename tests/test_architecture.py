@@ -22,6 +22,7 @@ FLOORS = [
     {"fitting"},
     {"inference"},
     {"checks", "tables", "plots"},
+    {"report"},
     {"cli"},
 ]
 
