@@ -20,7 +20,6 @@ def add_to(commands: Any) -> None:
     check.set_defaults(command=_check)
 
 
-
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:

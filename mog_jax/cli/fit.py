@@ -144,8 +144,7 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     print(f"{'component':>12} {'weight':>10} {'mean':>12} {'sd':>12}")
     for k in (1, 2):
         print(
-            f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} "
-            f"{row[f'sd_{k}']:>12.6g}"
+            f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} {row[f'sd_{k}']:>12.6g}"
         )
     print(f"log-likelihood {row['log_likelihood']:.6f} nats")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
@@ -220,7 +219,9 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, columns: dict[
         raise TableError(f"{name}: {_meaning(row['status'])}.")
 
 
-def _draw(options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]) -> None:
+def _draw(
+    options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
+) -> None:
     from mog_jax.cli.plot import draw
     from mog_jax.tables.errors import TableError
 

@@ -152,12 +152,11 @@ def _histograms(
         weights=None if counts is None else counts[inside],
         minlength=len(lengths) * _BINS,
     ).reshape(-1, _BINS)
-    tallest = np.maximum(heights.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    scaled = np.rint(heights * (255 / tallest)).astype(np.uint8)
+    tallest = heights.max(axis=1, keepdims=True, initial=0)
+    scaled = np.rint(255 * (heights / np.where(tallest > 0, tallest, 1))).astype(np.uint8)
     offsets = np.concatenate([[0], np.cumsum(np.where(drawn, _BINS, 0))]).astype(np.int32)
-    lists = pyarrow.ListArray.from_arrays(
+    return pyarrow.ListArray.from_arrays(
         pyarrow.array(offsets),
         pyarrow.array(scaled[drawn].ravel()),
         mask=pyarrow.array(~drawn),
     )
-    return lists

@@ -15,7 +15,7 @@ from mog_jax.tables.sources import literal
 
 # Beyond this DuckDB spills to disk; the rest of the machine is the fitter's.
 MEMORY_LIMIT = "1GB"
-# A file of DuckDB begins with three blocks of headers. What is shorter was killed at birth.
+# A file of DuckDB begins with three blocks of headers. A shorter one was killed at birth.
 _HEADERS = 3 * 4096
 _EXPORTS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
 
@@ -49,7 +49,7 @@ def opened(database: Path | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, P
     if database is None:
         scratch = Path(tempfile.mkdtemp(prefix="mog_jax_"))
     else:
-        if database.exists() and database.stat().st_size < _HEADERS:
+        if database.is_file() and _is_stillborn(database):
             database.unlink()
         scratch = database.with_name(database.name + ".tmp")
     connection = _connect(database)
@@ -65,6 +65,12 @@ def opened(database: Path | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, P
         with contextlib.suppress(duckdb.Error):
             connection.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_stillborn(database: Path) -> bool:
+    with database.open("rb") as file:
+        head = file.read(_HEADERS)
+    return len(head) < _HEADERS and (not head.strip(b"\0") or head[8:12] == b"DUCK")
 
 
 def _connect(database: Path | None) -> duckdb.DuckDBPyConnection:

@@ -14,7 +14,7 @@ class TableError(ValueError):
 
 def no_such(kind: str, wanted: str, there: Iterable[str], *, source: str) -> TableError:
     """Say that `source` has no such column (or other thing), what it has, and the nearest."""
-    names = list(there)
+    names = [name if name.isprintable() else ascii(name) for name in there]
     near = difflib.get_close_matches(wanted, names, n=1)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     hint = f"; did you mean {near[0]!r}?" if near else "."
@@ -61,7 +61,7 @@ def no_space(error: BaseException) -> TableError:
 def first_line(error: BaseException) -> str:
     """Give the first line of a message, without DuckDB's name for its kind."""
     line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return re.sub(r"^(\w+ )*Error: ", "", line).rstrip(" .")
+    return re.sub(r"^(\w+ )*Error: ", "", line).rstrip(" .!")
 
 
 def _explain(error: BaseException) -> str:
@@ -70,7 +70,8 @@ def _explain(error: BaseException) -> str:
     line = re.search(r"CSV Error on Line: (\d+)", text)
     if ragged and line:
         wanted, found = ragged.groups()
-        return f"line {line[1]} has {found} cells where the header has {wanted} columns."
+        cells = "cell" if found == "1" else "cells"
+        return f"line {line[1]} has {found} {cells}, the header {wanted}."
     if "not utf-8" in text or "Invalid unicode" in text:
         where = f" (line {line[1]})" if line else ""
         return f"it is not a text file in UTF-8{where}."

@@ -134,7 +134,9 @@ def _connected(name: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str,
             run = read_run(connection)
             if run is None:
                 connection.close()
-                raise TableError(f"{name} holds no fits; give what `mog-jax fit --out` has written.")
+                raise TableError(
+                    f"{name} holds no fits; give what `mog-jax fit --out` has written."
+                )
         else:
             connection = duckdb.connect(":memory:")
             if name.endswith(".parquet"):

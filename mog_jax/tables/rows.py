@@ -70,7 +70,7 @@ def choose(
             raise TableError(f"{source.name} has several columns ({shown}); choose one: --value.")
         value = rest[0]
     # Without groups a single column is a wide table of one.
-    wide = list(columns or ([value] if value is not None and not by else []))
+    wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
     for name in [*by, *wide, *([value] if value else []), *([count] if count else [])]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
@@ -145,7 +145,8 @@ def _refuse_clashes(source: Source, keys: Sequence[str]) -> None:
 
 
 def _is_text(kind: str) -> bool:
-    return kind == "VARCHAR" or kind.startswith("ENUM")
+    # JSON that is sometimes a number and sometimes a text has a type of its own.
+    return kind in ("VARCHAR", "JSON") or kind.startswith("ENUM")
 
 
 def _number(cell: str, kind: str) -> str:

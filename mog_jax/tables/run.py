@@ -132,7 +132,9 @@ def _fit_the_rest(
         return
     report("sorting", 0, 0, 0)
     chunks = fit_batches(
-        _sorted_rows(connection, source, rows, done, lambda: report("fitting", points, total, done)),
+        _sorted_rows(
+            connection, source, rows, done, lambda: report("fitting", points, total, done)
+        ),
         by=["id", "n_rows"],
         value="value",
         count="count" if rows.has_counts else None,

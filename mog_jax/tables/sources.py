@@ -96,7 +96,9 @@ def _expand(path: str) -> list[str]:
         raise TableError(
             f"cannot read {path}: it is a directory; name its files, as in '{path}/*.parquet'."
         )
-    found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
+    # Path.glob takes no absolute pattern.
+    matches = glob.glob(path, recursive=True)  # noqa: PTH207
+    found = sorted(name for name in matches if Path(name).is_file())
     if not found:
         what = "no file matches the pattern" if glob.has_magic(path) else "no such file"
         raise TableError(f"cannot read {path}: {what}.")
@@ -163,7 +165,8 @@ def _first_lines(name: str, path: str, packing: str) -> str:
     try:
         kind = None if packing == "none" else packing
         with pyarrow.input_stream(path, compression=kind) as file:
-            return file.read(1 << 20).decode("utf-8-sig", errors="replace")
+            head: bytes = file.read(1 << 20)
+            return head.decode("utf-8-sig", errors="replace")
     except (OSError, pyarrow.ArrowInvalid):
         raise TableError(f"cannot read {name}: {path} is not a whole {packing} file.") from None
 

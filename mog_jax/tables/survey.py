@@ -1,4 +1,4 @@
-"""One pass over the source before anything is fitted: groups, rows, and whether they can be used."""
+"""One pass over the source before anything is fitted: its groups, and whether it can be used."""
 
 import duckdb
 
