@@ -54,7 +54,14 @@ def add_to(commands: Any) -> None:
     fit.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
     fit.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
     how = fit.add_argument_group("how to climb")
-    how.add_argument("--direction", choices=("em", "gradient"), help="see mog_jax.fit")
+    how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
+    how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
+    how.add_argument(
+        "--equal-variances", action="store_true", default=None, help="one variance for both"
+    )
+    how.add_argument(
+        "--min-points", type=float, metavar="N", help="least that a component holds (default: 5)"
+    )
     how.add_argument("--tolerance", type=float, metavar="NATS", help="what may be left to gain")
     how.add_argument("--max-steps", type=int, metavar="N", help="when to give up")
     how.add_argument("--variance-floor", type=float, metavar="SHARE", help="of the data's variance")
@@ -102,7 +109,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("direction", "tolerance", "max_steps", "variance_floor")
+    names = (
+        "direction",
+        "starts",
+        "equal_variances",
+        "min_points",
+        "tolerance",
+        "max_steps",
+        "variance_floor",
+    )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
@@ -140,7 +155,7 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
         print(json.dumps({name: row[name] for name in row if name != "histogram"}))
         return
     missing = f", {row['n_missing']} missing" if row["n_missing"] else ""
-    print(f"{options.source}: {row['n_points']} values{missing}")
+    print(f"{options.source}: {row['n_points']:g} values{missing}")
     print(f"{'component':>12} {'weight':>10} {'mean':>12} {'sd':>12}")
     for k in (1, 2):
         print(
@@ -206,13 +221,13 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, columns: dict[
         if source != "-":
             values, _ = group_values(source, columns, [row["column"]])
         infinite = int(np.isinf(values).sum())
-        number = f"{infinite} of {row['n_points']}" if infinite else "some"
+        number = f"{infinite} of {len(values)}" if infinite else "some"
         raise TableError(f"{name}: {number} values are infinite; remove or replace them.")
     if row["n_points"] == 1:
         raise TableError(f"{name}: a mixture of two needs more than one value.")
     if row["status"] == "constant":
         raise TableError(
-            f"{name}: all {row['n_points']} values are {row['lowest']:g}; there is nothing to "
+            f"{name}: all {row['n_points']:g} values are {row['lowest']:g}; there is nothing to "
             "separate."
         )
     if row["mean_1"] is None:

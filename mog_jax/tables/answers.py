@@ -47,7 +47,7 @@ _BINS = 32
 ANSWERS = pyarrow.schema(
     [
         *[(name, pyarrow.float64()) for name in _NUMBERS],
-        ("n_points", pyarrow.int64()),
+        ("n_points", pyarrow.float64()),
         ("n_missing", pyarrow.int64()),
         ("status", pyarrow.string()),
         ("lowest", pyarrow.float64()),
@@ -83,7 +83,7 @@ def answer(
     numbers = _numbers(fits)
     return [
         *[_column(numbers[name]) for name in _NUMBERS],
-        pyarrow.array(np.asarray(fits.n_points, dtype=np.int64)),
+        pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
         pyarrow.array(n_missing.astype(np.int64)),
         pyarrow.array(statuses.tolist(), pyarrow.string()),
         *map(_column, ranges),
@@ -92,26 +92,33 @@ def answer(
 
 
 def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str, Any]) -> Any:
-    from mog_jax.fitting import fit
+    from mog_jax.fitting import Ragged, fit
 
-    width = max(int(lengths.max(initial=1)), 1)
-    padded = np.full((len(lengths), width), np.nan)
-    padded[np.arange(width) < lengths[:, None]] = values
-    return fit(padded, **options)
+    weights = None if counts is None else Ragged(counts, lengths)
+    return fit(Ragged(values, lengths), counts=weights, **options)
 
 
 def _numbers(fits: Any) -> dict[str, Array]:
-    weights, means = np.asarray(fits.mixture.weights), np.asarray(fits.mixture.means)
-    deviations = np.sqrt(np.asarray(fits.mixture.variances))
-    unknown = np.full(len(weights), np.nan)
-    numbers: dict[str, Array] = dict.fromkeys(_NUMBERS, unknown)
-    for index in (0, 1):
-        numbers[f"weight_{index + 1}"] = weights[:, index]
-        numbers[f"mean_{index + 1}"] = means[:, index]
-        numbers[f"sd_{index + 1}"] = deviations[:, index]
+    pairs = {
+        "weight": fits.mixture.weights,
+        "mean": fits.mixture.means,
+        "sd": np.sqrt(np.asarray(fits.mixture.variances)),
+    }
+    numbers = {
+        f"{name}_{k + 1}": np.asarray(pair)[:, k] for name, pair in pairs.items() for k in (0, 1)
+    }
     numbers["log_likelihood"] = np.asarray(fits.log_likelihood)
     numbers["gain_left"] = np.asarray(fits.gain_left)
-    return numbers
+    if hasattr(fits, "standard_errors"):
+        errors, threshold = fits.standard_errors(), fits.threshold()
+        numbers["weight_se"] = np.asarray(errors.weights)[:, 0]
+        for k in (0, 1):
+            numbers[f"mean_{k + 1}_se"] = np.asarray(errors.means)[:, k]
+            numbers[f"sd_{k + 1}_se"] = np.asarray(errors.standard_deviations)[:, k]
+        numbers["delta_bic"] = np.asarray(fits.delta_bic())
+        numbers["threshold"] = np.asarray(threshold.value)
+        numbers["threshold_se"] = np.asarray(threshold.standard_error)
+    return dict.fromkeys(_NUMBERS, np.full(len(fits), np.nan)) | numbers
 
 
 def _status_names() -> list[str]:

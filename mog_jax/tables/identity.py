@@ -72,7 +72,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(fit).parameters.items()
-        if name not in ("data", "counts", "progress", "dtype")
+        if name not in ("data", "counts", "progress", "dtype", "fixed")
     }
     for name in options:
         if name not in defaults:

@@ -13,7 +13,7 @@ def plain_answer(values, lengths, counts, n_missing, options):
     columns = {
         "mean_1": np.bincount(group, weights * values, len(lengths)),
         "mean_2": np.bincount(group, np.arange(len(values)) * values, len(lengths)),
-        "n_points": lengths.astype(np.int64),
+        "n_points": lengths.astype(np.float64),
         "n_missing": n_missing.astype(np.int64),
         "status": ["converged"] * len(lengths),
     }
