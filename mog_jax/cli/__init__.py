@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.command(options)
         sys.stdout.flush()
     except (ValueError, ImportError) as error:
+        if not _is_for_people(error):
+            raise
         print(f"mog-jax: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -47,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _is_for_people(error: Exception) -> bool:
+    """Whether the message says all: what is wrong with the input. Anything else is a bug."""
+    if isinstance(error, ImportError):
+        return "pip install" in str(error)
+    tables = sys.modules.get("mog_jax.tables.errors")
+    return tables is not None and isinstance(error, tables.TableError)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -60,12 +60,38 @@ def add_to(commands: Any) -> None:
         "--equal-variances", action="store_true", default=None, help="one variance for both"
     )
     how.add_argument(
-        "--min-points", type=float, metavar="N", help="least that a component holds (default: 5)"
+        "--min-points",
+        type=_positive,
+        metavar="N",
+        help="least that a component holds (default: 5)",
     )
-    how.add_argument("--tolerance", type=float, metavar="NATS", help="what may be left to gain")
-    how.add_argument("--max-steps", type=int, metavar="N", help="when to give up")
-    how.add_argument("--variance-floor", type=float, metavar="SHARE", help="of the data's variance")
+    how.add_argument("--tolerance", type=_positive, metavar="NATS", help="what may be left to gain")
+    how.add_argument("--max-steps", type=_steps, metavar="N", help="when to give up")
+    how.add_argument(
+        "--variance-floor", type=_share, metavar="SHARE", help="of the data's variance"
+    )
     fit.set_defaults(command=run)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be positive and finite; got {text}")
+    return number
+
+
+def _share(text: str) -> float:
+    number = _positive(text)
+    if number > 0.1:
+        raise argparse.ArgumentTypeError(f"must be at most 0.1; got {text}")
+    return number
+
+
+def _steps(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return number
 
 
 def run(options: argparse.Namespace) -> int:

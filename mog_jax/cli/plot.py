@@ -25,6 +25,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw one group."""
+    from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import recorded_source
     from mog_jax.tables.results import open_results
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         row = results.group(options.group)
         key, run = [row[name] for name in results.keys], results.run
     if row["mean_1"] is None:
-        raise ValueError(f"there is no fit to draw: {', '.join(options.group)} is {row['status']}.")
+        raise TableError(f"there is no fit to draw: {', '.join(options.group)} is {row['status']}.")
     source = options.source if options.source and run else recorded_source(run, options.fits)
     assert run is not None
     name = " ".join("null" if part is None else str(part) for part in key)
