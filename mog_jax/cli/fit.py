@@ -147,12 +147,10 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def _faithful() -> Any:
-    import pyarrow
+def _faithful() -> str:
+    import importlib.resources
 
-    from mog_jax import datasets
-
-    return pyarrow.table({"waiting": datasets.faithful()})
+    return str(importlib.resources.files("mog_jax.datasets") / "faithful.csv")
 
 
 def _say(text: str) -> None:

@@ -158,10 +158,10 @@ def test_a_choice_of_columns_that_cannot_be(table, choice, message):
 
 @pytest.mark.parametrize("source", [3, {"x": [1.0]}, np.zeros(3)])
 def test_what_is_no_source(source):
-    with pytest.raises(TableError, match="`source` must be a path.*got (int|dict|ndarray)"):
+    with pytest.raises(TableError, match=r"`source` must be a path.*got (int|dict|ndarray)"):
         fit_table(source, value="x")
 
 
 def test_unknown_settings_are_refused_before_anything_is_fitted(table):
-    with pytest.raises(TypeError, match="unknown option 'toleranse'; the fitter has .*tolerance"):
+    with pytest.raises(TypeError, match=r"unknown option 'toleranse'; the fitter has .*tolerance"):
         fit_table(table, by="gene", value="x", toleranse=1)

@@ -1,5 +1,6 @@
 """Rows in, a row per group out: the same whatever the batches, the order, and where it began."""
 
+import itertools
 import math
 
 import numpy as np
@@ -41,7 +42,7 @@ def cut(table, places):
     edges = [0, *sorted(place % (table.num_rows + 1) for place in places), table.num_rows]
     return [
         batch
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in itertools.pairwise(edges)
         for batch in table.slice(begin, end - begin).combine_chunks().to_batches()
     ]
 
@@ -109,7 +110,7 @@ def test_null_and_nan_keys_are_groups_of_their_own(keys):
     found = pyarrow.Table.from_batches(
         fit_batches(table.to_batches(max_chunksize=2), by=["key"], value="x")
     )
-    changes = sum(repr(a) != repr(b) for a, b in zip(keys, keys[1:], strict=False))
+    changes = sum(repr(a) != repr(b) for a, b in itertools.pairwise(keys))
     assert found.num_rows == 1 + changes
 
 
