@@ -19,8 +19,9 @@ FLOORS = [
     {"likelihood"},
     {"gradients"},
     {"statistics"},
-    {"fitting"},
     {"inference"},
+    {"fitting"},
+    {"selection", "bootstrap", "profile"},
     {"checks", "tables", "plots"},
     {"cli"},
 ]
