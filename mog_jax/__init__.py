@@ -7,7 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mog_jax import datasets
+    from mog_jax import datasets, inference
+    from mog_jax.bootstrap import BootstrapTest, bootstrap_test
     from mog_jax.fitting import Fit, Status, fit
     from mog_jax.gradients import (
         gradient,
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from mog_jax.mixture import Coordinates, Mixture
 
 _HOME = {
+    "BootstrapTest": "mog_jax.bootstrap",
     "Coordinates": "mog_jax.mixture",
     "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
     "Status": "mog_jax.fitting",
+    "bootstrap_test": "mog_jax.bootstrap",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
     "gradient": "mog_jax.gradients",
@@ -52,14 +55,17 @@ _HOME = {
 }
 
 __all__ = [
+    "BootstrapTest",
     "Coordinates",
     "Fit",
     "Mixture",
     "Status",
+    "bootstrap_test",
     "component_log_density",
     "datasets",
     "fit",
     "gradient",
+    "inference",
     "lagrangian_weight_condition",
     "log_density",
     "log_likelihood",
@@ -75,7 +81,7 @@ __all__ = [
 ]
 
 
-_MODULES = {"datasets"}
+_MODULES = {"datasets", "inference"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting.ascent import ascend
 from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.fitting.result import Fit, Status
+from mog_jax.fitting.result import Fit, OneComponent, Status
 from mog_jax.fitting.starts import best_split
+from mog_jax.gradients import observed_information
 from mog_jax.mixture import Mixture
 from mog_jax.precision import hand_back
 
@@ -150,6 +151,27 @@ def _fit_one(
     def known(value: Any) -> Any:
         return jax.tree.map(lambda leaf: jnp.where(usable, leaf, jnp.nan), value)
 
+    # To be had from the nine sums at no cost, once they are.
+    weights, variances = end.mixture.weights, end.mixture.variances
+    to_natural = jnp.zeros((6, 5), data.dtype)
+    to_natural = to_natural.at[:2, 0].set(jnp.prod(weights) * jnp.asarray([1, -1], data.dtype))
+    to_natural = to_natural.at[jnp.arange(2, 6), jnp.arange(1, 5)].set(
+        jnp.concatenate([jnp.ones_like(variances), variances])
+    )
+    information = to_natural.T @ observed_information(end.mixture, x, counts) @ to_natural
+    swap = jnp.where(end.mixture.means[0] <= end.mixture.means[1], 0, 1)
+    order = jnp.asarray([[0, 1, 2, 3, 4], [0, 2, 1, 4, 3]])[swap]
+    unit = jnp.concatenate(
+        [
+            1 - 2 * swap[None].astype(data.dtype),
+            1 / scale[None],
+            1 / scale[None],
+            jnp.ones((2,), data.dtype),
+        ]
+    )
+    information = information[order][:, order] * jnp.outer(unit, unit)
+    alone = -0.5 * n_points * (np.log(2 * np.pi) + 1) - n_points * jnp.log(scale)
+
     mixture: Mixture = known(end.mixture.affine(scale, mean).affine(1.0, centre).ordered())
     return Fit(
         mixture=mixture,
@@ -159,4 +181,9 @@ def _fit_one(
         gain_left=known(end.gain_left),
         n_points=n_points,
         n_missing=data.size - n_points,
+        one_component=known(
+            OneComponent(mean=mean + centre, variance=jnp.square(scale), log_likelihood=alone)
+        ),
+        information=known(information),
+        held=jnp.zeros((5,), bool),
     )

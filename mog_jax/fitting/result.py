@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from mog_jax.fitting.answers import Answers
+from mog_jax.inference import Reason
 from mog_jax.mixture import Mixture
 
 
@@ -37,9 +40,38 @@ _MESSAGES = {
 }
 
 
+_REASONS = {
+    Status.CONVERGED: Reason.KNOWN,
+    Status.STEP_LIMIT: Reason.NOT_AT_MAXIMUM,
+    Status.VARIANCE_FLOOR: Reason.BOUNDARY,
+    Status.TOO_FEW_POINTS: Reason.NOTHING_FITTED,
+    Status.CONSTANT: Reason.NOTHING_FITTED,
+    Status.NOT_FINITE: Reason.NOTHING_FITTED,
+}
+_REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Fit:
+class OneComponent:
+    """The fit of a single Gaussian, in closed form.
+
+    Parameters
+    ----------
+    mean, variance : array, shape (...,)
+        Of the data, the variance with divisor n.
+    log_likelihood : array, shape (...,)
+        A sum over the points, in nats.
+    """
+
+    mean: jax.Array
+    variance: jax.Array
+    log_likelihood: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(Answers):
     """The fit of one dataset, or with a leading axis b the fits of a batch.
 
     Parameters
@@ -59,6 +91,14 @@ class Fit:
         Points used.
     n_missing : array of int, shape (...,)
         NaNs dropped.
+    one_component : OneComponent, shape (...,)
+        The single Gaussian beside it.
+    information : array, shape (..., 5, 5)
+        Observed information at `mixture`, in the coordinates of `mog_jax.inference`.
+    held : array of bool, shape (..., 5)
+        Which of those coordinates were held fixed.
+    equal_variances : bool
+        Whether the components were made to share one variance.
     """
 
     mixture: Mixture
@@ -68,6 +108,17 @@ class Fit:
     gain_left: jax.Array
     n_points: jax.Array
     n_missing: jax.Array
+    one_component: OneComponent
+    information: jax.Array
+    held: jax.Array
+    equal_variances: bool = dataclasses.field(default=False, metadata={"static": True})
+
+    @property
+    def reason(self) -> Any:
+        """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
+        if isinstance(self.status, jax.core.Tracer):
+            return jnp.asarray(_REASON_OF_STATUS)[self.status]
+        return _REASON_OF_STATUS[np.asarray(self.status)]
 
     @property
     def converged(self) -> Any:
