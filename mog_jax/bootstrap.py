@@ -190,9 +190,11 @@ def _against_null(
 
 
 def _standard_normals(keys: jax.Array, size: int) -> np.ndarray[Any, Any]:
+    def draw(key: jax.Array) -> jax.Array:
+        return jax.random.normal(key, (size,), dtype=np.float64)
+
     with jax.enable_x64(True):
-        draw = jax.vmap(lambda key: jax.random.normal(key, (size,), dtype=np.float64))
-        return np.asarray(draw(keys))
+        return np.asarray(jax.vmap(draw)(keys))
 
 
 def _exceedances(null: list[float], statistic: float) -> int:

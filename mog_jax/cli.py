@@ -176,7 +176,7 @@ def _draw(result: Any, values: Any, label: str, path: str) -> None:
     from mog_jax.plots import plot_fit
     from mog_jax.tables import TableError
 
-    figure = plot_fit(result, values, label=label)
+    figure = plot_fit(result, values, label=label)[0].figure
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:
