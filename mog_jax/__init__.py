@@ -7,9 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mog_jax import datasets, inference
+    from mog_jax import datasets, inference, statistics
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.fitting import Fit, Status, fit
+    from mog_jax.fitting import Direction, Fit, OneComponent, Ragged, Status, View, fit
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 _HOME = {
     "BootstrapTest": "mog_jax.bootstrap",
     "Coordinates": "mog_jax.mixture",
+    "Direction": "mog_jax.fitting",
     "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
+    "OneComponent": "mog_jax.fitting",
+    "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
     "bootstrap_test": "mog_jax.bootstrap",
+    "View": "mog_jax.fitting",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
     "gradient": "mog_jax.gradients",
@@ -57,9 +61,13 @@ _HOME = {
 __all__ = [
     "BootstrapTest",
     "Coordinates",
+    "Direction",
     "Fit",
     "Mixture",
+    "OneComponent",
+    "Ragged",
     "Status",
+    "View",
     "bootstrap_test",
     "component_log_density",
     "datasets",
@@ -76,12 +84,13 @@ __all__ = [
     "point_gradients",
     "projected_weight_gradient",
     "responsibilities",
+    "statistics",
     "variance_gradient",
     "weight_gradient",
 ]
 
 
-_MODULES = {"datasets", "inference"}
+_MODULES = {"datasets", "inference", "statistics"}
 
 
 def __getattr__(name: str) -> Any:

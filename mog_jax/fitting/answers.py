@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
-from mog_jax.fitting.points import in_rows, present
+from mog_jax.fitting.points import in_rows
 from mog_jax.inference import (
     ConfidenceIntervals,
     Modes,
@@ -24,7 +24,7 @@ class Answers:
     """The questions that a fit can be asked; its fields are declared in `Fit`.
 
     Where data are asked for, they are in the form in which they were fitted: `(n,)` for one
-    dataset, `(b, n)` or a list of b arrays for a batch, NaN for a missing value.
+    dataset, `(b, n)`, a list of b arrays or `Ragged` for a batch, NaN for a missing value.
     """
 
     if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Answers:
         information: jax.Array
         one_component: Any
         n_points: jax.Array
-        held: jax.Array
+        fixed: jax.Array
         equal_variances: bool
 
         @property
@@ -72,7 +72,7 @@ class Answers:
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
         found = inference.covariance(
-            self.information, held=self.held, equal_variances=self.equal_variances
+            self.information, held=self.fixed, equal_variances=self.equal_variances
         )
         if kind == "observed":
             return found
@@ -140,11 +140,13 @@ class Answers:
 
     def aic(self) -> jax.Array:
         """Akaike's criterion, lower is better; NaN where the fit is not at a maximum."""
-        return inference.aic(self._maximum(), self._n_parameters())
+        return inference.aic(self._at_maximum(self.log_likelihood), self._n_parameters())
 
     def bic(self) -> jax.Array:
         """Schwarz's criterion, lower is better; NaN where the fit is not at a maximum."""
-        return inference.bic(self._maximum(), self._n_parameters(), self.n_points)
+        return inference.bic(
+            self._at_maximum(self.log_likelihood), self._n_parameters(), self.n_points
+        )
 
     def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
         """Integrated completed likelihood: BIC, with a penalty for components that overlap.
@@ -160,6 +162,40 @@ class Answers:
             Lower is better. NaN where the fit is not at a maximum.
         """
         return inference.icl(self.bic(), self.mixture, *self._present(data, counts))
+
+    def bimodality_index(
+        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
+    ) -> jax.Array:
+        """Wang's bimodality index, which is defined on the fit with equal variances.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted; asked for if the variances are free, to fit equal ones.
+
+        Returns
+        -------
+        array, shape (...,)
+            NaN where the fit with equal variances is not at a maximum. Wang and others call a
+            gene bimodal from 1.1 on.
+
+        Raises
+        ------
+        ValueError
+            If the variances are free and no data are given.
+        """
+        # The door is above this module, and builds what this one describes.
+        from mog_jax.fitting.batch import fit
+
+        if self.equal_variances:
+            index = inference.bimodality_index(self.mixture)
+            return self._at_maximum(index)
+        if data is None:
+            raise ValueError(
+                "the bimodality index is defined on the fit with equal variances: give `data`, as "
+                "it was fitted, or fit with equal_variances=True."
+            )
+        return fit(data, counts=counts, equal_variances=True).bimodality_index()
 
     def delta_bic(self) -> jax.Array:
         """BIC of one component minus BIC of two: positive favours two.
@@ -322,26 +358,23 @@ class Answers:
         return inference.kolmogorov_distance(self.mixture, *self._present(data, counts))
 
     def _present(self, data: ArrayLike, counts: ArrayLike | None) -> tuple[Any, Any]:
-        return present(data, counts, np.shape(self.n_points))
+        return in_rows(data, np.shape(self.n_points), counts).present()
 
     def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
-        points, lengths = in_rows(x, np.shape(self.n_points))
-        answer = function(self.mixture, points)
-        if lengths is None:
-            return answer
-        return [row[:length] for row, length in zip(answer, lengths, strict=True)]
+        points = in_rows(x, np.shape(self.n_points))
+        return points.taken_out(np.asarray(function(self.mixture, points.values)))
 
     def _n_parameters(self) -> Any:
-        held = np.asarray(self.held)
+        held = np.asarray(self.fixed)
         if self.equal_variances:
             held = held[..., :4]
         return inference.n_parameters(
             equal_variances=self.equal_variances, n_held=held.sum(axis=-1)
         )
 
-    def _maximum(self) -> Any:
-        at_maximum = (self.reason == inference.Reason.KNOWN) | (
-            self.reason == inference.Reason.SINGULAR
-        )
-        log_likelihood = np.asarray(self.log_likelihood)
-        return np.where(at_maximum, log_likelihood, np.nan).astype(log_likelihood.dtype)
+    def _at_maximum(self, values: ArrayLike) -> Any:
+        """Give values that mean something at a maximum only: NaN for all other fits."""
+        # Where the components coincide, the likelihood has its maximum, on a ridge.
+        known = np.isin(self.reason, [inference.Reason.KNOWN, inference.Reason.SINGULAR])
+        array = np.asarray(values)
+        return np.where(known, array, np.nan).astype(array.dtype)[()]

@@ -64,7 +64,7 @@ def plot_fits(
     panels = np.asarray(axes, dtype=object).ravel()
     if len(panels) < len(numbers):
         raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
-    rows_of_data, _ = in_rows(data, np.shape(fits.status))
+    rows_of_data = in_rows(data, np.shape(fits.status)).values
     for panel, number in zip(panels, numbers, strict=False):
         name = str(number) if names is None else names[number]
         _draw_panel(panel, fits[number], rows_of_data[number], name)
