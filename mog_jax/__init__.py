@@ -29,18 +29,24 @@ if TYPE_CHECKING:
         responsibilities,
     )
     from mog_jax.mixture import Coordinates, Mixture
+    from mog_jax.profile import ProfileInterval, profile_interval
+    from mog_jax.selection import Comparison, Model, compare
 
 _HOME = {
     "BootstrapTest": "mog_jax.bootstrap",
+    "Comparison": "mog_jax.selection",
     "Coordinates": "mog_jax.mixture",
     "Direction": "mog_jax.fitting",
     "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
+    "Model": "mog_jax.selection",
     "OneComponent": "mog_jax.fitting",
+    "ProfileInterval": "mog_jax.profile",
     "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
     "bootstrap_test": "mog_jax.bootstrap",
     "View": "mog_jax.fitting",
+    "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
     "gradient": "mog_jax.gradients",
@@ -52,6 +58,7 @@ _HOME = {
     "mean_gradient": "mog_jax.gradients",
     "observed_information": "mog_jax.gradients",
     "point_gradients": "mog_jax.gradients",
+    "profile_interval": "mog_jax.profile",
     "projected_weight_gradient": "mog_jax.gradients",
     "responsibilities": "mog_jax.likelihood",
     "variance_gradient": "mog_jax.gradients",
@@ -60,15 +67,19 @@ _HOME = {
 
 __all__ = [
     "BootstrapTest",
+    "Comparison",
     "Coordinates",
     "Direction",
     "Fit",
     "Mixture",
+    "Model",
     "OneComponent",
+    "ProfileInterval",
     "Ragged",
     "Status",
     "View",
     "bootstrap_test",
+    "compare",
     "component_log_density",
     "datasets",
     "fit",
@@ -82,6 +93,7 @@ __all__ = [
     "mean_gradient",
     "observed_information",
     "point_gradients",
+    "profile_interval",
     "projected_weight_gradient",
     "responsibilities",
     "statistics",

@@ -187,15 +187,17 @@ class Answers:
         # The door is above this module, and builds what this one describes.
         from mog_jax.fitting.batch import fit
 
+        index: jax.Array
         if self.equal_variances:
-            index = inference.bimodality_index(self.mixture)
-            return self._at_maximum(index)
+            index = self._at_maximum(inference.bimodality_index(self.mixture))
+            return index
         if data is None:
             raise ValueError(
                 "the bimodality index is defined on the fit with equal variances: give `data`, as "
                 "it was fitted, or fit with equal_variances=True."
             )
-        return fit(data, counts=counts, equal_variances=True).bimodality_index()
+        index = fit(data, counts=counts, equal_variances=True).bimodality_index()
+        return index
 
     def delta_bic(self) -> jax.Array:
         """BIC of one component minus BIC of two: positive favours two.
