@@ -59,8 +59,9 @@ def draw(
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
 
-    values, _ = group_values(source, run["columns"], key)
-    figure = plot_fit(fit(values, **run["options"]), values, label=label)
+    values, counts = group_values(source, run["columns"], key)
+    one = fit(values, counts=counts, **run["options"])
+    figure = plot_fit(one, values, counts=counts, label=label)[0].figure
     if title:
         figure.suptitle(title)
     try:

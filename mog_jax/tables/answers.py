@@ -99,26 +99,36 @@ def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str,
 
 
 def _numbers(fits: Any) -> dict[str, Array]:
+    n_groups = len(fits)
+    fits = _filled_up(fits)
+    errors, threshold = fits.standard_errors(), fits.threshold()
+    columns = {
+        "weight_se": np.asarray(errors.weights)[:, 0],
+        "log_likelihood": fits.log_likelihood,
+        "delta_bic": fits.delta_bic(),
+        "threshold": threshold.value,
+        "threshold_se": threshold.standard_error,
+        "gain_left": fits.gain_left,
+    }
     pairs = {
-        "weight": fits.mixture.weights,
-        "mean": fits.mixture.means,
-        "sd": np.sqrt(np.asarray(fits.mixture.variances)),
+        "weight_{}": fits.mixture.weights,
+        "mean_{}": fits.mixture.means,
+        "sd_{}": fits.mixture.standard_deviations,
+        "mean_{}_se": errors.means,
+        "sd_{}_se": errors.standard_deviations,
     }
-    numbers = {
-        f"{name}_{k + 1}": np.asarray(pair)[:, k] for name, pair in pairs.items() for k in (0, 1)
-    }
-    numbers["log_likelihood"] = np.asarray(fits.log_likelihood)
-    numbers["gain_left"] = np.asarray(fits.gain_left)
-    if hasattr(fits, "standard_errors"):
-        errors, threshold = fits.standard_errors(), fits.threshold()
-        numbers["weight_se"] = np.asarray(errors.weights)[:, 0]
+    for name, pair in pairs.items():
         for k in (0, 1):
-            numbers[f"mean_{k + 1}_se"] = np.asarray(errors.means)[:, k]
-            numbers[f"sd_{k + 1}_se"] = np.asarray(errors.standard_deviations)[:, k]
-        numbers["delta_bic"] = np.asarray(fits.delta_bic())
-        numbers["threshold"] = np.asarray(threshold.value)
-        numbers["threshold_se"] = np.asarray(threshold.standard_error)
-    return dict.fromkeys(_NUMBERS, np.full(len(fits), np.nan)) | numbers
+            columns[name.format(k + 1)] = np.asarray(pair)[:, k]
+    return {name: np.asarray(column)[:n_groups] for name, column in columns.items()}
+
+
+def _filled_up(fits: Any) -> Any:
+    """Repeat the last fit up to a power of two: each length is a program of its own to compile."""
+    import jax
+
+    index = np.arange(1 << (len(fits) - 1).bit_length()).clip(max=len(fits) - 1)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], fits)
 
 
 def _status_names() -> list[str]:
