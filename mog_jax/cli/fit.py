@@ -113,12 +113,12 @@ def run(options: argparse.Namespace) -> int:
         ) as results,
     ):
         statuses = results.statuses()
-        nulls = results.null_groups()
         table = None if options.out else results.table()
         run = results.run or {}
 
-    for key, rows in nulls.items():
-        _say(f"{rows:,} rows have no {key}; they are fitted as a group of their own.")
+    for key, rows in run["null_rows"].items():
+        if rows:
+            _say(f"{rows:,} rows have no {key}; they are fitted as a group of their own.")
     if table is None:
         _summarise(options, statuses)
     elif is_single:

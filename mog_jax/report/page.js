@@ -152,10 +152,12 @@ function show(row) {
 // ---- all groups
 const dots = rows.filter((row) => row.separation !== null && Number.isFinite(row.delta_bic))
   .slice(0, 4000);
+const [low, high] = d3.extent(dots, (row) => row.delta_bic);
 const overview = Plot.plot({
   width: 500, height: 260, marginLeft: 56,
   x: { label: "separation (standard deviations) →", type: "symlog" },
-  y: { label: "↑ ΔBIC", type: "symlog", tickFormat: "~s", ticks: 6 },
+  y: { label: "↑ ΔBIC", type: "symlog", tickFormat: "~s",
+    ticks: [-1e3, -100, -10, 0, 10, 100, 1e3, 1e4, 1e5, 1e6].filter((t) => t >= low && t <= high) },
   marks: [
     Plot.ruleY([0], { stroke: "#999" }),
     Plot.dot(dots, { x: "separation", y: "delta_bic", r: 3, fill: LOW, fillOpacity: 0.45,

@@ -22,10 +22,17 @@ def describe(
     n_rows, n_groups, digest = connection.execute(
         "SELECT sum(n_rows), count(*), sum(digest) FROM survey"
     ).fetchall()[0]
+    null_rows = {
+        name: connection.execute(
+            f"SELECT coalesce(sum(n_rows), 0)::BIGINT FROM survey WHERE k{index} IS NULL"
+        ).fetchall()[0][0]
+        for index, name in enumerate(rows.keys)
+    }
     return {
         "version": _version(),
         "source": {"name": source.name, "paths": source.paths},
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
+        "null_rows": null_rows,
         "columns": rows.chosen,
         "options": _settings(options),
     }

@@ -55,17 +55,6 @@ class Results:
             ).fetchall()
         )
 
-    def null_groups(self) -> dict[str, int]:
-        """Count, for each key column that has nulls, the rows that have one."""
-        found = {
-            key: self.connection.execute(
-                f"SELECT coalesce(sum(n_points + n_missing), 0) FROM fits "
-                f"WHERE {identifier(key)} IS NULL"
-            ).fetchall()[0][0]
-            for key in self.keys
-        }
-        return {key: int(rows) for key, rows in found.items() if rows}
-
     def group(self, names: Sequence[str]) -> dict[str, Any]:
         """Give the row of one group.
 
