@@ -43,7 +43,7 @@ def fit_table(
         the run is killed, the same call takes it up where it was.
     progress : bool
         Show a bar on standard error.
-    **options : keywords
+    **options
         Passed on to `mog_jax.fit`.
 
     Returns

@@ -47,7 +47,7 @@ def fit_batches(
         How often each value occurs.
     chunk_points, chunk_groups : int
         A chunk is closed by the group that brings it to either.
-    **options : keywords
+    **options
         Passed on to `mog_jax.fit`.
 
     Yields
