@@ -37,7 +37,7 @@ def batch():
 def test_one_fit_has_histogram_components_threshold_and_responsibilities(faithful):
     x, fit = faithful
     top, bottom = plot_fit(fit, np.append(x, np.nan), label="minutes")
-    bars = [patch for patch in top.containers[0].patches]
+    bars = top.containers[0].patches
     assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
     total, low, high = (line.get_ydata() for line in top.lines[:3])
     np.testing.assert_allclose(low + high, total, rtol=1e-9)

@@ -24,7 +24,7 @@ def known(key):
 
 
 def test_one_batch_says_what_is_published(published):
-    data, fits, equal = published
+    _, fits, equal = published
     errors = [TRUTH[name]["standard_errors"] for name in NAMES]
     found = fits.standard_errors()
     assert found.reason.tolist() == [Reason.KNOWN] * len(NAMES)
