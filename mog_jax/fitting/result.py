@@ -112,7 +112,7 @@ class Fit(Answers):
         (log of the ratio of weights, means, log-variances).
     one_component : OneComponent
         What a single Gaussian makes of the same data.
-    fixed : array of bool, shape (..., 5)
+    held : array of bool, shape (..., 5)
         Which of those coordinates were held fixed.
     equal_variances : bool
         Whether the components were made to share one variance.
@@ -127,7 +127,7 @@ class Fit(Answers):
     n_missing: jax.Array
     information: jax.Array
     one_component: OneComponent
-    fixed: jax.Array
+    held: jax.Array
     equal_variances: bool = dataclasses.field(metadata={"static": True})
 
     @property
