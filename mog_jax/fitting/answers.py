@@ -33,7 +33,7 @@ class Answers:
         information: jax.Array
         one_component: Any
         n_points: jax.Array
-        fixed: jax.Array
+        held: jax.Array
         equal_variances: bool
 
         @property
@@ -72,7 +72,7 @@ class Answers:
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
         found = inference.covariance(
-            self.information, held=self.fixed, equal_variances=self.equal_variances
+            self.information, held=self.held, equal_variances=self.equal_variances
         )
         if kind == "observed":
             return found
@@ -367,7 +367,7 @@ class Answers:
         return points.taken_out(np.asarray(function(self.mixture, points.values)))
 
     def _n_parameters(self) -> Any:
-        held = np.asarray(self.fixed)
+        held = np.asarray(self.held)
         if self.equal_variances:
             held = held[..., :4]
         return inference.n_parameters(
