@@ -13,11 +13,11 @@ KEY = jax.random.key(0)
 @pytest.fixture(scope="module")
 def batch():
     rng = np.random.default_rng(1)
-    data = rng.normal(size=(6, 40))
-    data[0, :20] += 6
+    data = rng.normal(size=(6, 150))
+    data[0, :70] += 6
     data[4, 0] = np.inf
-    data[5, 30:] = np.nan
-    return data, bootstrap_test(data, key=KEY, replicates=150, stop_after=20)
+    data[5, 140:] = np.nan
+    return data, bootstrap_test(data, key=KEY, replicates=100, stop_after=20)
 
 
 def slow_p_value(statistic, null, enough):
@@ -55,8 +55,8 @@ def test_the_sequential_p_value_is_never_below_its_level(replicates, enough):
 
 def test_two_humps_are_found_and_one_is_not(batch):
     _, found = batch
-    assert found.p_value[0] == 1 / 151
-    assert found.replicates[0] == 150
+    assert found.p_value[0] == 1 / 101
+    assert found.replicates[0] == 100
     assert found.p_value[1:4].min() > 0.01
     assert np.isnan([found.p_value[4], found.statistic[4], found.p_value_error[4]]).all()
     assert found.replicates[4] == 0
@@ -65,7 +65,7 @@ def test_two_humps_are_found_and_one_is_not(batch):
 
 def test_the_same_key_gives_the_same_answer_to_each_dataset_alone(batch):
     data, found = batch
-    alone = bootstrap_test(data[1], key=KEY, replicates=150, stop_after=20)
+    alone = bootstrap_test(data[1], key=KEY, replicates=100, stop_after=20)
     assert alone.p_value == found.p_value[1]
     np.testing.assert_allclose(alone.statistic, found.statistic[1], rtol=1e-9)
     assert "p-value" in repr(alone)
@@ -73,7 +73,7 @@ def test_the_same_key_gives_the_same_answer_to_each_dataset_alone(batch):
 
 def test_the_statistic_is_a_pivot(batch):
     data, found = batch
-    moved = bootstrap_test(1e3 - 50 * data[1], key=KEY, replicates=150, stop_after=20)
+    moved = bootstrap_test(1e3 - 50 * data[1], key=KEY, replicates=100, stop_after=20)
     np.testing.assert_allclose(moved.statistic, found.statistic[1], rtol=1e-6)
     assert moved.p_value == found.p_value[1]
 
@@ -94,11 +94,11 @@ def test_q_values_are_those_of_benjamini_and_hochberg(batch):
         ({"replicates": 0}, "`replicates` must be at least 1; got 0"),
         ({"stop_after": 0}, "`stop_after` must be at least 1; got 0"),
         ({"key": 3}, r"`key` must be a key, as jax.random.key\(0\) gives it; got 3"),
-        ({"counts": np.full(40, 0.51)}, "`counts` must add up to a whole number"),
+        ({"counts": np.full(150, 0.511)}, "`counts` must add up to a whole number"),
     ],
 )
 def test_wrong_arguments_are_refused(options, message):
-    x = np.linspace(0, 1, 40) ** 2
+    x = np.linspace(0, 1, 150) ** 2
     with pytest.raises(ValueError, match=message):
         bootstrap_test(x, **({"key": KEY} | options))
 

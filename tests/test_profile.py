@@ -9,7 +9,7 @@ from tests.inference.cases import dataset
 
 @pytest.mark.parametrize("parameter", ["weights", "means", "variances"])
 def test_at_its_ends_the_likelihood_has_fallen_by_the_quantile(parameter):
-    x = dataset("faithful_waiting")
+    x = dataset("acidity")
     fit = mog_jax.fit(x)
     found = mog_jax.profile_interval(x, parameter, 0)
     estimate = getattr(fit.mixture, parameter)[0]
@@ -45,7 +45,7 @@ def best_with(x, fit, parameter, value):
 
 
 def test_a_batch_is_its_members_and_standard_deviations_are_roots():
-    data = [dataset("faithful_waiting"), np.ones(30), dataset("acidity")]
+    data = [dataset("iris_petal_width"), np.ones(150), dataset("acidity")]
     found = mog_jax.profile_interval(data, "standard_deviations", 1, level=0.9)
     assert found.reason.tolist() == [Reason.KNOWN, Reason.NOTHING_FITTED, Reason.KNOWN]
     assert np.isnan([found.lower[1], found.upper[1]]).all()
@@ -56,7 +56,7 @@ def test_a_batch_is_its_members_and_standard_deviations_are_roots():
 
 
 def test_where_the_data_set_no_bound_the_interval_is_open():
-    x = np.random.default_rng(4).normal(size=60)
+    x = np.random.default_rng(4).normal(size=150)
     found = mog_jax.profile_interval(x, "means", 0, level=0.999)
     assert np.isinf([found.lower, found.upper]).any() or found.reason != Reason.KNOWN
 

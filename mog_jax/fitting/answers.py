@@ -33,7 +33,7 @@ class Answers:
         information: jax.Array
         one_component: Any
         n_points: jax.Array
-        fixed: jax.Array
+        held: jax.Array
         equal_variances: bool
 
         @property

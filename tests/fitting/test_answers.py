@@ -9,7 +9,9 @@ from mog_jax import Ragged
 from mog_jax.inference import Crossing, Reason
 from tests.inference.cases import TRUTH, dataset
 
-NAMES = list(TRUTH)
+# Of two classes of size, so that few programs are compiled; the others are held against what is
+# published in tests/inference.
+NAMES = [name for name in TRUTH if name not in ("quakes_depth", "galaxies_mass")]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def known(key):
 
 
 def test_one_batch_says_what_is_published(published):
-    data, fits, equal = published
+    _, fits, equal = published
     errors = [TRUTH[name]["standard_errors"] for name in NAMES]
     found = fits.standard_errors()
     assert found.reason.tolist() == [Reason.KNOWN] * len(NAMES)
@@ -86,12 +88,12 @@ def test_every_form_of_the_data_gets_the_same_answers(published):
 
 def test_one_dataset_is_its_row_of_the_batch(published):
     data, fits, _ = published
-    alone = fits[3]
-    np.testing.assert_allclose(alone.bic(), fits.bic()[3], rtol=1e-13)
-    np.testing.assert_allclose(alone.threshold().value, fits.threshold().value[3], rtol=1e-13)
-    np.testing.assert_allclose(alone.quantile(0.3), fits.quantile([0.3])[3, 0], rtol=1e-12)
-    np.testing.assert_array_equal(alone.n_modes(), fits.n_modes()[3])
-    np.testing.assert_array_equal(alone.predict(data[3]), fits.predict(data)[3])
+    alone = fits[0]
+    np.testing.assert_allclose(alone.bic(), fits.bic()[0], rtol=1e-13)
+    np.testing.assert_allclose(alone.threshold().value, fits.threshold().value[0], rtol=1e-13)
+    np.testing.assert_allclose(alone.quantile(0.3), fits.quantile([0.3])[0, 0], rtol=1e-12)
+    np.testing.assert_array_equal(alone.n_modes(), fits.n_modes()[0])
+    np.testing.assert_array_equal(alone.predict(data[0]), fits.predict(data)[0])
     assert fits.sample(jax.random.key(0), 7).shape == (len(NAMES), 7)
 
 
@@ -112,12 +114,12 @@ def test_counts_are_repetitions():
 
 def test_where_there_is_no_answer_there_is_a_reason_and_neighbours_keep_theirs():
     rng = np.random.default_rng(0)
-    good = np.concatenate([rng.normal(0, 1, 30), rng.normal(6, 1, 30)])
+    good = np.concatenate([rng.normal(0, 1, 75), rng.normal(6, 1, 75)])
     rows = np.tile(good, (6, 1))
     rows[1] = 3.0
     rows[2, 0] = np.inf
     rows[3, 1:] = np.nan
-    rows[4] = np.repeat([0.0, 1.0], 30)
+    rows[4] = np.repeat([0.0, 1.0], 75)
     fits = mog_jax.fit(rows)
     reasons = [Reason.KNOWN] + [Reason.NOTHING_FITTED] * 3 + [Reason.BOUNDARY, Reason.KNOWN]
     errors = fits.standard_errors()
@@ -163,7 +165,7 @@ def test_what_is_fixed_has_no_error_and_is_not_counted():
     [
         (lambda fits: fits.standard_errors(kind="robust"), "one of 'observed', 'sandwich'; got"),
         (lambda fits: fits.standard_errors(kind="sandwich"), "the sandwich needs the data"),
-        (lambda fits: fits.cdf(np.zeros((3, 4))), r"must have shape \(n,\) or \(8, n\)"),
+        (lambda fits: fits.cdf(np.zeros((3, 4))), r"must have shape \(n,\) or \(6, n\)"),
         (lambda fits: fits[0].cdf(np.zeros((3, 4))), r"must have shape \(n,\), .* one fit; got"),
         (lambda fits: fits.icl(["a", "b"]), "real numbers"),
         (lambda fits: fits.confidence_intervals(level=95), "`level` must lie between 0 and 1"),
