@@ -60,7 +60,8 @@ def fit_table(
     Examples
     --------
     >>> import pandas
-    >>> cells = pandas.DataFrame({"gene": list("aabbaabb"), "x": [1, 2, 5, 5, 8, 9, 5, 5.0]})
+    >>> x = [*range(10), *range(30, 40), *[5] * 20]
+    >>> cells = pandas.DataFrame({"gene": ["a"] * 20 + ["b"] * 20, "x": x})
     >>> fit_table(cells, by="gene", value="x").select(["gene", "status"]).to_pylist()
     [{'gene': 'a', 'status': 'converged'}, {'gene': 'b', 'status': 'constant'}]
     """

@@ -64,7 +64,8 @@ def fit_batches(
     Examples
     --------
     >>> import pyarrow
-    >>> rows = pyarrow.table({"gene": ["a"] * 6 + ["b"] * 2, "x": [0, 1, 2, 10, 11, 12, 5, 5.0]})
+    >>> x = [*range(10), *range(30, 40), *[5] * 20]
+    >>> rows = pyarrow.table({"gene": ["a"] * 20 + ["b"] * 20, "x": x})
     >>> for fits in fit_batches(rows.to_batches(), by=["gene"], value="x"):
     ...     print(fits["gene"].to_pylist(), fits["status"].to_pylist())
     ['a', 'b'] ['converged', 'constant']
