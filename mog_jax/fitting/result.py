@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.fitting.answers import Answers
+from mog_jax.inference import Reason
 from mog_jax.mixture import Mixture
 
 
@@ -51,6 +53,19 @@ _MESSAGES = {
     Status.NOT_FINITE: "the data contain an infinity; nothing was fitted",
 }
 
+# What a status means for standard errors, thresholds and criteria.
+_REASONS = {
+    Status.CONVERGED: Reason.KNOWN,
+    Status.SPURIOUS: Reason.BOUNDARY,
+    Status.VARIANCE_FLOOR: Reason.BOUNDARY,
+    Status.DEGENERATE: Reason.SINGULAR,
+    Status.STEP_LIMIT: Reason.NOT_AT_MAXIMUM,
+    Status.TOO_FEW_POINTS: Reason.NOTHING_FITTED,
+    Status.CONSTANT: Reason.NOTHING_FITTED,
+    Status.NOT_FINITE: Reason.NOTHING_FITTED,
+}
+_REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +87,7 @@ class OneComponent:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Fit:
+class Fit(Answers):
     """The fit of one dataset, or with a leading axis b the fits of a batch.
 
     Parameters
@@ -119,6 +134,11 @@ class Fit:
     def converged(self) -> Any:
         """Whether each fit is at a maximum, shape (...,)."""
         return self.status == Status.CONVERGED
+
+    @property
+    def reason(self) -> Any:
+        """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
+        return _REASON_OF_STATUS[np.asarray(self.status)]
 
     def __len__(self) -> int:
         if np.ndim(self.status) == 0:
