@@ -23,7 +23,7 @@ from mog_jax.fitting import Fit, fit
 from mog_jax.inference import Reason
 
 # Replicates that are fitted at once: enough lanes, and not too many after the verdict is clear.
-_CHUNK = 128
+_CHUNK = 512
 # Points that are held at once.
 _BUDGET = 1 << 25
 
@@ -178,14 +178,12 @@ def _against_null(
     """Give p-value, error and replicates used, for statistics of datasets of one size."""
     enough = replicates + 1 if stop_after is None else stop_after
     keys = jax.random.split(jax.random.fold_in(key, size), replicates)
-    chunk = max(1, min(_CHUNK, replicates, _BUDGET // size))
+    chunk = max(1, min(_CHUNK, _BUDGET // size))
     null: list[float] = []
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
-        # A replicate's own key makes it the same whatever the chunks. The last chunk is full too,
-        # so that it needs no program of its own.
-        chosen = np.minimum(np.arange(len(null), len(null) + chunk), replicates - 1)
-        drawn = fit(_standard_normals(keys[chosen], size), **options)
-        null.extend(_statistic(drawn)[: replicates - len(null)].tolist())
+        # A replicate's own key makes it the same whatever the chunks.
+        chosen = keys[len(null) : len(null) + chunk]
+        null.extend(_statistic(fit(_standard_normals(chosen, size), **options)).tolist())
     return _p_values(statistic, np.asarray(null), enough)
 
 
