@@ -109,10 +109,11 @@ def _fit_one(
 ) -> Fit:
     present = ~jnp.isnan(data)
     counts = present.astype(data.dtype)
-    n_points = jnp.sum(present)
+    n_points = jnp.sum(present, dtype=jnp.int32)
+    total = jnp.sum(counts)
     is_finite = jnp.all(jnp.isfinite(data) | ~present)
     # Padding is a finite value with count 0: NaN would poison sums even when multiplied by 0.
-    x = jnp.where(present & is_finite, data, 0)
+    x = jnp.where(present & is_finite, data, jnp.zeros_like(data))
     lowest = jnp.min(x, initial=jnp.inf, where=present)
     highest = jnp.max(x, initial=-jnp.inf, where=present)
     is_constant = lowest == highest
@@ -121,9 +122,9 @@ def _fit_one(
     # In two steps, so that an offset far larger than the spread leaves no rounding in the mean.
     centre = jnp.where(usable, lowest + 0.5 * (highest - lowest), 0)
     x = jnp.where(present, x - centre, 0)
-    mean = jnp.sum(x) / jnp.maximum(n_points, 1)
+    mean = jnp.sum(x) / jnp.maximum(total, 1)
     x = jnp.where(present, x - mean, 0)
-    scale = jnp.sqrt(jnp.sum(jnp.square(x)) / jnp.maximum(n_points, 1))
+    scale = jnp.sqrt(jnp.sum(jnp.square(x)) / jnp.maximum(total, 1))
     scale = jnp.where(usable, scale, 1)
     x = x / scale
 
@@ -152,7 +153,7 @@ def _fit_one(
     mixture: Mixture = known(end.mixture.affine(scale, mean).affine(1.0, centre).ordered())
     return Fit(
         mixture=mixture,
-        log_likelihood=known(end.log_likelihood - n_points * jnp.log(scale)),
+        log_likelihood=known(end.log_likelihood - total * jnp.log(scale)),
         status=status,
         n_steps=jnp.where(usable, end.n_steps, 0),
         gain_left=known(end.gain_left),

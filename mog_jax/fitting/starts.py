@@ -23,7 +23,7 @@ def best_split(x: jax.Array, counts: jax.Array, variance_floor: float) -> Mixtur
     # Padding goes to the end, where it adds nothing to any cumulative sum.
     order = jnp.lexsort((x, counts == 0))
     x, counts = x[order], counts[order]
-    moments = jnp.cumsum(counts * jnp.stack([jnp.ones_like(x), x, x * x]), axis=1)
+    moments = jnp.cumsum(jnp.stack([counts, counts * x, counts * x * x]), axis=1)
     below, above = moments, moments[:, -1:] - moments
 
     def describe(moments: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
