@@ -16,7 +16,7 @@ PACKAGE = Path(mog_jax.__file__).parent
 FLOORS = [
     {"precision", "datasets", "crosscheck"},
     {"mixture"},
-    {"likelihood"},
+    {"likelihood", "kernel"},
     {"gradients"},
     {"statistics"},
     {"fitting"},
