@@ -3,9 +3,8 @@
 import dataclasses
 from typing import Any
 
+import _reference
 import numpy as np
-
-from benchmarks import _reference
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
