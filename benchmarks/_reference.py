@@ -78,10 +78,14 @@ class Reference:
     plain_log_likelihood: Array
 
 
-def load_or_find(family: str, seed: int, x: Array, path: Path | None = None) -> Reference:
-    """Read the reference for `x` from its file, or find it and write the file."""
+def load_or_find(family: str, seed: int, x: Array, folder: Path | None = None) -> Reference:
+    """Read the reference for `x` from its file in `folder`, or find it and write the file.
+
+    The file is read only if it was written for these very data.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
-    path = path or default_path(family, seed, *x.shape)
+    b, n = x.shape
+    path = (folder or default_folder()) / f"reference-{family}-{seed}-{b}x{n}.npz"
     if path.exists():
         with np.load(path) as stored:
             if str(stored["digest"]) == digest:
@@ -93,10 +97,10 @@ def load_or_find(family: str, seed: int, x: Array, path: Path | None = None) -> 
     return reference
 
 
-def default_path(family: str, seed: int, n_datasets: int, n_points: int) -> Path:
-    """Give the file in which a reference is kept, in the user's cache folder."""
+def default_folder() -> Path:
+    """Give the folder in which references are kept: in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "mog_jax" / f"reference-{family}-{seed}-{n_datasets}x{n_points}.npz"
+    return cache / "mog_jax"
 
 
 def find(x: Array) -> Reference:
@@ -142,7 +146,9 @@ def starts(z: Array, index: int) -> Array:
         )
         for _ in range(RANDOM_STARTS - RANDOM_STARTS // 2)
     ]
-    return np.array(split + wide + points).T
+    # Few points have room for fewer runs: the list is then gone through again, to one length.
+    found = np.array(split + wide + points)
+    return np.resize(found, (24 + len(RUNS) * RUNS_OF_A_SIZE + RANDOM_STARTS, 5)).T
 
 
 def _clusters(z: Array) -> list[Array]:
