@@ -115,7 +115,9 @@ def find(x: Array) -> Reference:
             break
         lanes = _go_on(z, lanes)
         ended.append(lanes[lanes.finished])
-    return _best(ended, mean, deviation, n_points=x.shape[1])
+    reference = _best(ended, mean, deviation, n_points=x.shape[1])
+    _check(z, mean, deviation, reference)
+    return reference
 
 
 # The starts: theta = (logit, mean_1, mean_2, log-variance_1, log-variance_2), ``(5, s)``.
@@ -324,8 +326,8 @@ def _step(
     unit = jnp.exp(0.5 * theta[3:])
     ones = jnp.ones_like(unit)
     sizes = jnp.abs(step) / jnp.concatenate([2.0 * ones[:1], unit, ones])
-    step = step / jnp.maximum(jnp.max(sizes, axis=0), 1.0)
-    return jnp.where(definite, step, 0.0), jnp.where(definite, gain, jnp.inf), taken
+    step = step / jnp.maximum(jnp.max(sizes, axis=0, keepdims=True), 1.0)
+    return jnp.where(definite[None], step, 0.0), jnp.where(definite, gain, jnp.inf), taken
 
 
 def _damped(
@@ -396,7 +398,13 @@ def _climb(
         # At a maximum no step climbs, for rounding: that is no reason for more damping.
         damping = jnp.where(better | (gain < GAIN_LEFT), eased, 4.0 * taken + 0.05)
         kept = jax.tree.map(choose, trial_derivatives, derivatives)
-        return choose(trial, theta), choose(trial_value, value), kept, damping, gain
+        return (
+            jnp.where(better[None], trial, theta),
+            choose(trial_value, value),
+            kept,
+            damping,
+            gain,
+        )
 
     state = (theta, value, derivatives, damping, jnp.full_like(value, jnp.inf))
     theta, value, _, damping, gain = jax.lax.fori_loop(0, n_passes, step, state)
@@ -508,3 +516,30 @@ def _best(ended: list[_Lanes], mean: Array, deviation: Array, n_points: int) -> 
             out.plain_log_likelihood[row] = here.value[plain].max() + scale
         out.n_maxima[row] = 1 + int(np.sum(np.diff(np.sort(here.value)) > 1e-6))
     return out
+
+
+def _check(z: Array, mean: Array, deviation: Array, reference: Reference) -> None:
+    """Hold value and gradient at the maxima against autodiff of the textbook log-likelihood."""
+
+    def textbook(weight: Any, means: Any, variances: Any, z: Any) -> Any:
+        densities = jax.scipy.stats.norm.logpdf(z[:, None], means[None], jnp.sqrt(variances)[None])
+        logs = jnp.stack([jnp.log(weight), jnp.log1p(-weight)])
+        return jnp.sum(jax.nn.logsumexp(logs[None] + densities, axis=1))
+
+    known = np.flatnonzero(np.isfinite(reference.log_likelihood))
+    means = (reference.means - mean[:, None]) / deviation[:, None]
+    variances = reference.variances / deviation[:, None] ** 2
+    with jax.enable_x64(True):
+        program = jax.jit(jax.vmap(jax.value_and_grad(textbook, argnums=(0, 1, 2))))
+        found = program(reference.weights[known, 0], means[known], variances[known], z[known])
+    value, (by_weight, by_mean, by_variance) = jax.tree.map(np.asarray, found)
+    scale = z.shape[1] * np.log(deviation[known])
+    np.testing.assert_allclose(value - scale, reference.log_likelihood[known], rtol=1e-9, atol=1e-7)
+    # In each parameter's own unit, so that narrow clusters are held to no more than they allow.
+    smallest = reference.weights[known].min(axis=1)
+    for slope in (
+        by_weight * smallest,
+        by_mean.T * np.sqrt(variances[known].T),
+        by_variance.T * variances[known].T,
+    ):
+        np.testing.assert_allclose(slope, 0.0, atol=1e-3)

@@ -7,7 +7,7 @@ without the two shares beside it. They say how often a tool ended within 1e-6 na
   responsibilities), and has a variance of at least 1e-6 of the data's;
 - of the best known *plain* one, or above it: where moreover no standard deviation is less than
   1/20 of the other. That is the fairer mark for tools that do not look for clusters of five points,
-  and the one against which "over 1 nat\nshort" is counted.
+  and the one against which "over 1 nat short" is counted.
 
 Both come from a search that shares no code with the package (_reference.py) and are kept in the
 user's cache folder. Log-likelihoods are computed from the fitted parameters by the textbook
@@ -99,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report["real"] = _real(workers, tools, options.real, console)
         if options.plot:
             report["scaling"] = _scaling(workers, tools, options.seed, size)
-            _plot(report["scaling"], options.plot)
+            first = report[size.families[0]]
+            at_best = {name: result["quality_at_plain"] for name, result in first.items()}
+            _plot(report["scaling"], at_best, options.plot)
             console.print(f"Plot written to {options.plot}")
     for name in tools:
         console.print(f"[bold]{name}[/bold]: {_peers.TOOLS[name].note}", highlight=False)
@@ -299,25 +301,62 @@ def _curves(
     return curves
 
 
-def _plot(scaling: dict[str, dict[str, list[tuple[int, float]]]], path: Path) -> None:
+def _plot(
+    scaling: dict[str, dict[str, list[tuple[int, float]]]], at_best: dict[str, float], path: Path
+) -> None:
+    """Draw the curves; each is labelled at its end, with how often the tool is at best."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5.2))
     panels = figure.subplots(1, 2, sharey=True)
-    titles = {"batch size": "datasets of 500 points in one call", "points": "points per dataset"}
+    figure.subplots_adjust(left=0.075, right=0.77, bottom=0.12, top=0.9, wspace=0.06)
+    titles = {"batch size": "datasets in one call, 500 points each", "points": "points per dataset"}
     for axes, (what, curves) in zip(panels, scaling.items(), strict=True):
         for index, (name, curve) in enumerate(curves.items()):
-            ours = name == OURS
-            style = {"color": "black" if ours else f"C{index}", "linewidth": 2.5 if ours else 1.3}
-            axes.plot(*zip(*curve, strict=True), marker="o", markersize=4, label=name, **style)
+            if curve:
+                axes.plot(
+                    *zip(*curve, strict=True), marker="o", markersize=4, **_style(name, index)
+                )
         axes.set(xscale="log", yscale="log", xlabel=titles[what])
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.yaxis.set_major_formatter(lambda value, _: _duration(value))
         axes.grid(which="major", alpha=0.3)
+        axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("milliseconds per fit")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
-    figure.suptitle("Time per fit, compilation apart")
+    panels[0].set_ylabel("time per fit, compilation apart")
+    figure.suptitle("Time per fit, and how often the best plain maximum is reached", x=0.42)
+
+    # Labels stand at their curves' ends, moved up where they would run into one another.
+    low, high = np.log10(panels[1].get_ylim())
+    ends = [(np.log10(curve[-1][1]), name) for name, curve in scaling["points"].items() if curve]
+    height = -np.inf
+    for end, name in sorted(ends):
+        height = max((end - low) / (high - low), height + 0.055)
+        text = f"{name}: {100 * at_best[name]:.1f} %" if name in at_best else name
+        style = _style(name, list(scaling["points"]).index(name))
+        panels[1].text(
+            1.02,
+            height,
+            text,
+            transform=panels[1].transAxes,
+            va="center",
+            color=style["color"],
+            weight="bold" if name == OURS else "normal",
+        )
     figure.savefig(path, dpi=150)
+
+
+def _style(name: str, index: int) -> dict[str, Any]:
+    if name == OURS:
+        return {"color": "black", "linewidth": 2.5}
+    return {"color": f"C{index}", "linewidth": 1.3}
+
+
+def _duration(milliseconds: float) -> str:
+    for unit, size in (("s", 1e3), ("ms", 1.0), ("µs", 1e-3)):
+        if milliseconds >= 0.999 * size:
+            return f"{milliseconds / size:.3g} {unit}"
+    return f"{1e6 * milliseconds:.3g} ns"
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def measure(n_datasets: int, n_points: int, rounds: int) -> dict[str, np.ndarray
 
             return lambda: list(pool.map(run, tiles))
 
-        programs = {
+        programs: dict[str, Callable[[], Any]] = {
             FLOOR: on_tiles(floor, tiles),
             KERNEL: on_tiles(kernel, tiles),
             TEXTBOOK: functools.partial(gradients, parameters, datasets),

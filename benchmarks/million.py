@@ -35,16 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peak = _workers.peak_memory() - before
     check(x, fits)
     statuses, counts = np.unique(np.asarray(fits.status), return_counts=True)
+    by_status = {
+        mog_jax.Status(int(status)).name: int(count)
+        for status, count in zip(statuses, counts, strict=True)
+    }
     figures = {
         "datasets": n_datasets,
         "points": n_points,
         "data_bytes": x.nbytes,
         "seconds": seconds,
         "peak_bytes_above_data": peak,
-        "statuses": {
-            mog_jax.Status(int(status)).name: int(count)
-            for status, count in zip(statuses, counts, strict=True)
-        },
+        "statuses": by_status,
     }
     table = Table(
         title=f"{n_datasets:,} datasets of {n_points} points in one call, first call, float64",
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table.add_row("seconds, compilation included", f"{seconds:.1f}")
     table.add_row("µs per dataset", f"{1e6 * seconds / n_datasets:.1f}")
     table.add_row("peak memory above the data, MB", f"{peak / 1e6:,.0f}")
-    for name, count in figures["statuses"].items():
+    for name, count in by_status.items():
         table.add_row(f"status: {name.lower().replace('_', ' ')}", f"{count:,}")
     _timing.console().print(table)
     if options.json:
