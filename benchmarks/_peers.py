@@ -55,6 +55,12 @@ class Tool:
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
 
 
+def standardised(x: Array) -> tuple[Array, Array, Array]:
+    """Subtract each row's mean and divide by its standard deviation; give those, too."""
+    mean, deviation = x.mean(axis=1, keepdims=True), x.std(axis=1, keepdims=True)
+    return (x - mean) / deviation, mean, deviation
+
+
 def two_means(x: Array) -> tuple[Array, Array, Array]:
     """Start from the exact 2-means split: weights, means and variances, each ``(b, 2)``.
 
@@ -113,12 +119,15 @@ def _gmm_gpu(x: Array) -> Fitted:
     import torch
     from gmm_gpu.gmm import GMM
 
+    # On raw data its float32 covariances end as NaN in one row of ten.
+    z, mean, deviation = standardised(x)
     model = GMM(n_components=2, device="cpu", random_seed=1)
-    model.fit(torch.from_numpy(x[..., None]))
+    model.fit(torch.from_numpy(z[..., None]))
+    weights = torch.stack(model._pi, dim=1).double().numpy()
+    means = torch.stack([m[:, 0] for m in model.means], dim=1).double().numpy()
+    variances = torch.stack([c[:, 0, 0] for c in model.covs], dim=1).double().numpy()
     return Fitted(
-        weights=torch.stack(model._pi, dim=1).double().numpy(),
-        means=torch.stack([m[:, 0] for m in model.means], dim=1).double().numpy(),
-        variances=torch.stack([c[:, 0, 0] for c in model.covs], dim=1).double().numpy(),
+        weights=weights, means=mean + deviation * means, variances=deviation**2 * variances
     )
 
 
@@ -126,8 +135,7 @@ def _gmmx(x: Array) -> Fitted:
     import jax
 
     # It refuses float64, and float32 keeps the digits of standardised data only.
-    mean, deviation = x.mean(axis=1, keepdims=True), x.std(axis=1, keepdims=True)
-    z = (x - mean) / deviation
+    z, mean, deviation = standardised(x)
     arguments = [array.astype(np.float32) for array in (z, *two_means(z))]
     with jax.enable_x64(False):
         found = _gmmx_program()(*arguments)
@@ -159,8 +167,7 @@ def _gmmx_program() -> Any:
 def _adam(x: Array) -> Fitted:
     import jax
 
-    mean, deviation = x.mean(axis=1, keepdims=True), x.std(axis=1, keepdims=True)
-    z = (x - mean) / deviation
+    z, mean, deviation = standardised(x)
     weights, means, variances = two_means(z)
     start = np.concatenate(
         [np.log(weights[:, :1] / weights[:, 1:]), means, np.log(variances)], axis=1
@@ -262,7 +269,8 @@ TOOLS = {
         needs=("torch", "gmm_gpu"),
         fit=_gmm_gpu,
         at_most=10**9,
-        note="GMM(2).fit(x) on the CPU, defaults (float32, k-means start, tol 1e-3)",
+        note="GMM(2).fit(x) on the CPU, defaults (float32, k-means start, tol 1e-3), standardised "
+        "data",
     ),
     "gmmx": Tool(
         needs=("gmmx",),

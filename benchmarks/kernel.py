@@ -40,15 +40,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small size, for a smoke test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     options = parser.parse_args(arguments)
-    n_datasets, rounds = (1024, 5) if options.quick else (8192, 15)
+    n_datasets, rounds = (4096, 5) if options.quick else (8192, 15)
     with jax.enable_x64(True):
         taken = measure(n_datasets, 512, rounds)
-    report(taken, n_datasets, 512, rounds, options.json)
+    _report(taken, n_datasets, 512, rounds, options.json)
     return 0
 
 
 def measure(n_datasets: int, n_points: int, rounds: int) -> dict[str, np.ndarray]:
     """Give nanoseconds per point of each program, one value a round."""
+    x, theta = _draw(n_datasets, n_points)
+    batch = (jax.tree.map(lambda array: jnp.asarray(array.T), theta), jnp.asarray(x))
+    groups = np.split(np.arange(n_datasets), n_datasets // TILE)
+    upright = [jax.tree.map(lambda array, rows=rows: array[rows], batch) for rows in groups]
+    # Datasets on the trailing axis, and the totals that a fit computes once and not in each pass.
+    lanes = [
+        (Coordinates(**jax.tree.map(jnp.transpose, theta)), x.T, totals(x.T))
+        for theta, x in upright
+    ]
+    floor = jax.jit(lambda _, x, __: jnp.sum(jnp.exp(x)), compiler_options=COMPILER)
+    kernel = jax.jit(lane_sums, compiler_options=COMPILER)
+    gradients = jax.jit(jax.vmap(jax.value_and_grad(textbook)))
+    hessians = jax.jit(jax.vmap(jax.hessian(textbook)))
+    _check(kernel, gradients, lanes[0], upright[0])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        programs: dict[str, Callable[[], Any]] = {
+            FLOOR: functools.partial(_on_tiles, pool, floor, lanes),
+            KERNEL: functools.partial(_on_tiles, pool, kernel, lanes),
+            TEXTBOOK: functools.partial(gradients, *batch),
+            "the same on the tiles": functools.partial(_on_tiles, pool, gradients, upright),
+            "jit(vmap(hessian(textbook))) on the tiles": functools.partial(
+                _on_tiles, pool, hessians, upright
+            ),
+        }
+        taken = _timing.seconds(programs, rounds)
+    return {name: 1e9 * seconds / x.size for name, seconds in taken.items()}
+
+
+def _draw(n_datasets: int, n_points: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draw standardised datasets, and for each a mixture as a fit would pass on its way."""
     x = _problems.draw("mixed", 0, n_datasets, n_points)
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
     rng = np.random.default_rng(0)
@@ -58,41 +88,17 @@ def measure(n_datasets: int, n_points: int, rounds: int) -> dict[str, np.ndarray
         "means": np.sort(rng.normal(size=(2, n_datasets)), axis=0),
         "log_variances": rng.uniform(-1.0, 0.5, (2, n_datasets)),
     }
-    datasets = jnp.asarray(x)
-    parameters = jax.tree.map(lambda array: jnp.asarray(array.T), theta)
-    gradients = jax.jit(jax.vmap(jax.value_and_grad(textbook)))
-    hessians = jax.jit(jax.vmap(jax.hessian(textbook)))
-    groups = np.split(np.arange(n_datasets), n_datasets // TILE)
-    tiles = [
-        jax.tree.map(lambda array, keep=keep: jnp.asarray(array[..., keep]), (theta, x.T))
-        for keep in groups
-    ]
-    upright = [jax.tree.map(lambda a: jnp.asarray(np.asarray(a).T), tile) for tile in tiles]
-    # What a fit computes once, and not in every pass.
-    tiles = [(Coordinates(**theta), x, totals(x)) for theta, x in tiles]
-    kernel = jax.jit(lane_sums, compiler_options=COMPILER)
-    floor = jax.jit(lambda _, x, __: jnp.sum(jnp.exp(x)), compiler_options=COMPILER)
-    check(kernel, gradients, tiles[0], upright[0])
+    return x, theta
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def on_tiles(program: Callable[..., Any], tiles: list[Any]) -> Callable[[], Any]:
-            def run(tile: Any) -> Any:
-                # The flag belongs to the thread.
-                with jax.enable_x64(True):
-                    return jax.block_until_ready(program(*tile))
+def _on_tiles(
+    pool: concurrent.futures.Executor, program: Callable[..., Any], tiles: list[Any]
+) -> list[Any]:
+    def run(tile: Any) -> Any:
+        with jax.enable_x64(True):  # the flag belongs to the thread
+            return jax.block_until_ready(program(*tile))
 
-            return lambda: list(pool.map(run, tiles))
-
-        programs: dict[str, Callable[[], Any]] = {
-            FLOOR: on_tiles(floor, tiles),
-            KERNEL: on_tiles(kernel, tiles),
-            TEXTBOOK: functools.partial(gradients, parameters, datasets),
-            "the same on the tiles": on_tiles(gradients, upright),
-            "jit(vmap(hessian(textbook))) on the tiles": on_tiles(hessians, upright),
-        }
-        taken = _timing.seconds(programs, rounds)
-    return {name: 1e9 * seconds / x.size for name, seconds in taken.items()}
+    return list(pool.map(run, tiles))
 
 
 def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
@@ -105,7 +111,7 @@ def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     return jnp.sum(jax.nn.logsumexp(terms, axis=1))
 
 
-def check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
+def _check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
     """Hold the gradient that the sums give against autodiff's."""
     theta, x, _ = tile
     sums = kernel(*tile)
@@ -121,7 +127,7 @@ def check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
         np.testing.assert_allclose(gradient.T, expected[name], rtol=1e-8, atol=1e-8)
 
 
-def report(
+def _report(
     taken: dict[str, np.ndarray], n_datasets: int, n_points: int, rounds: int, file: Path | None
 ) -> None:
     table = Table(
