@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mog_jax import datasets
-    from mog_jax.fitting import Fit, Status, fit
+    from mog_jax import datasets, statistics
+    from mog_jax.fitting import Direction, Fit, OneComponent, Ragged, Status, View, fit
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Coordinates": "mog_jax.mixture",
+    "Direction": "mog_jax.fitting",
     "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
+    "OneComponent": "mog_jax.fitting",
+    "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
+    "View": "mog_jax.fitting",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
     "gradient": "mog_jax.gradients",
@@ -53,9 +57,13 @@ _HOME = {
 
 __all__ = [
     "Coordinates",
+    "Direction",
     "Fit",
     "Mixture",
+    "OneComponent",
+    "Ragged",
     "Status",
+    "View",
     "component_log_density",
     "datasets",
     "fit",
@@ -70,12 +78,13 @@ __all__ = [
     "point_gradients",
     "projected_weight_gradient",
     "responsibilities",
+    "statistics",
     "variance_gradient",
     "weight_gradient",
 ]
 
 
-_MODULES = {"datasets"}
+_MODULES = {"datasets", "statistics"}
 
 
 def __getattr__(name: str) -> Any:

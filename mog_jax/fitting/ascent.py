@@ -1,134 +1,196 @@
-"""The ascent of one dataset: propose a step, keep it if it climbs, stop where nothing is left.
+"""The ascent of one dataset: propose a move, keep it if it climbs, stop where nothing is left.
 
-Everything here is a pure function of one dataset on its standardised scale (mean 0, variance 1);
-a batch goes through :func:`jax.vmap`. Nothing raises: how it ended is a `Status`.
+Everything here is a pure function of one dataset, or, with the same code, of any number of them
+side by side as *lanes* (:mod:`mog_jax.kernel`). Data are on their standardised scale, mean 0 and
+variance 1. Nothing raises: a lane that is done stands still until the others are.
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.fitting.directions import Direction
-from mog_jax.fitting.result import Status
-from mog_jax.gradients import gradient, observed_information
-from mog_jax.likelihood import log_likelihood
-from mog_jax.mixture import Mixture
+from mog_jax.fitting.coordinates import unpack
+from mog_jax.fitting.directions import Direction, View, look, quadratic
+from mog_jax.kernel import Sums, Totals, lane_sums
 
-_GROWTH = 1.6
-_SHRINKAGE = 0.4
+_SHRINKAGE = 0.3
+_GROWTH = 2.5
+# Of a predicted gain: a step that brings less than this share was too long.
+_DISAPPOINTING = 0.25
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Lanes:
+    """Datasets side by side, standardised, and what holds for each of them.
+
+    Parameters
+    ----------
+    x : array, shape (n, *lanes)
+        The points; padded as :func:`mog_jax.kernel.lane_sums` wants them.
+    totals : Totals, shape (*lanes)
+    counts : array, shape (n, *lanes), or None
+    padding : array, shape (*lanes), or None
+    free : array of bool, shape (5, *lanes)
+        The coordinates that are not held fixed.
+    """
+
+    x: jax.Array
+    totals: Totals
+    counts: jax.Array | None
+    padding: jax.Array | None
+    free: jax.Array
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Ascent:
-    """Where the climb stands; every field changes at every step."""
-
-    mixture: Mixture
-    log_likelihood: jax.Array
-    gain_left: jax.Array
-    step: jax.Array
-    n_steps: jax.Array
-
-
-def ascend(
-    start: Mixture,
-    x: jax.Array,
-    counts: jax.Array,
-    *,
-    direction: Direction,
-    tolerance: float,
-    max_steps: int,
-    variance_floor: float,
-) -> tuple[Ascent, jax.Array]:
-    """Climb from `start` until the Newton decrement falls below `tolerance` nats.
+    """Where the climb stands; every field changes at every step.
 
     Parameters
     ----------
-    start : Mixture, shape (2,)
-    x, counts : arrays, shape (n,)
-        Standardised points and their multiplicities.
+    theta : array, shape (5, *lanes)
+        The five coordinates.
+    sums : Sums, shape (*lanes)
+        Taken at `theta`.
+    step : array, shape (*lanes)
+        Length of the next step.
+    gain_left : array, shape (*lanes)
+        The Newton decrement at `theta`, in nats; infinite where the likelihood is not concave.
+    n_steps : array of int, shape (*lanes)
+        Passes over the data.
+    climbing : array of bool, shape (*lanes)
+        Whether there is anything left to do.
+    """
+
+    theta: jax.Array
+    sums: Sums
+    step: jax.Array
+    gain_left: jax.Array
+    n_steps: jax.Array
+    climbing: jax.Array
+
+
+def newton_decrement(view: View) -> jax.Array:
+    r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
+
+    It does not depend on the coordinates at a maximum, and means the same for every dataset.
+
+    Returns
+    -------
+    array, shape (*lanes)
+        Infinite where the observed information is not positive definite.
+    """
+    decrement = 0.5 * jnp.sum(view.gradient * view.newton_move, axis=0)
+    return jnp.where(view.concave, jnp.maximum(decrement, 0), jnp.inf)
+
+
+def begin(theta: jax.Array, lanes: Lanes) -> Ascent:
+    """Stand at `theta`, shape (5, *lanes), with one pass over the data made."""
+    sums = lane_sums(unpack(theta), lanes.x, lanes.totals, lanes.counts, lanes.padding)
+    one = jnp.ones_like(sums.centre)
+    return Ascent(
+        theta=theta,
+        sums=sums,
+        step=one,
+        gain_left=jnp.inf * one,
+        n_steps=jnp.ones(one.shape, jnp.int32),
+        climbing=jnp.isfinite(sums.log_likelihood),
+    )
+
+
+def ascend(
+    state: Ascent,
+    lanes: Lanes,
+    *,
+    direction: Direction,
+    tolerance: float,
+    variance_floor: float,
+    steps: int,
+    max_steps: int,
+    equal_variances: bool = False,
+    give_up: bool = False,
+) -> Ascent:
+    """Climb on, for at most `steps` steps, until the Newton decrement is below `tolerance` nats.
+
+    The step on which that is noticed is still made: it is the one that pays most, as Newton's
+    method squares the error.
+
+    Parameters
+    ----------
+    state : Ascent
+        From :func:`begin`, or from here.
+    lanes : Lanes
     direction : Direction
-        How to propose a step.
+        How to propose a move.
     tolerance : float
         In nats.
-    max_steps : int
-        Proposals, accepted or not.
     variance_floor : float
         Lowest variance allowed, in units of the data's variance.
+    steps, max_steps : int
+        In this call, and in all.
+    equal_variances : bool
+        Whether the components share one variance.
+    give_up : bool
+        Whether to leave lanes alone that have fallen to the variance floor.
 
     Returns
     -------
     Ascent
-        Where the climb ended.
-    array of int
-        How: a `Status`.
     """
-    dtype = x.dtype
+    smallest = math.log(variance_floor)
+    precision = float(np.finfo(state.theta.dtype).eps)
+    # The log-likelihood of so many points is not known better than this.
+    slack = 4 * precision * lanes.totals.count
+    enough = jnp.maximum(tolerance, slack)
 
-    def proceed(state: Ascent) -> jax.Array:
-        stuck = state.step < np.finfo(dtype).eps
-        climbing: jax.Array = (state.gain_left > tolerance) & (state.n_steps < max_steps) & ~stuck
-        return climbing
+    def view_from(theta: jax.Array, sums: Sums) -> View:
+        return look(unpack(theta), sums, lanes.free, equal_variances, smallest=smallest)
 
-    def climb(state: Ascent) -> Ascent:
-        proposal = direction(state.mixture, x, counts, state.step)
-        proposal = dataclasses.replace(
-            proposal, variances=jnp.maximum(proposal.variances, variance_floor)
+    def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
+        going: jax.Array = (carry[1] < steps) & jnp.any(carry[0].climbing)
+        return going
+
+    def climb(carry: tuple[Ascent, jax.Array]) -> tuple[Ascent, jax.Array]:
+        state, made = carry
+        view = view_from(state.theta, state.sums)
+        change = direction.propose(view, state.step)
+        if equal_variances:
+            change = jnp.concatenate([change[:4], change[3:4]])
+        gain_left = newton_decrement(view)
+        theta = state.theta + change
+        theta = jnp.concatenate([theta[:3], jnp.maximum(theta[3:], smallest)])
+        sums = lane_sums(unpack(theta), lanes.x, lanes.totals, lanes.counts, lanes.padding)
+        gained = sums.log_likelihood - state.sums.log_likelihood
+        climbs = gained >= -slack
+        expected = jnp.sum(view.gradient * change, axis=0) - 0.5 * quadratic(
+            view.information, change
         )
-        value = log_likelihood(proposal, x, counts)
-        gains = value >= state.log_likelihood
-        mixture: Mixture = jax.tree.map(
-            lambda new, old: jnp.where(gains, new, old), proposal, state.mixture
+        step = jnp.where(
+            climbs & (gained >= _DISAPPOINTING * expected),
+            jnp.minimum(_GROWTH * state.step, direction.longest),
+            jnp.where(climbs, state.step, _SHRINKAGE * state.step),
         )
-        return Ascent(
-            mixture=mixture,
-            log_likelihood=jnp.where(gains, value, state.log_likelihood),
-            gain_left=newton_decrement(mixture, x, counts),
-            step=state.step * jnp.where(gains, _GROWTH, _SHRINKAGE).astype(dtype),
-            n_steps=state.n_steps + 1,
+        kept = state.climbing & climbs
+        n_steps = state.n_steps + state.climbing
+        on = state.climbing & (gain_left > enough) & (n_steps < max_steps) & (step > precision)
+        if give_up:
+            on = on & jnp.all(theta[3:] > smallest, axis=0)
+        return (
+            Ascent(
+                theta=jnp.where(kept[None], theta, state.theta),
+                sums=jax.tree.map(lambda new, old: jnp.where(kept, new, old), sums, state.sums),
+                step=jnp.where(state.climbing, step, state.step),
+                gain_left=jnp.where(state.climbing, gain_left, state.gain_left),
+                n_steps=n_steps,
+                climbing=on,
+            ),
+            made + 1,
         )
 
-    end = jax.lax.while_loop(
-        proceed,
-        climb,
-        Ascent(
-            mixture=start,
-            log_likelihood=log_likelihood(start, x, counts),
-            gain_left=newton_decrement(start, x, counts),
-            step=jnp.ones((), dtype),
-            n_steps=jnp.zeros((), jnp.int32),
-        ),
-    )
-    on_floor = jnp.any(end.mixture.variances <= variance_floor)
-    status = jnp.select(
-        [on_floor, end.gain_left <= tolerance],
-        [jnp.int32(Status.VARIANCE_FLOOR), jnp.int32(Status.CONVERGED)],
-        jnp.int32(Status.STEP_LIMIT),
-    )
-    return end, status
-
-
-def newton_decrement(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
-    r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
-
-    Taken on the tangent space of the simplex: the weights move against each other. It does not
-    depend on the coordinates at a maximum, and means the same for every dataset.
-
-    Returns
-    -------
-    array, shape ()
-        Infinite where the observed information is not positive definite.
-    """
-    partial = gradient(mixture, x, counts)
-    information = observed_information(mixture, x, counts)
-    # One weight rises as the other falls; means and variances move freely.
-    one, zero = jnp.ones((1,), x.dtype), jnp.zeros((1,), x.dtype)
-    along_weights = jnp.concatenate([one, -one, zero, zero, zero, zero])
-    basis = jnp.concatenate([along_weights[None, :], jnp.eye(6, dtype=x.dtype)[2:]])
-    slope = basis @ jnp.concatenate([partial.weights, partial.means, partial.variances])
-    factor = jnp.linalg.cholesky(basis @ information @ basis.T)
-    whitened = jax.scipy.linalg.solve_triangular(factor, slope, lower=True)
-    decrement = 0.5 * jnp.sum(jnp.square(whitened))
-    return jnp.where(jnp.isfinite(decrement), decrement, jnp.inf)
+    end, _ = jax.lax.while_loop(proceed, climb, (state, jnp.int32(0)))
+    gain_left = newton_decrement(view_from(end.theta, end.sums))
+    return dataclasses.replace(end, gain_left=gain_left)

@@ -75,11 +75,11 @@ def information(at: Coordinates, sums: Sums) -> jax.Array:
     ----------
     Equation (25) of ``derivation.md``.
     """
-    weights, precisions = jnp.exp(at.logits), jnp.exp(-at.log_variances)
+    precisions = jnp.exp(-at.log_variances)
     one = jnp.ones_like(sums.centre)
     # The coefficients of 1, u, u² in each entry of q.
     scores = [[one], *([one] * 2 for _ in range(2)), *([one] * 3 for _ in range(2))]
-    complete = {(0, 0): jnp.sum(sums.effective_counts, axis=0) * weights[0] * weights[1]}
+    complete = _complete(at, sums)
     for k, sign in enumerate((1, -1)):
         precision, offset = precisions[k], sums.centre - at.means[k]
         scores[1 + k] = [sign * precision * offset, sign * precision]
@@ -88,9 +88,6 @@ def information(at: Coordinates, sums: Sums) -> jax.Array:
             sign * precision * offset,
             0.5 * sign * precision,
         ]
-        complete[1 + k, 1 + k] = precision * sums.effective_counts[k]
-        complete[1 + k, 3 + k] = precision * sums.first[k]
-        complete[3 + k, 3 + k] = 0.5 * precision * sums.second[k]
     rows = [[one] * 5 for _ in range(5)]
     for i in range(5):
         # Sums of γ₁γ₂ qᵢ uᵖ, shared by the whole row.
@@ -101,7 +98,39 @@ def information(at: Coordinates, sums: Sums) -> jax.Array:
     return jnp.stack([jnp.stack(row) for row in rows])
 
 
-def em_step(at: Coordinates, sums: Sums) -> Coordinates:
+def complete_information(at: Coordinates, sums: Sums) -> jax.Array:
+    """Information that the data would hold if each point told its component.
+
+    Parameters
+    ----------
+    at : Coordinates, fields of shape (2, *lanes)
+    sums : Sums, shape (*lanes)
+        Taken there.
+
+    Returns
+    -------
+    array, shape (5, 5, *lanes)
+        The matrix D of equation (25): positive definite, and block-diagonal by component.
+    """
+    entries = _complete(at, sums)
+    zero = jnp.zeros_like(sums.centre)
+    rows = [[entries.get((min(i, j), max(i, j)), zero) for j in range(5)] for i in range(5)]
+    return jnp.stack([jnp.stack(row) for row in rows])
+
+
+def _complete(at: Coordinates, sums: Sums) -> dict[tuple[int, int], jax.Array]:
+    weights, precisions = jnp.exp(at.logits), jnp.exp(-at.log_variances)
+    entries = {(0, 0): jnp.sum(sums.effective_counts, axis=0) * weights[0] * weights[1]}
+    for k in range(2):
+        entries[1 + k, 1 + k] = precisions[k] * sums.effective_counts[k]
+        entries[1 + k, 3 + k] = precisions[k] * sums.first[k]
+        entries[3 + k, 3 + k] = 0.5 * precisions[k] * sums.second[k]
+    return entries
+
+
+def em_step(
+    at: Coordinates, sums: Sums, free: jax.Array, equal_variances: bool = False
+) -> Coordinates:
     """One EM step: what the data say of each component, shared out by responsibility.
 
     Parameters
@@ -109,6 +138,10 @@ def em_step(at: Coordinates, sums: Sums) -> Coordinates:
     at : Coordinates, fields of shape (2, *lanes)
     sums : Sums, shape (*lanes)
         Taken there.
+    free : array of bool, shape (5, *lanes)
+        The coordinates that may move; the variances of means that may not are about those means.
+    equal_variances : bool
+        Whether the components share one variance.
 
     Returns
     -------
@@ -121,14 +154,68 @@ def em_step(at: Coordinates, sums: Sums) -> Coordinates:
     """
     tiny = float(np.finfo(at.means.dtype).tiny)
     counts = jnp.maximum(sums.effective_counts, tiny)
-    step = sums.first / counts
-    variances = jnp.maximum(sums.second / counts - jnp.square(step), tiny)
     empty = sums.effective_counts <= tiny
+    step = jnp.where(free[1:3] & ~empty, sums.first / counts, 0)
+    squares = sums.second - step * (2 * sums.first - step * counts)
+    if equal_variances:
+        squares = jnp.broadcast_to(jnp.sum(squares, axis=0)[None], squares.shape)
+        counts_of_squares = jnp.broadcast_to(jnp.sum(counts, axis=0)[None], squares.shape)
+    else:
+        counts_of_squares = counts
+    variances = jnp.maximum(squares / counts_of_squares, tiny)
     return Coordinates(
         logits=jnp.log(counts / jnp.sum(counts, axis=0)[None]),
-        means=jnp.where(empty, at.means, at.means + step),
+        means=at.means + step,
         log_variances=jnp.where(empty, at.log_variances, jnp.log(variances)),
     )
+
+
+def solve(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Solve small symmetric systems, all lanes at once, and say which are positive definite.
+
+    Parameters
+    ----------
+    matrix : array, shape (m, m, *lanes)
+    right : array, shape (m, *lanes)
+
+    Returns
+    -------
+    array, shape (m, *lanes)
+        The solution: meaningless where the matrix is not positive definite.
+    array of bool, shape (*lanes)
+        Whether it is: a symmetric matrix is if and only if elimination without exchanges meets
+        positive pivots only.
+    """
+    size = right.shape[0]
+    # A pivot that rounding alone has left over is not positive.
+    rounding = 8 * float(np.finfo(right.dtype).eps)
+    factor: list[list[jax.Array]] = [[] for _ in range(size)]
+    pivots: list[jax.Array] = []
+    definite = jnp.ones(right.shape[1:], bool)
+    # Unrolled LDLᵀ: for matrices this small anything else costs more than it computes.
+    for j in range(size):
+        scaled = [factor[j][k] * pivots[k] for k in range(j)]
+        pivot = matrix[j, j]
+        for k in range(j):
+            pivot = pivot - factor[j][k] * scaled[k]
+        definite = definite & (pivot > rounding * matrix[j, j])
+        pivots.append(jnp.where(pivot == 0, 1, pivot))
+        inverse = 1 / pivots[j]
+        for i in range(j + 1, size):
+            entry = matrix[i, j]
+            for k in range(j):
+                entry = entry - factor[i][k] * scaled[k]
+            factor[i].append(entry * inverse)
+    solution = [right[i] for i in range(size)]
+    for i in range(size):
+        for k in range(i):
+            solution[i] = solution[i] - factor[i][k] * solution[k]
+    solution = [entry / pivot for entry, pivot in zip(solution, pivots, strict=True)]
+    for i in reversed(range(size)):
+        for k in range(i + 1, size):
+            solution[i] = solution[i] - factor[k][i] * solution[k]
+    stacked = jnp.stack(solution)
+    return stacked, definite & jnp.all(jnp.isfinite(stacked), axis=0)
 
 
 def _dot(left: list[jax.Array], right: list[jax.Array] | jax.Array) -> jax.Array:
