@@ -74,10 +74,11 @@ def judge(x: Array, fitted: Fitted, reference: _reference.Reference) -> Quality:
     value, counts = log_likelihood(x, fitted)
     variances = np.asarray(fitted.variances, np.float64)
     with np.errstate(invalid="ignore"):
-        # The bounds themselves are met by rounding: a millionth of grace.
+        # A maximum may hold five points to rounding: a millionth of grace. On the variance floor
+        # there is none: the likelihood still rises there, and only the floor stopped it.
         regular = np.isfinite(value) & (counts.min(axis=1) >= _reference.MIN_POINTS * (1 - 1e-6))
-        floor = _reference.MIN_VARIANCE * x.var(axis=1) * (1 - 1e-6)
-        regular &= variances.min(axis=1) >= floor
+        floor = _reference.MIN_VARIANCE * x.var(axis=1) * (1 + 1e-6)
+        regular &= variances.min(axis=1) > floor
     known = np.isfinite(reference.log_likelihood)
     value = np.where(regular, value, -np.inf)
     missing = (reference.log_likelihood - value)[known]
