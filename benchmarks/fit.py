@@ -254,12 +254,15 @@ def _real(
         title="Real samples: nats short of the best known regular maximum",
         caption="negative: a spike, higher than any regular maximum",
     )
-    table.add_column("tool", no_wrap=True)
+    table.add_column("sample (points)", no_wrap=True)
+    for name in tools:
+        table.add_column(name, justify="right", style="bold" if name == OURS else None)
     for sample, x in samples.items():
-        table.add_column(f"{sample.replace('_', ' ')} ({len(x)})", justify="right")
-    for name, values in short.items():
-        cells = [f"{value:.3g}" if abs(value) > 1e-9 else "0" for value in values.values()]
-        table.add_row(name, *cells, style="bold" if name == OURS else None)
+        cells = [short[name][sample] for name in tools]
+        table.add_row(
+            f"{sample.replace('_', ' ')} ({len(x)})",
+            *(f"{cell:.2g}" if abs(cell) > 1e-9 else "0" for cell in cells),
+        )
     console.print(table)
     return short
 

@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = Table(
         title=f"{n_datasets:,} datasets of {n_points} points in one call, first call, float64",
         caption=_timing.provenance(),
+        min_width=80,
     )
     table.add_column("what")
     table.add_column("value", justify="right")
