@@ -7,6 +7,7 @@ variance 1. Nothing raises: a lane that is done stands still until the others ar
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,8 @@ _SHRINKAGE = 0.3
 _GROWTH = 2.5
 # Of a predicted gain: a step that brings less than this share was too long.
 _DISAPPOINTING = 0.25
+# Of the tolerance: what a slope must promise to an EM step.
+_STATIONARY = 1e-4
 
 
 @jax.tree_util.register_dataclass
@@ -56,10 +59,14 @@ class Ascent:
         The five coordinates.
     sums : Sums, shape (*lanes)
         Taken at `theta`.
-    step : array, shape (*lanes)
-        Length of the next step.
     gain_left : array, shape (*lanes)
         The Newton decrement at `theta`, in nats; infinite where the likelihood is not concave.
+    proposal : array, shape (5, *lanes)
+        Where to go next, and ...
+    expected : array, shape (*lanes)
+        ... what that should gain, to second order.
+    step : array, shape (*lanes)
+        Length of that step.
     n_steps : array of int, shape (*lanes)
         Passes over the data.
     climbing : array of bool, shape (*lanes)
@@ -68,37 +75,41 @@ class Ascent:
 
     theta: jax.Array
     sums: Sums
-    step: jax.Array
     gain_left: jax.Array
+    proposal: jax.Array
+    expected: jax.Array
+    step: jax.Array
     n_steps: jax.Array
     climbing: jax.Array
 
 
-def newton_decrement(view: View) -> jax.Array:
-    r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
+def begin(theta: np.ndarray[Any, Any]) -> Ascent:
+    """Propose `theta`, shape (5, *lanes), to a climb that has not looked at the data yet."""
+    lanes = theta.shape[1:]
 
-    It does not depend on the coordinates at a maximum, and means the same for every dataset.
+    def one(value: float) -> Any:
+        return np.full(lanes, value, theta.dtype)
 
-    Returns
-    -------
-    array, shape (*lanes)
-        Infinite where the observed information is not positive definite.
-    """
-    decrement = 0.5 * jnp.sum(view.gradient * view.newton_move, axis=0)
-    return jnp.where(view.concave, jnp.maximum(decrement, 0), jnp.inf)
+    def pair() -> Any:
+        return np.zeros((2, *lanes), theta.dtype)
 
-
-def begin(theta: jax.Array, lanes: Lanes) -> Ascent:
-    """Stand at `theta`, shape (5, *lanes), with one pass over the data made."""
-    sums = lane_sums(unpack(theta), lanes.x, lanes.totals, lanes.counts, lanes.padding)
-    one = jnp.ones_like(sums.centre)
+    nothing = Sums(
+        log_likelihood=one(-np.inf),
+        effective_counts=pair(),
+        first=pair(),
+        second=pair(),
+        cross=np.zeros((5, *lanes), theta.dtype),
+        centre=one(0),
+    )
     return Ascent(
         theta=theta,
-        sums=sums,
-        step=one,
-        gain_left=jnp.inf * one,
-        n_steps=jnp.ones(one.shape, jnp.int32),
-        climbing=jnp.isfinite(sums.log_likelihood),
+        sums=nothing,
+        gain_left=one(np.inf),
+        proposal=theta,
+        expected=one(0),
+        step=one(1),
+        n_steps=np.zeros(lanes, np.int32),
+        climbing=np.isfinite(theta).all(axis=0),
     )
 
 
@@ -109,15 +120,15 @@ def ascend(
     direction: Direction,
     tolerance: float,
     variance_floor: float,
-    steps: int,
+    steps: int | jax.Array,
     max_steps: int,
     equal_variances: bool = False,
     give_up: bool = False,
 ) -> Ascent:
     """Climb on, for at most `steps` steps, until the Newton decrement is below `tolerance` nats.
 
-    The step on which that is noticed is still made: it is the one that pays most, as Newton's
-    method squares the error.
+    From there one more step is made: it is the one that pays most, as Newton's method squares the
+    error.
 
     Parameters
     ----------
@@ -147,50 +158,70 @@ def ascend(
     slack = 4 * precision * lanes.totals.count
     enough = jnp.maximum(tolerance, slack)
 
-    def view_from(theta: jax.Array, sums: Sums) -> View:
-        return look(unpack(theta), sums, lanes.free, equal_variances, smallest=smallest)
-
     def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
         going: jax.Array = (carry[1] < steps) & jnp.any(carry[0].climbing)
         return going
 
     def climb(carry: tuple[Ascent, jax.Array]) -> tuple[Ascent, jax.Array]:
-        state, made = carry
-        view = view_from(state.theta, state.sums)
-        change = direction.propose(view, state.step)
-        if equal_variances:
-            change = jnp.concatenate([change[:4], change[3:4]])
-        gain_left = newton_decrement(view)
-        theta = state.theta + change
-        theta = jnp.concatenate([theta[:3], jnp.maximum(theta[3:], smallest)])
-        sums = lane_sums(unpack(theta), lanes.x, lanes.totals, lanes.counts, lanes.padding)
-        gained = sums.log_likelihood - state.sums.log_likelihood
+        old, made = carry
+        sums = lane_sums(unpack(old.proposal), lanes.x, lanes.totals, lanes.counts, lanes.padding)
+        gained = sums.log_likelihood - old.sums.log_likelihood
         climbs = gained >= -slack
+        step = jnp.where(climbs, old.step, _SHRINKAGE * old.step)
+        pays = climbs & (gained >= _DISAPPOINTING * old.expected)
+        step = jnp.where(pays, jnp.minimum(_GROWTH * step, direction.longest), step)
+        theta = jnp.where(climbs[None], old.proposal, old.theta)
+        sums = jax.tree.map(lambda new, kept: jnp.where(climbs, new, kept), sums, old.sums)
+
+        view = look(unpack(theta), sums, lanes.free, equal_variances, smallest=smallest)
+        change = direction.propose(view, step)
         expected = jnp.sum(view.gradient * change, axis=0) - 0.5 * quadratic(
             view.information, change
         )
-        step = jnp.where(
-            climbs & (gained >= _DISAPPOINTING * expected),
-            jnp.minimum(_GROWTH * state.step, direction.longest),
-            jnp.where(climbs, state.step, _SHRINKAGE * state.step),
+        if equal_variances:
+            change = jnp.concatenate([change[:4], change[3:4]])
+        proposal = theta + change
+        proposal = jnp.concatenate([proposal[:3], jnp.maximum(proposal[3:], smallest)])
+        n_steps = old.n_steps + old.climbing
+        # Where the likelihood is not concave there is no estimate of what is left; but where even
+        # the slope is gone, as at a saddle, it is no use to go on.
+        scales = jnp.stack([view.complete_information[i, i] for i in range(5)])
+        slope = jnp.sum(jnp.square(view.gradient) / (scales + precision), axis=0)
+        on = (
+            (old.gain_left > enough)
+            & (view.concave | (slope > _STATIONARY * enough))
+            & (n_steps < max_steps)
+            & (step > precision)
+            & jnp.all(jnp.isfinite(proposal), axis=0)
         )
-        kept = state.climbing & climbs
-        n_steps = state.n_steps + state.climbing
-        on = state.climbing & (gain_left > enough) & (n_steps < max_steps) & (step > precision)
         if give_up:
             on = on & jnp.all(theta[3:] > smallest, axis=0)
-        return (
-            Ascent(
-                theta=jnp.where(kept[None], theta, state.theta),
-                sums=jax.tree.map(lambda new, old: jnp.where(kept, new, old), sums, state.sums),
-                step=jnp.where(state.climbing, step, state.step),
-                gain_left=jnp.where(state.climbing, gain_left, state.gain_left),
-                n_steps=n_steps,
-                climbing=on,
-            ),
-            made + 1,
+        new = Ascent(
+            theta=theta,
+            sums=sums,
+            gain_left=newton_decrement(view),
+            proposal=proposal,
+            expected=expected,
+            step=step,
+            n_steps=n_steps,
+            climbing=on & old.climbing,
         )
+        moved: Ascent = jax.tree.map(lambda a, b: jnp.where(old.climbing, a, b), new, old)
+        return moved, made + 1
 
-    end, _ = jax.lax.while_loop(proceed, climb, (state, jnp.int32(0)))
-    gain_left = newton_decrement(view_from(end.theta, end.sums))
-    return dataclasses.replace(end, gain_left=gain_left)
+    end: Ascent = jax.lax.while_loop(proceed, climb, (state, jnp.int32(0)))[0]
+    return end
+
+
+def newton_decrement(view: View) -> jax.Array:
+    r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
+
+    It does not depend on the coordinates at a maximum, and means the same for every dataset.
+
+    Returns
+    -------
+    array, shape (*lanes)
+        Infinite where the observed information is not positive definite.
+    """
+    decrement = 0.5 * jnp.sum(view.gradient * view.newton_move, axis=0)
+    return jnp.where(view.concave, jnp.maximum(decrement, 0), jnp.inf)

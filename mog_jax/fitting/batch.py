@@ -9,12 +9,11 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import coordinates
 from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.directions import DIRECTIONS, Direction
 from mog_jax.fitting.reading import Array, Ragged, Source, read, sample, size_classes, standardise
 from mog_jax.fitting.result import Fit, OneComponent, Status
-from mog_jax.fitting.search import Block, Options, maximise
+from mog_jax.fitting.search import Block, Options, information, maximise
 from mog_jax.fitting.starts import PLANS
 from mog_jax.mixture import Mixture
 
@@ -31,7 +30,7 @@ def fit(
     direction: str | Direction = "newton",
     starts: str = "thorough",
     tolerance: float = 1e-9,
-    max_steps: int = 5_000,
+    max_steps: int | None = None,
     variance_floor: float = 1e-6,
     min_points: float = 5,
     dtype: Any = None,
@@ -58,8 +57,8 @@ def fit(
         How many climbs to begin: 14 or 5 for each dataset.
     tolerance : float
         A climb has arrived when less than this is left to be gained, in nats.
-    max_steps : int
-        Steps after which to give a climb up.
+    max_steps : int, optional
+        Steps after which to give a climb up: by default 200 of Newton's, 10,000 of the others.
     variance_floor : float
         Lowest variance of a component, in units of the dataset's variance.
     min_points : float
@@ -115,7 +114,7 @@ def _options(
     direction: Any,
     starts: Any,
     tolerance: float,
-    max_steps: int,
+    max_steps: int | None,
     variance_floor: float,
     min_points: float,
     equal_variances: bool,
@@ -135,6 +134,8 @@ def _options(
         raise ValueError(f"`variance_floor` must be at most 0.1; got {variance_floor}.")
     if not 0 <= min_points < math.inf:
         raise ValueError(f"`min_points` must be non-negative; got {min_points}.")
+    if max_steps is None:
+        max_steps = 200 if direction is DIRECTIONS["newton"] else 10_000
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
     return Options(
@@ -275,8 +276,10 @@ def _fit_block(
         held=_columns(np.where(free, 0, theta_held), usable, width, stand_in=0.0),
     )
     end, passes = maximise(block, options)
-    end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[..., :b], end)
-    return _describe(end, passes[:b], data, free, usable, options, precision)
+    end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
+    observed = np.asarray(information(end.theta, end.sums))[..., :b]
+    end = jax.tree.map(lambda leaf: leaf[..., :b], end)
+    return _describe(end, observed, passes[:b], data, free, usable, options, precision)
 
 
 def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
@@ -289,6 +292,7 @@ def _columns(array: Array, usable: Array, width: int, stand_in: float | None = N
 
 def _describe(
     end: Ascent,
+    observed: Array,
     passes: Array,
     data: Any,
     free: Array,
@@ -298,18 +302,18 @@ def _describe(
 ) -> Fit:
     """Put the climb's end into the data's units and order, and say how it ended."""
     total, scale = data.total.astype(np.float64), data.scale
-    at = jax.tree.map(np.asarray, coordinates.unpack(end.theta))
-    information = np.array(coordinates.information(at, end.sums))
-    means = data.mean + scale * at.means
+    logits, log_variances = end.theta[0], end.theta[3:]
+    weights = 1 / (1 + np.exp(np.stack([-logits, logits])))
+    means = data.mean + scale * end.theta[1:3]
     order = np.where(means[0] <= means[1], [[0], [1]], [[1], [0]])
     swap = order[0] == 1
     place = np.where(swap, [[0], [2], [1], [4], [3]], np.arange(5)[:, None])
     sign = np.where(swap, -1.0, 1.0)
     unit = np.ones((5, len(passes)))
     unit[0], unit[1:3] = sign, 1 / scale
-    information = information * (unit[:, None] * unit[None])
-    information = np.take_along_axis(
-        np.take_along_axis(information, place[:, None], axis=0), place[None], axis=1
+    observed = observed * (unit[:, None] * unit[None])
+    observed = np.take_along_axis(
+        np.take_along_axis(observed, place[:, None], axis=0), place[None], axis=1
     )
     # The constant of the change of units.
     jacobian = total * np.log(scale)
@@ -328,9 +332,9 @@ def _describe(
         one_log_likelihood = -0.5 * total * (_LOG_TWO_PI + np.log(variance) + 1)
     return Fit(
         mixture=Mixture(
-            weights=ordered(np.exp(at.logits)),
+            weights=ordered(weights),
             means=ordered(means),
-            variances=ordered(scale**2 * np.exp(at.log_variances)),
+            variances=ordered(scale**2 * np.exp(log_variances)),
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
         status=_status(end, data, options),
@@ -338,13 +342,13 @@ def _describe(
         gain_left=known(end.gain_left),
         n_points=data.total,
         n_missing=data.n_missing,
-        information=known(information),
+        information=known(observed),
         one_component=OneComponent(
             mean=np.where(counted, data.mean, np.nan).astype(precision),
             variance=np.where(counted, variance, np.nan).astype(precision),
             log_likelihood=np.where(usable, one_log_likelihood, np.nan).astype(precision),
         ),
-        fixed=np.take_along_axis(~free, place, axis=0).T,
+        held=np.take_along_axis(~free, place, axis=0).T,
         equal_variances=options.equal_variances,
     )
 
@@ -403,6 +407,6 @@ def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
         n_missing=one(np.int64),
         information=np.empty((b, 5, 5), precision),
         one_component=OneComponent(mean=one(), variance=one(), log_likelihood=one()),
-        fixed=np.empty((b, 5), bool),
+        held=np.empty((b, 5), bool),
         equal_variances=equal_variances,
     )

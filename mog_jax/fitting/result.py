@@ -97,7 +97,7 @@ class Fit:
         (log of the ratio of weights, means, log-variances).
     one_component : OneComponent
         What a single Gaussian makes of the same data.
-    fixed : array of bool, shape (..., 5)
+    held : array of bool, shape (..., 5)
         Which of those coordinates were held fixed.
     equal_variances : bool
         Whether the components were made to share one variance.
@@ -112,7 +112,7 @@ class Fit:
     n_missing: jax.Array
     information: jax.Array
     one_component: OneComponent
-    fixed: jax.Array
+    held: jax.Array
     equal_variances: bool = dataclasses.field(metadata={"static": True})
 
     @property

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.fitting import ascent
+from mog_jax.fitting import ascent, coordinates
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.starts import window_starts
-from mog_jax.kernel import Totals
+from mog_jax.kernel import Sums, Totals
 
 Array = np.ndarray[Any, Any]
 
@@ -30,8 +30,14 @@ _SEARCH_STEPS = 30
 # Nats left at which the search leaves a lane to the finish.
 _SEARCH_TOLERANCE = 1e-3
 # Nats by which a lane may trail the best and still be climbed to the top.
-_TRAILING = 0.05
-_FINISHED = 3
+_TRAILING = 0.2
+_TRAILING_CLIMBING = 5.0
+_TRAILING_SAMPLE = 3.0
+_FINISHED = 4
+_SECOND_CHANCES = 4
+# Two climbs have met when they are closer than this, in nats by the information, and in value.
+_SAME_PLACE = 0.1
+_SAME_VALUE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,6 +82,12 @@ class Options:
     variance_floor: float
     min_points: float
     equal_variances: bool
+
+
+@jax.jit
+def information(theta: jax.Array, sums: Sums) -> jax.Array:
+    """Observed information, shape (5, 5, *lanes), constraints left out of account."""
+    return coordinates.information(coordinates.unpack(theta), sums)
 
 
 def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
@@ -148,8 +160,22 @@ def _search(theta: Array, block: Block, options: Options) -> _Group:
 def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Array]:
     b = block.n.shape[0]
     passes = np.bincount(found.dataset, weights=found.state.n_steps, minlength=b)
-    chosen = _most_promising(found, block, options)
     data = _Data(block.points, block.counts, block.n, block.free, block.points.dtype)
+    rank, promising = _rank(found, block, options)
+    group = _climb_to_the_top(found, promising, data, options)
+    # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
+    regular = np.zeros(b, bool)
+    regular[group.dataset[_is_regular(group.state, options, 1.0)]] = True
+    rest = ~promising & (rank <= _SECOND_CHANCES) & ~regular[found.dataset]
+    if rest.any():
+        group = _join(group, _climb_to_the_top(found, rest, data, options))
+    passes += np.bincount(group.dataset, weights=group.state.n_steps, minlength=b)
+    best = _best_lanes(group, _is_regular(group.state, options, 1.0), b)
+    return _take(group.state, best), passes.astype(np.int32)
+
+
+def _climb_to_the_top(found: _Group, chosen: Array, data: "_Data", options: Options) -> _Group:
+    chosen = np.flatnonzero(chosen)
     group = _begin(found.state.theta[:, chosen], found.dataset[chosen], data)
     while group.state.climbing.any():
         group = _climb(
@@ -160,29 +186,28 @@ def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Arra
             max_steps=options.max_steps,
             give_up=False,
         )
-    passes += np.bincount(group.dataset, weights=group.state.n_steps, minlength=b)
-    best = _best_lanes(group, _is_regular(group.state, options, 1.0), b)
-    return _take(group.state, best), passes.astype(np.int32)
+    return group
 
 
-def _most_promising(found: _Group, block: Block, options: Options) -> Array:
-    """Lanes to be climbed to the top: of each dataset the best, and those close behind it."""
+def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
+    """Rank the lanes of each dataset, regular ones first, and say which are to be climbed on."""
     b = block.n.shape[0]
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = block.n / block.n_sample
-    value = found.state.sums.log_likelihood * scale[found.dataset]
+    scale = (block.n / block.n_sample)[found.dataset]
+    value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
-    regular = _is_regular(found.state, options, scale[found.dataset])
-    # A climb that was stopped short may still rise.
-    gain = np.where(found.state.climbing, 2.0, _TRAILING)
+    regular = _is_regular(found.state, options, scale)
     order = np.lexsort((-value, ~regular, found.dataset))
     dataset = found.dataset[order]
     first = np.searchsorted(dataset, np.arange(b))
-    rank = np.arange(order.size) - first[dataset]
-    best = value[order][first[dataset]]
-    tolerated = gain[order] + 1e-6 * np.abs(best) + 3 * (scale[dataset] > 1)
-    close = (value[order] >= best - tolerated) & regular[order]
-    return order[(rank == 0) | (close & (rank < _FINISHED))]
+    rank, best = np.empty(order.size, int), np.empty(order.size)
+    rank[order] = np.arange(order.size) - first[dataset]
+    best[order] = value[order][first[dataset]]
+    # A climb that was stopped short may still rise, and a sample is not the data.
+    trailing = np.where(found.state.climbing, _TRAILING_CLIMBING, _TRAILING)
+    trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
+    close = (value >= best - trailing) & regular & (rank < _FINISHED)
+    return rank, (rank == 0) | close
 
 
 def _best_lanes(group: _Group, regular: Array, b: int) -> Array:
@@ -235,10 +260,17 @@ def _drop_twins(group: _Group, n_starts: int, b: int) -> _Group:
             )
             < 0.5
         )
-        close = np.abs(value[here] - value[there]) < 0.5
+        close = np.abs(value[here] - value[there]) < _SAME_VALUE
         keep[here] &= ~(same & near & close)
     kept = np.sort(order[keep])
     return _Group(dataset=group.dataset[kept], state=_take(state, kept))
+
+
+def _join(group: _Group, other: _Group) -> _Group:
+    joined: Ascent = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves, axis=-1), group.state, other.state
+    )
+    return _Group(dataset=np.concatenate([group.dataset, other.dataset]), state=joined)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -273,21 +305,13 @@ class _Data:
         )
 
 
-def _tile(n_lanes: int) -> int:
+def _tile(dtype: np.dtype[Any], n_lanes: int) -> int:
     """Lanes that one program climbs: few sizes, so that there are few programs."""
-    return 64 if n_lanes <= 64 else 512
+    return 512 if dtype == np.float32 and n_lanes > 128 else 128
 
 
-def _begin(theta: Array, dataset: Array, data: _Data) -> _Group:
-    parts = []
-    tile = _tile(dataset.size)
-    for lo in range(0, dataset.size, tile):
-        hi = min(lo + tile, dataset.size)
-        index = np.minimum(np.arange(lo, lo + tile), hi - 1)
-        state = _begin_tile(theta[:, index].astype(data.dtype), data.columns, dataset[index])
-        parts.append(_take(jax.device_get(state), slice(0, hi - lo)))
-    state = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)
-    return _Group(dataset=dataset, state=state)
+def _begin(theta: Array, dataset: Array, data: "_Data") -> _Group:
+    return _Group(dataset=dataset, state=ascent.begin(theta.astype(data.dtype)))
 
 
 def _climb(
@@ -302,7 +326,7 @@ def _climb(
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(group.state.climbing)
     state = jax.tree.map(np.copy, group.state)
-    tile = _tile(active.size)
+    tile = _tile(data.dtype, active.size)
     for lo in range(0, active.size, tile):
         hi = min(lo + tile, active.size)
         index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]
@@ -310,6 +334,8 @@ def _climb(
             _take(group.state, index),
             data.columns,
             group.dataset[index],
+            # When few are left, packing them anew saves nothing.
+            np.int32(_STEPS if active.size > tile else max_steps),
             direction=options.direction,
             tolerance=tolerance,
             variance_floor=options.variance_floor,
@@ -324,11 +350,6 @@ def _climb(
     return _Group(dataset=group.dataset, state=state)
 
 
-@functools.partial(jax.jit, compiler_options=_COMPILER)
-def _begin_tile(theta: jax.Array, columns: Lanes, dataset: jax.Array) -> Ascent:
-    return ascent.begin(theta, _gather(columns, dataset))
-
-
 @functools.partial(
     jax.jit,
     static_argnames=(
@@ -341,8 +362,10 @@ def _begin_tile(theta: jax.Array, columns: Lanes, dataset: jax.Array) -> Ascent:
     ),
     compiler_options=_COMPILER,
 )
-def _climb_tile(state: Ascent, columns: Lanes, dataset: jax.Array, **options: Any) -> Ascent:
-    return ascent.ascend(state, _gather(columns, dataset), steps=_STEPS, **options)
+def _climb_tile(
+    state: Ascent, columns: Lanes, dataset: jax.Array, steps: jax.Array, **options: Any
+) -> Ascent:
+    return ascent.ascend(state, _gather(columns, dataset), steps=steps, **options)
 
 
 def _gather(columns: Lanes, dataset: jax.Array) -> Lanes:
