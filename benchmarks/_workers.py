@@ -51,7 +51,7 @@ class Run:
     seconds
         Of each of the later calls; of the first one alone if it left no time for others.
     peak
-        Bytes of memory beyond what the process held with the data and before the first call.
+        Most bytes that the process has held so far, beyond its imports and the data.
     fitted
         The fits of the first call.
     """
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def compilation(self) -> float:
-        """Seconds of the first call beyond a later one."""
+        """Seconds of the first call beyond a later one: compilation, mostly."""
         return max(0.0, self.first - float(np.median(self.seconds)))
 
     @property
@@ -134,22 +134,25 @@ class Workers:
         return self._pools[name].submit(function, *arguments).result()
 
 
-# What runs in a tool's process, and the one problem that it has in hand.
+# What runs in a tool's process: the problem that it has in hand, and the bytes of its imports.
 
 _held: dict[str, Any] = {}
+_imports: dict[str, int] = {}
 
 
 def _first(name: str, problem: Problem) -> tuple[float, int, Fitted]:
     tool = _peers.TOOLS[name]
     for package in tool.needs:
         __import__(package)
+    _held.clear()
+    if name not in _imports:
+        _imports[name] = forget_peak()
     x = problem.draw()
     _held.update(fit=tool.fit, x=x)
-    before = forget_peak()
     start = time.perf_counter()
     fitted = tool.fit(x)
     seconds = time.perf_counter() - start
-    return seconds, max(0, peak_memory() - before), fitted
+    return seconds, peak_memory() - _imports[name] - x.nbytes, fitted
 
 
 def _again() -> float:
