@@ -13,7 +13,7 @@ from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.directions import DIRECTIONS, Direction
 from mog_jax.fitting.reading import Array, Ragged, Source, read, sample, size_classes, standardise
 from mog_jax.fitting.result import Fit, OneComponent, Status
-from mog_jax.fitting.search import Block, Options, information, maximise
+from mog_jax.fitting.search import Block, Options, arrived, information, maximise
 from mog_jax.fitting.starts import PLANS
 from mog_jax.mixture import Mixture
 
@@ -270,16 +270,18 @@ def _fit_block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
         n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
+        total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
         sample=_columns(sampled, usable, width),
         n_sample=_columns(n_sampled[None], usable, width, stand_in=sampled.shape[0])[0],
         free=_columns(free, usable, width, stand_in=True),
         held=_columns(np.where(free, 0, theta_held), usable, width, stand_in=0.0),
     )
     end, passes = maximise(block, options)
+    has_arrived = arrived(end, options.tolerance)[:b]
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
     observed = np.asarray(information(end.theta, end.sums))[..., :b]
     end = jax.tree.map(lambda leaf: leaf[..., :b], end)
-    return _describe(end, observed, passes[:b], data, free, usable, options, precision)
+    return _describe(end, observed, has_arrived, passes[:b], data, free, usable, options, precision)
 
 
 def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
@@ -293,6 +295,7 @@ def _columns(array: Array, usable: Array, width: int, stand_in: float | None = N
 def _describe(
     end: Ascent,
     observed: Array,
+    has_arrived: Array,
     passes: Array,
     data: Any,
     free: Array,
@@ -337,7 +340,7 @@ def _describe(
             variances=ordered(scale**2 * np.exp(log_variances)),
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
-        status=_status(end, data, options),
+        status=_status(end, has_arrived, data, options),
         n_steps=np.where(usable, passes, 0).astype(np.int32),
         gain_left=known(end.gain_left),
         n_points=data.total,
@@ -353,7 +356,7 @@ def _describe(
     )
 
 
-def _status(end: Ascent, data: Any, options: Options) -> Array:
+def _status(end: Ascent, has_arrived: Array, data: Any, options: Options) -> Array:
     counts = end.sums.effective_counts
     log_variances = end.theta[3:]
     on_floor = log_variances.min(axis=0) <= math.log(options.variance_floor) + 1e-9
@@ -362,8 +365,6 @@ def _status(end: Ascent, data: Any, options: Options) -> Array:
         np.abs(log_variances[0] - log_variances[1]) < 1e-4
     )
     emptied = counts.min(axis=0) < 1e-3
-    slack = 1e-12 * data.total
-    arrived = end.gain_left <= np.maximum(options.tolerance, slack)
     status = np.select(
         [
             ~data.is_finite,
@@ -371,7 +372,7 @@ def _status(end: Ascent, data: Any, options: Options) -> Array:
             data.is_constant,
             coincide | emptied,
             on_floor,
-            ~arrived,
+            ~has_arrived,
             counts.min(axis=0) < options.min_points,
         ],
         [

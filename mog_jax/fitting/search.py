@@ -31,7 +31,7 @@ _SEARCH_STEPS = 30
 _SEARCH_TOLERANCE = 1e-3
 # Nats by which a lane may trail the best and still be climbed to the top.
 _TRAILING = 0.2
-_TRAILING_CLIMBING = 5.0
+_TRAILING_UNFINISHED = 3.0
 _TRAILING_SAMPLE = 3.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
@@ -52,6 +52,8 @@ class Block:
         How often each point was seen; 0 for what fills up.
     n : array of int, shape (b,)
         How many points there are.
+    total : array, shape (b,)
+        Sum of the counts.
     sample : array, shape (m, b)
         Points of equal count that stand for the dataset in the search: the data themselves where
         they are few. Sorted, and filled up likewise.
@@ -65,6 +67,7 @@ class Block:
     points: Array
     counts: Array | None
     n: Array
+    total: Array
     sample: Array
     n_sample: Array
     free: Array
@@ -164,13 +167,13 @@ def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Arra
     rank, promising = _rank(found, block, options)
     group = _climb_to_the_top(found, promising, data, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
-    regular = np.zeros(b, bool)
-    regular[group.dataset[_is_regular(group.state, options, 1.0)]] = True
-    rest = ~promising & (rank <= _SECOND_CHANCES) & ~regular[found.dataset]
+    settled = np.zeros(b, bool)
+    settled[group.dataset[_grade(group.state, options, under_way=False) == 0]] = True
+    rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
         group = _join(group, _climb_to_the_top(found, rest, data, options))
     passes += np.bincount(group.dataset, weights=group.state.n_steps, minlength=b)
-    best = _best_lanes(group, _is_regular(group.state, options, 1.0), b)
+    best = _best_lanes(group, _grade(group.state, options, under_way=False), b)
     return _take(group.state, best), passes.astype(np.int32)
 
 
@@ -193,36 +196,54 @@ def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the lanes of each dataset, regular ones first, and say which are to be climbed on."""
     b = block.n.shape[0]
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = (block.n / block.n_sample)[found.dataset]
+    scale = (block.total / block.n_sample)[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
-    regular = _is_regular(found.state, options, scale)
-    order = np.lexsort((-value, ~regular, found.dataset))
+    grade = _grade(found.state, options, under_way=True, scale=scale)
+    order = np.lexsort((-value, grade, found.dataset))
     dataset = found.dataset[order]
     first = np.searchsorted(dataset, np.arange(b))
     rank, best = np.empty(order.size, int), np.empty(order.size)
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
     # A climb that was stopped short may still rise, and a sample is not the data.
-    trailing = np.where(found.state.climbing, _TRAILING_CLIMBING, _TRAILING)
+    trailing = np.where(found.state.gain_left > _SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
     trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
-    close = (value >= best - trailing) & regular & (rank < _FINISHED)
+    close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
+    # The best of those that are not regular comes right behind the first of those that are.
+    irregular = np.flatnonzero(grade > 0)
+    by_dataset = irregular[np.lexsort((rank[irregular], found.dataset[irregular]))]
+    _, leading = np.unique(found.dataset[by_dataset], return_index=True)
+    rank[by_dataset[leading]] = np.minimum(rank[by_dataset[leading]], 1)
     return rank, (rank == 0) | close
 
 
-def _best_lanes(group: _Group, regular: Array, b: int) -> Array:
-    value = np.where(
-        np.isfinite(group.state.sums.log_likelihood), group.state.sums.log_likelihood, -np.inf
-    )
-    order = np.lexsort((-value, ~regular, group.dataset))
+def _best_lanes(group: _Group, grade: Array, b: int) -> Array:
+    value = group.state.sums.log_likelihood
+    value = np.where(np.isfinite(value), value, -np.inf)
+    order = np.lexsort((-value, grade, group.dataset))
     return order[np.searchsorted(group.dataset[order], np.arange(b))]
 
 
-def _is_regular(state: Ascent, options: Options, scale: Array | float) -> Array:
-    held = state.sums.effective_counts.min(axis=0) * scale
-    narrow = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
-    regular: Array = (held >= options.min_points) & ~narrow
-    return regular
+def _grade(
+    state: Ascent, options: Options, *, under_way: bool, scale: Array | float = 1.0
+) -> Array:
+    """0 for a regular maximum, 1 for an interior one, 2 for one on the floor, 3 for none.
+
+    Of climbs under way none is graded 3.
+    """
+    few = state.sums.effective_counts.min(axis=0) * scale < options.min_points
+    on_floor = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
+    grade = np.where(on_floor, 2, np.where(few, 1, 0))
+    return grade if under_way else np.where(arrived(state, options.tolerance), grade, 3)
+
+
+def arrived(state: Ascent, tolerance: float) -> Array:
+    """Whether less than the tolerance, or than rounding can tell, is left to be gained."""
+    rounding = 32 * float(np.finfo(state.theta.dtype).eps)
+    total = state.sums.effective_counts.sum(axis=0)
+    enough: Array = state.gain_left <= np.maximum(tolerance, rounding * total)
+    return enough
 
 
 def _drop_twins(group: _Group, n_starts: int, b: int) -> _Group:
