@@ -110,7 +110,7 @@ def product_in_float32(coefficients, design, labels):
 
 @planted.bug(LOGISTIC, "power", "wrong_formula")
 def variance_for_probability(coefficients, design, labels):
-    """p (1 - p) in the place of p: the second derivative's weight."""
+    """The product p (1 - p) in the place of p: the second derivative's weight."""
     p = jax.nn.sigmoid(-labels * (design @ coefficients))
     return (labels * p * jax.nn.sigmoid(labels * (design @ coefficients))) @ design
 

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from hypothesis import strategies as st
 
 from benchmarks.planted.case import ROUNDING, Collection, Subject
@@ -53,7 +52,7 @@ def one_pass(x):
 
 @planted.bug(SPREAD, "factor", "wrong_formula")
 def bessel(x):
-    """n - 1 in the place of n."""
+    """Bessel's n - 1 in the place of n."""
     n = x.shape[0]
     return spread_gradient(x) * (n - 1) / n
 
@@ -130,7 +129,7 @@ LOG_COSH = Subject(
 
 @planted.bug(LOG_COSH, "overflow", "not_finite")
 def ratio_of_exponentials(x):
-    """sinh / cosh, both of which overflow."""
+    """The ratio sinh / cosh, both of which overflow."""
     return jnp.sinh(x) / jnp.cosh(x)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from benchmarks.planted.case import ROUNDING, Collection, Subject
-from benchmarks.planted.draws import array, signed, log_uniform
+from benchmarks.planted.draws import array, log_uniform, signed
 from benchmarks.planted.traps import is_traced
 
 planted = Collection(held_back=True)

@@ -54,13 +54,13 @@ def filter_tangents(phi, process, noise, y, *, start=None, step_changes=None):
         surprise, d_surprise = observed - mean, -d_mean
         gain = variance / spread
         d_gain = (d_variance * noise - variance * along_noise) / (spread * spread)
-        here = dict(
-            d_log=d_spread / spread,
-            d_fit=2 * surprise * d_surprise / spread
+        here = {
+            "d_log": d_spread / spread,
+            "d_fit": 2 * surprise * d_surprise / spread
             - surprise * surprise * d_spread / (spread * spread),
-            d_filtered=d_mean + d_gain * surprise + gain * d_surprise,
-            d_kept=d_gain * noise + gain * along_noise,
-        )
+            "d_filtered": d_mean + d_gain * surprise + gain * d_surprise,
+            "d_kept": d_gain * noise + gain * along_noise,
+        }
         if step_changes is not None:
             here |= step_changes(surprise=surprise, gain=gain, d_gain=d_gain, spread=spread, **here)
         filtered, kept = mean + gain * surprise, gain * noise

@@ -58,7 +58,7 @@ def numerator_frozen(x):
 
 @planted.rewriting(LOG_ONE_MINUS_EXP)
 def expm1_rule(x):
-    """exp and expm1 of -x, which do not overflow."""
+    """Exponentials of -x, which do not overflow."""
     return _right(x)
 
 

@@ -97,5 +97,4 @@ def confident_rows_skipped(coefficients, design, labels):
 @planted.bug(LOGISTIC, "second order", "wrong_second_order")
 def probability_frozen(coefficients, design, labels):
     """The probability is a constant to the second derivative."""
-    frozen = jax.lax.stop_gradient(logistic.gradient(coefficients, design, labels))
-    return frozen
+    return jax.lax.stop_gradient(logistic.gradient(coefficients, design, labels))
