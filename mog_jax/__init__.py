@@ -7,6 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mog_jax import datasets
+    from mog_jax.fitting import Fit, Status, fit
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Coordinates": "mog_jax.mixture",
+    "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
+    "Status": "mog_jax.fitting",
     "component_log_density": "mog_jax.likelihood",
+    "fit": "mog_jax.fitting",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
     "log_density": "mog_jax.likelihood",
@@ -48,8 +53,12 @@ _HOME = {
 
 __all__ = [
     "Coordinates",
+    "Fit",
     "Mixture",
+    "Status",
     "component_log_density",
+    "datasets",
+    "fit",
     "gradient",
     "lagrangian_weight_condition",
     "log_density",
@@ -66,7 +75,12 @@ __all__ = [
 ]
 
 
+_MODULES = {"datasets"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"mog_jax.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'mog_jax' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

@@ -22,13 +22,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from mog_jax.likelihood import (
-    component_log_density,
-    log_density,
-    multiplicities,
-    points,
-    responsibilities,
-)
+from mog_jax.likelihood import multiplicities, points, responsibilities, scaled_densities
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -63,7 +57,7 @@ def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = Non
     >>> mean_gradient(mixture, [-3.0, 3.0]).round(3)
     array([-1.985,  1.985])
     """
-    return _total(_mean_terms(mixture, x), counts)
+    return _total(_terms(mixture, x).means, counts)
 
 
 @compiled
@@ -91,7 +85,7 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
     ----------
     Equation (9) of ``derivation.md``.
     """
-    return _total(_variance_terms(mixture, x), counts)
+    return _total(_terms(mixture, x).variances, counts)
 
 
 @compiled
@@ -131,7 +125,7 @@ def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = N
     >>> weight_gradient(mixture, [3.0]).round(3)
     array([90.017,  1.   ])
     """
-    return _total(_weight_terms(mixture, x), counts)
+    return _total(_terms(mixture, x).weights, counts)
 
 
 @compiled
@@ -159,9 +153,9 @@ def lagrangian_weight_condition(
 
     References
     ----------
-    Equation (12) of ``derivation.md``.
+    Equation (12) of ``derivation.md``; the multiplier is m by (11).
     """
-    by_point = _weight_terms(mixture, x)
+    by_point = _terms(mixture, x).weights
     # The point's own 1 is taken off before the sum: at a maximum the two nearly cancel.
     return _total(by_point - 1, counts)
 
@@ -195,7 +189,7 @@ def projected_weight_gradient(
     ----------
     Equation (13) of ``derivation.md``.
     """
-    partial = _total(_weight_terms(mixture, x), counts)
+    partial = _total(_terms(mixture, x).weights, counts)
     return partial - jnp.mean(partial)
 
 
@@ -253,7 +247,7 @@ def log_variance_gradient(
     ----------
     Equation (15) of ``derivation.md``.
     """
-    gamma, z = _responsibilities_and_residuals(mixture, x)
+    _, gamma, z = _ratios_responsibilities_and_residuals(mixture, x)
     return _total(0.5 * (gamma * z * z - gamma), counts)
 
 
@@ -279,8 +273,7 @@ def gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) ->
     ----------
     Equations (8), (9) and (10) of ``derivation.md``.
     """
-    by_point = point_gradients(mixture, x)
-    total: Mixture = jax.tree.map(lambda terms: _total(terms, counts), by_point)
+    total: Mixture = jax.tree.map(lambda terms: _total(terms, counts), _terms(mixture, x))
     return total
 
 
@@ -301,13 +294,9 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
 
     References
     ----------
-    Equation (7) of ``derivation.md``.
+    Equation (7) of ``derivation.md``: Fisher's identity (5) of the scores (6) of one component.
     """
-    return Mixture(
-        weights=_weight_terms(mixture, x),
-        means=_mean_terms(mixture, x),
-        variances=_variance_terms(mixture, x),
-    )
+    return _terms(mixture, x)
 
 
 @compiled
@@ -337,8 +326,7 @@ def observed_information(
     Equation (20) of ``derivation.md``. T. A. Louis, "Finding the observed information matrix when
     using the EM algorithm", J. R. Stat. Soc. B 44 (1982) 226-233.
     """
-    gamma, z = _responsibilities_and_residuals(mixture, x)
-    ratio = _weight_terms(mixture, x)
+    ratio, gamma, z = _ratios_responsibilities_and_residuals(mixture, x)
     deviation = jnp.sqrt(mixture.variances)[None, :]
     variance = mixture.variances[None, :]
     c = _counts_or_ones(gamma[:, 0], counts)
@@ -383,25 +371,27 @@ def observed_information(
     )
 
 
-def _responsibilities_and_residuals(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
+def _ratios_responsibilities_and_residuals(
+    mixture: Mixture, x: ArrayLike
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    r"""Give the ratios :math:`\mathcal N_k(x_i)/p(x_i)`, :math:`\gamma_{ik}` and :math:`z_{ik}`."""
     x = points(mixture, x)
+    _, scaled = scaled_densities(mixture, x)
+    weights = mixture.weights[None, :]
+    ratio = scaled / jnp.sum(weights * scaled, axis=-1, keepdims=True)
     z = (x[:, None] - mixture.means[None, :]) / jnp.sqrt(mixture.variances)[None, :]
-    return responsibilities(mixture, x), z
+    return ratio, weights * ratio, z
 
 
-def _mean_terms(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    gamma, z = _responsibilities_and_residuals(mixture, x)
-    return gamma * z / jnp.sqrt(mixture.variances)[None, :]
-
-
-def _variance_terms(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    gamma, z = _responsibilities_and_residuals(mixture, x)
-    # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
-    return 0.5 * (gamma * z * z - gamma) / mixture.variances[None, :]
-
-
-def _weight_terms(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    return jnp.exp(component_log_density(mixture, x) - log_density(mixture, x)[:, None])
+def _terms(mixture: Mixture, x: ArrayLike) -> Mixture:
+    """Derivatives of each point's log-density: the terms of the gradient's sums."""
+    ratio, gamma, z = _ratios_responsibilities_and_residuals(mixture, x)
+    return Mixture(
+        weights=ratio,
+        means=gamma * z / jnp.sqrt(mixture.variances)[None, :],
+        # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
+        variances=0.5 * (gamma * z * z - gamma) / mixture.variances[None, :],
+    )
 
 
 def _counts_or_ones(by_point: jax.Array, counts: ArrayLike | None) -> jax.Array:

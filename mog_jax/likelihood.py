@@ -78,20 +78,7 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     >>> log_density(mixture, [0.0, 100.0]).round(4)
     array([   -1.8028, -1130.2479])
     """
-    by_component = component_log_density(mixture, x)
-    # The largest term is taken out of the sum. It is a constant to the derivative: what it adds
-    # outside it takes away inside.
-    largest = jax.lax.stop_gradient(
-        jnp.max(by_component + jnp.log(mixture.weights)[None, :], axis=-1)
-    )
-    # Every term underflows: -inf is the answer, and must not meet itself in a subtraction.
-    largest = jnp.where(jnp.isneginf(largest), jnp.zeros_like(largest), largest)
-    exponent = by_component - largest[:, None]
-    # Each weight multiplies its density, instead of adding its logarithm, so that a weight of 0
-    # has a value and a derivative. Its density may exceed the whole mixture's by more than a
-    # double holds: inf there would turn 0 x density into NaN.
-    limit = 0.98 * math.log(float(np.finfo(exponent.dtype).max))
-    scaled = jnp.exp(jnp.minimum(exponent, limit))
+    largest, scaled = scaled_densities(mixture, x)
     return largest + jnp.log(jnp.sum(mixture.weights[None, :] * scaled, axis=-1))
 
 
@@ -158,9 +145,40 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     >>> responsibilities(mixture, [0.0, 100.0]).round(3)
     array([[0.5, 0.5], [0. , 1. ]])
     """
-    return jax.nn.softmax(
-        component_log_density(mixture, x) + jnp.log(mixture.weights)[None, :], axis=-1
+    _, scaled = scaled_densities(mixture, x)
+    joint = mixture.weights[None, :] * scaled
+    return joint / jnp.sum(joint, axis=-1, keepdims=True)
+
+
+def scaled_densities(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    r"""Densities of each point under each component, divided by a factor of the point's own.
+
+    The factor cancels in every ratio of densities, and takes with it the digits that a far point
+    would lose: :math:`\log\mathcal N` is large there, its rounding error with it, and the
+    exponential of a difference of two such numbers would magnify that error.
+
+    Returns
+    -------
+    largest : array, shape (n,)
+        Logarithm of the factor: the largest of the log joint densities.
+    scaled : array, shape (n, k)
+        :math:`\mathcal N(x_i\mid\mu_k,\sigma_k^2)\,e^{-\text{largest}_i}`.
+
+    References
+    ----------
+    Equation (2) of ``derivation.md``.
+    """
+    by_component = component_log_density(mixture, x)
+    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    largest = jax.lax.stop_gradient(
+        jnp.max(by_component + jnp.log(mixture.weights)[None, :], axis=-1)
     )
+    # Every density underflows: -inf is the answer, and must not meet itself in a subtraction.
+    largest = jnp.where(jnp.isneginf(largest), jnp.zeros_like(largest), largest)
+    # A component of weight 0 may be denser than the whole mixture by more than a double holds,
+    # and inf would turn 0 x density into NaN.
+    limit = 0.98 * math.log(float(np.finfo(by_component.dtype).max))
+    return largest, jnp.exp(jnp.minimum(by_component - largest[:, None], limit))
 
 
 def points(mixture: Mixture, x: ArrayLike) -> jax.Array:

@@ -78,9 +78,9 @@ class Mixture:
             )
         arrays = {name: _real_array(name, value) for name, value in given.items()}
         dtype = working_dtype(arrays)
-        arrays = cast(arrays, dtype)
-        _validate(arrays)
-        return cls(**arrays)
+        fields: dict[str, Any] = {name: cast(array, dtype) for name, array in arrays.items()}
+        _validate(fields)
+        return cls(**fields)
 
     @property
     def n_components(self) -> int:
@@ -249,12 +249,16 @@ def _ordered(mixture: Mixture) -> Mixture:
 
 @compiled
 def _affine(mixture: Mixture, scale: ArrayLike, shift: ArrayLike) -> Mixture:
-    scale = jnp.asarray(scale)[..., None]
-    shift = jnp.asarray(shift)[..., None]
+    scale, shift = jnp.asarray(scale), jnp.asarray(shift)
+    batch = jnp.broadcast_shapes(jnp.shape(mixture.means)[:-1], scale.shape, shift.shape)
+    shape = (*batch, mixture.n_components)
+    factor = jnp.broadcast_to(scale[..., None], shape)
+    offset = jnp.broadcast_to(shift[..., None], shape)
+    whole: Mixture = jax.tree.map(lambda field: jnp.broadcast_to(field, shape), mixture)
     return Mixture(
-        weights=jnp.broadcast_to(mixture.weights, jnp.shape(mixture.means * scale)),
-        means=mixture.means * scale + shift,
-        variances=mixture.variances * jnp.square(scale),
+        weights=whole.weights,
+        means=whole.means * factor + offset,
+        variances=whole.variances * jnp.square(factor),
     )
 
 

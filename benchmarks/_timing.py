@@ -1,0 +1,39 @@
+"""Timing that can be trusted on a noisy machine: warm, interleaved, medians and quartiles."""
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def seconds(programs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
+    """Time each program once per round, in turn, so that drift of the machine hits all alike.
+
+    Every program is run once before, to compile and to warm the caches.
+    """
+    for program in programs.values():
+        jax.block_until_ready(program())
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            jax.block_until_ready(program())
+            taken[name].append(time.perf_counter() - start)
+    return {name: np.asarray(values) for name, values in taken.items()}
+
+
+def quartiles(values: np.ndarray) -> str:
+    """Show the median, and the quartiles around it."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+
+
+def provenance() -> str:
+    """Say what was measured with, without saying whose machine it is."""
+    return (
+        f"jax {jax.__version__} on {jax.default_backend()}, {jax.device_count()} device(s), "
+        f"{platform.machine()}, Python {platform.python_version()}"
+    )

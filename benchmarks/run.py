@@ -1,0 +1,49 @@
+"""Run every benchmark: quick sizes, unless ``--full`` is given.
+
+Each benchmark is a file beside this one that answers the question in its first line. It can be
+run alone, too; its ``--help`` lists its sizes and options.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def benchmarks() -> list[str]:
+    """Name the benchmarks, in alphabetical order."""
+    return sorted(
+        path.stem
+        for path in HERE.glob("*.py")
+        if path.stem != "run" and not path.stem.startswith("_")
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"from {', '.join(benchmarks())}")
+    parser.add_argument("--full", action="store_true", help="full sizes: takes hours")
+    options = parser.parse_args(arguments)
+    unknown = set(options.names) - set(benchmarks())
+    if unknown:
+        parser.error(f"no benchmark called {', '.join(sorted(unknown))}")
+    sys.path.insert(0, str(HERE))
+    failed = []
+    for name in options.names or benchmarks():
+        module = importlib.import_module(name)
+        print(f"\n{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        start = time.perf_counter()
+        if module.main([] if options.full else ["--quick"]) != 0:
+            failed.append(name)
+        print(f"({time.perf_counter() - start:.0f} s)", flush=True)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,124 @@
+"""The structure that the design promises, held."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mog_jax
+
+PACKAGE = Path(mog_jax.__file__).parent
+# Ground floor first: a module imports only from floors below its own.
+FLOORS = [
+    {"precision", "datasets", "crosscheck"},
+    {"mixture"},
+    {"likelihood"},
+    {"gradients"},
+    {"statistics"},
+    {"fitting"},
+    {"inference"},
+    {"checks", "tables", "plots"},
+    {"cli"},
+]
+
+
+def room(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Rooms of the package that a module imports when it is run, wherever in its text."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module]
+            if node.module == "mog_jax":
+                names = [f"mog_jax.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "mog_jax" and len(parts) > 1:
+                yield parts[1]
+
+
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_import_only_from_floors_below(path):
+    height = {name: level for level, floor in enumerate(FLOORS) for name in floor}
+    here = room(path)
+    for there in imports(path):
+        assert there == here or height[there] < height[here], f"{here} imports {there}"
+
+
+def test_the_harness_is_an_island():
+    for path in MODULES:
+        if room(path) == "crosscheck":
+            assert set(imports(path)) <= {"crosscheck"}
+
+
+def test_relative_imports_are_not_used():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.level > 0), path
+
+
+def test_only_public_jax():
+    for path in MODULES:
+        assert "jax._src" not in path.read_text(encoding="utf-8"), path
+
+
+def test_importing_is_silent_and_loads_neither_jax_nor_hypothesis():
+    program = (
+        "import sys, mog_jax, mog_jax.cli\n"
+        "assert not {'jax', 'hypothesis', 'matplotlib', 'numpy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_public_name_can_be_had_and_no_other():
+    for name in mog_jax.__all__:
+        assert getattr(mog_jax, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = mog_jax.nonsense
+    assert dir(mog_jax) == sorted(mog_jax.__all__)
+
+
+PUBLIC = [getattr(mog_jax, name) for name in mog_jax.__all__]
+
+
+@pytest.mark.parametrize(
+    "function", [f for f in PUBLIC if inspect.isfunction(f)], ids=lambda f: f.__name__
+)
+def test_docstrings_describe_the_parameters_that_there_are(function):
+    text = inspect.getdoc(function)
+    assert text, f"{function.__name__} has no docstring"
+    section = re.search(r"Parameters\n-+\n(.*?)(\n\n\w+\n-+\n|\Z)", text, re.DOTALL)
+    assert section, "no Parameters section"
+    described = [
+        name.strip()
+        for line in re.findall(r"^(\w[\w, ]*?) :", section.group(1), re.MULTILINE)
+        for name in line.split(",")
+    ]
+    assert described == list(inspect.signature(function).parameters)
+
+
+def test_modules_fit_in_a_head():
+    long = {
+        str(path.relative_to(PACKAGE)): count
+        for path in MODULES
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 450
+    }
+    assert not long

@@ -1,0 +1,158 @@
+"""The command line: what it prints, what it refuses, and with which exit code."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mog_jax import cli
+
+WAITING = Path(__file__).parent / "data" / "faithful_waiting.csv"
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def table(folder, text, name="data.csv"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_fits_old_faithful(run):
+    code, out, err = run("fit", "faithful")
+    assert (code, err) == (0, "")
+    assert "272 values" in out
+    for number in ("0.360886", "54.6149", "5.87122", "0.639114", "80.0911", "5.86772"):
+        assert number in out
+    assert "-1034.001750" in out
+    assert "converged" in out
+
+
+def test_fits_the_column_of_a_file_as_it_fits_the_packaged_data(run, tmp_path):
+    lines = WAITING.read_text(encoding="utf-8").split()
+    path = table(tmp_path, "id,wait\n" + "\n".join(f"{i},{x}" for i, x in enumerate(lines[1:])))
+    _, packaged, _ = run("fit", "faithful")
+    code, out, _ = run("fit", path, "--value", "wait")
+    assert code == 0
+    assert out.splitlines()[1:] == packaged.splitlines()[1:]
+
+
+def test_missing_cells_are_dropped_and_counted(run, tmp_path):
+    lines = WAITING.read_text(encoding="utf-8").split()
+    path = table(tmp_path, "id,wait\n1,\n2,NA\n3,nan\n" + "\n".join(f"9,{x}" for x in lines[1:]))
+    code, out, _ = run("fit", path, "--value", "wait")
+    assert code == 0
+    assert "272 values, 3 missing" in out
+    assert "-1034.001750" in out
+
+
+def test_a_file_of_one_column_needs_no_name(run):
+    code, out, _ = run("fit", WAITING)
+    assert code == 0
+    assert "54.6149" in out
+
+
+def test_draws_the_fit(run, tmp_path):
+    picture = tmp_path / "fit.png"
+    code, out, _ = run("fit", "faithful", "--plot", picture)
+    assert code == 0
+    assert str(picture) in out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("a,intensity\n1,2\n", "intensty", r"no column 'intensty'.*a, intensity.*'intensity'\?"),
+        ("a,b\n1,2\n", None, r"several columns \(a, b\); choose one with --value"),
+        ("a,b\n1,2\n2,lots\n", "b", r"line 3: column 'b' should hold numbers; got 'lots'"),
+        ("", "a", r"is empty"),
+        ("a,b\n", "a", r"header.*no rows"),
+        ("a,b\n,1\nNA,2\n", "a", r"no usable value; all 2 cells are missing"),
+        ("a,b\n3.5,1\n,2\n", "a", r"more than one value"),
+        ("a,b\n3.5,1\n3.5,2\n3.5,3\n", "a", r"all 3 values are 3.5; there is nothing to separate"),
+        ("a,b\n1,1\ninf,2\n2,3\n", "a", r"1 of 3 values are infinite"),
+        ("a,b\n1,1\n2\n", "b", r"line 3: the row has only 1 of"),
+        ("\ufeff\x00\x01", "a", r"no column 'a'"),
+    ],
+)
+def test_unusable_files_get_one_line_and_exit_code_two(run, tmp_path, text, column, message):
+    path = table(tmp_path, text)
+    arguments = ["fit", path] + (["--value", column] if column else [])
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("mog-jax: ")
+    assert err.count("\n") == 1
+    assert str(path) in err
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(err)
+
+
+def test_files_that_cannot_be_read_or_written(run, tmp_path):
+    code, _, err = run("fit", tmp_path / "nowhere.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "nowhere.csv: No such file or directory" in err
+    code, _, err = run("fit", tmp_path)
+    assert code == 2
+    assert "Is a directory" in err
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(bytes(range(128, 256)))
+    code, _, err = run("fit", binary)
+    assert code == 2
+    assert "not a CSV file in UTF-8" in err
+    code, _, err = run("fit", "faithful", "--plot", tmp_path / "no" / "folder.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot write" in err
+    code, _, err = run("fit", "faithful", "--value", "eruptions")
+    assert code == 2
+    assert "'waiting'" in err
+
+
+def test_a_fit_that_has_not_converged_is_exit_code_one(run, tmp_path):
+    # Two tied values: a component can shrink on them without end.
+    values = [0.0, 0.0, *np.linspace(1, 2, 6)]
+    path = table(tmp_path, "x\n" + "\n".join(map(str, values)))
+    code, out, _ = run("fit", path)
+    assert code == 1
+    assert "variance_floor" in out
+
+
+def test_the_installed_command_works_and_teaches():
+    command = shutil.which("mog-jax", path=str(Path(sys.executable).parent))
+    program = [command] if command else [sys.executable, "-m", "mog_jax.cli"]
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=True)
+    assert "examples:" in done.stdout
+    assert "mog-jax fit faithful" in done.stdout
+    wrong = subprocess.run([*program, "fti"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+
+
+def test_check_reports_every_function_and_fails_when_one_is_wrong(run, monkeypatch):
+    from mog_jax import gradients
+
+    right = gradients.mean_gradient
+    code, out, _ = run("check", "--examples", "10")
+    assert code == 0
+    for name in ("mean_gradient", "weight_gradient", "observed_information"):
+        assert name in out
+    monkeypatch.setattr(gradients, "mean_gradient", lambda *arguments: -right(*arguments))
+    code, out, _ = run("check", "--examples", "10")
+    assert code == 1
+
+
+def test_the_number_of_examples_is_validated(run):
+    with pytest.raises(SystemExit) as stopped:
+        run("check", "--examples", "0")
+    assert stopped.value.code == 2

@@ -1,0 +1,85 @@
+"""Every command and code block of README runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    return [line for block in blocks("sh") for line in block.splitlines() if line]
+
+
+SET_UP = [command for command in commands() if "-m venv" in command]
+
+
+def run(command, folder):
+    """Run a shell command as after README's set-up: its tools are those beside this Python."""
+    beside = Path(sys.executable).parent
+    environment = dict(os.environ, PATH=f"{beside}{os.pathsep}{os.environ['PATH']}")
+    return subprocess.run(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1_200,
+    )
+
+
+def test_python_blocks_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("agg")
+    namespace = {"__name__": "readme"}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert "converged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c not in SET_UP])
+def test_shell_commands_run(command, tmp_path):
+    # In a folder of their own, so that what they write does not stay in the checkout.
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    done = run(command, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_shown_output_is_what_is_printed(tmp_path):
+    for block in blocks("console"):
+        command, _, shown = block.partition("\n")
+        done = run(command.removeprefix("$ "), tmp_path)
+        assert done.stdout == shown
+
+
+def test_set_up_commands_are_two_and_do_what_the_tests_do():
+    # The first is taken apart here; CI runs the second as it stands, in a fresh clone.
+    main_job, tests = SET_UP
+    create, install, *jobs = main_job.split(" && ")
+    assert (create, install) == ("python3 -m venv .venv", ".venv/bin/pip install '.[plot]'")
+    assert jobs == [".venv/bin/mog-jax check", ".venv/bin/mog-jax fit faithful"]
+    assert tests.endswith(" && .venv/bin/pytest")
+    assert SET_UP[1].split(" && ")[0] == create
+
+
+@pytest.mark.parametrize("job", ["check --examples 20", "fit faithful"])
+def test_the_main_job_succeeds(job, tmp_path):
+    done = run(f"mog-jax {job}", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
