@@ -106,7 +106,7 @@ def last_point_dropped(weights, means, variances, x):
     return tuple(a - b for a, b in zip(everything, last, strict=True))
 
 
-@planted.bug(MIXTURE, "dropped", "wrong_formula")
+@planted.bug(MIXTURE, "tail", "wrong_formula")
 def small_responsibilities_dropped(weights, means, variances, x):
     """Points of responsibility under 1e-3 are left out of the variance."""
     p = pieces(weights, means, variances, x)

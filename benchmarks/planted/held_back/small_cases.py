@@ -86,7 +86,7 @@ def predictor_in_float32(coefficients, design, labels):
     return (labels * jax.nn.sigmoid(-labels * eta)) @ design
 
 
-@planted.bug(LOGISTIC, "dropped", "wrong_formula")
+@planted.bug(LOGISTIC, "tail", "wrong_formula")
 def confident_rows_skipped(coefficients, design, labels):
     """Rows of margin above 15 are skipped."""
     margin = labels * (design @ coefficients)
