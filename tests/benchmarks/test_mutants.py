@@ -2,6 +2,7 @@
 
 import collections
 import json
+from typing import get_args
 
 import hypothesis
 import jax
@@ -14,7 +15,7 @@ from benchmarks import mutants
 from benchmarks._checkers import PEERS, Outcome, checkers, timed, typical_points
 from benchmarks.mutants import Judged
 from benchmarks.planted import CASES, KINDS, Case
-from benchmarks.planted.case import Collection
+from benchmarks.planted.case import Collection, Verdict
 
 BUGS = [case for case in CASES if case.is_bug]
 RIGHT = [case for case in CASES if not case.is_bug]
@@ -99,6 +100,12 @@ def test_a_wrong_formula_is_wrong_at_some_ordinary_point(case):
             ):
                 return
     pytest.fail("it is right to the last digits at every point")
+
+
+def test_the_quick_ones_need_every_verdict():
+    quick = [case for case in CASES if case.name in mutants.QUICK]
+    assert len(quick) == len(mutants.QUICK)
+    assert {case.expected[0] for case in quick if case.is_bug} == set(get_args(Verdict))
 
 
 def test_a_bug_without_a_verdict_is_refused():
