@@ -101,19 +101,17 @@ def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
 
 
 def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+    # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
     terms = [
-        # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
-        jnp.where(slope == 0, 0.0, jnp.abs(slope) * jnp.abs(value)).ravel()
+        jnp.nan_to_num(jnp.where(slope == 0, 0.0, jnp.abs(slope) * jnp.abs(value)), nan=0.0)
         for slope, value in zip(slopes, values, strict=True)
     ]
-    relative = jnp.nan_to_num(jnp.concatenate(terms), nan=0.0)
     # Scaled by the largest: its square may be out of range where it is not.
-    largest = jnp.max(relative, initial=jnp.finfo(relative.dtype).tiny)
-    absolute = jnp.concatenate([jnp.abs(slope).ravel() for slope in slopes])
-    return (
-        largest * jnp.linalg.norm(relative / largest),
-        jnp.sum(jnp.nan_to_num(absolute, nan=0.0)),
-    )
+    largest = jnp.max(jnp.stack([jnp.max(term, initial=0.0) for term in terms]))
+    largest = jnp.maximum(largest, jnp.finfo(largest.dtype).tiny)
+    squares = jnp.stack([jnp.sum(jnp.square(term / largest)) for term in terms])
+    absolute = [jnp.sum(jnp.nan_to_num(jnp.abs(slope), nan=0.0)) for slope in slopes]
+    return largest * jnp.sqrt(jnp.sum(squares)), jnp.sum(jnp.stack(absolute))
 
 
 def _vector(results: Sequence[Any]) -> jax.Array:

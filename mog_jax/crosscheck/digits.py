@@ -56,6 +56,11 @@ class Fit:
     bad: Array
     missing: Array
 
+    @property
+    def worst(self) -> int:
+        """The entry with the most roundings."""
+        return int(np.argmax(np.nan_to_num(self.roundings, nan=-1.0)))
+
 
 def yardstick(
     centre: Centre, relative: Array, absolute: Array, dtype: Any, min_digits: float

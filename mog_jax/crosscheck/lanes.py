@@ -55,7 +55,7 @@ class Lanes:
         self._batched = {
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
-        self._scales = jax.jit(scales(self.reference))
+        self._scales = _quickly(scales(self.reference))
         # Made when they are first asked for.
         self._narrow_misfits: list[Misfit] | None = None
         self._batched_programs: dict[str, Any] | None = None
@@ -80,7 +80,7 @@ class Lanes:
                 relative, absolute = self._scales(*leaves)
             except (TypeError, ValueError):
                 # The reference itself has no reverse derivative: a loop of unknown length.
-                self._scales = jax.jit(input_scales(self.reference))
+                self._scales = _quickly(input_scales(self.reference))
                 relative, absolute = self._scales(*leaves)
         return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
 
@@ -175,6 +175,11 @@ class Lanes:
 def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
     # A new function each time: jit's own cache is keyed by the function, and would keep it alive.
     return jax.jit(lambda *args: program(*args))
+
+
+def _quickly(program: Callable[..., Any]) -> Callable[..., Any]:
+    # A large program that runs once for each input: compiling it well takes longer than running it.
+    return jax.jit(program, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def _batched(

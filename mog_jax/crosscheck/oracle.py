@@ -10,6 +10,7 @@ function has a kink there and no derivative; nothing is judged.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ class Exact:
 
 def exact_values(closed: Any, arguments: Sequence[Array]) -> Exact:
     """Evaluate a program in balls, and note whether it met a tie."""
-    kinks: list[Any] = []
+    kinks: Counter[str] = Counter()
     outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks)
     return Exact(balls.flat(outputs), bool(kinks))
 

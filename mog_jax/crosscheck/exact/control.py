@@ -1,78 +1,96 @@
-"""Rules for programs within programs: branches, loops, and solves that carry their own."""
+"""Rules for programs within programs: calls, branches, loops."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
-from mog_jax.crosscheck.exact.evaluation import run
-from mog_jax.crosscheck.exact.rules import Array, rule
+from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.jaxprs import carried
+
+Operands = Sequence[Array]
+Params = dict[str, Any]
 
 
-@rule("cond")
-def _cond(index: Array, *operands: Array, branches: Any, **params: Any) -> list[Array]:
-    chosen = int(np.clip(int(np.asarray(index).item()), 0, len(branches) - 1))
-    return run(branches[chosen], operands)
+def _call(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    return evaluation.run(carried(params), operands)
 
 
-@rule("while")
-def _while(
-    *operands: Array,
-    cond_jaxpr: Any,
-    body_jaxpr: Any,
-    cond_nconsts: int,
-    body_nconsts: int,
-    **params: Any,
-) -> list[Array]:
-    tested = operands[:cond_nconsts]
-    constants = operands[cond_nconsts : cond_nconsts + body_nconsts]
-    carry = list(operands[cond_nconsts + body_nconsts :])
-    while bool(np.asarray(run(cond_jaxpr, [*tested, *carry])[0]).item()):
-        carry = run(body_jaxpr, [*constants, *carry])
+def _cond(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    which, *arguments = operands
+    branches = params["branches"]
+    return evaluation.run(branches[min(max(int(which), 0), len(branches) - 1)], arguments)
+
+
+def _platform_index(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    # The branch that this machine would run; None stands for any other.
+    platform = jax.default_backend()
+    for i, names in enumerate(params["platforms"]):
+        if names is None or platform in names:
+            return np.asarray(i, dtype=np.int32)
+    return np.asarray(len(params["platforms"]), dtype=np.int32)
+
+
+def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    n, m = params["cond_nconsts"], params["body_nconsts"]
+    of_condition, of_body = operands[:n], operands[n : n + m]
+    carry = list(operands[n + m :])
+    while evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])[0]:
+        carry = evaluation.run(params["body_jaxpr"], [*of_body, *carry])
     return carry
 
 
-@rule("scan")
-def _scan(
-    *operands: Array,
-    jaxpr: Any,
-    length: int,
-    reverse: bool,
-    num_consts: int,
-    num_carry: int,
-    **params: Any,
-) -> list[Array]:
-    constants = operands[:num_consts]
-    carry = list(operands[num_consts : num_consts + num_carry])
-    xs = operands[num_consts + num_carry :]
-    steps = range(length - 1, -1, -1) if reverse else range(length)
-    collected: list[list[Array]] = []
-    for step in steps:
-        results = run(jaxpr, [*constants, *carry, *(np.asarray(x[step]) for x in xs)])
-        carry = results[:num_carry]
-        collected.append(results[num_carry:])
-    if reverse:
-        collected.reverse()
-    if not collected:
-        outputs = jaxpr.out_avals[num_carry:]
-        return [
-            *carry,
-            *(np.empty((0, *aval.shape), dtype=object) for aval in outputs),
-        ]
-    return [*carry, *(_stacked(values) for values in zip(*collected, strict=True))]
+def _scan(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    n, m, length = params["num_consts"], params["num_carry"], params["length"]
+    consts, carry, inputs = operands[:n], list(operands[n : n + m]), operands[n + m :]
+    steps = range(length)
+    kept: list[list[Array]] = []
+    for i in reversed(steps) if params["reverse"] else steps:
+        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i] for x in inputs]])
+        carry = step[:m]
+        kept.append(step[m:])
+    if params["reverse"]:
+        kept.reverse()
+    if not kept:
+        return [*carry, *_nothing(params["jaxpr"].out_avals[m:])]
+    return [*carry, *[np.stack(rows) for rows in zip(*kept, strict=True)]]
 
 
-def _stacked(values: tuple[Array, ...]) -> Array:
-    result = np.empty((len(values), *values[0].shape), dtype=values[0].dtype)
-    for index, value in enumerate(values):
-        result[index] = value[()] if value.ndim == 0 else value
-    return result
+def _nothing(avals: Sequence[Any]) -> list[Array]:
+    # A scan of no steps yields arrays without rows.
+    dtypes = [aval.dtype if np.dtype(aval.dtype).kind in "biu" else object for aval in avals]
+    return [np.empty((0, *a.shape), d) for a, d in zip(avals, dtypes, strict=True)]
 
 
-@rule("custom_linear_solve", "linear_solve")
-def _linear_solve(*operands: Array, const_lengths: Any, jaxprs: Any, **params: Any) -> list[Array]:
-    # The operands begin with the constants of each of its programs, in the order of its fields.
-    lengths = [const_lengths.matvec, const_lengths.vecmat, const_lengths.solve]
-    start = sum(lengths[:2])
-    total = sum(lengths) + const_lengths.transpose_solve
-    constants = operands[start : start + const_lengths.solve]
-    return run(jaxprs.solve, [*constants, *operands[total:]])
+def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    # The constants of matvec, vecmat, solve and transposed solve stand before the right-hand side.
+    lengths = list(params["const_lengths"])
+    before, count, total = sum(lengths[:2]), lengths[2], sum(lengths)
+    solve = params["jaxprs"].solve
+    return evaluation.run(solve, [*operands[before : before + count], *operands[total:]])
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            "jit",
+            "pjit",
+            "closed_call",
+            "core_call",
+            "checkpoint",
+            "remat",
+            "remat2",
+            "custom_jvp_call",
+            "custom_vjp_call",
+            "custom_vjp_call_jaxpr",
+            "xla_call",
+        ),
+        _call,
+    ),
+    "cond": _cond,
+    "platform_index": _platform_index,
+    "while": _while,
+    "scan": _scan,
+    "custom_linear_solve": _linear_solve,
+}

@@ -1,184 +1,191 @@
-"""Evaluating a program: at one precision, and at ever higher ones until the balls are small."""
+"""One pass through a program at one precision: what every rule may use.
 
-import contextlib
-import math
-from collections.abc import Iterator, Sequence
+Floating-point arrays are NumPy object arrays of balls. Integers and booleans are NumPy arrays of
+their own dtype, computed as JAX computes them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-import flint
-import jax
 import numpy as np
+from flint import arb
 
-from mog_jax.crosscheck import programs
-from mog_jax.crosscheck.exact.rules import (
-    Array,
-    Decisions,
-    MorePrecision,
-    apply,
-    deciding,
-    each,
-)
+from mog_jax.crosscheck.exact import balls
+from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
+from mog_jax.crosscheck.exact.jaxprs import ClosedJaxpr, Jaxpr, opened
 
-_BITS_PER_DIGIT = math.log2(10)
-# Beyond the digits asked for: what a few dozen operations lose, so that one attempt mostly does.
-_GUARD_BITS = 64
-_GROWTH = 3
-# No number that a double can stand next to is as small as this; a ball within it is a zero.
-_TINY_DIGITS = 5_000
+Array = np.ndarray[Any, Any]
+Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
+Runner = Callable[["Evaluation", Jaxpr, Sequence[Any], Sequence[Array]], list[Array]]
 
 
-def evaluate(
-    closed_jaxpr: Any,
-    arguments: Sequence[Any],
-    *,
-    digits: int = 40,
-    limit: int = 2000,
-    kinks: list[str] | None = None,
-) -> list[Array]:
-    """Evaluate a program exactly, raising the precision until `digits` digits are certain.
+class Evaluation:
+    """The state of one pass: the expressions met so far, and the kinks.
+
+    An expression is a function's name and its operands *as objects*. It is computed once, and every
+    later occurrence gives the same object. This saves time; more importantly it makes equality
+    decidable where it matters: operands that were computed alike from equal inputs are one object.
 
     Parameters
     ----------
-    closed_jaxpr : jax.extend.core.ClosedJaxpr
-        From :func:`jax.make_jaxpr`.
-    arguments : sequence of arrays
-        The program's flat inputs: NumPy arrays, whose floats are taken as the exact numbers that
-        they are, or object arrays of `flint.arb`.
-    digits : int
-        Every output ball's radius is below 10^-digits of its midpoint, unless `limit` is reached,
-        or the ball lies within 10^-5000 of zero.
-    limit : int
-        Digits at which to stop raising the precision; the balls are then as wide as they are.
-    kinks : list of str, optional
-        Receives a word for each tie that the program met: equal arguments of a maximum or a
-        comparison, where the function may have no derivative.
-
-    Returns
-    -------
-    list of arrays
-        Object arrays of `flint.arb`; NumPy arrays for integers and booleans. NaN where the program
-        is not defined.
-
-    Raises
-    ------
-    UnknownPrimitive
-        If the program uses a primitive without a rule.
-    Undecided
-        If a decision cannot be made even at the limit.
-
-    Examples
-    --------
-    >>> import jax, jax.numpy as jnp, numpy as np
-    >>> program = jax.make_jaxpr(lambda x: jnp.log1p(x) - x)(np.float32(1e-20))
-    >>> evaluate(program, [np.float64(1e-20)], digits=12)[0]
-    array([-5.0000000000000000...e-41 +/- ...], dtype=object)
+    runner : callable
+        The interpreter, for rules that carry programs of their own.
+    kinks : Counter
+        Receives the name of a primitive each time it met a tie.
     """
-    need = digits * _BITS_PER_DIGIT
-    before: list[Array] | None = None
-    attempt = digits
-    while True:
-        is_last = attempt >= limit
-        ties: list[str] = []
-        bits = int(min(attempt, limit) * _BITS_PER_DIGIT) + _GUARD_BITS
-        try:
-            outputs = evaluate_at(closed_jaxpr, arguments, bits, Decisions(is_last, ties))
-        except MorePrecision:
-            before = None
+
+    def __init__(self, runner: Runner, kinks: Counter[str]) -> None:
+        self.kinks = kinks
+        self._runner = runner
+        self._numbers: dict[float, Ball] = {}
+        self._exact: dict[Any, Ball] = {}
+        self._ufuncs: dict[Hashable, Any] = {}
+        self._sums: dict[tuple[int, ...], tuple[list[Ball], Ball]] = {}
+
+    def run(self, program: ClosedJaxpr | Jaxpr, arguments: Sequence[Array]) -> list[Array]:
+        """Evaluate a program that is a parameter of a primitive."""
+        jaxpr, consts = opened(program)
+        return self._runner(self, jaxpr, consts, arguments)
+
+    def number(self, value: Any) -> Ball:
+        """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
+        if isinstance(value, arb):
+            if not value.is_exact():
+                return value
+            if value.is_nan():
+                return NAN
+        elif isinstance(value, float | np.floating):
+            value = float(value)
         else:
-            small = [_is_small(output, need) for output in outputs]
-            if is_last or all(s.all() for s in small) or _stays_undefined(outputs, small, before):
-                if kinks is not None:
-                    kinks.extend(ties)
-                return outputs
-            before = outputs
-        attempt *= _GROWTH
+            value = int(value)
+        # Equal numbers hash alike, whether integers or floats; a ball is keyed by what it is.
+        known = self._numbers.get(value) if not isinstance(value, arb) else None
+        if known is not None:
+            return known
+        ball = arb(value)
+        if not ball.is_finite():
+            return NAN if ball.is_nan() else INF if ball > 0 else MINUS_INF
+        ball = self._exact.setdefault(ball.man_exp(), ball)
+        if not isinstance(value, arb):
+            self._numbers[value] = ball
+        return ball
+
+    def numbers(self, array: Any) -> Array:
+        """Take an array of machine numbers or balls exactly."""
+        array = np.asarray(array)
+        if array.dtype != object:
+            wide = np.float64 if array.dtype.kind not in "biu" else array.dtype
+            array = array.astype(wide).astype(object)
+        return self.elementwise(None, self.number, array)
+
+    def elementwise(
+        self,
+        name: Hashable,
+        function: Callable[..., Ball],
+        *operands: Array,
+        symmetric: bool = False,
+    ) -> Array:
+        """Apply a function of balls to each element, each distinct expression once.
+
+        Parameters
+        ----------
+        name : hashable
+            What tells this function from every other, its parameters included; None where
+            expressions are not to be remembered.
+        function : callable
+            From balls to a ball.
+        *operands : object arrays
+            Of one shape, or broadcasting to one.
+        symmetric : bool
+            Whether a function of two balls does not mind their order.
+        """
+        ufunc = self._ufuncs.get(name) if name is not None else None
+        if ufunc is None:
+            remembered = (
+                function if name is None else _remembering(function, len(operands), symmetric)
+            )
+            ufunc = np.frompyfunc(remembered, len(operands), 1)
+            if name is not None:
+                self._ufuncs[name] = ufunc
+        result = ufunc(*operands)
+        if isinstance(result, np.ndarray):
+            return result
+        scalar = np.empty((), dtype=object)
+        scalar[()] = result
+        return scalar
+
+    def decide(self, function: Callable[..., Any], *operands: Array, dtype: Any = bool) -> Array:
+        """Apply a function from balls to booleans or integers to each element."""
+        result = np.frompyfunc(function, len(operands), 1)(*operands)
+        return np.asarray(result, dtype=object).astype(dtype)
+
+    def total(self, terms: Array) -> Array:
+        """Sum over the last axis. The order of the terms does not matter, ties included."""
+        rows = terms.reshape(-1, terms.shape[-1]) if terms.size else np.empty((0, 0), object)
+        result = np.full(terms.shape[:-1], ZERO, dtype=object)
+        flat = result.reshape(-1)
+        for i, row in enumerate(rows):
+            flat[i] = self._sum(row.tolist())
+        return flat.reshape(result.shape)
+
+    def _sum(self, terms: list[Ball]) -> Ball:
+        terms = [term for term in terms if term is not ZERO]
+        if len(terms) < 2:
+            return terms[0] if terms else ZERO
+        key = tuple(sorted(map(id, terms)))
+        known = self._sums.get(key)
+        if known is not None:
+            return known[1]
+        result = sum(terms[1:], terms[0])
+        if not result.is_finite():
+            result = terms[0]
+            for term in terms[1:]:
+                result = balls.add(result, term)
+        self._sums[key] = (terms, result)
+        return result
+
+    def fold(self, name: str, function: Callable[[Ball, Ball], Ball], terms: Array) -> Array:
+        """Fold the last axis, which has at least one element, with a function of two balls."""
+        result = terms[..., 0]
+        for i in range(1, terms.shape[-1]):
+            result = self.elementwise(name, function, result, terms[..., i])
+        return np.asarray(result, dtype=object)
 
 
-def evaluate_at(
-    closed_jaxpr: Any, arguments: Sequence[Any], bits: int, decisions: Decisions | None = None
-) -> list[Array]:
-    """Evaluate a program once, with balls of so many bits.
+def _remembering(
+    function: Callable[..., Ball], arity: int, symmetric: bool
+) -> Callable[..., Ball]:
+    # The operands are kept beside the result: an id is only unique while its object lives.
+    known: dict[Any, tuple[Any, ...]] = {}
 
-    Parameters
-    ----------
-    closed_jaxpr, arguments
-        As for `evaluate`.
-    bits : int
-        Of the midpoints.
-    decisions : Decisions, optional
-        What to do where balls do not decide; where not given, an overlap is a tie.
+    if arity == 1:
 
-    Returns
-    -------
-    list of arrays
-        As from `evaluate`; the balls are as wide as the precision makes them.
-    """
-    decisions = decisions if decisions is not None else Decisions(is_last=True, ties=[])
-    with precision(bits), deciding(decisions), jax.enable_x64(True):
-        return run(closed_jaxpr, [to_exact(argument) for argument in arguments])
+        def unary(x: Ball) -> Ball:
+            entry = known.get(id(x))
+            if entry is None:
+                entry = known[id(x)] = (function(x), x)
+            return entry[0]
 
+        return unary
 
-def run(closed_jaxpr: Any, operands: Sequence[Any]) -> list[Array]:
-    """Evaluate a program on exact operands, at the precision that holds."""
-    return programs.closed_call(
-        closed_jaxpr,
-        operands,
-        lambda equation, values: apply(equation.primitive.name, values, equation.params),
-        to_exact,
-    )
+    if arity == 2:
 
+        def binary(x: Ball, y: Ball) -> Ball:
+            i, j = id(x), id(y)
+            key = (j, i) if symmetric and j < i else (i, j)
+            entry = known.get(key)
+            if entry is None:
+                entry = known[key] = (function(x, y), x, y)
+            return entry[0]
 
-@contextlib.contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Compute with balls of so many bits for a while; flint keeps the precision in a global."""
-    before = flint.ctx.prec
-    flint.ctx.prec = bits
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
+        return binary
 
+    def many(*operands: Ball) -> Ball:
+        key = tuple(map(id, operands))
+        entry = known.get(key)
+        if entry is None:
+            entry = known[key] = (function(*operands), *operands)
+        return entry[0]
 
-_to_ball = each(flint.arb, 1)
-_needs_more = each(lambda ball, need: _is_loose(ball, need), 2)
-_is_finite = each(lambda ball: ball.is_finite(), 1)
-
-
-def to_exact(value: Any) -> Array:
-    """Give floats as balls of radius 0, and everything else as the NumPy array that it is."""
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "biu":
-        return array
-    # float() first: half precisions and NumPy's scalars are nothing to flint.
-    return _to_ball(array.astype(np.float64).astype(object))
-
-
-def _is_loose(ball: flint.arb, need: float) -> bool:
-    if ball.is_exact() or ball.rel_accuracy_bits() >= need:
-        return False
-    return not abs(ball) < _tiny()
-
-
-def _tiny() -> flint.arb:
-    return flint.arb(2) ** (-int(_TINY_DIGITS * _BITS_PER_DIGIT))
-
-
-def _is_small(output: Array, need: float) -> Array:
-    if output.dtype != object:
-        return np.ones(output.shape, bool)
-    return ~_needs_more(output, need).astype(bool)
-
-
-def _stays_undefined(
-    outputs: list[Array], small: list[Array], before: list[Array] | None
-) -> bool:
-    """Whether all that is not small is not finite, and was not finite at the attempt before."""
-    if before is None:
-        return False
-    for now, fine, then in zip(outputs, small, before, strict=True):
-        if now.dtype != object:
-            continue
-        undefined = ~_is_finite(now).astype(bool) & ~_is_finite(then).astype(bool)
-        if not (fine | undefined).all():
-            return False
-    return True
+    return many

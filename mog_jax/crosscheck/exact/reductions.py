@@ -1,166 +1,172 @@
-"""Rules that take many numbers to fewer: sums, extremes, products, running ones, sorting."""
+"""Rules that fold an axis: sums, extremes, cumulative sums, sorting."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import flint
 import numpy as np
 
-from mog_jax.crosscheck.exact.elementwise import (
-    INFINITY,
-    ZERO,
-    exponential,
-    larger,
-    logarithm,
-    multiply,
-    on_integers,
-    smaller,
-)
-from mog_jax.crosscheck.exact.rules import Array, is_exact_kind, less, rule, same
+from mog_jax.crosscheck.exact import balls
+from mog_jax.crosscheck.exact.arithmetic import count_ties
+from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, ONE, ZERO, Ball
+from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.functions import FUNCTIONS
 
-arb = flint.arb
+Operands = Sequence[Array]
+Params = dict[str, Any]
 
 
-def folded(combine: Callable[[Any, Any], Any], start: Any, x: Array, axes: Any) -> Array:
-    """Fold an array over some of its axes."""
-    axes = tuple(axes)
+def _last(x: Array, axes: Sequence[int]) -> Array:
+    # The folded axes, flattened into one, last.
     kept = [axis for axis in range(x.ndim) if axis not in axes]
-    shape = tuple(x.shape[axis] for axis in kept)
-    rows = np.transpose(x, [*kept, *axes]).reshape(int(np.prod(shape)), -1)
-    result = np.empty(len(rows), dtype=object)
-    for index, row in enumerate(rows):
-        result[index] = functools.reduce(combine, row) if len(row) else start
-    return result.reshape(shape)
+    folded = x.transpose(*kept, *axes)
+    size = int(np.prod([x.shape[axis] for axis in axes], dtype=int))
+    return folded.reshape(*[x.shape[axis] for axis in kept], size)
 
 
-_FOLDS: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {
-    "reduce_sum": (lambda a, b: a + b, ZERO),
-    "reduce_prod": (multiply, arb(1)),
-    "reduce_max": (larger, -INFINITY),
-    "reduce_min": (smaller, INFINITY),
+def _reduce_sum(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    return evaluation.total(_last(operands[0], params["axes"]))
+
+
+def _reduction(name: str, function: Callable[[Ball, Ball], Ball], empty: Ball) -> Rule:
+    def rule(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+        terms = _last(operands[0], params["axes"])
+        if not terms.shape[-1]:
+            return np.full(terms.shape[:-1], empty, dtype=object)
+        result = evaluation.fold(name, function, terms)
+        if name in ("max", "min"):
+            _count_shared(evaluation, "reduce_" + name, terms, result)
+        return result
+
+    return rule
+
+
+def _count_shared(evaluation: Evaluation, name: str, terms: Array, result: Array) -> None:
+    # An extreme is a kink where more than one term reaches it.
+    reached = evaluation.decide(balls.tied, terms, result[..., None])
+    kinks = int(np.count_nonzero(np.count_nonzero(reached, axis=-1) > 1))
+    if kinks:
+        evaluation.kinks[name] += kinks
+
+
+def _position_of_extreme(name: str, wanted: int) -> Rule:
+    def first(evaluation: Evaluation, terms: list[Ball]) -> int:
+        best = 0
+        for i, term in enumerate(terms):
+            if term.is_nan():
+                return i
+            order = balls.order(term, terms[best]) if i else 0
+            if i and order == 0 and term.is_finite():
+                evaluation.kinks[name] += 1
+            if order == wanted:
+                best = i
+        return best
+
+    def rule(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+        terms = _last(operands[0], params["axes"])
+        result = np.empty(terms.shape[:-1], dtype=params["index_dtype"])
+        for at in np.ndindex(*result.shape):
+            result[at] = first(evaluation, terms[at].tolist())
+        return result
+
+    return rule
+
+
+def _cumulative(name: str, function: Callable[[Ball, Ball], Ball]) -> Rule:
+    def rule(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+        x = np.moveaxis(operands[0], params["axis"], -1)
+        return np.moveaxis(
+            cumulate(evaluation, name, function, x, params["reverse"]), -1, params["axis"]
+        )
+
+    return rule
+
+
+def cumulate(
+    evaluation: Evaluation,
+    name: str,
+    function: Callable[[Ball, Ball], Ball],
+    x: Array,
+    reverse: bool,
+) -> Array:
+    """Fold each prefix of the last axis, or each suffix."""
+    x = x[..., ::-1] if reverse else x
+    result = x.copy()
+    for i in range(1, x.shape[-1]):
+        before, term = result[..., i - 1], x[..., i]
+        if name in ("max", "min"):
+            count_ties(evaluation, "cum" + name, before, term)
+        result[..., i] = evaluation.elementwise(name, function, before, term)
+    return result[..., ::-1] if reverse else result
+
+
+def _cumlogsumexp(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    # No shift is needed: the exponent of a ball is as large as memory.
+    x = np.moveaxis(operands[0], params["axis"], -1)
+    terms = evaluation.elementwise("exp", FUNCTIONS["exp"], x)
+    sums = cumulate(evaluation, "add", balls.add, terms, params["reverse"])
+    return np.moveaxis(evaluation.elementwise("log", FUNCTIONS["log"], sums), -1, params["axis"])
+
+
+def _comparator(evaluation: Evaluation, name: str) -> Callable[[Any, Any], int]:
+    def compare(x: Any, y: Any) -> int:
+        for a, b in zip(x[0], y[0], strict=True):
+            if not isinstance(a, type(ZERO)):
+                order = int(a > b) - int(a < b)
+            elif a.is_nan() or b.is_nan():
+                order = int(a.is_nan()) - int(b.is_nan())  # NaN sorts last.
+            else:
+                order = balls.order(a, b) or 0
+                if order == 0 and a.is_finite():
+                    evaluation.kinks[name] += 1
+            if order:
+                return order
+        return 0
+
+    return compare
+
+
+def _sort(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    axis, n_keys = params["dimension"], params["num_keys"]
+    moved = [np.moveaxis(x, axis, -1) for x in operands]
+    results = [x.copy() for x in moved]
+    key = functools.cmp_to_key(_comparator(evaluation, "sort"))
+    for at in np.ndindex(*moved[0].shape[:-1]):
+        rows = [x[at] for x in moved]
+        keys = list(zip(*[row.tolist() for row in rows[:n_keys]], strict=True))
+        order = sorted(range(len(keys)), key=lambda i: key((keys[i], i)))  # noqa: B023
+        for result, row in zip(results, rows, strict=True):
+            result[at] = row[order]
+    return [np.moveaxis(result, -1, axis) for result in results]
+
+
+def _top_k(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    axis = params.get("axis", params.get("dimension", -1))
+    x, k = np.moveaxis(operands[0], axis, -1), params["k"]
+    values = np.empty((*x.shape[:-1], k), dtype=object)
+    places = np.empty((*x.shape[:-1], k), dtype=np.int32)
+    key = functools.cmp_to_key(_comparator(evaluation, "top_k"))
+    for at in np.ndindex(*x.shape[:-1]):
+        row = x[at].tolist()
+        # Largest first, of equals the first first: a stable sort of the reversed row, reversed.
+        backwards = range(len(row) - 1, -1, -1)
+        order = sorted(backwards, key=lambda i: key(((row[i],), i)))[::-1][:k]  # noqa: B023
+        values[at], places[at] = [row[i] for i in order], order
+    return [np.moveaxis(values, -1, axis), np.moveaxis(places, -1, axis)]
+
+
+RULES: dict[str, Rule] = {
+    "reduce_sum": _reduce_sum,
+    "reduce_prod": _reduction("mul", balls.multiply, ONE),
+    "reduce_max": _reduction("max", balls.larger, MINUS_INF),
+    "reduce_min": _reduction("min", balls.smaller, INF),
+    "argmax": _position_of_extreme("argmax", 1),
+    "argmin": _position_of_extreme("argmin", -1),
+    "cumsum": _cumulative("add", balls.add),
+    "cumprod": _cumulative("mul", balls.multiply),
+    "cummax": _cumulative("max", balls.larger),
+    "cummin": _cumulative("min", balls.smaller),
+    "cumlogsumexp": _cumlogsumexp,
+    "sort": _sort,
+    "top_k": _top_k,
 }
-
-
-def _enter_fold(name: str) -> None:
-    combine, start = _FOLDS[name]
-    plain = on_integers(name)
-
-    @rule(name)
-    def evaluate(x: Array, **params: Any) -> Any:
-        if not is_exact_kind(x):
-            return plain(x, **params)
-        return folded(combine, start, x, params["axes"])
-
-
-for _name in _FOLDS:
-    _enter_fold(_name)
-for _name in ("reduce_and", "reduce_or", "reduce_xor"):
-    rule(_name)(on_integers(_name))
-
-
-def _running(combine: Callable[[Any, Any], Any], x: Array, axis: int, reverse: bool) -> Array:
-    lanes = np.moveaxis(np.array(x, dtype=object), axis, 0)
-    lanes = lanes[::-1] if reverse else lanes
-    lanes = lanes.copy()
-    lift = np.frompyfunc(combine, 2, 1)
-    for index in range(1, len(lanes)):
-        lanes[index] = lift(lanes[index - 1], lanes[index])
-    lanes = lanes[::-1] if reverse else lanes
-    return np.moveaxis(lanes, 0, axis)
-
-
-def _log_add_exp(a: arb, b: arb) -> arb:
-    high = larger(a, b)
-    if not high.is_finite():
-        return high
-    return high + logarithm(exponential(a - high) + exponential(b - high))
-
-
-def _enter_running(name: str, combine: Callable[[Any, Any], Any]) -> None:
-    plain = on_integers(name)
-
-    @rule(name)
-    def evaluate(x: Array, **params: Any) -> Any:
-        if not is_exact_kind(x):
-            return plain(x, **params)
-        return _running(combine, x, params["axis"], params["reverse"])
-
-
-for _name, _combine in {
-    "cumsum": lambda a, b: a + b,
-    "cumprod": multiply,
-    "cummax": larger,
-    "cummin": smaller,
-    "cumlogsumexp": _log_add_exp,
-}.items():
-    _enter_running(_name, _combine)
-
-
-def _enter_place(name: str, better: Callable[[Any, Any], bool]) -> None:
-    plain = on_integers(name)
-
-    @rule(name)
-    def evaluate(x: Array, **params: Any) -> Any:
-        if not is_exact_kind(x):
-            return plain(x, **params)
-        (axis,) = params["axes"]
-        rows = np.moveaxis(x, axis, -1)
-        found = np.zeros(rows.shape[:-1], dtype=params["index_dtype"])
-        for place in np.ndindex(found.shape):
-            row, best = rows[place], 0
-            for index in range(1, len(row)):
-                # NaN comes first, as in NumPy; of equals the first one stays.
-                if not row[best].is_nan() and (row[index].is_nan() or better(row[index], row[best])):
-                    best = index
-            found[place] = best
-        return found
-
-
-_enter_place("argmax", lambda a, b: less(b, a, "argmax"))
-_enter_place("argmin", lambda a, b: less(a, b, "argmin"))
-
-
-def _compare(a: Any, b: Any) -> int:
-    if not isinstance(a, arb):
-        return (a > b) - (a < b)
-    if a.is_nan() or b.is_nan():
-        return int(a.is_nan()) - int(b.is_nan())
-    if same(a, b):
-        return 0
-    return -1 if less(a, b, "sort") else 1
-
-
-def _sorted_order(keys: list[Array]) -> list[int]:
-    """Give the stable order of lanes of keys, the first one deciding before the second."""
-
-    def compare(i: int, j: int) -> int:
-        for key in keys:
-            decided = _compare(key[i], key[j])
-            if decided:
-                return decided
-        return 0
-
-    return sorted(range(len(keys[0])), key=functools.cmp_to_key(compare))
-
-
-@rule("sort")
-def _sort(*operands: Array, dimension: int, num_keys: int, **params: Any) -> list[Array]:
-    lanes = [np.moveaxis(np.array(x), dimension, -1) for x in operands]
-    for place in np.ndindex(lanes[0].shape[:-1]):
-        order = _sorted_order([lane[place] for lane in lanes[:num_keys]])
-        for lane in lanes:
-            lane[place] = lane[place][order]
-    return [np.moveaxis(lane, -1, dimension) for lane in lanes]
-
-
-@rule("top_k")
-def _top_k(x: Array, *, k: int, **params: Any) -> list[Array]:
-    dimension = params.get("axis", x.ndim - 1)
-    lanes = np.moveaxis(np.array(x), dimension, -1)
-    shape = (*lanes.shape[:-1], k)
-    values, indices = np.empty(shape, dtype=lanes.dtype), np.empty(shape, dtype=np.int32)
-    for place in np.ndindex(shape[:-1]):
-        order = _sorted_order([-lanes[place]])[:k]
-        values[place], indices[place] = lanes[place][order], order
-    return [np.moveaxis(values, -1, dimension), np.moveaxis(indices, -1, dimension)]
