@@ -46,7 +46,8 @@ class Judgement:
     claim : its name
     problems : what is wrong, and remarks
     entries : names of the numbers that the claim is about
-    measure : what rounding may do to each; None where nothing was judged
+    measure : what rounding may do to each; None where only the formula was judged
+    exact : 1 if the formula was compared with a finite exact value
     fits : by lane, how close it came
     undecided, kinks : how many entries could not be judged, and why
     autodiff_wrong : whether automatic differentiation of the function gave a wrong value
@@ -57,6 +58,7 @@ class Judgement:
     problems: list[Problem]
     entries: list[str] = dataclasses.field(default_factory=list)
     measure: digits.Yardstick | None = None
+    exact: int = 0
     fits: dict[str, digits.Fit] = dataclasses.field(default_factory=dict)
     undecided: int = 0
     kinks: int = 0
@@ -127,7 +129,6 @@ class _Case:
 
     def judged(self, thorough: bool) -> Judgement:
         """Ask everything."""
-        relative, absolute = self.lanes.scales(self.floats)
         truth = formula.truth_at(
             self.lanes.reference,
             self.lanes.function,
@@ -140,6 +141,9 @@ class _Case:
             given = oracle.exact_values(self.lanes.subject, self.leaves)
         except Undecided:
             return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
+        if self.claim.order == 2:
+            return self._judged_by_formula(truth, given)
+        relative, absolute = self.lanes.scales(self.floats)
         truth, relative, absolute = self._along_simplex(truth, relative, absolute)
         found = self._examined(truth, given, relative, self.lanes.subject, FLOAT64)
         measure = digits.yardstick(
@@ -147,7 +151,7 @@ class _Case:
         )
         outcomes = self.lanes.run(self.values)
         fits = self._fits(measure, outcomes)
-        wrong = self._blame_formula(found, measure, fits)
+        wrong = self._blame_formula(found, fits)
         if not wrong:
             self._blame_lanes(measure, outcomes, fits)
         beyond = False
@@ -162,11 +166,42 @@ class _Case:
             self.problems,
             self.entries,
             measure,
+            int(balls.finite(found.truth.values).any()),
             fits | witnesses,
             undecided=found.undecided,
             kinks=found.kinks,
             autodiff_wrong=found.truth.autodiff_wrong,
             beyond_float32=beyond,
+        )
+
+    def _judged_by_formula(self, truth: formula.Truth, given: oracle.Exact) -> Judgement:
+        """Judge a second derivative: its formula, and whether it is finite.
+
+        How many digits it keeps is nobody's claim: the derivative was written by hand, its
+        derivative was not.
+        """
+        found = self._examined(truth, given, np.zeros(len(self.entries)), self.lanes.subject, FLOAT64)
+        self._blame_formula(found, {})
+        main = self.lanes.run_main(self.values)
+        centre = balls.Centre.of(found.truth.values)
+        ordinary = np.isfinite(centre.high)
+        if not self.problems and main.values is not None:
+            lost = np.flatnonzero(ordinary & ~np.isfinite(main.values))
+            if lost.size:
+                entry = int(lost[0])
+                self._report(
+                    "jit",
+                    "second_order_not_finite",
+                    entry,
+                    text=f"where the exact value is {_shown(centre.high[entry])}",
+                )
+        return Judgement(
+            self.claim.name,
+            self.problems,
+            self.entries,
+            exact=int(ordinary.any()),
+            undecided=found.undecided,
+            kinks=found.kinks,
         )
 
     def _examined(
@@ -196,9 +231,7 @@ class _Case:
             if outcome.values is not None
         }
 
-    def _blame_formula(
-        self, found: formula.Formula, measure: digits.Yardstick, fits: dict[str, digits.Fit]
-    ) -> bool:
+    def _blame_formula(self, found: formula.Formula, fits: dict[str, digits.Fit]) -> bool:
         """Report disproved entries; say whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if not entries.size:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.crosscheck.draws import Draw
-from mog_jax.crosscheck.findings import Finding
+from mog_jax.crosscheck.findings import REMARKS, Finding
 from mog_jax.crosscheck.judge import Judgement
 
 
@@ -46,7 +46,6 @@ class Claimed:
 
     name: str
     judged: int = 0
-    exact: int = 0
     informative: dict[str, int] = dataclasses.field(default_factory=dict)
     lanes: dict[str, Lane] = dataclasses.field(default_factory=dict)
 
@@ -171,10 +170,11 @@ class Report:
             )
 
     def _add(self, judgement: Judgement) -> None:
+        claim = self.claims.setdefault(judgement.claim, Claimed(judgement.claim))
+        claim.judged += judgement.exact
+        self._add_remarks(judgement)
         if judgement.measure is None:
             return
-        claim = self.claims.setdefault(judgement.claim, Claimed(judgement.claim))
-        claim.judged += bool(judgement.measure.judged.any())
         for entry, tells in zip(judgement.entries, judgement.measure.informative, strict=True):
             claim.informative[entry] = claim.informative.get(entry, 0) + bool(tells)
         for name, fit in judgement.fits.items():
@@ -185,6 +185,15 @@ class Report:
                 else np.maximum(judgement.measure.allowed - _FLOAT32_FEWER, 0)
             )
             _add_fit(lane, fit, allowed, judgement.entries)
+
+    def _add_remarks(self, judgement: Judgement) -> None:
+        known = {(remark.kind, remark.claim) for remark in self.remarks}
+        for problem in judgement.problems:
+            if problem.kind in REMARKS and (problem.kind, problem.claim) not in known:
+                known.add((problem.kind, problem.claim))
+                self.remarks.append(
+                    _overall(problem.kind, problem.claim, problem.entry, problem.explanation)
+                )
 
     def _add_point(self, judgement: Judgement) -> None:
         if judgement.measure is None or not judgement.measure.informative.any():

@@ -150,6 +150,8 @@ class Search:
             if failing:
                 # What is wrong in a derivative is wrong in what is derived from it.
                 first = min(failing, key=lambda problem: _gravity(problem.kind))
+                if any(self._agrees(other, draw) for other in self._siblings(judge)):
+                    first = dataclasses.replace(first, kind="forward_reverse_differ")
                 self.found.setdefault((first.kind, first.claim), (first, draw))
                 break
         else:
@@ -159,6 +161,22 @@ class Search:
             self._last = judgements
             self.observe(draw, judgements)
         return first
+
+    def _siblings(self, judge: Judge) -> list[Judge]:
+        """Give the judges of the same derivative in another mode."""
+        assert self._known is not None
+        return [
+            other
+            for other in self._known[1]
+            if other is not judge
+            and other.claim.directed
+            and judge.claim.directed
+            and other.claim.order == judge.claim.order
+        ]
+
+    def _agrees(self, judge: Judge, draw: Draw) -> bool:
+        judgement = judge(draw, thorough=True)
+        return judgement.exact > 0 and not judgement.problems
 
     def _aim(self) -> None:
         """Tell Hypothesis how close the last input came to failing."""

@@ -65,8 +65,10 @@ def _remark(remark: Finding) -> str:
 
 
 def _table(claim: "Claimed") -> list[str]:
+    if not claim.lanes:
+        return [f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs"]
     lines = [
-        f"{claim.name}: {claim.judged} inputs judged",
+        f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs",
         f"  {'':26}{'inputs':>8}{'digits kept':>13}{'of allowed':>12}{'roundings':>12}  where",
     ]
     names = [name for name in _ORDER if name in claim.lanes]
