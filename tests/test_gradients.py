@@ -54,16 +54,17 @@ def exact_log_likelihood(weights, means, variances, x, counts):
 
 def exact_gradient(mixture, x, counts):
     """Difference quotients of the definition in 80 digits: they owe nothing to any rule."""
-    step = mpmath.mpf(10) ** -30
     fields = [[mpmath.mpf(float(v)) for v in field] for field in jax.tree.leaves(mixture)]
+    # Each parameter moves by so much of its natural unit, not of itself: it may be 0.
+    units = [fields[0], [mpmath.sqrt(variance) for variance in fields[2]], fields[2]]
     x = [mpmath.mpf(float(point)) for point in x]
     slopes = []
-    for field in fields:
+    for field, natural in zip(fields, units, strict=True):
         slopes.append([])
         for k, value in enumerate(field):
-            field[k] = value * (1 + step) + step * (value == 0)
+            width = natural[k] * mpmath.mpf(10) ** -30
+            field[k] = value + width
             ahead = exact_log_likelihood(*fields, x, counts)
-            width = field[k] - value
             field[k] = value - width
             behind = exact_log_likelihood(*fields, x, counts)
             field[k] = value

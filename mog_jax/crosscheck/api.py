@@ -225,8 +225,12 @@ def _checked(
     else:
         given = _listed(inputs)
         search.over_list(given)
-    for problem, draw in search.found.values():
-        report.findings.append(_finding(problem, draw, snippet))
+    lowest = min((problem.order for problem, _ in search.found.values()), default=0)
+    report.findings += [
+        _finding(problem, draw, snippet)
+        for problem, draw in search.found.values()
+        if problem.order == lowest
+    ]
     report.remarks += undefined
     report.conclude()
     report.seconds = time.perf_counter() - start

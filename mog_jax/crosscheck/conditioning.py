@@ -168,8 +168,8 @@ def _tracked_scan(
     return results[:n_results]
 
 
-def rounded_constants(closed: Any, args: Sequence[Any]) -> Array:
-    r"""How far each output may be off because constants in the program were rounded.
+def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
+    r"""Compile how far each output may be off because constants in the program were rounded.
 
     A constant such as :math:`\log 2\pi` is not a double; the double that stands for it is an exact
     number to an exact evaluator, and another formula may round another constant. Constants with
@@ -178,34 +178,39 @@ def rounded_constants(closed: Any, args: Sequence[Any]) -> Array:
     """
     constants = list({id(value): value for value in _constants(closed)}.values())
     size = sum(math.prod(aval.shape) for aval in closed.out_avals)
-    if not constants:
-        return np.zeros(size)
 
-    def outputs(values: list[Any]) -> jax.Array:
-        moved = dict(zip(map(id, constants), values, strict=True))
+    def measured(*args: Any) -> jax.Array:
+        if not constants:
+            return jnp.zeros(size)
+        values = [jnp.asarray(value) for value in constants]
 
-        def literal(value: Any) -> Any:
-            return moved.get(id(value), value)
+        def outputs(moved: list[Any]) -> jax.Array:
+            instead = dict(zip(map(id, constants), moved, strict=True))
 
-        def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
-            if equation.primitive.name == "scan":
-                return scan(
-                    equation, operands, lambda body, xs: closed_call(body, xs, rule, literal)
-                )
-            return bind(equation, operands)
+            def literal(value: Any) -> Any:
+                return instead.get(id(value), value)
 
-        return _vector(closed_call(closed, args, rule, literal))
+            def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
+                if equation.primitive.name == "scan":
+                    return scan(
+                        equation, operands, lambda body, xs: closed_call(body, xs, rule, literal)
+                    )
+                return bind(equation, operands)
 
-    values = [jnp.asarray(value) for value in constants]
-    outcome, pullback = jax.vjp(outputs, values)
+            return _vector(closed_call(closed, args, rule, literal))
 
-    def row(direction: jax.Array) -> jax.Array:
-        (slopes,) = pullback(direction)
-        return jnp.stack([jnp.sum(jnp.abs(s * v)) for s, v in zip(slopes, values, strict=True)])
+        outcome, pullback = jax.vjp(outputs, values)
 
-    rows = jax.lax.map(row, jnp.eye(size, dtype=outcome.dtype), batch_size=_ROWS)
-    unit = unit_roundoff(np.dtype(outcome.dtype))
-    return np.nan_to_num(np.asarray(rows, np.float64)).sum(axis=1) * unit
+        def row(direction: jax.Array) -> jax.Array:
+            (slopes,) = pullback(direction)
+            terms = [jnp.sum(jnp.abs(s * v)) for s, v in zip(slopes, values, strict=True)]
+            return jnp.sum(jnp.nan_to_num(jnp.stack(terms)))
+
+        identity = jnp.eye(size, dtype=outcome.dtype)
+        moved = jax.lax.map(row, identity, batch_size=_ROWS)
+        return moved * unit_roundoff(np.dtype(outcome.dtype))
+
+    return measured
 
 
 def _constants(closed: Any) -> Iterator[Any]:

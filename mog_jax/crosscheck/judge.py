@@ -17,6 +17,7 @@ from mog_jax.crosscheck.arguments import Array, Signature
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw, draw_of, places
 from mog_jax.crosscheck.exact import Undecided
+from mog_jax.crosscheck.findings import FAILURES
 from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Misfit, Outcome
 
 
@@ -86,7 +87,7 @@ class Judge:
         if lanes.misfits:
             problems = [_misfitting(self.claim, misfit) for misfit in lanes.misfits]
             return Judgement(self.claim.name, problems)
-        if self.claim.order == 2 and not thorough and _sound(lanes.run_main(values)):
+        if self.claim.order == 2 and not thorough:
             return Judgement(self.claim.name, [])
         return _Case(self, lanes, draw, values, jax.tree.leaves(tangent)).judged(thorough)
 
@@ -134,6 +135,7 @@ class _Case:
             self.lanes.function,
             self.leaves,
             places(self.contract, self.draw.args),
+            derivative=self.claim.order > 0,
         )
         if thorough:
             truth = formula.confirmed(truth, self.direction)
@@ -141,85 +143,48 @@ class _Case:
             given = oracle.exact_values(self.lanes.subject, self.leaves)
         except Undecided:
             return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
-        if self.claim.order == 2:
-            return self._judged_by_formula(truth, given)
-        relative, absolute = self.lanes.scales(self.floats)
-        truth, relative, absolute = self._along_simplex(truth, relative, absolute)
-        found = self._examined(truth, given, relative, self.lanes.subject, FLOAT64)
-        measure = digits.yardstick(
-            balls.Centre.of(found.truth.values), relative, absolute, FLOAT64, self.min_digits
-        )
+        truth = self._along_simplex(truth)
+        found = self._examined(truth, given, FLOAT64)
+        if self._blame_formula(found) or self.claim.order == 2:
+            return self._concluded(found)
+        centre = balls.Centre.of(found.truth.values)
+        scales = self._scales()
+        measure = digits.yardstick(centre, *scales, FLOAT64, self.min_digits)
         outcomes = self.lanes.run(self.values)
         fits = self._fits(measure, outcomes)
-        wrong = self._blame_formula(found, fits)
-        if not wrong:
-            self._blame_lanes(measure, outcomes, fits)
+        self._blame_lanes(measure, outcomes, fits)
         beyond = False
-        if not self.problems:
+        if not self._failed():
             if thorough and not self.claim.directed:
-                self._blame_batched_formula(found.truth, relative)
+                self._blame_batched_formula(found.truth)
             if self.draw.narrow:
-                beyond = self._blame_narrow(found.truth, relative, absolute, fits, thorough)
-        witnesses = self._fits(measure, self.lanes.run_witnesses(self.values))
+                narrow = digits.yardstick(centre, *scales, FLOAT32, self.min_digits)
+                beyond = self._blame_narrow(found.truth, narrow, fits, thorough)
+        fits |= self._fits(measure, self.lanes.run_witnesses(self.values))
+        judgement = self._concluded(found)
+        return dataclasses.replace(judgement, measure=measure, fits=fits, beyond_float32=beyond)
+
+    def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
             self.claim.name,
             self.problems,
             self.entries,
-            measure,
-            int(balls.finite(found.truth.values).any()),
-            fits | witnesses,
+            exact=int(balls.finite(found.truth.values).any()),
             undecided=found.undecided,
             kinks=found.kinks,
             autodiff_wrong=found.truth.autodiff_wrong,
-            beyond_float32=beyond,
         )
 
-    def _judged_by_formula(self, truth: formula.Truth, given: oracle.Exact) -> Judgement:
-        """Judge a second derivative: its formula, and whether it is finite.
+    def _failed(self) -> bool:
+        return any(problem.kind in FAILURES for problem in self.problems)
 
-        How many digits it keeps is nobody's claim: the derivative was written by hand, its
-        derivative was not.
-        """
-        found = self._examined(truth, given, np.zeros(len(self.entries)), self.lanes.subject, FLOAT64)
-        self._blame_formula(found, {})
-        main = self.lanes.run_main(self.values)
-        centre = balls.Centre.of(found.truth.values)
-        ordinary = np.isfinite(centre.high)
-        if not self.problems and main.values is not None:
-            lost = np.flatnonzero(ordinary & ~np.isfinite(main.values))
-            if lost.size:
-                entry = int(lost[0])
-                self._report(
-                    "jit",
-                    "second_order_not_finite",
-                    entry,
-                    text=f"where the exact value is {_shown(centre.high[entry])}",
-                )
-        return Judgement(
-            self.claim.name,
-            self.problems,
-            self.entries,
-            exact=int(ordinary.any()),
-            undecided=found.undecided,
-            kinks=found.kinks,
-        )
-
-    def _examined(
-        self,
-        truth: formula.Truth,
-        given: oracle.Exact,
-        relative: Array,
-        subject: Any,
-        dtype: Any,
-    ) -> formula.Formula:
+    def _examined(self, truth: formula.Truth, given: oracle.Exact, dtype: Any) -> formula.Formula:
         return formula.examine(
             dataclasses.replace(truth, tied=truth.tied or given.kinks),
             self._projected(given.values),
-            [self.lanes.reference, subject],
-            [leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf for leaf in self.floats],
-            np.maximum(relative, np.abs(balls.Centre.of(truth.values).high)),
-            dtype,
             self.direction,
+            lambda: self.lanes.constants(self.values, dtype),
+            dtype,
         )
 
     def _fits(
@@ -231,25 +196,53 @@ class _Case:
             if outcome.values is not None
         }
 
-    def _blame_formula(self, found: formula.Formula, fits: dict[str, digits.Fit]) -> bool:
+    def _blame_formula(self, found: formula.Formula) -> bool:
         """Report disproved entries; say whether there are any."""
         entries = np.flatnonzero(found.wrong)
-        if not entries.size:
-            for entry in np.flatnonzero(found.rounded)[:1]:
-                self._report_formula("rounded_constant", int(entry), found, _ROUNDED)
-            return False
-        entry = _most_visible(found, entries)
-        # What was evaluated exactly is the traced program. If it is only tracing that makes it
-        # wrong, the program that runs eagerly is right.
-        traced, eager = fits.get("jit"), fits.get("eager")
-        if traced and eager and traced.bad[entry] and not eager.bad[entry]:
-            self._report_formula("differs_under_jit", entry, found, _ONLY_TRACED)
+        if entries.size:
+            entry = _most_visible(found, entries)
+            if self._is_right_eagerly(found, entry):
+                self._report_formula("differs_under_jit", entry, found, _ONLY_TRACED)
+            else:
+                by_quotient = found.truth.autodiff_wrong
+                text = _DISPROVED_BY_QUOTIENT if by_quotient else _DISPROVED[self.claim.order]
+                self._report_formula(self.claim.kind, entry, found, text)
             return True
-        text = _DISPROVED
-        if self.claim.function is not None and found.truth.autodiff_wrong:
-            text = _DISPROVED_BY_QUOTIENT
-        self._report_formula(self.claim.kind, entry, found, text)
-        return True
+        if found.rounded.any():
+            entry = _most_visible(found, np.flatnonzero(found.rounded))
+            self._report_formula("rounded_constant", entry, found, _ROUNDED)
+        if self.claim.order == 2:
+            self._remark_not_finite(found)
+        return False
+
+    def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
+        """Tell whether an entry is right when the program runs eagerly, and wrong when traced.
+
+        What was evaluated exactly is the traced program: then it is only tracing that is wrong.
+        """
+        if self.claim.directed:
+            return False
+        centre = balls.Centre.of(found.truth.values)
+        none = np.zeros(len(self.entries))
+        measure = digits.yardstick(centre, none, none, FLOAT64, 0.0)
+        fits = self._fits(measure, self.lanes.run(self.values, batched=False))
+        traced, eager = fits.get("jit"), fits.get("eager")
+        return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
+
+    def _remark_not_finite(self, found: formula.Formula) -> None:
+        """Remark that a second derivative is NaN in floating point.
+
+        How many digits it keeps is nobody's claim: the derivative was written by hand, its
+        derivative was not.
+        """
+        main = self.lanes.run_main(self.values)
+        centre = balls.Centre.of(found.truth.values)
+        if main.values is not None:
+            lost = np.flatnonzero(np.isfinite(centre.high) & ~np.isfinite(main.values))
+            if lost.size:
+                shown = _shown(centre.high[lost[0]])
+                text = f"where the exact value is {shown}"
+                self._report("jit", "second_order_not_finite", int(lost[0]), text=text)
 
     def _report_formula(
         self, kind: str, entry: int, found: formula.Formula, text: str, lane: str = "exact"
@@ -298,7 +291,7 @@ class _Case:
                 self._report_fit(name, kind, own.worst, measure, own, outcomes)
                 return
 
-    def _blame_batched_formula(self, truth: formula.Truth, relative: Array) -> None:
+    def _blame_batched_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
         for name, program in self.lanes.batched_subjects(self.values).items():
             stacked = self.lanes.with_company(name, self.values, self.leaves)
@@ -306,7 +299,7 @@ class _Case:
                 given = oracle.exact_values(program, stacked)
             except Undecided:
                 continue
-            found = self._examined(truth, given, relative, self.lanes.subject, FLOAT64)
+            found = self._examined(truth, given, FLOAT64)
             if found.wrong.any():
                 entry = _most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula("differs_under_vmap", entry, found, _ONLY_BATCHED, name)
@@ -315,8 +308,7 @@ class _Case:
     def _blame_narrow(
         self,
         truth: formula.Truth,
-        relative: Array,
-        absolute: Array,
+        measure: digits.Yardstick,
         fits: dict[str, digits.Fit],
         thorough: bool,
     ) -> bool:
@@ -325,8 +317,6 @@ class _Case:
         if misfits:
             self.problems += [_misfitting(self.claim, misfit) for misfit in misfits]
             return False
-        centre = balls.Centre.of(truth.values)
-        measure = digits.yardstick(centre, relative, absolute, FLOAT32, self.min_digits)
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
         if own.error is not None:
@@ -347,17 +337,17 @@ class _Case:
             kind = "not_finite" if fit.missing[entry] else "unstable"
             self._report_fit("float32", kind, entry, measure, fit, outcomes)
         elif thorough:
-            self._blame_narrow_formula(truth, relative)
+            self._blame_narrow_formula(truth)
         return bool((fit.bad & excused).any())
 
-    def _blame_narrow_formula(self, truth: formula.Truth, relative: Array) -> None:
+    def _blame_narrow_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that is traced in float32, which may be another one."""
         program = self.lanes.narrow_subject(self.values)
         try:
             given = oracle.exact_values(program, self.leaves)
         except Undecided:
             return
-        found = self._examined(truth, given, relative, program, FLOAT32)
+        found = self._examined(truth, given, FLOAT32)
         if found.wrong.any():
             entry = _most_visible(found, np.flatnonzero(found.wrong))
             self._report_formula(self.claim.kind, entry, found, _ONLY_NARROW, "float32")
@@ -408,23 +398,27 @@ class _Case:
                 values[start:stop] = (block - mean).reshape(-1)
         return values
 
-    def _along_simplex(
-        self, truth: formula.Truth, relative: Array, absolute: Array
-    ) -> tuple[formula.Truth, Array, Array]:
+    def _along_simplex(self, truth: formula.Truth) -> formula.Truth:
         if not self.tangents:
-            return truth, relative, absolute
-        relative, absolute = relative.copy(), absolute.copy()
+            return truth
+        # A quotient in one entry leaves the simplex, so that there is none to ask.
+        return dataclasses.replace(truth, values=self._projected(truth.values), function=None)
+
+    def _scales(self) -> tuple[Array, Array]:
+        relative, absolute = (scale.copy() for scale in self.lanes.scales(self.floats))
         for start, shape in self.tangents:
             stop = start + int(np.prod(shape))
             for scale in (relative, absolute):
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
-        # A quotient in one entry leaves the simplex, so that there is none to ask.
-        projected = self._projected(truth.values)
-        return dataclasses.replace(truth, values=projected, function=None), relative, absolute
+        return relative, absolute
 
 
-_DISPROVED = "the formula is not the derivative of the function"
+_DISPROVED = {
+    0: "the function with the rule is another function than the one without",
+    1: "the formula is not the derivative of the function",
+    2: "the derivative's own derivative is not the second derivative of the function",
+}
 _DISPROVED_BY_QUOTIENT = (
     "the formula is not the derivative of the function, as its difference quotient shows; "
     "automatic differentiation is wrong here too (stop_gradient, or a branch that where hides)"
@@ -439,10 +433,6 @@ _EXPLANATIONS = {
     "differs_under_jit": "the same program gives another value under jit than eagerly",
     "differs_under_vmap": "the same program gives another value under vmap than alone",
 }
-
-
-def _sound(outcome: Outcome) -> bool:
-    return outcome.values is not None and bool(np.isfinite(outcome.values).all())
 
 
 def _misfitting(claim: Claim, misfit: Misfit) -> Problem:
@@ -475,7 +465,7 @@ def _common_digits(exact: flint.arb, given: flint.arb) -> float:
         if not float(size.upper()) or not gap.is_finite():
             return 0.0
         ratio = float((gap / size).mid())
-    return float(np.clip(-np.log10(ratio), 0, oracle.DIGITS)) if ratio > 0 else float(oracle.DIGITS)
+    return float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0 if ratio > 0 else float(oracle.DIGITS)
 
 
 def _shown(value: Any) -> str:

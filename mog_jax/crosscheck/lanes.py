@@ -12,7 +12,7 @@ import numpy as np
 
 from mog_jax.crosscheck.arguments import Array, Signature, in_precision
 from mog_jax.crosscheck.claims import Claim
-from mog_jax.crosscheck.conditioning import input_scales, scales
+from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, scales
 from mog_jax.crosscheck.programs import trace
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
@@ -60,6 +60,7 @@ class Lanes:
         self._narrow_misfits: list[Misfit] | None = None
         self._batched_programs: dict[str, Any] | None = None
         self._narrow_program: Any = None
+        self._constants: dict[str, Any] = {}
 
     def _batch_axes(self, args: Sequence[Any]) -> dict[str, tuple[int | None, ...]]:
         if self.claim.directed:
@@ -84,6 +85,21 @@ class Lanes:
                 relative, absolute = self._scales(*leaves)
         return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
 
+    def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
+        """Give how far each output may be off because constants were rounded, in both programs."""
+        subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
+        leaves = jax.tree.leaves(in_precision(args, dtype))
+        with jax.enable_x64(dtype == FLOAT64):
+            reference = self.reference
+            if dtype != FLOAT64:
+                reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
+            if str(dtype) not in self._constants:
+                self._constants[str(dtype)] = [
+                    _quickly(rounded_constants(program)) for program in (reference, subject)
+                ]
+            moved = [np.asarray(f(*leaves), np.float64) for f in self._constants[str(dtype)]]
+        return np.asarray(sum(moved))
+
     def entries(self, args: Sequence[Any]) -> list[str]:
         """Name every number that the programs put out."""
         paths = jax.tree_util.tree_leaves_with_path(self.shapes)
@@ -102,14 +118,14 @@ class Lanes:
         with jax.enable_x64(True):
             return _outcome(self.main, args)
 
-    def run(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
-        """Run the subject on every float64 lane."""
+    def run(self, args: tuple[Any, ...], *, batched: bool = True) -> dict[str, Outcome]:
+        """Run the subject on every float64 lane, or on those that are not batched."""
         with jax.enable_x64(True):
             outcomes = {MAIN: _outcome(self.main, args)}
             if not self.claim.directed:
                 outcomes["eager"] = _outcome(self._eagerly, args)
-            for name, (batched, axes) in self._batched.items():
-                outcomes[name] = _outcome(batched, _company(args, axes))
+            for name, (program, axes) in self._batched.items() if batched else ():
+                outcomes[name] = _outcome(program, _company(args, axes))
         return outcomes
 
     def run_witnesses(self, args: tuple[Any, ...]) -> dict[str, Outcome]:

@@ -153,13 +153,17 @@ class Report:
 
     def conclude(self) -> None:
         """Draw the conclusions that only all inputs together allow."""
+        if self.findings:
+            # The search stopped early, and what it had not met yet is not remarkable.
+            self.remarks = [r for r in self.remarks if r.kind != "rounded_constant"]
+            return
         for claim in self.claims.values():
             for entry, count in claim.informative.items():
                 if count == 0 and claim.judged:
                     self.remarks.append(
                         _overall("uninformative", claim.name, entry, "its size never exceeded its bound")
                     )
-        if not self.findings and not any(c.judged for c in self.claims.values()):
+        if not any(c.judged for c in self.claims.values()):
             self.findings.append(
                 _overall(
                     "not_judged",

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import hypothesis
@@ -121,9 +121,10 @@ class Search:
         except _Failure as failure:
             self._keep(failure)
         except BaseExceptionGroup as group:
-            for failure in group.exceptions:
-                if not isinstance(failure, _Failure):
-                    raise
+            ours, others = group.split(_Failure)
+            if others is not None:
+                raise
+            for failure in _leaves(ours):
                 self._keep(failure)
         except Unsatisfiable:
             error = error or ValueError(_NOTHING)
@@ -143,19 +144,21 @@ class Search:
         """Judge every claim at one draw; give the first failure, and note all in statistics."""
         assert self._known is not None
         judgements: list[Judgement] = []
+        first: Problem | None = None
+        # What is wrong in a derivative is wrong in what is derived from it: no need to look there.
+        explained = min((problem.order for problem, _ in self.found.values()), default=2)
         for judge in self._known[1]:
+            if judge.claim.order > explained:
+                continue
             judgement = judge(draw, thorough=thorough)
             judgements.append(judgement)
             failing = [problem for problem in judgement.problems if problem.kind in FAILURES]
             if failing:
-                # What is wrong in a derivative is wrong in what is derived from it.
                 first = min(failing, key=lambda problem: _gravity(problem.kind))
                 if any(self._agrees(other, draw) for other in self._siblings(judge)):
                     first = dataclasses.replace(first, kind="forward_reverse_differ")
                 self.found.setdefault((first.kind, first.claim), (first, draw))
                 break
-        else:
-            first = None
         if keep:
             self.drawn += 1
             self._last = judgements
@@ -191,6 +194,14 @@ class Search:
     def _keep(self, failure: _Failure) -> None:
         problem, draw = failure.args
         self.found[problem.kind, problem.claim] = problem, draw
+
+
+def _leaves(group: Any) -> Iterator[_Failure]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner
 
 
 _NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."

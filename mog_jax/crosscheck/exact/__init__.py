@@ -11,14 +11,10 @@ whose radius is as small as one asks. Two formulas whose balls are disjoint diff
 =====================  ================================================================
 """
 
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
-from mog_jax.crosscheck.exact.interpreter import (
-    Undecided,
-    UnknownPrimitive,
-    evaluate,
-    evaluate_at,
-    register_primitive,
-)
+from mog_jax.crosscheck.exact.interpreter import register_primitive
+from mog_jax.crosscheck.exact.refinement import evaluate, evaluate_at
 
 __all__ = [
     "Evaluation",

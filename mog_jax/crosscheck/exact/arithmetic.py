@@ -225,12 +225,8 @@ RULES: dict[str, Rule] = {
     "integer_pow": _integer_pow,
     "polygamma": _polygamma,
     "zeta": _many("zeta", _inside(lambda s, q: s.zeta(q), lambda s, q: not s <= 1)),
-    "igamma": _many(
-        "igamma", _inside(lambda a, x: x.gamma_lower(a, 1), _not_certainly_negative)
-    ),
-    "igammac": _many(
-        "igammac", _inside(lambda a, x: x.gamma_upper(a, 1), _not_certainly_negative)
-    ),
+    "igamma": _many("igamma", _inside(lambda a, x: x.gamma_lower(a, 1), _not_certainly_negative)),
+    "igammac": _many("igammac", _inside(lambda a, x: x.gamma_upper(a, 1), _not_certainly_negative)),
     "regularized_incomplete_beta": _many(
         "regularized_incomplete_beta",
         _inside(lambda a, b, x: x.beta_lower(a, b, 1), lambda a, b, x: not (x < 0 or x > 1)),

@@ -4,9 +4,9 @@ A ball (``flint.arb``) is an interval that contains the exact value. On top of w
 this module fixes what happens at the edge of the reals, so that a formula evaluated exactly takes
 the same way through its special cases as a floating-point program does:
 
-- ``NAN`` means *certainly not a number*, as for the logarithm of a negative number; ``UNKNOWN`` means
-  *this precision cannot tell*, as for the logarithm of a ball around zero. Flint calls both nan.
-  Raising the precision may turn an ``UNKNOWN`` into a number, never a ``NAN``.
+- ``NAN`` means *certainly not a number*, as for the logarithm of a negative number; ``UNKNOWN``
+  means *this precision cannot tell*, as for the logarithm of a ball around zero. Flint calls both
+  nan. Raising the precision may turn an ``UNKNOWN`` into a number, never a ``NAN``.
 - The infinities are exact values with limits: ``log(0) = -inf``, ``exp(-inf) = 0``,
   ``1 / 0 = inf``. Zero has no sign here.
 - An exact zero absorbs: ``0 * NaN = 0 * inf = 0``. Reverse differentiation multiplies the branch
@@ -37,7 +37,7 @@ MINUS_INF: Ball = arb("-inf")
 UNKNOWN: Ball = arb(0, "inf")
 
 
-class Overlap(Exception):
+class Overlap(Exception):  # noqa: N818, a question left open, not an error
     """Two balls that this precision cannot order."""
 
 
@@ -54,7 +54,7 @@ def precision(bits: int) -> Iterator[None]:
 
 def is_infinite(x: Ball) -> bool:
     """Whether `x` is certainly plus or minus infinity."""
-    return bool(x == INF or x == MINUS_INF)
+    return x in (INF, MINUS_INF)
 
 
 def is_unknown(x: Ball) -> bool:
@@ -244,10 +244,9 @@ def angle(y: Ball, x: Ball) -> Ball:
     if not (x.is_finite() and y.is_finite()):
         if is_unknown(x) or is_unknown(y):
             return UNKNOWN
-        # Only the directions matter: an infinite operand outweighs a finite one.
-        weight = 1 if is_infinite(x) and is_infinite(y) else 0
-        side = [arb(sign(v)) if is_infinite(v) else arb(weight * sign(v)) for v in (y, x)]
-        return arb.atan2(*side)
+        if is_infinite(x) and y.is_finite():
+            return arb(0) if x > 0 else arb.pi() * (-1 if sign(y) < 0 else 1)
+        return arb.atan2(arb(sign(y)), arb(sign(x) if is_infinite(x) else 0))
     return arb.atan2(y, x)
 
 

@@ -6,8 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.crosscheck.exact.errors import UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
 from mog_jax.crosscheck.exact.jaxprs import carried
+
+MOST_STEPS = 20_000
+"""Of a while loop; what floating point ends by underflow would go on for ever."""
 
 Operands = Sequence[Array]
 Params = dict[str, Any]
@@ -36,9 +40,14 @@ def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
     n, m = params["cond_nconsts"], params["body_nconsts"]
     of_condition, of_body = operands[:n], operands[n : n + m]
     carry = list(operands[n + m :])
-    while evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])[0]:
+    for _ in range(MOST_STEPS):
+        if not evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])[0]:
+            return carry
         carry = evaluation.run(params["body_jaxpr"], [*of_body, *carry])
-    return carry
+    raise UnknownPrimitive(
+        f"`while` has not ended after {MOST_STEPS:,} steps. A loop that ends because floating "
+        "point rounds or underflows does not end on exact numbers: give it a fixed number of steps."
+    )
 
 
 def _scan(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
@@ -47,7 +56,7 @@ def _scan(evaluation: Evaluation, operands: Operands, params: Params) -> list[Ar
     steps = range(length)
     kept: list[list[Array]] = []
     for i in reversed(steps) if params["reverse"] else steps:
-        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i] for x in inputs]])
+        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i, ...] for x in inputs]])
         carry = step[:m]
         kept.append(step[m:])
     if params["reverse"]:

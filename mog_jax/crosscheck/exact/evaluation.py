@@ -137,7 +137,7 @@ class Evaluation:
         known = self._sums.get(key)
         if known is not None:
             return known[1]
-        result = sum(terms[1:], terms[0])
+        result: Ball = sum(terms[1:], terms[0])
         if not result.is_finite():
             result = terms[0]
             for term in terms[1:]:
@@ -153,9 +153,7 @@ class Evaluation:
         return np.asarray(result, dtype=object)
 
 
-def _remembering(
-    function: Callable[..., Ball], arity: int, symmetric: bool
-) -> Callable[..., Ball]:
+def _remembering(function: Callable[..., Ball], arity: int, symmetric: bool) -> Callable[..., Ball]:
     # The operands are kept beside the result: an id is only unique while its object lives.
     known: dict[Any, tuple[Any, ...]] = {}
 

@@ -59,7 +59,7 @@ class Function:
 
 
 def lgamma(x: Ball) -> Ball:
-    """log |Gamma(x)|, which flint gives for positive x only."""
+    """Logarithm of |Gamma(x)|, which flint gives for positive x only."""
     return x.lgamma() if x > 0 else abs(x.gamma()).log()
 
 
@@ -176,13 +176,9 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
     ),
     "asinh": _steps(lambda x: x.asinh()),
     "acosh": Function(ball=lambda x: x.acosh(), infinity=_INF_AT, outside=lambda x: x < 1),
-    "atanh": Function(
-        ball=lambda x: x.atanh(), outside=_beyond_one, poles={1: INF, -1: MINUS_INF}
-    ),
+    "atanh": Function(ball=lambda x: x.atanh(), outside=_beyond_one, poles={1: INF, -1: MINUS_INF}),
     "erf": Function(ball=lambda x: x.erf(), minus_infinity=_MINUS_ONE_AT, infinity=_ONE_AT),
-    "erfc": Function(
-        ball=lambda x: x.erfc(), minus_infinity=_constant(arb(2)), infinity=_ZERO_AT
-    ),
+    "erfc": Function(ball=lambda x: x.erfc(), minus_infinity=_constant(arb(2)), infinity=_ZERO_AT),
     "erf_inv": Function(
         ball=lambda x: x.erfinv(), outside=_beyond_one, poles={1: INF, -1: MINUS_INF}
     ),
@@ -204,4 +200,3 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
 """By the name of the JAX primitive."""
 
 ROUND_AWAY, ROUND_EVEN = _steps(round_away), _steps(round_even)
-

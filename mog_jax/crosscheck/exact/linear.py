@@ -1,7 +1,7 @@
 """Rules for linear algebra: products, convolutions, triangular systems, factorisations.
 
-Balls of the textbook algorithms, unblocked: sizes here are those of tests, and a singular pivot shows
-as an infinite or unknown answer.
+The textbook algorithms, unblocked: sizes here are those of tests, and a singular pivot shows as an
+infinite or unknown answer.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,8 @@ def _convolution(evaluation: Evaluation, operands: Operands, params: Params) -> 
     steps = tuple(slice(None, None, step) for step in params["window_strides"])
     windows = windows[(slice(None), slice(None), *steps)]
     out = windows.shape[2 : 2 + len(spatial)]
-    # (batch groups, n, feature groups, inputs, *out, *taps) against (groups, outputs, inputs, *taps)
+    # Here (batch groups, n, feature groups, inputs, *out, *taps); the kernel is (outputs, inputs,
+    # *taps), and its outputs belong to one group after the other, of either kind.
     n, features = x.shape[0] // batches, x.shape[1] // groups
     windows = windows.reshape(batches, n, groups, features, *out, *kernel.shape[2:])
     either = groups * batches
@@ -110,9 +111,7 @@ def _cholesky(evaluation: Evaluation, operands: Operands, params: Params) -> Arr
             for j in range(i + 1):
                 terms = _products(evaluation, lower[i, :j], lower[j, :j])
                 rest = balls.subtract(x[at][i, j], evaluation.total(terms)[()])
-                lower[i, j] = (
-                    FUNCTIONS["sqrt"](rest) if i == j else balls.divide(rest, lower[j, j])
-                )
+                lower[i, j] = FUNCTIONS["sqrt"](rest) if i == j else balls.divide(rest, lower[j, j])
         if any(v.is_nan() for v in lower.flat):
             lower[np.tril_indices(size)] = balls.NAN  # Not positive definite: JAX gives all NaN.
     return factor
@@ -136,9 +135,7 @@ def _lu(evaluation: Evaluation, operands: Operands, params: Params) -> list[Arra
                     continue  # As LAPACK: a column of zeros is left alone.
                 ratio = matrix[i, k] = balls.divide(matrix[i, k], matrix[k, k])
                 for j in range(k + 1, columns):
-                    matrix[i, j] = balls.subtract(
-                        matrix[i, j], balls.multiply(ratio, matrix[k, j])
-                    )
+                    matrix[i, j] = balls.subtract(matrix[i, j], balls.multiply(ratio, matrix[k, j]))
     return [factors, pivots, permutation]
 
 

@@ -134,14 +134,14 @@ def _sort(evaluation: Evaluation, operands: Operands, params: Params) -> list[Ar
     for at in np.ndindex(*moved[0].shape[:-1]):
         rows = [x[at] for x in moved]
         keys = list(zip(*[row.tolist() for row in rows[:n_keys]], strict=True))
-        order = sorted(range(len(keys)), key=lambda i: key((keys[i], i)))  # noqa: B023
+        order = sorted(range(len(keys)), key=lambda i: key((keys[i], i)))
         for result, row in zip(results, rows, strict=True):
             result[at] = row[order]
     return [np.moveaxis(result, -1, axis) for result in results]
 
 
 def _top_k(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
-    axis = params.get("axis", params.get("dimension", -1))
+    axis = params["axis"]
     x, k = np.moveaxis(operands[0], axis, -1), params["k"]
     values = np.empty((*x.shape[:-1], k), dtype=object)
     places = np.empty((*x.shape[:-1], k), dtype=np.int32)
@@ -150,7 +150,7 @@ def _top_k(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
         row = x[at].tolist()
         # Largest first, of equals the first first: a stable sort of the reversed row, reversed.
         backwards = range(len(row) - 1, -1, -1)
-        order = sorted(backwards, key=lambda i: key(((row[i],), i)))[::-1][:k]  # noqa: B023
+        order = sorted(backwards, key=lambda i: key(((row[i],), i)))[::-1][:k]
         values[at], places[at] = [row[i] for i in order], order
     return [np.moveaxis(values, -1, axis), np.moveaxis(places, -1, axis)]
 

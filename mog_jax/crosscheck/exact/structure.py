@@ -1,7 +1,7 @@
 """Rules for what only moves elements: shapes, slices, and reading and writing by index.
 
-Gathers and scatters are reduced to *positions*: for each element of a window, where in the flattened
-operand it lies, or -1 where the window hangs over the edge.
+Gathers and scatters are reduced to *positions*: for each element of a window, where in the
+flattened operand it lies, or -1 where the window hangs over the edge.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,6 +55,10 @@ def _stack(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
 def _split(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
     ends = np.cumsum([int(size) for size in params["sizes"]])[:-1]
     return np.split(operands[0], ends, axis=params["axis"])
+
+
+def _unstack(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    return list(np.moveaxis(operands[0], params["axis"], 0))
 
 
 def pad(x: Array, value: Any, config: Sequence[tuple[int, int, int]]) -> Array:
@@ -141,11 +145,11 @@ def _positions(
     gone = (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
     kept = [axis for axis in range(len(shape)) if axis not in gone]
     flat = np.tensordot(strides, starts, axes=1) if shape else np.zeros(indices.shape[:-1], int)
-    flat = flat.reshape(*flat.shape, *[1] * len(kept))
+    flat = np.reshape(flat, (*np.shape(flat), *[1] * len(kept)))
     for i, axis in enumerate(kept):
         along_window = np.arange(window[axis]) * strides[axis]
         flat = flat + along_window.reshape([-1 if j == i else 1 for j in range(len(kept))])
-    flat = np.where(inside.reshape(*inside.shape, *[1] * len(kept)), flat, -1)
+    flat = np.where(np.reshape(inside, (*np.shape(inside), *[1] * len(kept))), flat, -1)
     # The window's axes are wanted at `offset_dims`; they are last now.
     return np.moveaxis(flat, range(flat.ndim - len(kept), flat.ndim), dims.offset_dims)
 
@@ -218,6 +222,7 @@ RULES: dict[str, Rule] = {
     "slice": _shaped(_slice),
     "concatenate": _concatenate,
     "stack": _stack,
+    "unstack": _unstack,
     "split": _split,
     "pad": _pad,
     "iota": _iota,
