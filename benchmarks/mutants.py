@@ -143,9 +143,18 @@ def _judge_all(
         for judged in _results(names, options, jobs):
             found[judged.case.name] = judged
             progress.update(task, advance=1, description=judged.case.name)
-            if _is_failure(judged):
-                progress.console.print(f"{judged.case.name}: {judged.grade(OURS)}")
+            # Where there is no bar to watch, as in a log, each case leaves a line.
+            if _is_failure(judged) or not console.is_terminal:
+                progress.console.print(_line(judged), highlight=False, soft_wrap=True)
     return [found[name] for name in names]
+
+
+def _line(judged: Judged) -> str:
+    said = (
+        f"{name} {judged.grade(name)} {outcome.seconds:.1f} s"
+        for name, outcome in judged.outcomes.items()
+    )
+    return f"{judged.case.name} ({judged.case.kind}): {', '.join(said)}"
 
 
 def _results(names: list[str], options: Options, jobs: int) -> Iterator[Judged]:
