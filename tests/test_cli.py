@@ -1,5 +1,6 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mog_jax
 from mog_jax import cli
 
 WAITING = Path(__file__).parent / "data" / "faithful_waiting.csv"
@@ -139,17 +141,29 @@ def test_the_installed_command_works_and_teaches():
     assert "Traceback" not in wrong.stderr
 
 
-def test_check_reports_every_function_and_fails_when_one_is_wrong(run, monkeypatch):
-    from mog_jax import gradients
+def test_check_reports_each_function_and_fails_when_one_is_wrong(run, monkeypatch):
+    from mog_jax import checks, gradients
 
-    right = gradients.mean_gradient
-    code, out, _ = run("check", "--examples", "10")
+    chosen = [claim for claim in checks.claims() if claim.name == "mean_gradient"]
+    monkeypatch.setattr(checks, "claims", lambda: chosen)
+    code, out, _ = run("check", "--examples", "4")
     assert code == 0
-    for name in ("mean_gradient", "weight_gradient", "observed_information"):
-        assert name in out
+    for claim in chosen:
+        assert claim.name in out
+    right = gradients.mean_gradient
     monkeypatch.setattr(gradients, "mean_gradient", lambda *arguments: -right(*arguments))
-    code, out, _ = run("check", "--examples", "10")
+    code, out, _ = run("check", "--examples", "4", "--json")
     assert code == 1
+    reports = json.loads(out)
+    assert [f["kind"] for f in reports["mean_gradient"]["findings"]] == ["wrong_formula"]
+
+
+def test_every_hand_written_derivative_is_checked():
+    from mog_jax import checks, gradients
+
+    public = {name for name in mog_jax.__all__ if hasattr(gradients, name)}
+    by_hand = {n for n in public if getattr(gradients, n).__module__ == "mog_jax.gradients"}
+    assert {claim.name for claim in checks.claims()} == by_hand
 
 
 def test_the_number_of_examples_is_validated(run):

@@ -14,9 +14,10 @@ from mog_jax.crosscheck.arguments import Signature, signature
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import Finding
-from mog_jax.crosscheck.judge import Judge, Judgement, Problem
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Problem
 from mog_jax.crosscheck.report import Report
-from mog_jax.crosscheck.search import Progress, Search
+from mog_jax.crosscheck.search import Progress, Search, gravest
 
 Inputs = "st.SearchStrategy[tuple[Any, ...]] | Sequence[tuple[Any, ...]]"
 
@@ -225,12 +226,7 @@ def _checked(
     else:
         given = _listed(inputs)
         search.over_list(given)
-    lowest = min((problem.order for problem, _ in search.found.values()), default=0)
-    report.findings += [
-        _finding(problem, draw, snippet)
-        for problem, draw in search.found.values()
-        if problem.order == lowest
-    ]
+    report.findings += [_finding(*search.found[key], snippet) for key in gravest(search.found)]
     report.remarks += undefined
     report.conclude()
     report.seconds = time.perf_counter() - start
@@ -239,9 +235,7 @@ def _checked(
     return report
 
 
-def _finding(
-    problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]
-) -> Finding:
+def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
     return Finding(
         kind=problem.kind,
         claim=problem.claim,

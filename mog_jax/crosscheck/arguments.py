@@ -165,7 +165,9 @@ def narrowed(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
             return True
         size = np.abs(leaf)
         return bool(
-            np.all((size <= _FLOAT32.max) & ((size >= _FLOAT32.tiny) | (size == 0)) | np.isnan(size))
+            np.all(
+                (size <= _FLOAT32.max) & ((size >= _FLOAT32.tiny) | (size == 0)) | np.isnan(size)
+            )
         )
 
     if not all(fits(leaf) for leaf in jax.tree.leaves(args)):
@@ -194,10 +196,12 @@ def settled(args: tuple[Any, ...], contract: Signature) -> tuple[Any, ...]:
 
 def exactly_settled(args: tuple[Any, ...], contract: Signature) -> list[Array]:
     """Give the leaves as exact numbers, those on a simplex summing to exactly 1."""
-    from mog_jax.crosscheck.balls import exact_array
+    from mog_jax.crosscheck.balls import exact_array, precision
 
     def complement(rest: Array) -> Array:
-        return 1 - exact_array(rest).sum(axis=-1)
+        # Doubles span some 2,100 bits: their sum is exact.
+        with precision(2200):
+            return np.asarray(1 - exact_array(rest).sum(axis=-1), object)
 
     return jax.tree.leaves(_on_simplex(args, contract, complement))
 

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import flint
 import numpy as np
@@ -32,7 +31,7 @@ def precision(bits: int) -> Iterator[None]:
 
 def exact_array(values: Array) -> Array:
     """Give floats as the exact numbers that they are; exact ones and integers stay."""
-    return _to_ball(values) if values.dtype.kind == "f" else values
+    return np.asarray(_to_ball(values), object) if values.dtype.kind == "f" else values
 
 
 def as_balls(values: Array) -> Array:
@@ -63,7 +62,7 @@ def may_be_zero(balls: Array) -> Array:
 def distance(left: Array, right: Array) -> Array:
     """Give how far apart balls may lie, as balls of float precision."""
     with precision(128):
-        return abs(left - right)  # type: ignore[no-any-return]
+        return abs(left - right)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

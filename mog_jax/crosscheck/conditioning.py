@@ -19,13 +19,13 @@ off by the smallest normal number, which moves the output by :math:`\sum_e|\part
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.crosscheck.arguments import Array, unit_roundoff
+from mog_jax.crosscheck.arguments import unit_roundoff
 from mog_jax.crosscheck.programs import (
     Literal,
     bind,
@@ -40,7 +40,7 @@ _ROWS = 64
 
 
 def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """Compile a reference into its error scales.
+    r"""Compile a reference into its error scales.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
 
         inputs = [args[i] for i in moving]
         jacobians = jax.jacfwd(outputs, argnums=tuple(range(len(inputs))))(*inputs)
-        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)  # type: ignore[no-any-return]
+        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)
 
     return measured
 
@@ -108,7 +108,7 @@ def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Arra
     ]
     # Scaled by the largest: its square may be out of range where it is not.
     largest = jnp.max(jnp.stack([jnp.max(term, initial=0.0) for term in terms]))
-    largest = jnp.maximum(largest, jnp.finfo(largest.dtype).tiny)
+    largest = jnp.maximum(largest, float(np.finfo(largest.dtype).tiny))
     squares = jnp.stack([jnp.sum(jnp.square(term / largest)) for term in terms])
     absolute = [jnp.sum(jnp.nan_to_num(jnp.abs(slope), nan=0.0)) for slope in slopes]
     return largest * jnp.sqrt(jnp.sum(squares)), jnp.sum(jnp.stack(absolute))
@@ -118,7 +118,14 @@ def _vector(results: Sequence[Any]) -> jax.Array:
     return jnp.concatenate([jnp.ravel(result) for result in results])
 
 
-def _slots(jaxpr: Any) -> Iterator[Any]:
+class _Slot(NamedTuple):
+    """The place of an intermediate's error."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+def _slots(jaxpr: Any) -> Iterator[_Slot]:
     """Yield the shape of every intermediate, those in a loop once for each step."""
     for equation in jaxpr.eqns:
         inner = inner_program(equation)
@@ -127,11 +134,11 @@ def _slots(jaxpr: Any) -> Iterator[Any]:
         elif equation.primitive.name == "scan":
             length = equation.params["length"]
             for slot in _slots(equation.params["jaxpr"].jaxpr):
-                yield jax.ShapeDtypeStruct((length, *slot.shape), slot.dtype)
+                yield _Slot((length, *slot.shape), slot.dtype)
         else:
             for variable in equation.outvars:
                 if is_float(variable.aval):
-                    yield jax.ShapeDtypeStruct(variable.aval.shape, variable.aval.dtype)
+                    yield _Slot(tuple(variable.aval.shape), variable.aval.dtype)
 
 
 def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any]], Sequence[Any]]:
@@ -208,7 +215,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
         identity = jnp.eye(size, dtype=outcome.dtype)
         moved = jax.lax.map(row, identity, batch_size=_ROWS)
-        return moved * unit_roundoff(np.dtype(outcome.dtype))
+        return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
 
     return measured
 

@@ -25,6 +25,7 @@ class Yardstick:
     allowed : decimal digits of the entry above one rounding
     limit : roundings beyond which the program is called unstable
     judged : entries that are within the precision's range, and whose exact value is known
+    most : decimal digits that the precision has at all
     """
 
     centre: Centre
@@ -32,6 +33,7 @@ class Yardstick:
     allowed: Array
     limit: Array
     judged: Array
+    most: float
 
     @property
     def informative(self) -> Array:
@@ -79,7 +81,8 @@ def yardstick(
         allowed = np.log10(ratio)
         limit = np.maximum(TOLERATED, np.minimum(np.sqrt(ratio), ratio / 10.0**min_digits))
     judged = np.isfinite(centre.high) & (size <= float(limits.max)) & np.isfinite(bound)
-    return Yardstick(centre, bound, allowed, limit, judged)
+    most = -float(np.log10(unit_roundoff(dtype)))
+    return Yardstick(centre, bound, allowed, limit, judged, most)
 
 
 def fit(measure: Yardstick, values: Array) -> Fit:
@@ -89,8 +92,7 @@ def fit(measure: Yardstick, values: Array) -> Fit:
         missing = measure.judged & ~np.isfinite(values)
         roundings = np.where(missing, np.inf, error / measure.bound)
         kept = np.where(missing, 0.0, -np.log10(error / np.abs(measure.centre.high)))
-        most = -np.log10(measure.bound / np.maximum(np.abs(measure.centre.high), measure.bound))
-        kept = np.clip(kept, 0.0, np.maximum(most, 0.0))
+        kept = np.clip(kept, 0.0, measure.most)
     unknown = ~measure.judged
     roundings = np.where(unknown, np.nan, roundings)
     kept = np.where(unknown | ~measure.informative, np.nan, kept)

@@ -79,6 +79,8 @@ class Finding:
         if self.got is not None:
             lines.append(f"  got   {self.got}")
         if self.digits_kept is not None:
-            allowed = "" if self.digits_allowed is None else f" of {self.digits_allowed:.1f} allowed"
+            allowed = (
+                "" if self.digits_allowed is None else f" of {self.digits_allowed:.1f} allowed"
+            )
             lines.append(f"  {self.digits_kept:.1f} digits kept{allowed}")
         return "\n".join(lines)

@@ -33,6 +33,7 @@ class Truth:
     leaves : the input, exactly
     places : which leaves are differentiated
     autodiff_wrong : whether a difference quotient overruled automatic differentiation
+    kinks : how many entries are left out because the function has no derivative there
     """
 
     values: Array
@@ -42,6 +43,7 @@ class Truth:
     leaves: Sequence[Array]
     places: Sequence[int]
     autodiff_wrong: bool = False
+    kinks: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +57,6 @@ class Formula:
     wrong : which entries are disproved
     rounded : which differ, but by no more than the rounding of the programs' constants explains
     undecided : how many stayed too wide to say
-    kinks : how many were left out because the function has no derivative there
     """
 
     truth: Truth
@@ -63,7 +64,6 @@ class Formula:
     wrong: Array
     rounded: Array
     undecided: int
-    kinks: int
 
 
 def truth_at(
@@ -87,12 +87,14 @@ def revised(truth: Truth, entries: Sequence[int]) -> Truth:
     """Replace some entries by difference quotients, and by NaN where there are none."""
     settled = oracle.settle_entries(truth.function, truth.leaves, truth.places, entries)
     values = truth.values.copy()
-    overruled = truth.autodiff_wrong
+    overruled, kinks = truth.autodiff_wrong, truth.kinks
     for entry in entries:
         before = values[entry]
         values[entry] = settled.get(int(entry), flint.arb.nan())
-        overruled |= values[entry].is_finite() and not values[entry].overlaps(before)
-    return dataclasses.replace(truth, values=values, autodiff_wrong=overruled)
+        known = values[entry].is_finite()
+        overruled |= known and not values[entry].overlaps(before)
+        kinks += before.is_finite() and not known
+    return dataclasses.replace(truth, values=values, autodiff_wrong=overruled, kinks=kinks)
 
 
 def confirmed(truth: Truth, direction: Sequence[Array]) -> Truth:
@@ -126,17 +128,14 @@ def examine(
     dtype
         The precision of the programs.
     """
-    kinks = 0
     apart = ~balls.overlap(truth.values, given)
     if apart.any() and truth.function is not None:
-        before = truth
         entries = [int(entry) for entry in np.flatnonzero(apart)]
         truth = revised(truth, entries) if truth.tied else confirmed(truth, direction)
-        kinks = int((balls.finite(before.values) & ~balls.finite(truth.values)).sum())
         apart = ~balls.overlap(truth.values, given)
     elif apart.any() and truth.tied and truth.derivative:
         # A derivative at a tie, and no function to ask for quotients.
-        kinks = int(apart.sum())
+        truth = dataclasses.replace(truth, kinks=int(apart.sum()))
         apart = np.zeros_like(apart)
     gap = balls.distance(truth.values, given)
     rounded = np.zeros_like(apart)
@@ -148,7 +147,6 @@ def examine(
         wrong=apart & ~rounded,
         rounded=rounded,
         undecided=int((~apart & _too_wide(gap, truth.values, given)).sum()),
-        kinks=kinks,
     )
 
 
@@ -157,7 +155,8 @@ def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
     known = balls.finite(truth) & balls.finite(given)
     width = np.where(known, balls.upper(gap), 0.0)
     size = np.where(known, balls.upper(truth), 0.0)
-    return width > np.maximum(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
+    limit = max(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
+    return np.asarray(width > limit)
 
 
 def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:

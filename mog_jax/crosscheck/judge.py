@@ -12,59 +12,15 @@ import flint
 import jax
 import numpy as np
 
-from mog_jax.crosscheck import balls, digits, formula, oracle
+from mog_jax.crosscheck import balls, digits, formula, judgement, oracle
 from mog_jax.crosscheck.arguments import Array, Signature
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw, draw_of, places
 from mog_jax.crosscheck.exact import Undecided
 from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Misfit, Outcome
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Problem:
-    """Something that one input showed; the kinds are listed in `mog_jax.crosscheck.report`."""
-
-    kind: str
-    claim: str
-    order: int
-    lane: str
-    entry: str
-    explanation: str
-    exact: str | None = None
-    got: str | None = None
-    roundings: float | None = None
-    digits_kept: float | None = None
-    digits_allowed: float | None = None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Judgement:
-    """What one input showed of one claim.
-
-    Attributes
-    ----------
-    claim : its name
-    problems : what is wrong, and remarks
-    entries : names of the numbers that the claim is about
-    measure : what rounding may do to each; None where only the formula was judged
-    exact : 1 if the formula was compared with a finite exact value
-    fits : by lane, how close it came
-    undecided, kinks : how many entries could not be judged, and why
-    autodiff_wrong : whether automatic differentiation of the function gave a wrong value
-    beyond_float32 : whether no program came through in float32, so that none is blamed
-    """
-
-    claim: str
-    problems: list[Problem]
-    entries: list[str] = dataclasses.field(default_factory=list)
-    measure: digits.Yardstick | None = None
-    exact: int = 0
-    fits: dict[str, digits.Fit] = dataclasses.field(default_factory=dict)
-    undecided: int = 0
-    kinks: int = 0
-    autodiff_wrong: bool = False
-    beyond_float32: bool = False
+from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting
+from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome
+from mog_jax.crosscheck.programs import trace, uses
 
 
 class Judge:
@@ -85,7 +41,7 @@ class Judge:
             self._lanes[draw.key] = Lanes(self.claim, self.contract, values)
         lanes = self._lanes[draw.key]
         if lanes.misfits:
-            problems = [_misfitting(self.claim, misfit) for misfit in lanes.misfits]
+            problems = [misfitting(self.claim, misfit) for misfit in lanes.misfits]
             return Judgement(self.claim.name, problems)
         if self.claim.order == 2 and not thorough:
             return Judgement(self.claim.name, [])
@@ -98,10 +54,11 @@ class Judge:
         draw = draw_of(args, self.contract, narrow=False)
         try:
             with jax.enable_x64(True):
-                jax.eval_shape(self.claim.subject, *draw.args, *self._directions(draw))
+                closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
         except Exception as error:
             return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        return None
+        # Forward mode through a custom_vjp function fails only when it is run.
+        return "a custom_vjp rule has no forward mode" if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
         with jax.enable_x64(True):
@@ -161,8 +118,8 @@ class _Case:
                 narrow = digits.yardstick(centre, *scales, FLOAT32, self.min_digits)
                 beyond = self._blame_narrow(found.truth, narrow, fits, thorough)
         fits |= self._fits(measure, self.lanes.run_witnesses(self.values))
-        judgement = self._concluded(found)
-        return dataclasses.replace(judgement, measure=measure, fits=fits, beyond_float32=beyond)
+        concluded = self._concluded(found)
+        return dataclasses.replace(concluded, measure=measure, fits=fits, beyond_float32=beyond)
 
     def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
@@ -171,7 +128,7 @@ class _Case:
             self.entries,
             exact=int(balls.finite(found.truth.values).any()),
             undecided=found.undecided,
-            kinks=found.kinks,
+            kinks=found.truth.kinks,
             autodiff_wrong=found.truth.autodiff_wrong,
         )
 
@@ -202,15 +159,19 @@ class _Case:
         if entries.size:
             entry = _most_visible(found, entries)
             if self._is_right_eagerly(found, entry):
-                self._report_formula("differs_under_jit", entry, found, _ONLY_TRACED)
+                self._report_formula("differs_under_jit", entry, found, judgement.ONLY_TRACED)
             else:
                 by_quotient = found.truth.autodiff_wrong
-                text = _DISPROVED_BY_QUOTIENT if by_quotient else _DISPROVED[self.claim.order]
+                text = (
+                    judgement.DISPROVED_BY_QUOTIENT
+                    if by_quotient
+                    else judgement.DISPROVED[self.claim.order]
+                )
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.rounded.any():
             entry = _most_visible(found, np.flatnonzero(found.rounded))
-            self._report_formula("rounded_constant", entry, found, _ROUNDED)
+            self._report_formula("rounded_constant", entry, found, judgement.ROUNDED)
         if self.claim.order == 2:
             self._remark_not_finite(found)
         return False
@@ -276,9 +237,7 @@ class _Case:
             return
         main, eager = fits["jit"], fits.get("eager")
         if eager is not None and main.bad.any() != eager.bad.any():
-            name, worse, better = (
-                ("jit", main, eager) if main.bad.any() else ("eager", eager, main)
-            )
+            name, worse, better = ("jit", main, eager) if main.bad.any() else ("eager", eager, main)
             entry = worse.worst
             if not _nearly_bad(better, measure, entry):
                 self._report_fit(name, "differs_under_jit", entry, measure, worse, outcomes)
@@ -302,7 +261,9 @@ class _Case:
             found = self._examined(truth, given, FLOAT64)
             if found.wrong.any():
                 entry = _most_visible(found, np.flatnonzero(found.wrong))
-                self._report_formula("differs_under_vmap", entry, found, _ONLY_BATCHED, name)
+                self._report_formula(
+                    "differs_under_vmap", entry, found, judgement.ONLY_BATCHED, name
+                )
                 return
 
     def _blame_narrow(
@@ -315,7 +276,7 @@ class _Case:
         """Judge the float32 program; say whether the input is beyond what float32 can do."""
         misfits = self.lanes.narrow_misfits(self.values)
         if misfits:
-            self.problems += [_misfitting(self.claim, misfit) for misfit in misfits]
+            self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
             return False
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
@@ -350,7 +311,7 @@ class _Case:
         found = self._examined(truth, given, FLOAT32)
         if found.wrong.any():
             entry = _most_visible(found, np.flatnonzero(found.wrong))
-            self._report_formula(self.claim.kind, entry, found, _ONLY_NARROW, "float32")
+            self._report_formula(self.claim.kind, entry, found, judgement.ONLY_NARROW, "float32")
 
     def _report_fit(
         self,
@@ -366,7 +327,7 @@ class _Case:
             lane,
             kind,
             entry,
-            text=_EXPLANATIONS[kind],
+            text=judgement.EXPLANATIONS[kind],
             exact=_shown(measure.centre.high[entry]),
             got=_shown(values[entry]),
             roundings=float(fit.roundings[entry]),
@@ -414,40 +375,6 @@ class _Case:
         return relative, absolute
 
 
-_DISPROVED = {
-    0: "the function with the rule is another function than the one without",
-    1: "the formula is not the derivative of the function",
-    2: "the derivative's own derivative is not the second derivative of the function",
-}
-_DISPROVED_BY_QUOTIENT = (
-    "the formula is not the derivative of the function, as its difference quotient shows; "
-    "automatic differentiation is wrong here too (stop_gradient, or a branch that where hides)"
-)
-_ONLY_TRACED = "the program that jit traces is another one than the program that runs eagerly"
-_ONLY_BATCHED = "the program that vmap makes computes another function"
-_ONLY_NARROW = "the program that is traced in float32 computes another function"
-_ROUNDED = "the difference is explained by a constant that was rounded to a double"
-_EXPLANATIONS = {
-    "unstable": "the formula is right, but its program loses digits that the problem does not lose",
-    "not_finite": "the formula is right, but its program gives no finite number",
-    "differs_under_jit": "the same program gives another value under jit than eagerly",
-    "differs_under_vmap": "the same program gives another value under vmap than alone",
-}
-
-
-def _misfitting(claim: Claim, misfit: Misfit) -> Problem:
-    return Problem(
-        kind="wrong_shape_or_dtype",
-        claim=claim.name,
-        order=claim.order,
-        lane=misfit.precision,
-        entry=misfit.entry,
-        explanation=f"given {misfit.precision}, {misfit.entry} should be {misfit.wanted}",
-        exact=misfit.wanted,
-        got=misfit.got,
-    )
-
-
 def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:
     """Whether a lane is off as well, if not by enough to be blamed itself."""
     return bool(fit.bad[entry] or fit.roundings[entry] > measure.limit[entry] / 100)
@@ -465,7 +392,11 @@ def _common_digits(exact: flint.arb, given: flint.arb) -> float:
         if not float(size.upper()) or not gap.is_finite():
             return 0.0
         ratio = float((gap / size).mid())
-    return float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0 if ratio > 0 else float(oracle.DIGITS)
+    return (
+        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
+        if ratio > 0
+        else float(oracle.DIGITS)
+    )
 
 
 def _shown(value: Any) -> str:

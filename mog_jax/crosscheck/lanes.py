@@ -13,7 +13,7 @@ import numpy as np
 from mog_jax.crosscheck.arguments import Array, Signature, in_precision
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, scales
-from mog_jax.crosscheck.programs import trace
+from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # A program in one compiled piece, which every other lane is compared with for blame.
@@ -48,6 +48,8 @@ class Lanes:
             self.reference, self.shapes = trace(claim.reference, *args)
             self.function = trace(claim.function, *args)[0] if claim.function else None
             self.subject, given = trace(claim.subject, *args)
+            if uses(self.subject, "custom_vmap_call"):
+                self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
         self.main = _jitted(claim.subject)
         self._reference = _jitted(claim.reference)
@@ -188,6 +190,12 @@ class Lanes:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
 
 
+def _opened(closed: Any, args: Sequence[Any]) -> Any:
+    """Trace a program once more with what it merely wraps put in its place."""
+    leaves = jax.tree.leaves(tuple(args))
+    return trace(lambda *values: closed_call(closed, values, bind), *leaves)[0]
+
+
 def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
     # A new function each time: jit's own cache is keyed by the function, and would keep it alive.
     return jax.jit(lambda *args: program(*args))
@@ -209,9 +217,7 @@ def _batched(
 def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
     """Stack what is batched upon other data of the same shape."""
     return tuple(
-        arg
-        if axis is None
-        else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
+        arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
         for arg, axis in zip(args, axes, strict=True)
     )
 
@@ -233,12 +239,10 @@ def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome
 
 
 def _misfits(wanted: Any, given: Any, precision: str) -> list[Misfit]:
-    structures = jax.tree.structure(wanted), jax.tree.structure(given)
+    structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
     if structures[0] != structures[1]:
         return [Misfit("the output", str(structures[1]), str(structures[0]), precision)]
-    pairs = zip(
-        jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True
-    )
+    pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
     return [
         Misfit(
             f"the output{jax.tree_util.keystr(path)}", _described(got), _described(want), precision

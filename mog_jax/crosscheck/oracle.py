@@ -119,14 +119,15 @@ def agrees_with_quotient(
         if not (quotient.is_finite() and total.is_finite()):
             return None
         slack = size * flint.arb(10) ** _AGREE
-        if quotient.rad() > slack and not quotient.rad() == 0:
+        if quotient.rad() > slack and quotient.rad() != 0:
             return None
         return bool((total - quotient).overlaps(flint.arb(0, slack.upper())))
 
 
 def _value(function: Any, arguments: Sequence[Array], digits: int) -> flint.arb:
     (output,) = evaluate(function, arguments, digits=digits)
-    return balls.as_balls(np.asarray(output)).reshape(-1)[0]
+    value: flint.arb = balls.as_balls(np.asarray(output)).item()
+    return value
 
 
 def _moved(

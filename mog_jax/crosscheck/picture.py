@@ -47,7 +47,9 @@ def _panel(axes: Any, report: "Report", precision: str) -> None:
     top = 17 - _FEWER[precision]
     line = np.array([0.0, top])
     axes.plot(line, line, color="black", linewidth=1, label="all that conditioning allows")
-    axes.plot(line, line / 2, color="black", linewidth=1, linestyle=":", label="half of them: fails")
+    axes.plot(
+        line, line / 2, color="black", linewidth=1, linestyle=":", label="half of them: fails"
+    )
     for lane, (label, color, marker) in _STYLES.items():
         if ("float32" in lane) != (precision == "float32"):
             continue
@@ -55,7 +57,13 @@ def _panel(axes: Any, report: "Report", precision: str) -> None:
         if not np.isfinite(kept).any():
             continue
         axes.plot(
-            allowed, kept, marker, color=color, label=label, markersize=4.5, alpha=0.6,
+            allowed,
+            kept,
+            marker,
+            color=color,
+            label=label,
+            markersize=4.5,
+            alpha=0.6,
             markeredgewidth=0,
         )
     axes.set(title=precision, xlabel="digits that conditioning allows", xlim=(0, top))

@@ -6,7 +6,7 @@ that a rule sees arithmetic and control flow alone. Entering a custom derivative
 its plain body: a rule that is being judged must not testify for itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -31,7 +31,9 @@ _WRAPPERS = {
 
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
     """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
-    return jax.make_jaxpr(function, return_shape=True)(*args)  # type: ignore[no-any-return]
+    # A new function each time: JAX remembers traces by function, and would miss a change of what
+    # the function calls.
+    return jax.make_jaxpr(lambda *values: function(*values), return_shape=True)(*args)
 
 
 def inner_program(equation: Any) -> tuple[Any, Sequence[Any]] | None:
@@ -97,7 +99,7 @@ def _plain_rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
         n_test, n_body = parameters["cond_nconsts"], parameters["body_nconsts"]
         test, body = parameters["cond_jaxpr"], parameters["body_jaxpr"]
         tested, constants = operands[:n_test], operands[n_test : n_test + n_body]
-        return jax.lax.while_loop(  # type: ignore[no-any-return]
+        return jax.lax.while_loop(
             lambda carry: closed_call(test, [*tested, *carry], _plain_rule)[0],
             lambda carry: closed_call(body, [*constants, *carry], _plain_rule),
             operands[n_test + n_body :],
@@ -143,13 +145,21 @@ def scan(
     return [*carry, *ys]
 
 
-def _has_custom_rule(jaxpr: Any) -> bool:
-    jaxpr = jaxpr.jaxpr if isinstance(jaxpr, jex.ClosedJaxpr) else jaxpr
-    return any(
-        equation.primitive.name.startswith("custom_")
-        or any(_has_custom_rule(inner) for inner in jex.jaxprs_in_params(equation.params))
-        for equation in jaxpr.eqns
-    )
+def _has_custom_rule(program: Any) -> bool:
+    return any(name.startswith("custom_") for name in _primitives(program))
+
+
+def uses(program: Any, primitive: str) -> bool:
+    """Whether a program uses a primitive, however deep."""
+    return primitive in _primitives(program)
+
+
+def _primitives(program: Any) -> Iterator[str]:
+    jaxpr = program.jaxpr if isinstance(program, jex.ClosedJaxpr) else program
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in jex.jaxprs_in_params(equation.params):
+            yield from _primitives(inner)
 
 
 def is_float(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import REMARKS, Finding
-from mog_jax.crosscheck.judge import Judgement
+from mog_jax.crosscheck.judgement import Judgement
 
 
 class CrosscheckError(AssertionError):
@@ -161,7 +161,9 @@ class Report:
             for entry, count in claim.informative.items():
                 if count == 0 and claim.judged:
                     self.remarks.append(
-                        _overall("uninformative", claim.name, entry, "its size never exceeded its bound")
+                        _overall(
+                            "uninformative", claim.name, entry, "its size never exceeded its bound"
+                        )
                     )
         if not any(c.judged for c in self.claims.values()):
             self.findings.append(
@@ -205,9 +207,15 @@ class Report:
         entry = int(
             np.argmin(np.where(judgement.measure.informative, judgement.measure.allowed, np.inf))
         )
-        point: dict[str, Any] = {"allowed": float(judgement.measure.allowed[entry])}
+        point: dict[str, Any] = {
+            "number": self.examples - 1,
+            "allowed": float(judgement.measure.allowed[entry]),
+            "kept": {},
+        }
         for name, fit in judgement.fits.items():
             point[name] = float(fit.kept[entry])
+            if not np.isnan(fit.kept).all():
+                point["kept"][name] = float(np.nanmin(fit.kept))
         self.points.append(point)
 
 

@@ -93,8 +93,10 @@ def _fields(value: Any) -> list[tuple[str, Any]] | None:
 
 def _array(array: np.ndarray[Any, Any]) -> str:
     text = _nested(array.tolist())
-    dtype = "" if array.dtype in (np.float64, np.int64, np.bool_) and array.size else (
-        f", np.{array.dtype.name}"
+    dtype = (
+        ""
+        if array.dtype in (np.float64, np.int64, np.bool_) and array.size
+        else (f", np.{array.dtype.name}")
     )
     return f"np.array({text}{dtype})"
 

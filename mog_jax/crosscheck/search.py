@@ -4,19 +4,20 @@ import dataclasses
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.errors import HypothesisException, Unsatisfiable
+from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
 
 from mog_jax.crosscheck.arguments import Signature, bytes_of, validated
 from mog_jax.crosscheck.draws import Draw, draw_of
 from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.judge import Judge, Judgement, Problem
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Judgement, Problem
 
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8
@@ -26,38 +27,65 @@ _SHRINKS = 300
 # Hypothesis climbs towards bad inputs only if there are enough of them to climb with.
 _AIM_FROM = 500
 _AIMED = ("jit", "float32")
+# Kinds that make every judgement of what is derived from the same program worthless, and the
+# digits of the program itself: it keeps digits of something else.
+_DISPROOFS = (
+    "wrong_shape_or_dtype",
+    "raised",
+    "wrong_formula",
+    "differs_under_jit",
+    "wrong_second_order",
+)
+_OF_DIGITS = ("unstable", "not_finite")
+
+Key = tuple[str, str]
+Found = dict[Key, tuple[Problem, Draw]]
+_NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
 
 
-class _Failure(Exception):  # noqa: N818 - no error: it tells Hypothesis that an input is interesting
-    """An input that shows a problem; a subclass for each kind, so that each is shrunk by itself."""
+class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an input is interesting
+    """An input that shows the problem that is being shrunk."""
 
 
-@dataclasses.dataclass
 class Search:
-    """What a search goes through and what it has met.
+    """Goes through inputs twice: once to see everything, once more for each failure to shrink it.
+
+    A lesser failure must not end the search for a graver one, so the first pass fails nothing. The
+    second draws the same inputs again, and what was judged once is not judged again.
+
+    Parameters
+    ----------
+    make_judges : callable
+        Given the first input, makes the contract and a judge for each claim.
+    observe : callable
+        Called with each new draw and its judgements.
 
     Attributes
     ----------
-    judges : one for each claim, made when the first input is known
-    observe : called with each draw and its judgements, until something fails
     found : by kind and claim, the problem and the simplest draw that shows it
     """
 
-    make_judges: Callable[[tuple[Any, ...]], tuple[Signature, list[Judge]]]
-    observe: Callable[[Draw, list[Judgement]], None]
-    found: dict[tuple[str, str], tuple[Problem, Draw]] = dataclasses.field(default_factory=dict)
-    drawn: int = 0
-    _known: tuple[Signature, list[Judge]] | None = None
+    def __init__(
+        self,
+        make_judges: Callable[[tuple[Any, ...]], tuple[Signature, list[Judge]]],
+        observe: Callable[[Draw, list[Judgement]], None],
+    ) -> None:
+        self.found: Found = {}
+        self._make_judges = make_judges
+        self._observe = observe
+        self._known: tuple[Signature, list[Judge]] | None = None
+        self._judged: dict[Any, list[Problem]] = {}
+        self._error: Exception | None = None
+        self._shrinking = False
 
-    def over_list(self, inputs: Iterable[Any]) -> None:
-        """Judge given inputs, each as it is and rounded to float32."""
-        inputs = list(inputs)
+    def over_list(self, inputs: Sequence[Any]) -> None:
+        """Judge given inputs, each as it is and, if that is another, rounded to float32."""
         for drawn in inputs:
             args = validated(drawn)
             for narrow in (False, True):
                 draw = self._draw(args, narrow)
                 if draw.narrow == narrow:
-                    self._judge(draw, thorough=len(inputs) <= _FEW, keep=True)
+                    self._failures(draw, thorough=len(inputs) <= _FEW)
 
     def over_strategy(
         self,
@@ -70,36 +98,66 @@ class Search:
         progress: Callable[[int], None],
     ) -> None:
         """Judge drawn inputs, and shrink those that fail."""
-        error: Exception | None = None
-        failures: dict[Any, _Failure] = {}
+        given = set(self.found)
+
+        def see(draw: Draw) -> None:
+            self._failures(draw, thorough=_is_thorough(draw))
+            progress(len(self._judged))
+
+        def fail(draw: Draw) -> None:
+            for problem in self._failures(draw, thorough=_is_thorough(draw)):
+                if (problem.kind, problem.claim) == wanted:
+                    raise _Failure(problem, draw)
+
+        options = {"examples": examples, "seed": seed, "name": name, "database": database}
+        self._drive(see, inputs, **options)
+        self._shrinking = True
+        for key in gravest(self.found):
+            if key in given:
+                continue
+            wanted = key
+            try:
+                self._drive(fail, inputs, **options)
+            except _Failure as failure:
+                self.found[key] = failure.args[0], failure.args[1]
+
+    def _drive(
+        self,
+        look: Callable[[Draw], None],
+        inputs: st.SearchStrategy[Any],
+        *,
+        examples: int,
+        seed: int,
+        name: str,
+        database: Any,
+    ) -> None:
+        """Let Hypothesis draw; what is wrong with the inputs themselves is raised as it is."""
+        shown: set[Any] = set()
         attempts = 0
 
         def attempt(drawn: Any, narrow: bool) -> None:
-            nonlocal error, attempts
-            if error is not None:
+            nonlocal attempts
+            if self._error is not None:
                 return
             try:
                 draw = self._draw(validated(drawn), narrow)
-                mark = (bytes_of(draw.args), draw.narrow)
-                if failures and mark not in failures:
+                mark = _mark(draw)
+                if shown and mark not in shown:
+                    # From here on Hypothesis tries simpler inputs; enough is enough.
                     attempts += 1
-                    if attempts > _SHRINKS * len({type(f) for f in failures.values()}):
+                    if attempts > _SHRINKS:
                         return
-                if mark not in failures:
-                    problem = self._judge(draw, thorough=_is_thorough(mark), keep=not failures)
-                    progress(self.drawn)
-                    if problem is None:
-                        if not failures and examples >= _AIM_FROM:
-                            self._aim()
-                        return
-                    failures[mark] = _failure(problem, draw)
+                look(draw)
+                if examples >= _AIM_FROM and not self._shrinking:
+                    self._aim(mark)
+            except _Failure:
+                shown.add(mark)
+                raise
             except HypothesisException:
                 raise
             except Exception as caught:
                 # The user's mistake, not a finding: Hypothesis must not shrink it.
-                error = caught
-                return
-            raise failures[mark]
+                self._error = caught
 
         attempt.__name__ = f"crosscheck_{name}"
         settings = hypothesis.settings(
@@ -109,119 +167,107 @@ class Search:
             derandomize=False,
             print_blob=False,
             verbosity=Verbosity.quiet,
-            report_multiple_bugs=True,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
         )
-        search = hypothesis.seed(seed)(
-            settings(hypothesis.given(inputs, st.booleans())(attempt))
-        )
+        drawn = hypothesis.given(inputs, st.booleans())(attempt)
         try:
-            search()
-        except _Failure as failure:
-            self._keep(failure)
-        except BaseExceptionGroup as group:
-            ours, others = group.split(_Failure)
-            if others is not None:
-                raise
-            for failure in _leaves(ours):
-                self._keep(failure)
+            hypothesis.seed(seed)(settings(drawn))()
         except Unsatisfiable:
-            error = error or ValueError(_NOTHING)
-        except hypothesis.errors.InvalidArgument as caught:
-            error = error or ValueError(f"{_NOTHING} Hypothesis says: {caught}")
-        if error is not None:
-            raise error
-        if not self.drawn and not self.found:
-            raise ValueError(_NOTHING)
+            self._error = self._error or ValueError(_NOTHING)
+        except InvalidArgument as caught:
+            self._error = self._error or ValueError(f"{_NOTHING} Hypothesis says: {caught}")
+        if self._error is None and not self._judged:
+            self._error = ValueError(_NOTHING)
+        if self._error is not None:
+            raise self._error
 
     def _draw(self, args: tuple[Any, ...], narrow: bool) -> Draw:
         if self._known is None:
-            self._known = self.make_judges(args)
+            self._known = self._make_judges(args)
         return draw_of(args, self._known[0], narrow=narrow)
 
-    def _judge(self, draw: Draw, *, thorough: bool, keep: bool) -> Problem | None:
-        """Judge every claim at one draw; give the first failure, and note all in statistics."""
+    def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
+        """Judge every claim at one draw, once; remember what fails."""
+        mark = _mark(draw)
+        known = self._judged.get(mark)
+        if known is not None:
+            return known
+        judgements = self._judge(draw, thorough)
+        problems = [p for judgement in judgements for p in judgement.problems if p.kind in FAILURES]
+        self._judged[mark] = problems
+        if not self._shrinking:
+            for problem in problems:
+                self.found.setdefault((problem.kind, problem.claim), (problem, draw))
+            self._last = mark, judgements
+            self._observe(draw, judgements)
+        return problems
+
+    def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None
-        judgements: list[Judgement] = []
-        first: Problem | None = None
         # What is wrong in a derivative is wrong in what is derived from it: no need to look there.
-        explained = min((problem.order for problem, _ in self.found.values()), default=2)
+        disproved = _disproved(self.found)
+        judgements = []
         for judge in self._known[1]:
-            if judge.claim.order > explained:
+            if judge.claim.order > disproved:
                 continue
             judgement = judge(draw, thorough=thorough)
-            judgements.append(judgement)
-            failing = [problem for problem in judgement.problems if problem.kind in FAILURES]
-            if failing:
-                first = min(failing, key=lambda problem: _gravity(problem.kind))
-                if any(self._agrees(other, draw) for other in self._siblings(judge)):
-                    first = dataclasses.replace(first, kind="forward_reverse_differ")
-                self.found.setdefault((first.kind, first.claim), (first, draw))
-                break
-        if keep:
-            self.drawn += 1
-            self._last = judgements
-            self.observe(draw, judgements)
-        return first
+            problems = [self._compared_with_siblings(p, judge, draw) for p in judgement.problems]
+            judgements.append(dataclasses.replace(judgement, problems=problems))
+            if any(problem.kind in _DISPROOFS for problem in problems):
+                disproved = min(disproved, judge.claim.order)
+        return judgements
 
-    def _siblings(self, judge: Judge) -> list[Judge]:
-        """Give the judges of the same derivative in another mode."""
+    def _compared_with_siblings(self, problem: Problem, judge: Judge, draw: Draw) -> Problem:
+        """Call a disproof by its name if another mode of differentiation is right."""
         assert self._known is not None
-        return [
-            other
-            for other in self._known[1]
-            if other is not judge
-            and other.claim.directed
-            and judge.claim.directed
-            and other.claim.order == judge.claim.order
-        ]
+        if problem.kind not in _DISPROOFS or not judge.claim.directed:
+            return problem
+        for other in self._known[1]:
+            claim = other.claim
+            if other is judge or not claim.directed or claim.order != judge.claim.order:
+                continue
+            judgement = other(draw, thorough=True)
+            if judgement.exact and not judgement.problems:
+                return dataclasses.replace(problem, kind="forward_reverse_differ")
+        return problem
 
-    def _agrees(self, judge: Judge, draw: Draw) -> bool:
-        judgement = judge(draw, thorough=True)
-        return judgement.exact > 0 and not judgement.problems
-
-    def _aim(self) -> None:
-        """Tell Hypothesis how close the last input came to failing."""
-        for judgement in self._last[:1]:
+    def _aim(self, mark: Any) -> None:
+        """Tell Hypothesis how close an input came to failing."""
+        last, judgements = self._last
+        if last != mark:
+            return
+        for judgement in judgements[:1]:
             for lane in _AIMED:
                 fit = judgement.fits.get(lane)
-                if fit is None or judgement.measure is None or np.isnan(fit.roundings).all():
+                if fit is None or np.isnan(fit.roundings).all():
                     continue
                 worst = float(np.nanmax(fit.roundings))
                 hypothesis.target(float(np.log2(np.clip(worst, 1e-3, 1e30))), label=lane)
 
-    def _keep(self, failure: _Failure) -> None:
-        problem, draw = failure.args
-        self.found[problem.kind, problem.claim] = problem, draw
+
+def gravest(found: Found) -> list[Key]:
+    """Choose what is worth reporting: not what a graver finding explains; gravest first."""
+    limit = _disproved(found)
+    keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
+    if any(kind in _DISPROOFS[:4] for kind, _ in keys):
+        keys = [key for key in keys if key[0] not in _OF_DIGITS]
+    return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 
 
-def _leaves(group: Any) -> Iterator[_Failure]:
-    for inner in group.exceptions:
-        if isinstance(inner, BaseExceptionGroup):
-            yield from _leaves(inner)
-        else:
-            yield inner
+def _disproved(found: Found) -> int:
+    """Give the lowest order at which something is disproved; beyond 2 if nothing is."""
+    return min((p.order for p, _ in found.values() if p.kind in _DISPROOFS), default=3)
 
 
-_NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
-_CLASSES: dict[tuple[str, str], type[_Failure]] = {}
+def _mark(draw: Draw) -> Any:
+    return bytes_of(draw.args), draw.narrow
 
 
-def _failure(problem: Problem, draw: Draw) -> _Failure:
-    key = problem.kind, problem.claim
-    if key not in _CLASSES:
-        _CLASSES[key] = type(problem.kind, (_Failure,), {})
-    return _CLASSES[key](problem, draw)
-
-
-def _gravity(kind: str) -> int:
-    return list(FAILURES).index(kind)
-
-
-def _is_thorough(mark: Any) -> bool:
+def _is_thorough(draw: Draw) -> bool:
     # By the input and nothing else, so that it is judged alike whenever it comes up.
-    return zlib.crc32(repr(mark).encode()) % _THOROUGH == 0
+    return zlib.crc32(repr(_mark(draw)).encode()) % _THOROUGH == 0
 
 
 class Progress:
@@ -241,9 +287,9 @@ class Progress:
             return
         if sys.stderr.isatty():
             self._shown, self._used = now, True
-            print(f"\r{self._name}: {count} of {self._total} inputs", end="", file=sys.stderr)  # noqa: T201
+            sys.stderr.write(f"\r{self._name}: {count} of {self._total} inputs")
 
     def close(self) -> None:
         """Clear the line."""
         if self._used:
-            print("\r\033[K", end="", file=sys.stderr)  # noqa: T201
+            sys.stderr.write("\r\033[K")

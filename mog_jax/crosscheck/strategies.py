@@ -38,9 +38,7 @@ def positives(
     return _filled(shape, exponent.map(lambda e: 10.0**e))
 
 
-def reals(
-    shape: int | tuple[int, ...] = (), *, bound: float = 1e6
-) -> st.SearchStrategy[Array]:
+def reals(shape: int | tuple[int, ...] = (), *, bound: float = 1e6) -> st.SearchStrategy[Array]:
     """Draw real numbers of either sign, of every size up to `bound`, with exact zeros.
 
     Examples
@@ -94,13 +92,11 @@ def simplex_weights(
     sizes = np.array(draw(st.lists(size, min_size=k, max_size=k)))
     if not sizes.any():
         sizes[0] = 1.0
-    return sizes / sizes.sum()
+    return np.asarray(sizes / sizes.sum())
 
 
 @st.composite
-def locations(
-    draw: st.DrawFn, shape: int | tuple[int, ...] = (), *, offset: float = 1e8
-) -> Array:
+def locations(draw: st.DrawFn, shape: int | tuple[int, ...] = (), *, offset: float = 1e8) -> Array:
     """Draw positions that share an offset, large or none, and differ on a scale of their own.
 
     Examples
@@ -115,9 +111,7 @@ def locations(
     return np.asarray(middle + scale * spread)
 
 
-def scores(
-    shape: int | tuple[int, ...] = (), *, largest: float = 1e3
-) -> st.SearchStrategy[Array]:
+def scores(shape: int | tuple[int, ...] = (), *, largest: float = 1e3) -> st.SearchStrategy[Array]:
     """Draw standard scores: mostly within 6 standard deviations, some at 9, 45 and `largest`.
 
     Exact zeros and ties are drawn often.

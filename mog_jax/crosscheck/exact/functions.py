@@ -131,7 +131,7 @@ def _beyond_one(x: Ball) -> bool:
     return bool(abs(x) > 1)
 
 
-def _steps(ball: Callable[[Ball], Ball]) -> Function:
+def _onto_the_whole_line(ball: Callable[[Ball], Ball]) -> Function:
     return Function(ball=ball, minus_infinity=_constant(MINUS_INF), infinity=_constant(INF))
 
 
@@ -161,12 +161,12 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
     "rsqrt": Function(
         ball=lambda x: x.rsqrt(), infinity=_ZERO_AT, outside=lambda x: x < 0, poles={0: INF}
     ),
-    "cbrt": _steps(cube_root),
+    "cbrt": _onto_the_whole_line(cube_root),
     "square": Function(ball=lambda x: x**2, minus_infinity=_INF_AT, infinity=_INF_AT),
     "sin": Function(ball=lambda x: x.sin()),
     "cos": Function(ball=lambda x: x.cos()),
     "tan": Function(ball=lambda x: x.tan()),
-    "sinh": _steps(lambda x: x.sinh()),
+    "sinh": _onto_the_whole_line(lambda x: x.sinh()),
     "cosh": Function(ball=lambda x: x.cosh(), minus_infinity=_INF_AT, infinity=_INF_AT),
     "tanh": Function(ball=lambda x: x.tanh(), minus_infinity=_MINUS_ONE_AT, infinity=_ONE_AT),
     "asin": Function(ball=lambda x: x.asin(), outside=_beyond_one),
@@ -174,7 +174,7 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
     "atan": Function(
         ball=lambda x: x.atan(), minus_infinity=lambda: -_half_pi(), infinity=_half_pi
     ),
-    "asinh": _steps(lambda x: x.asinh()),
+    "asinh": _onto_the_whole_line(lambda x: x.asinh()),
     "acosh": Function(ball=lambda x: x.acosh(), infinity=_INF_AT, outside=lambda x: x < 1),
     "atanh": Function(ball=lambda x: x.atanh(), outside=_beyond_one, poles={1: INF, -1: MINUS_INF}),
     "erf": Function(ball=lambda x: x.erf(), minus_infinity=_MINUS_ONE_AT, infinity=_ONE_AT),
@@ -194,9 +194,9 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
         minus_infinity=_ZERO_AT,
         infinity=_ZERO_AT,
     ),
-    "floor": _steps(lambda x: whole(x.floor)),
-    "ceil": _steps(lambda x: whole(x.ceil)),
+    "floor": _onto_the_whole_line(lambda x: whole(x.floor)),
+    "ceil": _onto_the_whole_line(lambda x: whole(x.ceil)),
 }
 """By the name of the JAX primitive."""
 
-ROUND_AWAY, ROUND_EVEN = _steps(round_away), _steps(round_even)
+ROUND_AWAY, ROUND_EVEN = _onto_the_whole_line(round_away), _onto_the_whole_line(round_even)

@@ -34,6 +34,10 @@ def evaluate(
     machine holds, every operation is exact, and conversions between floating-point types do
     nothing. Conversions to integers truncate.
 
+    An exact zero absorbs, :math:`0\cdot\mathrm{NaN}=0\cdot\infty=0`: the branch that ``where`` did
+    not select does not exist. ``log(0)``, ``1 / 0`` and the like are infinite, zero has no sign,
+    and what is certainly no number, as ``log(-1)``, is NaN.
+
     An output is sharp when its radius is below :math:`10^{-d}\max(|y|, 2^{-1074})`, with
     :math:`2^{-1074}` the smallest positive double: `digits` correct digits, or too close to zero
     for a double to tell. NaN and infinities that are certain are sharp, too.

@@ -58,7 +58,9 @@ def _split(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
 
 
 def _unstack(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
-    return list(np.moveaxis(operands[0], params["axis"], 0))
+    x = np.moveaxis(operands[0], params["axis"], 0)
+    # With an ellipsis, so that elements of one axis are arrays too.
+    return [x[i, ...] for i in range(len(x))]
 
 
 def pad(x: Array, value: Any, config: Sequence[tuple[int, int, int]]) -> Array:
