@@ -55,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("source", metavar="SOURCE", help="a CSV file, or 'faithful' for Old Faithful")
     fit.add_argument("--value", metavar="COLUMN", help="the column to fit")
     fit.add_argument(
-        "--direction", choices=("em", "gradient"), default="em", help="how to climb (default: em)"
+        "--direction",
+        choices=("newton", "em", "gradient"),
+        default="newton",
+        help="how to climb (default: newton)",
     )
     fit.add_argument("--plot", metavar="FILE.png", help="also draw the fit")
     fit.set_defaults(command=_fit)
