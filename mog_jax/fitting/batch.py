@@ -13,7 +13,7 @@ from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.directions import DIRECTIONS, Direction
 from mog_jax.fitting.reading import Array, Ragged, Source, read, sample, size_classes, standardise
 from mog_jax.fitting.result import Fit, OneComponent, Status
-from mog_jax.fitting.search import Block, Options, information, maximise
+from mog_jax.fitting.search import Block, Options, arrived, information, maximise
 from mog_jax.fitting.starts import PLANS
 from mog_jax.mixture import Mixture
 
@@ -104,7 +104,7 @@ def fit(
 def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
     if dtype is None:
         return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
-    precision = np.dtype(dtype)
+    precision: np.dtype[Any] = np.dtype(dtype)
     if precision not in (np.float32, np.float64):
         raise ValueError(f"`dtype` must be float32 or float64; got {precision}.")
     return precision
@@ -152,9 +152,9 @@ def _options(
 def _held(fixed: Mixture | None, b: int, equal_variances: bool) -> Mixture:
     """Give what is fixed as a mixture of shape (b, 2), NaN where free."""
     if fixed is None:
-        free = np.full((b, 2), np.nan)
+        free: Array = np.full((b, 2), np.nan)
         return Mixture(weights=free, means=free, variances=free)
-    fields = {}
+    fields: dict[str, Array] = {}
     for name in ("weights", "means", "variances"):
         value = np.asarray(getattr(fixed, name), dtype=np.float64)
         if value.shape not in ((2,), (b, 2)):
@@ -270,16 +270,18 @@ def _fit_block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
         n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
+        total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
         sample=_columns(sampled, usable, width),
         n_sample=_columns(n_sampled[None], usable, width, stand_in=sampled.shape[0])[0],
         free=_columns(free, usable, width, stand_in=True),
         held=_columns(np.where(free, 0, theta_held), usable, width, stand_in=0.0),
     )
     end, passes = maximise(block, options)
+    has_arrived = arrived(end, options.tolerance)[:b]
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
     observed = np.asarray(information(end.theta, end.sums))[..., :b]
     end = jax.tree.map(lambda leaf: leaf[..., :b], end)
-    return _describe(end, observed, passes[:b], data, free, usable, options, precision)
+    return _describe(end, observed, has_arrived, passes[:b], data, free, usable, options, precision)
 
 
 def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
@@ -293,6 +295,7 @@ def _columns(array: Array, usable: Array, width: int, stand_in: float | None = N
 def _describe(
     end: Ascent,
     observed: Array,
+    has_arrived: Array,
     passes: Array,
     data: Any,
     free: Array,
@@ -328,8 +331,16 @@ def _describe(
 
     counted = (data.n >= 1) & data.is_finite
     variance = np.where(data.is_constant, 0, scale**2)
+    # Where everything is one component, in closed form.
     with np.errstate(divide="ignore", invalid="ignore"):
         one_log_likelihood = -0.5 * total * (_LOG_TWO_PI + np.log(variance) + 1)
+    one: dict[str, Array] = {
+        "mean": np.where(counted, data.mean, np.nan).astype(precision),
+        "variance": np.where(counted, variance, np.nan).astype(precision),
+        "log_likelihood": np.where(usable, one_log_likelihood, np.nan).astype(precision),
+    }
+    n_steps: Array = np.where(usable, passes, 0).astype(np.int32)
+    held: Array = np.take_along_axis(~free, place, axis=0).T
     return Fit(
         mixture=Mixture(
             weights=ordered(weights),
@@ -337,23 +348,19 @@ def _describe(
             variances=ordered(scale**2 * np.exp(log_variances)),
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
-        status=_status(end, data, options),
-        n_steps=np.where(usable, passes, 0).astype(np.int32),
+        status=_status(end, has_arrived, data, options),
+        n_steps=n_steps,
         gain_left=known(end.gain_left),
         n_points=data.total,
         n_missing=data.n_missing,
         information=known(observed),
-        one_component=OneComponent(
-            mean=np.where(counted, data.mean, np.nan).astype(precision),
-            variance=np.where(counted, variance, np.nan).astype(precision),
-            log_likelihood=np.where(usable, one_log_likelihood, np.nan).astype(precision),
-        ),
-        held=np.take_along_axis(~free, place, axis=0).T,
+        one_component=OneComponent(**one),
+        held=held,
         equal_variances=options.equal_variances,
     )
 
 
-def _status(end: Ascent, data: Any, options: Options) -> Array:
+def _status(end: Ascent, has_arrived: Array, data: Any, options: Options) -> Array:
     counts = end.sums.effective_counts
     log_variances = end.theta[3:]
     on_floor = log_variances.min(axis=0) <= math.log(options.variance_floor) + 1e-9
@@ -362,8 +369,6 @@ def _status(end: Ascent, data: Any, options: Options) -> Array:
         np.abs(log_variances[0] - log_variances[1]) < 1e-4
     )
     emptied = counts.min(axis=0) < 1e-3
-    slack = 1e-12 * data.total
-    arrived = end.gain_left <= np.maximum(options.tolerance, slack)
     status = np.select(
         [
             ~data.is_finite,
@@ -371,7 +376,7 @@ def _status(end: Ascent, data: Any, options: Options) -> Array:
             data.is_constant,
             coincide | emptied,
             on_floor,
-            ~arrived,
+            ~has_arrived,
             counts.min(axis=0) < options.min_points,
         ],
         [
@@ -391,11 +396,14 @@ def _status(end: Ascent, data: Any, options: Options) -> Array:
 def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
     """Arrays for the fits of `b` datasets, to be filled in."""
 
-    def pair() -> Any:
-        return np.empty((b, 2), precision)
+    def empty(shape: tuple[int, ...] = (b,), dtype: Any = precision) -> Array:
+        return np.empty(shape, dtype)
 
-    def one(dtype: Any = precision) -> Any:
-        return np.empty(b, dtype)
+    def pair() -> Array:
+        return empty((b, 2))
+
+    def one(dtype: Any = precision) -> Array:
+        return empty((b,), dtype)
 
     return Fit(
         mixture=Mixture(weights=pair(), means=pair(), variances=pair()),
@@ -405,8 +413,8 @@ def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
         gain_left=one(),
         n_points=one(np.float64),
         n_missing=one(np.int64),
-        information=np.empty((b, 5, 5), precision),
+        information=empty((b, 5, 5)),
         one_component=OneComponent(mean=one(), variance=one(), log_likelihood=one()),
-        held=np.empty((b, 5), bool),
+        held=empty((b, 5), bool),
         equal_variances=equal_variances,
     )

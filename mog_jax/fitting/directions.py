@@ -150,12 +150,13 @@ def newton(view: View, step: jax.Array) -> jax.Array:
     damped, definite = coordinates.solve(
         view.information + damping[None, None] * view.complete_information, view.gradient
     )
-    move = jnp.where(definite[None], damped, em(view, jnp.ones_like(step)))
     whole = view.concave & (step >= 1)
-    move = jnp.where(whole[None], view.newton_move, move)
+    move = jnp.where(whole[None], view.newton_move, damped)
     count = jnp.sum(view.sums.effective_counts, axis=0)
     length = jnp.sqrt(quadratic(view.complete_information, move) / count)
-    return move / jnp.maximum(length, 1)[None]
+    move = move / jnp.maximum(length, 1)[None]
+    # The EM step climbs at its full length, and only there.
+    return jnp.where((whole | definite)[None], move, em(view, jnp.ones_like(step)))
 
 
 def em(view: View, step: jax.Array) -> jax.Array:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from mog_jax.kernel import pad_rows
 
-Array = np.ndarray[Any, Any]
+# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
+Array = Any
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 _SEARCHED = 2048
@@ -96,7 +97,9 @@ def read(data: Any, counts: Any) -> Source:
     offsets = None
     if isinstance(data, Ragged):
         values, offsets = _read_ragged(data)
-    elif isinstance(data, list | tuple) and any(np.ndim(row) for row in data):
+    elif isinstance(data, list | tuple) and any(
+        isinstance(row, list | tuple) or np.ndim(row) for row in data
+    ):
         values, offsets = _read_list(data)
     else:
         values = _real(data, "data")
@@ -223,6 +226,9 @@ def standardise(values: Array, counts: Array | None, given: Array) -> Standardis
         How many values each dataset had, before its row was filled up with NaN.
     """
     values = values.astype(np.float64)
+    if values.shape[1] == 0:
+        values = np.full((len(values), 1), np.nan)
+        counts = None if counts is None else np.zeros(values.shape)
     missing = np.isnan(values)
     n_missing = given - np.sum(~missing, axis=1)
     is_finite = ~np.isinf(values).any(axis=1)
@@ -258,7 +264,9 @@ def standardise(values: Array, counts: Array | None, given: Array) -> Standardis
     points = points - mean[:, None]
     deviation = np.sqrt(np.sum(weight * points**2, axis=1) / heavy)
     scale = reach * deviation
-    normal = (scale**2 > np.finfo(np.float64).tiny) & (scale**2 < np.inf)
+    with np.errstate(over="ignore", under="ignore"):
+        square = scale**2
+    normal = (square > np.finfo(np.float64).tiny) & (square < np.inf)
     is_constant = (low == high) | ~normal
     safe = np.where(deviation > 0, deviation, 1)
     return Standardised(

@@ -16,10 +16,9 @@ import numpy as np
 from mog_jax.fitting import ascent, coordinates
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
+from mog_jax.fitting.reading import Array
 from mog_jax.fitting.starts import window_starts
 from mog_jax.kernel import Sums, Totals
-
-Array = np.ndarray[Any, Any]
 
 # XLA uses vectors of half the width that the machine has, unless told otherwise.
 _COMPILER = {"xla_cpu_prefer_vector_width": 512}
@@ -27,11 +26,13 @@ _COMPILER = {"xla_cpu_prefer_vector_width": 512}
 # Steps between two packings: a packing costs about one.
 _STEPS = 6
 _SEARCH_STEPS = 30
+# Points that one program is given at most, so that memory stays bounded for long datasets.
+_TILE_POINTS = 2**22
 # Nats left at which the search leaves a lane to the finish.
 _SEARCH_TOLERANCE = 1e-3
 # Nats by which a lane may trail the best and still be climbed to the top.
 _TRAILING = 0.2
-_TRAILING_CLIMBING = 5.0
+_TRAILING_UNFINISHED = 3.0
 _TRAILING_SAMPLE = 3.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
@@ -52,6 +53,8 @@ class Block:
         How often each point was seen; 0 for what fills up.
     n : array of int, shape (b,)
         How many points there are.
+    total : array, shape (b,)
+        Sum of the counts.
     sample : array, shape (m, b)
         Points of equal count that stand for the dataset in the search: the data themselves where
         they are few. Sorted, and filled up likewise.
@@ -65,6 +68,7 @@ class Block:
     points: Array
     counts: Array | None
     n: Array
+    total: Array
     sample: Array
     n_sample: Array
     free: Array
@@ -112,7 +116,12 @@ def starts(block: Block, options: Options) -> Array:
     present = np.where(row < block.n_sample, block.sample, 0)
     sums = [np.concatenate([zero, np.cumsum(power, axis=0)]) for power in (present, present**2)]
     theta = np.array(
-        _starts(*sums, block.n_sample, plan=options.plan, narrowest=options.variance_floor)
+        _starts(
+            *sums,
+            block.n_sample.astype(np.int32),
+            plan=options.plan,
+            narrowest=options.variance_floor,
+        )
     )
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
@@ -164,13 +173,13 @@ def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Arra
     rank, promising = _rank(found, block, options)
     group = _climb_to_the_top(found, promising, data, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
-    regular = np.zeros(b, bool)
-    regular[group.dataset[_is_regular(group.state, options, 1.0)]] = True
-    rest = ~promising & (rank <= _SECOND_CHANCES) & ~regular[found.dataset]
+    settled = np.zeros(b, bool)
+    settled[group.dataset[_grade(group.state, options, under_way=False) == 0]] = True
+    rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
         group = _join(group, _climb_to_the_top(found, rest, data, options))
     passes += np.bincount(group.dataset, weights=group.state.n_steps, minlength=b)
-    best = _best_lanes(group, _is_regular(group.state, options, 1.0), b)
+    best = _best_lanes(group, _grade(group.state, options, under_way=False), b)
     return _take(group.state, best), passes.astype(np.int32)
 
 
@@ -193,36 +202,54 @@ def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the lanes of each dataset, regular ones first, and say which are to be climbed on."""
     b = block.n.shape[0]
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = (block.n / block.n_sample)[found.dataset]
+    scale = (block.total / block.n_sample)[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
-    regular = _is_regular(found.state, options, scale)
-    order = np.lexsort((-value, ~regular, found.dataset))
+    grade = _grade(found.state, options, under_way=True, scale=scale)
+    order = np.lexsort((-value, grade, found.dataset))
     dataset = found.dataset[order]
     first = np.searchsorted(dataset, np.arange(b))
     rank, best = np.empty(order.size, int), np.empty(order.size)
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
     # A climb that was stopped short may still rise, and a sample is not the data.
-    trailing = np.where(found.state.climbing, _TRAILING_CLIMBING, _TRAILING)
+    trailing = np.where(found.state.gain_left > _SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
     trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
-    close = (value >= best - trailing) & regular & (rank < _FINISHED)
+    close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
+    # The best of those that are not regular comes right behind the first of those that are.
+    irregular = np.flatnonzero(grade > 0)
+    by_dataset = irregular[np.lexsort((rank[irregular], found.dataset[irregular]))]
+    _, leading = np.unique(found.dataset[by_dataset], return_index=True)
+    rank[by_dataset[leading]] = np.minimum(rank[by_dataset[leading]], 1)
     return rank, (rank == 0) | close
 
 
-def _best_lanes(group: _Group, regular: Array, b: int) -> Array:
-    value = np.where(
-        np.isfinite(group.state.sums.log_likelihood), group.state.sums.log_likelihood, -np.inf
-    )
-    order = np.lexsort((-value, ~regular, group.dataset))
+def _best_lanes(group: _Group, grade: Array, b: int) -> Array:
+    value: Array = group.state.sums.log_likelihood
+    value = np.where(np.isfinite(value), value, -np.inf)
+    order = np.lexsort((-value, grade, group.dataset))
     return order[np.searchsorted(group.dataset[order], np.arange(b))]
 
 
-def _is_regular(state: Ascent, options: Options, scale: Array | float) -> Array:
-    held = state.sums.effective_counts.min(axis=0) * scale
-    narrow = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
-    regular: Array = (held >= options.min_points) & ~narrow
-    return regular
+def _grade(
+    state: Ascent, options: Options, *, under_way: bool, scale: Array | float = 1.0
+) -> Array:
+    """0 for a regular maximum, 1 for an interior one, 2 for one on the floor, 3 for none.
+
+    Of climbs under way none is graded 3.
+    """
+    few = state.sums.effective_counts.min(axis=0) * scale < options.min_points
+    on_floor = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
+    grade = np.where(on_floor, 2, np.where(few, 1, 0))
+    return grade if under_way else np.where(arrived(state, options.tolerance), grade, 3)
+
+
+def arrived(state: Ascent, tolerance: float) -> Array:
+    """Whether less than the tolerance, or than rounding can tell, is left to be gained."""
+    rounding = 32 * float(np.finfo(state.theta.dtype).eps)
+    total = state.sums.effective_counts.sum(axis=0)
+    enough: Array = state.gain_left <= np.maximum(tolerance, rounding * total)
+    return enough
 
 
 def _drop_twins(group: _Group, n_starts: int, b: int) -> _Group:
@@ -299,15 +326,19 @@ class _Data:
             padding=None if self.counts is not None else rows - self.n,
             free=self.free,
         )
-        return jax.tree.map(
+        columns: Lanes = jax.tree.map(
             lambda leaf: jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype)),
             lanes,
         )
+        return columns
 
 
-def _tile(dtype: np.dtype[Any], n_lanes: int) -> int:
+def _tile(data: "_Data", n_lanes: int) -> int:
     """Lanes that one program climbs: few sizes, so that there are few programs."""
-    return 512 if dtype == np.float32 and n_lanes > 128 else 128
+    tile = 512 if data.dtype == np.float32 and n_lanes > 128 else 128
+    while tile > 8 and tile * data.points.shape[0] > _TILE_POINTS:
+        tile //= 2
+    return tile
 
 
 def _begin(theta: Array, dataset: Array, data: "_Data") -> _Group:
@@ -326,7 +357,7 @@ def _climb(
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(group.state.climbing)
     state = jax.tree.map(np.copy, group.state)
-    tile = _tile(data.dtype, active.size)
+    tile = _tile(data, active.size)
     for lo in range(0, active.size, tile):
         hi = min(lo + tile, active.size)
         index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]
