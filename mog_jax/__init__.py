@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mog_jax.mixture import Coordinates, Mixture
     from mog_jax.profile import ProfileInterval, profile_interval
     from mog_jax.selection import Comparison, Model, compare
+    from mog_jax.tables import fit_table
 
 _HOME = {
     "BootstrapTest": "mog_jax.bootstrap",
@@ -49,6 +50,7 @@ _HOME = {
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
+    "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
     "log_density": "mog_jax.likelihood",
@@ -83,6 +85,7 @@ __all__ = [
     "component_log_density",
     "datasets",
     "fit",
+    "fit_table",
     "gradient",
     "inference",
     "lagrangian_weight_condition",

@@ -1,0 +1,315 @@
+"""The two questions that can be asked: of a derivative, and of a rule."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+
+from mog_jax.crosscheck import claims, reproduce, session, words
+from mog_jax.crosscheck.arguments import Signature, signature
+from mog_jax.crosscheck.claims import Claim
+from mog_jax.crosscheck.draws import Draw
+from mog_jax.crosscheck.findings import Finding
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Problem
+from mog_jax.crosscheck.report import Report
+from mog_jax.crosscheck.search import Progress, Search, gravest
+
+Inputs = "st.SearchStrategy[tuple[Any, ...]] | Sequence[tuple[Any, ...]]"
+
+
+def crosscheck(
+    function: Callable[..., Any],
+    derivative: Callable[..., Any],
+    inputs: Any,
+    *,
+    wrt: int | Sequence[int] = 0,
+    examples: int = 200,
+    seed: int = 0,
+    order: int = 2,
+    min_digits: float = 0.0,
+    simplex: Mapping[str, str] | None = None,
+    edges: Sequence[tuple[Any, ...]] = (),
+    name: str | None = None,
+) -> Report:
+    r"""Hold a hand-written derivative against the function that it claims to differentiate.
+
+    The formula is compared with the function's own derivative in ball arithmetic, where two values
+    that differ are *proved* to differ; there is no tolerance. The program is then run eagerly,
+    compiled, batched and in both precisions, and each result is measured against the exact value,
+    in units of what rounding may cause at that input.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*args)``, a JAX function with one floating-point number as output.
+    derivative : callable
+        ``derivative(*args)``: the derivative with respect to ``args[wrt]``, of the same pytree
+        structure; a tuple of such if `wrt` is a tuple.
+    inputs : Hypothesis strategy, or sequence of tuples
+        Yields ``args``, tuples of pytrees of NumPy arrays and numbers. Each new shape is compiled
+        anew: draw sizes from a small set.
+    wrt : int or tuple of int
+        Which arguments are differentiated. Every entry is taken to be free: for weights that sum
+        to 1 the derivative is the partial one, unless `simplex` says otherwise.
+    examples : int
+        How many inputs to draw from a strategy.
+    seed : int
+        Which ones: the same seed draws the same inputs.
+    order : int
+        1 or 2: whether the hand-written derivative is itself differentiated and checked.
+    min_digits : float
+        Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
+        it, a result fails that keeps fewer than half of the digits that conditioning allows.
+    simplex : mapping of str to str, optional
+        By the name of a leaf, such as ``"mixture.weights"``: its last axis sums to exactly 1, and
+        its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
+    edges : sequence of tuples
+        Inputs that are always tried, beside those drawn.
+    name : str, optional
+        What to call this check in reports.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot be used: naming it, what it got and what it wants.
+    UnknownPrimitive
+        If exact evaluation does not know an operation that one of the programs uses.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import hypothesis.strategies as st
+    >>> def softplus(x):
+    ...     return jnp.log1p(jnp.exp(x))
+    >>> report = crosscheck(softplus, lambda x: 1 / (1 + jnp.exp(x)), st.tuples(st.floats(-9, 9)))
+    >>> [finding.kind for finding in report.findings]
+    ['wrong_formula']
+    """
+    _validate(examples=examples, order=order, lowest_order=1, min_digits=min_digits)
+    title = name or f"{_name(function)}, derivative {_name(derivative)}"
+
+    def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
+        contract = signature(function, example, wrt, simplex or {})
+        _refuse_unusable(function, derivative, example)
+        return contract, claims.of_derivative(function, derivative, contract, order)
+
+    options = {"wrt": wrt if isinstance(wrt, int) else tuple(wrt)}
+    return _checked(
+        title,
+        make,
+        inputs,
+        edges,
+        examples=examples,
+        seed=seed,
+        min_digits=min_digits,
+        snippet=lambda args: reproduce.snippet(
+            "crosscheck",
+            [("function", function), ("derivative", derivative)],
+            args,
+            options | ({"simplex": dict(simplex)} if simplex else {}),
+        ),
+    )
+
+
+def crosscheck_rule(
+    function: Callable[..., Any],
+    plain: Callable[..., Any],
+    inputs: Any,
+    *,
+    wrt: int | Sequence[int] | None = None,
+    examples: int = 200,
+    seed: int = 0,
+    order: int = 2,
+    min_digits: float = 0.0,
+    edges: Sequence[tuple[Any, ...]] = (),
+    name: str | None = None,
+) -> Report:
+    """Hold a function with a custom derivative rule against the same function without it.
+
+    Values, first derivatives in forward and in reverse mode, and second derivatives, each where it
+    is defined for the rule; in the same way as `crosscheck`.
+
+    Parameters
+    ----------
+    function : callable
+        A JAX function with a ``custom_jvp`` or ``custom_vjp`` rule; any pytree as output.
+    plain : callable
+        The same function without the rule. A rule in it is not used.
+    inputs, examples, seed, min_digits, edges, name
+        As for `crosscheck`.
+    wrt : int or tuple of int, optional
+        Which arguments are differentiated; all floating-point ones if not given.
+    order : int
+        0 for values alone, 1 for first derivatives too, 2 for second derivatives too.
+
+    Returns
+    -------
+    Report
+    """
+    _validate(examples=examples, order=order, lowest_order=0, min_digits=min_digits)
+    title = name or f"{_name(function)}, rule"
+
+    def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
+        indices = _float_arguments(example) if wrt is None else wrt
+        contract = signature(function, example, indices, {})
+        _refuse_untraceable("function", function, example)
+        _refuse_untraceable("plain", plain, example)
+        return contract, claims.of_rule(function, plain, contract, order)
+
+    options: dict[str, Any] = {} if wrt is None else {"wrt": wrt}
+    return _checked(
+        title,
+        make,
+        inputs,
+        edges,
+        examples=examples,
+        seed=seed,
+        min_digits=min_digits,
+        snippet=lambda args: reproduce.snippet(
+            "crosscheck_rule", [("function", function), ("plain", plain)], args, options
+        ),
+    )
+
+
+def _checked(
+    title: str,
+    make: Callable[[tuple[Any, ...]], tuple[Signature, list[Claim]]],
+    inputs: Any,
+    edges: Sequence[tuple[Any, ...]],
+    *,
+    examples: int,
+    seed: int,
+    min_digits: float,
+    snippet: Callable[[tuple[Any, ...]], str],
+) -> Report:
+    start = time.perf_counter()
+    report = Report(title, seed)
+    undefined: list[Finding] = []
+
+    def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
+        contract, all_claims = make(example)
+        judges = []
+        for claim in all_claims:
+            judge = Judge(claim, contract, seed=seed, min_digits=min_digits)
+            reason = judge.undefined(example) if claim.order else None
+            if reason is None:
+                judges.append(judge)
+            else:
+                undefined.append(_remark("undefined_order", claim.name, reason))
+        return contract, judges
+
+    search = Search(make_judges, report.observe)
+    if edges:
+        search.over_list(edges)
+    if isinstance(inputs, st.SearchStrategy):
+        progress = Progress(title, session.current.examples or examples)
+        try:
+            search.over_strategy(
+                inputs,
+                examples=session.current.examples or examples,
+                seed=seed,
+                name=re.sub(r"\W+", "_", f"{session.current.test}_{title}"),
+                database=hypothesis.settings().database if session.current.remember else None,
+                progress=progress,
+            )
+        finally:
+            progress.close()
+    else:
+        given = _listed(inputs)
+        search.over_list(given)
+    report.findings += [_finding(*search.found[key], snippet) for key in gravest(search.found)]
+    report.remarks += undefined
+    report.conclude()
+    report.seconds = time.perf_counter() - start
+    if session.current.record is not None:
+        session.current.record({"line": words.one_line(report), "ok": report.ok})
+    return report
+
+
+def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
+    return Finding(
+        kind=problem.kind,
+        claim=problem.claim,
+        entry=problem.entry,
+        lane=problem.lane,
+        explanation=problem.explanation,
+        exact=problem.exact,
+        got=problem.got,
+        digits_kept=problem.digits_kept,
+        digits_allowed=problem.digits_allowed,
+        roundings=problem.roundings,
+        args=draw.args,
+        reproduce=snippet(draw.args),
+    )
+
+
+def _remark(kind: str, claim: str, explanation: str) -> Finding:
+    return Finding(kind=kind, claim=claim, entry="", lane="", explanation=explanation)
+
+
+def _listed(inputs: Any) -> list[Any]:
+    if isinstance(inputs, tuple) or not isinstance(inputs, Sequence):
+        raise ValueError(
+            "`inputs` must be a Hypothesis strategy or a list of tuples of arguments; "
+            f"got {type(inputs).__name__}."
+        )
+    if not inputs:
+        raise ValueError("`inputs` yields nothing: the list is empty.")
+    return list(inputs)
+
+
+def _validate(*, examples: int, order: int, lowest_order: int, min_digits: float) -> None:
+    if not isinstance(examples, int) or examples < 1:
+        raise ValueError(f"`examples` must be a positive integer; got {examples!r}.")
+    if order not in range(lowest_order, 3):
+        raise ValueError(f"`order` must be from {lowest_order} to 2; got {order!r}.")
+    if not 0 <= min_digits <= 16:
+        raise ValueError(f"`min_digits` must be between 0 and 16; got {min_digits!r}.")
+
+
+def _refuse_unusable(
+    function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
+) -> None:
+    output = _refuse_untraceable("function", function, example)
+    leaves = jax.tree.leaves(output)
+    if len(leaves) != 1 or leaves[0].shape or leaves[0].dtype.kind != "f":
+        shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
+        raise ValueError(
+            f"`function` must give one floating-point number, of shape (); got {shown}. "
+            "Sum its output, or check it entry by entry."
+        )
+    _refuse_untraceable("derivative", derivative, example)
+
+
+def _refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
+    try:
+        with jax.enable_x64(True):
+            return jax.eval_shape(function, *example)
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
+            f"{type(error).__name__}: {first}"
+        ) from error
+
+
+def _float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(
+        i
+        for i, arg in enumerate(example)
+        if all(leaf.dtype.kind == "f" for leaf in jax.tree.leaves(arg))
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "derivative" if name == "<lambda>" else name

@@ -1,0 +1,235 @@
+"""Arguments as they are drawn: validated, named, and exact in both precisions.
+
+A draw is a tuple of pytrees. Its floating-point leaves are float64 here; those of a *narrow* draw
+were rounded to float32 first, so that the float32 and the float64 program get the very same
+numbers and one exact value judges both.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+_FLOAT32 = np.finfo(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Simplex:
+    """A contract on a leaf: its last axis holds probabilities that sum to 1.
+
+    `tangent` says that the derivative is claimed only along the simplex: a constant added to all
+    entries of the last axis changes nothing.
+    """
+
+    tangent: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What stays the same from draw to draw: names, which arguments are differentiated, contracts.
+
+    Attributes
+    ----------
+    parameters : names of the positional arguments
+    wrt : indices of the arguments that are differentiated
+    single : whether `wrt` was one index, so that a derivative is no tuple
+    simplex : the contract of each leaf that has one, by the leaf's name
+    """
+
+    parameters: tuple[str, ...]
+    wrt: tuple[int, ...]
+    single: bool
+    simplex: Mapping[str, Simplex]
+
+    def names(self, args: Sequence[Any]) -> list[str]:
+        """Name every leaf of the arguments, such as ``mixture.weights``."""
+        return [
+            self.parameters[path[0].idx] + jax.tree_util.keystr(path[1:])
+            for path, _ in jax.tree_util.tree_leaves_with_path(tuple(args))
+        ]
+
+    def wrt_names(self, args: Sequence[Any]) -> list[str]:
+        """Name the leaves of the differentiated arguments, in the derivative's order."""
+        return [
+            self.parameters[i] + jax.tree_util.keystr(path)
+            for i in self.wrt
+            for path, _ in jax.tree_util.tree_leaves_with_path(args[i])
+        ]
+
+    def differentiated(self, args: Sequence[Any]) -> Any:
+        """Pick the differentiated arguments, as a derivative with respect to them looks."""
+        return args[self.wrt[0]] if self.single else tuple(args[i] for i in self.wrt)
+
+    def with_differentiated(self, args: Sequence[Any], values: Any) -> tuple[Any, ...]:
+        """Put other values in the place of the differentiated arguments."""
+        changed = list(args)
+        for i, value in zip(self.wrt, (values,) if self.single else values, strict=True):
+            changed[i] = value
+        return tuple(changed)
+
+
+def signature(
+    function: Callable[..., Any],
+    example: Sequence[Any],
+    wrt: int | Sequence[int],
+    simplex: Mapping[str, str],
+) -> Signature:
+    """Validate `wrt` and `simplex` against an example of the arguments."""
+    single = isinstance(wrt, int)
+    indices: tuple[int, ...] = (wrt,) if isinstance(wrt, int) else tuple(wrt)
+    count = len(example)
+    for i in indices:
+        if not isinstance(i, int) or not -count <= i < count:
+            raise ValueError(
+                f"`wrt` must be an index of the arguments, 0 to {count - 1}, or a tuple of such; "
+                f"got {wrt!r}."
+            )
+    indices = tuple(i % count for i in indices)
+    for name, contract in simplex.items():
+        if contract not in ("partial", "tangent"):
+            raise ValueError(
+                f"`simplex` must map a name to 'partial' or 'tangent'; got {name!r}: {contract!r}."
+            )
+    contracts = {name: Simplex(tangent=value == "tangent") for name, value in simplex.items()}
+    result = Signature(_parameters(function, count), indices, single, contracts)
+    names = result.names(example)
+    for name in contracts:
+        if name not in names:
+            raise ValueError(
+                f"`simplex` must name leaves of the arguments, which are {', '.join(names)}; "
+                f"got {name!r}."
+            )
+    for name, leaf in zip(
+        result.wrt_names(example), jax.tree.leaves(result.differentiated(example)), strict=True
+    ):
+        if leaf.dtype.kind != "f":
+            raise ValueError(
+                f"`{name}` is differentiated and must be floating-point; got dtype {leaf.dtype}. "
+                "Let `inputs` yield floats for it, or leave it out of `wrt`."
+            )
+    return result
+
+
+def _parameters(function: Callable[..., Any], count: int) -> tuple[str, ...]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return tuple(names[i] if i < len(names) else f"args[{i}]" for i in range(count))
+
+
+def validated(drawn: Any) -> tuple[Any, ...]:
+    """Give drawn arguments as pytrees of NumPy arrays, floats in float64; refuse anything else."""
+    if not isinstance(drawn, tuple):
+        raise ValueError(
+            "`inputs` must yield tuples of arguments, (x,) for a single one; "
+            f"got {type(drawn).__name__}."
+        )
+    return tuple(jax.tree_util.tree_map_with_path(_array, drawn))
+
+
+def _array(path: Any, leaf: Any) -> Array:
+    array = np.asarray(leaf)
+    if jax.numpy.issubdtype(array.dtype, np.floating):
+        return array.astype(np.float64)
+    if array.dtype.kind in "iub":
+        return array
+    raise ValueError(
+        "`inputs` must yield arrays of real numbers; "
+        f"got {array.dtype} at args{jax.tree_util.keystr(path)}."
+    )
+
+
+def key_of(args: Sequence[Any]) -> Any:
+    """Identify the shapes of a draw: draws of one key share their compiled programs."""
+    leaves, structure = jax.tree.flatten(tuple(args))
+    return structure, tuple((leaf.shape, leaf.dtype.str) for leaf in leaves)
+
+
+def bytes_of(args: Sequence[Any]) -> Any:
+    """Identify a draw by its values."""
+    return key_of(args), tuple(leaf.tobytes() for leaf in jax.tree.leaves(tuple(args)))
+
+
+def narrowed(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Round every float to float32; None where one of them leaves float32's normal range."""
+
+    def fits(leaf: Array) -> bool:
+        if leaf.dtype.kind != "f":
+            return True
+        size = np.abs(leaf)
+        return bool(
+            np.all(
+                (size <= _FLOAT32.max) & ((size >= _FLOAT32.tiny) | (size == 0)) | np.isnan(size)
+            )
+        )
+
+    if not all(fits(leaf) for leaf in jax.tree.leaves(args)):
+        return None
+    return tuple(
+        jax.tree.map(
+            lambda leaf: (
+                leaf.astype(np.float32).astype(np.float64) if leaf.dtype.kind == "f" else leaf
+            ),
+            args,
+        )
+    )
+
+
+def in_precision(args: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+    """Cast the floats of a draw to `dtype`."""
+    return tuple(
+        jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, args)
+    )
+
+
+def settled(args: tuple[Any, ...], contract: Signature) -> tuple[Any, ...]:
+    """Put the leaves that are declared to lie on a simplex there, as well as doubles can."""
+    return _on_simplex(args, contract, lambda rest: 1 - rest.sum(axis=-1))
+
+
+def exactly_settled(args: tuple[Any, ...], contract: Signature) -> list[Array]:
+    """Give the leaves as exact numbers, those on a simplex summing to exactly 1."""
+    from mog_jax.crosscheck.balls import exact_array, precision
+
+    def complement(rest: Array) -> Array:
+        # Doubles span some 2,100 bits: their sum is exact.
+        with precision(2200):
+            return np.asarray(1 - exact_array(rest).sum(axis=-1), object)
+
+    return jax.tree.leaves(_on_simplex(args, contract, complement))
+
+
+def _on_simplex(
+    args: tuple[Any, ...], contract: Signature, complement: Callable[[Array], Any]
+) -> tuple[Any, ...]:
+    if not contract.simplex:
+        return args
+    leaves, structure = jax.tree.flatten(args)
+    for i, name in enumerate(contract.names(args)):
+        if name in contract.simplex:
+            leaves[i] = _largest_from_the_rest(leaves[i], complement)
+    return tuple(jax.tree.unflatten(structure, leaves))
+
+
+def _largest_from_the_rest(leaf: Array, complement: Callable[[Array], Any]) -> Array:
+    """Replace each row's largest entry by what the others leave: it moves by a rounding at most."""
+    largest = np.expand_dims(np.argmax(leaf, axis=-1), -1)
+    rest = leaf.copy()
+    np.put_along_axis(rest, largest, 0.0, axis=-1)
+    total = np.asarray(complement(rest))
+    settled = rest.astype(total.dtype)
+    np.put_along_axis(settled, largest, total[..., None], axis=-1)
+    return settled
+
+
+@functools.cache
+def unit_roundoff(dtype: Any) -> float:
+    """Half an ulp of 1: the most that rounding to nearest changes a number, relative to it."""
+    return float(np.finfo(dtype).eps) / 2

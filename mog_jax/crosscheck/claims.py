@@ -1,0 +1,155 @@
+"""What is claimed of a program, and what it is held against.
+
+A claim is a pair of programs: a *subject*, which is judged, and a *reference*, which is trusted
+because automatic differentiation made it from a function without any custom rule in it. Everything
+that the harness checks, first or second order, is such a pair.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from mog_jax.crosscheck.arguments import Signature
+from mog_jax.crosscheck.programs import plain
+
+Program = Callable[..., Any]
+# From a function of the differentiated arguments, their value, a tangent and a cotangent.
+Direct = Callable[[Program, Any, Any, Any], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Claim:
+    """One program that is judged, and the program that says what it should give.
+
+    Attributes
+    ----------
+    name : what is judged, in words
+    kind : what a disproof is called
+    order : of the derivative; a finding of a lower order explains those of higher ones
+    subject : the judged program, a function of the arguments
+    reference : the trusted program
+    forward : another trusted program for the same, by forward differentiation
+    undirected : the program whose output a cotangent looks like
+    function : the scalar function whose gradient the reference is, for difference quotients
+    directed : whether both take a tangent and a cotangent after the arguments
+    like_wrt : whether the output looks like the differentiated arguments
+    """
+
+    name: str
+    kind: str
+    order: int
+    subject: Program
+    reference: Program
+    undirected: Program
+    forward: Program | None = None
+    function: Program | None = None
+    directed: bool = False
+    like_wrt: bool = True
+
+
+def of_derivative(
+    function: Program, derivative: Program, contract: Signature, order: int
+) -> list[Claim]:
+    """List what a hand-written derivative of a scalar function claims."""
+    opened = plain(function)
+    wrt: int | tuple[int, ...] = contract.wrt[0] if contract.single else contract.wrt
+    reverse = jax.grad(opened, argnums=wrt)
+    claims = [
+        Claim(
+            name="derivative",
+            kind="wrong_formula",
+            order=1,
+            subject=derivative,
+            reference=reverse,
+            undirected=reverse,
+            forward=jax.jacfwd(opened, argnums=wrt),
+            function=opened,
+        )
+    ]
+    if order >= 2:
+        # The Hessian is symmetric: along one direction both modes give the same.
+        modes = {"forward": _push, "reverse": lambda f, p, v, w: _pull(f, p, w, v)}
+        claims += [
+            Claim(
+                name=f"second order, {mode}",
+                kind="wrong_second_order",
+                order=2,
+                subject=_directed(derivative, how, contract),
+                reference=_directed(reverse, _push, contract),
+                undirected=reverse,
+                directed=True,
+            )
+            for mode, how in modes.items()
+        ]
+    return claims
+
+
+def of_rule(function: Program, without: Program, contract: Signature, order: int) -> list[Claim]:
+    """List what a function with a custom derivative rule claims: the same as without the rule."""
+    opened = plain(without)
+
+    def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
+        return Claim(
+            name=name,
+            kind="wrong_formula" if order < 2 else "wrong_second_order",
+            order=order,
+            subject=_directed(function, how, contract),
+            reference=_directed(opened, trusted, contract),
+            undirected=opened,
+            directed=True,
+            like_wrt=like_wrt,
+        )
+
+    claims = [
+        Claim(
+            name="value",
+            kind="wrong_formula",
+            order=0,
+            subject=function,
+            reference=opened,
+            undirected=opened,
+            like_wrt=False,
+        ),
+        claim("first order, forward", 1, _push, _push, like_wrt=False),
+        claim("first order, reverse", 1, _pull, _pull),
+        claim("second order, forward over reverse", 2, _push_pull, _push_pull),
+        claim("second order, reverse over reverse", 2, _pull_pull, _push_pull),
+        claim("second order, reverse over forward", 2, _pull_push, _push_pull),
+    ]
+    return [claim for claim in claims if claim.order <= order]
+
+
+def _directed(program: Program, how: Direct, contract: Signature) -> Program:
+    """Give a derivative of a program along directions that come after its arguments."""
+
+    def directed(*values: Any) -> Any:
+        *args, tangent, cotangent = values
+
+        def of_wrt(moved: Any) -> Any:
+            return program(*contract.with_differentiated(args, moved))
+
+        return how(of_wrt, contract.differentiated(args), tangent, cotangent)
+
+    return directed
+
+
+def _push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return jax.jvp(function, (primal,), (tangent,))[1]
+
+
+def _pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return jax.vjp(function, primal)[1](cotangent)[0]
+
+
+def _push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push(lambda p: _pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _pull_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _pull(lambda p: _pull(function, p, None, cotangent), primal, None, tangent)
+
+
+def _pull_push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _pull(lambda p: _push(function, p, tangent, None), primal, None, cotangent)

@@ -1,0 +1,27 @@
+"""Exact evaluation of JAX programs in ball arithmetic.
+
+A floating-point program that is off by a rounding error and one that is off by a wrong formula look
+alike in floating point. Here the formula itself is evaluated: every number is enclosed in a ball
+whose radius is as small as one asks. Two formulas whose balls are disjoint differ, provably.
+
+=====================  ================================================================
+`evaluate`             the outputs to a number of digits, the precision found on the way
+`evaluate_at`          the outputs at one precision
+`register_primitive`   a rule for a primitive that has none
+=====================  ================================================================
+"""
+
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
+from mog_jax.crosscheck.exact.interpreter import register_primitive
+from mog_jax.crosscheck.exact.refinement import evaluate, evaluate_at
+
+__all__ = [
+    "Evaluation",
+    "Rule",
+    "Undecided",
+    "UnknownPrimitive",
+    "evaluate",
+    "evaluate_at",
+    "register_primitive",
+]

@@ -1,0 +1,105 @@
+"""Rules for programs within programs: calls, branches, loops."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.crosscheck.exact.errors import UnknownPrimitive
+from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.jaxprs import carried
+
+MOST_STEPS = 20_000
+"""Of a while loop; what floating point ends by underflow would go on for ever."""
+
+Operands = Sequence[Array]
+Params = dict[str, Any]
+
+
+def _call(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    return evaluation.run(carried(params), operands)
+
+
+def _cond(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    which, *arguments = operands
+    branches = params["branches"]
+    return evaluation.run(branches[min(max(int(which), 0), len(branches) - 1)], arguments)
+
+
+def _platform_index(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    # The branch that this machine would run; None stands for any other.
+    platform = jax.default_backend()
+    for i, names in enumerate(params["platforms"]):
+        if names is None or platform in names:
+            return np.asarray(i, dtype=np.int32)
+    return np.asarray(len(params["platforms"]), dtype=np.int32)
+
+
+def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    n, m = params["cond_nconsts"], params["body_nconsts"]
+    of_condition, of_body = operands[:n], operands[n : n + m]
+    carry = list(operands[n + m :])
+    for _ in range(MOST_STEPS):
+        if not evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])[0]:
+            return carry
+        carry = evaluation.run(params["body_jaxpr"], [*of_body, *carry])
+    raise UnknownPrimitive(
+        f"`while` has not ended after {MOST_STEPS:,} steps. A loop that ends because floating "
+        "point rounds or underflows does not end on exact numbers: give it a fixed number of steps."
+    )
+
+
+def _scan(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    n, m, length = params["num_consts"], params["num_carry"], params["length"]
+    consts, carry, inputs = operands[:n], list(operands[n : n + m]), operands[n + m :]
+    steps = range(length)
+    kept: list[list[Array]] = []
+    for i in reversed(steps) if params["reverse"] else steps:
+        step = evaluation.run(params["jaxpr"], [*consts, *carry, *[x[i, ...] for x in inputs]])
+        carry = step[:m]
+        kept.append(step[m:])
+    if params["reverse"]:
+        kept.reverse()
+    if not kept:
+        return [*carry, *_nothing(params["jaxpr"].out_avals[m:])]
+    return [*carry, *[np.stack(rows) for rows in zip(*kept, strict=True)]]
+
+
+def _nothing(avals: Sequence[Any]) -> list[Array]:
+    # A scan of no steps yields arrays without rows.
+    dtypes = [aval.dtype if np.dtype(aval.dtype).kind in "biu" else object for aval in avals]
+    return [np.empty((0, *a.shape), d) for a, d in zip(avals, dtypes, strict=True)]
+
+
+def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    # The constants of matvec, vecmat, solve and transposed solve stand before the right-hand side.
+    lengths = list(params["const_lengths"])
+    before, count, total = sum(lengths[:2]), lengths[2], sum(lengths)
+    solve = params["jaxprs"].solve
+    return evaluation.run(solve, [*operands[before : before + count], *operands[total:]])
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            "jit",
+            "pjit",
+            "closed_call",
+            "core_call",
+            "checkpoint",
+            "remat",
+            "remat2",
+            "custom_jvp_call",
+            "custom_vjp_call",
+            "custom_vjp_call_jaxpr",
+            "xla_call",
+        ),
+        _call,
+    ),
+    "cond": _cond,
+    "platform_index": _platform_index,
+    "while": _while,
+    "scan": _scan,
+    "custom_linear_solve": _linear_solve,
+}

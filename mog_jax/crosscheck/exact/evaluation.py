@@ -1,0 +1,189 @@
+"""One pass through a program at one precision: what every rule may use.
+
+Floating-point arrays are NumPy object arrays of balls. Integers and booleans are NumPy arrays of
+their own dtype, computed as JAX computes them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from mog_jax.crosscheck.exact import balls
+from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
+from mog_jax.crosscheck.exact.jaxprs import ClosedJaxpr, Jaxpr, opened
+
+Array = np.ndarray[Any, Any]
+Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
+Runner = Callable[["Evaluation", Jaxpr, Sequence[Any], Sequence[Array]], list[Array]]
+
+
+class Evaluation:
+    """The state of one pass: the expressions met so far, and the kinks.
+
+    An expression is a function's name and its operands *as objects*. It is computed once, and every
+    later occurrence gives the same object. This saves time; more importantly it makes equality
+    decidable where it matters: operands that were computed alike from equal inputs are one object.
+
+    Parameters
+    ----------
+    runner : callable
+        The interpreter, for rules that carry programs of their own.
+    kinks : Counter
+        Receives the name of a primitive each time it met a tie.
+    """
+
+    def __init__(self, runner: Runner, kinks: Counter[str]) -> None:
+        self.kinks = kinks
+        self._runner = runner
+        self._numbers: dict[float, Ball] = {}
+        self._exact: dict[Any, Ball] = {}
+        self._ufuncs: dict[Hashable, Any] = {}
+        self._sums: dict[tuple[int, ...], tuple[list[Ball], Ball]] = {}
+
+    def run(self, program: ClosedJaxpr | Jaxpr, arguments: Sequence[Array]) -> list[Array]:
+        """Evaluate a program that is a parameter of a primitive."""
+        jaxpr, consts = opened(program)
+        return self._runner(self, jaxpr, consts, arguments)
+
+    def number(self, value: Any) -> Ball:
+        """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
+        if isinstance(value, arb):
+            if not value.is_exact():
+                return value
+            if value.is_nan():
+                return NAN
+        elif isinstance(value, float | np.floating):
+            value = float(value)
+        else:
+            value = int(value)
+        # Equal numbers hash alike, whether integers or floats; a ball is keyed by what it is.
+        known = self._numbers.get(value) if not isinstance(value, arb) else None
+        if known is not None:
+            return known
+        ball = arb(value)
+        if not ball.is_finite():
+            return NAN if ball.is_nan() else INF if ball > 0 else MINUS_INF
+        ball = self._exact.setdefault(ball.man_exp(), ball)
+        if not isinstance(value, arb):
+            self._numbers[value] = ball
+        return ball
+
+    def numbers(self, array: Any) -> Array:
+        """Take an array of machine numbers or balls exactly."""
+        array = np.asarray(array)
+        if array.dtype != object:
+            wide = np.float64 if array.dtype.kind not in "biu" else array.dtype
+            array = array.astype(wide).astype(object)
+        return self.elementwise(None, self.number, array)
+
+    def elementwise(
+        self,
+        name: Hashable,
+        function: Callable[..., Ball],
+        *operands: Array,
+        symmetric: bool = False,
+    ) -> Array:
+        """Apply a function of balls to each element, each distinct expression once.
+
+        Parameters
+        ----------
+        name : hashable
+            What tells this function from every other, its parameters included; None where
+            expressions are not to be remembered.
+        function : callable
+            From balls to a ball.
+        *operands : object arrays
+            Of one shape, or broadcasting to one.
+        symmetric : bool
+            Whether a function of two balls does not mind their order.
+        """
+        ufunc = self._ufuncs.get(name) if name is not None else None
+        if ufunc is None:
+            remembered = (
+                function if name is None else _remembering(function, len(operands), symmetric)
+            )
+            ufunc = np.frompyfunc(remembered, len(operands), 1)
+            if name is not None:
+                self._ufuncs[name] = ufunc
+        result = ufunc(*operands)
+        if isinstance(result, np.ndarray):
+            return result
+        scalar = np.empty((), dtype=object)
+        scalar[()] = result
+        return scalar
+
+    def decide(self, function: Callable[..., Any], *operands: Array, dtype: Any = bool) -> Array:
+        """Apply a function from balls to booleans or integers to each element."""
+        result = np.frompyfunc(function, len(operands), 1)(*operands)
+        return np.asarray(result, dtype=object).astype(dtype)
+
+    def total(self, terms: Array) -> Array:
+        """Sum over the last axis. The order of the terms does not matter, ties included."""
+        rows = terms.reshape(-1, terms.shape[-1]) if terms.size else np.empty((0, 0), object)
+        result = np.full(terms.shape[:-1], ZERO, dtype=object)
+        flat = result.reshape(-1)
+        for i, row in enumerate(rows):
+            flat[i] = self._sum(row.tolist())
+        return flat.reshape(result.shape)
+
+    def _sum(self, terms: list[Ball]) -> Ball:
+        terms = [term for term in terms if term is not ZERO]
+        if len(terms) < 2:
+            return terms[0] if terms else ZERO
+        key = tuple(sorted(map(id, terms)))
+        known = self._sums.get(key)
+        if known is not None:
+            return known[1]
+        result: Ball = sum(terms[1:], terms[0])
+        if not result.is_finite():
+            result = terms[0]
+            for term in terms[1:]:
+                result = balls.add(result, term)
+        self._sums[key] = (terms, result)
+        return result
+
+    def fold(self, name: str, function: Callable[[Ball, Ball], Ball], terms: Array) -> Array:
+        """Fold the last axis, which has at least one element, with a function of two balls."""
+        result = terms[..., 0]
+        for i in range(1, terms.shape[-1]):
+            result = self.elementwise(name, function, result, terms[..., i])
+        return np.asarray(result, dtype=object)
+
+
+def _remembering(function: Callable[..., Ball], arity: int, symmetric: bool) -> Callable[..., Ball]:
+    # The operands are kept beside the result: an id is only unique while its object lives.
+    known: dict[Any, tuple[Any, ...]] = {}
+
+    if arity == 1:
+
+        def unary(x: Ball) -> Ball:
+            entry = known.get(id(x))
+            if entry is None:
+                entry = known[id(x)] = (function(x), x)
+            return entry[0]
+
+        return unary
+
+    if arity == 2:
+
+        def binary(x: Ball, y: Ball) -> Ball:
+            i, j = id(x), id(y)
+            key = (j, i) if symmetric and j < i else (i, j)
+            entry = known.get(key)
+            if entry is None:
+                entry = known[key] = (function(x, y), x, y)
+            return entry[0]
+
+        return binary
+
+    def many(*operands: Ball) -> Ball:
+        key = tuple(map(id, operands))
+        entry = known.get(key)
+        if entry is None:
+            entry = known[key] = (function(*operands), *operands)
+        return entry[0]
+
+    return many

@@ -1,0 +1,164 @@
+"""Walk through a program, equation by equation, each by the rule of its primitive."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flint
+import jax
+import numpy as np
+
+from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
+from mog_jax.crosscheck.exact.balls import ZERO, Overlap
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
+from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.jaxprs import Jaxpr, JaxprEqn, Literal
+
+# Rules that move elements or run programs, whatever the elements are.
+_OF_ANYTHING: dict[str, Rule] = {
+    **structure.RULES,
+    **control.RULES,
+    **arithmetic.UNCHANGED,
+    "select_n": arithmetic.RULES["select_n"],
+    "convert_element_type": arithmetic.RULES["convert_element_type"],
+}
+_RULES: dict[str, Rule] = {
+    **arithmetic.RULES,
+    **reductions.RULES,
+    **linear.RULES,
+    **structure.COMBINING,
+    **_OF_ANYTHING,
+}
+_REGISTERED: dict[str, Rule] = {}
+_RANDOM = ("random_", "rng_", "threefry")
+
+
+def register_primitive(name: str, rule: Rule) -> None:
+    r"""Teach exact evaluation a primitive.
+
+    Parameters
+    ----------
+    name : str
+        The primitive's name, as a jaxpr prints it.
+    rule : callable
+        ``rule(evaluation, operands, params)`` gives the primitive's output, or a list of outputs.
+        Operands and outputs that are floating-point in the program are NumPy object arrays of
+        ``flint.arb``; integers and booleans are NumPy arrays. `params` are the equation's own.
+        ``evaluation.elementwise(key, function, *operands)`` applies a function of balls to each
+        element; ``evaluation.run(jaxpr, operands)`` evaluates a program within `params`.
+
+    Raises
+    ------
+    ValueError
+        If the primitive has a rule already.
+
+    Examples
+    --------
+    >>> def half_erfc(evaluation, operands, params):
+    ...     return evaluation.elementwise("half_erfc", lambda x: x.erfc() / 2, *operands)
+    >>> register_primitive("half_erfc", half_erfc)
+    """
+    if name in _RULES or name in _REGISTERED:
+        raise ValueError(f"`name`: the primitive {name!r} has a rule already.")
+    _REGISTERED[name] = rule
+
+
+def run(
+    evaluation: Evaluation, jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Array]
+) -> list[Array]:
+    """Evaluate a program at flint's precision, with the memory of `evaluation`."""
+    values: dict[Any, Array] = dict(zip(jaxpr.invars, arguments, strict=True))
+    for variable, const in zip(jaxpr.constvars, consts, strict=True):
+        values[variable] = _exactly(evaluation, const)
+    constant = _held_constant(jaxpr)
+    for i, equation in enumerate(jaxpr.eqns):
+        operands = [_read(evaluation, values, atom) for atom in equation.invars]
+        met = evaluation.kinks.copy() if i in constant else None
+        results = _step(evaluation, equation, operands)
+        if met is not None:
+            evaluation.kinks.clear()
+            evaluation.kinks.update(met)
+        values.update(zip(equation.outvars, results, strict=True))
+    return [_read(evaluation, values, atom) for atom in jaxpr.outvars]
+
+
+def _held_constant(jaxpr: Jaxpr) -> set[int]:
+    # Equations whose results go nowhere but into `stop_gradient`, such as the shift of a logsumexp:
+    # there a tie of `max` is no kink of the program.
+    if not any(equation.primitive.name == "stop_gradient" for equation in jaxpr.eqns):
+        return set()
+    needed = {id(atom) for atom in jaxpr.outvars}
+    constant = set()
+    for i in range(len(jaxpr.eqns) - 1, -1, -1):
+        equation = jaxpr.eqns[i]
+        if not any(id(variable) in needed for variable in equation.outvars):
+            constant.add(i)
+        elif equation.primitive.name != "stop_gradient":
+            needed.update(id(atom) for atom in equation.invars)
+    return constant
+
+
+def _read(evaluation: Evaluation, values: dict[Any, Array], atom: Any) -> Array:
+    if not isinstance(atom, Literal):
+        return values[atom]
+    literal = _exactly(evaluation, atom.val)
+    # A zero written in the program absorbs: see `balls`.
+    is_zero = literal.dtype == object and literal.ndim == 0 and literal.item().is_zero()
+    return np.full((), ZERO, object) if is_zero else literal
+
+
+def _step(evaluation: Evaluation, equation: JaxprEqn, operands: Sequence[Array]) -> Sequence[Array]:
+    name = equation.primitive.name
+    rule = _REGISTERED.get(name)
+    if rule is None and _is_integer(equation):
+        if name in arithmetic.INTEGER:
+            return [np.asarray(arithmetic.INTEGER[name](*operands))]
+        rule = _OF_ANYTHING.get(name)
+        if rule is None and not name.startswith(_RANDOM):
+            return _on_the_machine(equation, operands)
+    elif rule is None:
+        rule = _RULES.get(name)
+    if rule is None or _is_complex(equation):
+        raise UnknownPrimitive(_advice(name, equation))
+    try:
+        result = rule(evaluation, operands, equation.params)
+    except Overlap:
+        raise Undecided(name, flint.ctx.prec) from None
+    return [result] if isinstance(result, np.ndarray) else result
+
+
+def _dtypes(equation: JaxprEqn) -> list[Any]:
+    avals: list[Any] = [atom.aval for atom in (*equation.invars, *equation.outvars)]
+    return [getattr(aval, "dtype", None) for aval in avals]
+
+
+def _is_integer(equation: JaxprEqn) -> bool:
+    return all(getattr(dtype, "kind", None) in ("b", "i", "u") for dtype in _dtypes(equation))
+
+
+def _is_complex(equation: JaxprEqn) -> bool:
+    return any(getattr(dtype, "kind", None) == "c" for dtype in _dtypes(equation))
+
+
+def _on_the_machine(equation: JaxprEqn, operands: Sequence[Array]) -> list[Array]:
+    # Integers are exact already: JAX's own result is the right one, wrapping included.
+    with jax.enable_x64(True):
+        primitive: Any = equation.primitive
+        results = primitive.bind(*map(jax.numpy.asarray, operands), **equation.params)
+        outputs = results if primitive.multiple_results else [results]
+        return [np.asarray(output) for output in outputs]
+
+
+def _advice(name: str, equation: JaxprEqn) -> str:
+    if _is_complex(equation):
+        return f"`{name}` has complex operands or results: exact evaluation is of real numbers."
+    if name.startswith(_RANDOM):
+        return f"`{name}` draws random numbers: draw them outside, and pass them as an argument."
+    return (
+        f"exact evaluation has no rule for the primitive `{name}`. Add one with "
+        f"mog_jax.crosscheck.exact.register_primitive({name!r}, rule)."
+    )
+
+
+def _exactly(evaluation: Evaluation, value: Any) -> Array:
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    return array if array.dtype.kind in "biu" else evaluation.numbers(array)

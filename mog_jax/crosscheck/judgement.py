@@ -1,0 +1,88 @@
+"""What a judge says: problems, and the words for them."""
+
+import dataclasses
+
+from mog_jax.crosscheck import digits
+from mog_jax.crosscheck.claims import Claim
+from mog_jax.crosscheck.lanes import Misfit
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """Something that one input showed; the kinds are listed in `mog_jax.crosscheck.report`."""
+
+    kind: str
+    claim: str
+    order: int
+    lane: str
+    entry: str
+    explanation: str
+    exact: str | None = None
+    got: str | None = None
+    roundings: float | None = None
+    digits_kept: float | None = None
+    digits_allowed: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judgement:
+    """What one input showed of one claim.
+
+    Attributes
+    ----------
+    claim : its name
+    problems : what is wrong, and remarks
+    entries : names of the numbers that the claim is about
+    measure : what rounding may do to each; None where only the formula was judged
+    exact : 1 if the formula was compared with a finite exact value
+    fits : by lane, how close it came
+    undecided, kinks : how many entries could not be judged, and why
+    autodiff_wrong : whether automatic differentiation of the function gave a wrong value
+    beyond_float32 : whether no program came through in float32, so that none is blamed
+    """
+
+    claim: str
+    problems: list[Problem]
+    entries: list[str] = dataclasses.field(default_factory=list)
+    measure: digits.Yardstick | None = None
+    exact: int = 0
+    fits: dict[str, digits.Fit] = dataclasses.field(default_factory=dict)
+    undecided: int = 0
+    kinks: int = 0
+    autodiff_wrong: bool = False
+    beyond_float32: bool = False
+
+
+def misfitting(claim: Claim, misfit: Misfit) -> Problem:
+    """Say that a part of the output has another shape or dtype than it should."""
+    return Problem(
+        kind="wrong_shape_or_dtype",
+        claim=claim.name,
+        order=claim.order,
+        lane=misfit.precision,
+        entry=misfit.entry,
+        explanation=f"given {misfit.precision}, {misfit.entry} should be {misfit.wanted}",
+        exact=misfit.wanted,
+        got=misfit.got,
+    )
+
+
+DISPROVED = {
+    0: "the function with the rule is another function than the one without",
+    1: "the formula is not the derivative of the function",
+    2: "the derivative's own derivative is not the second derivative of the function",
+}
+DISPROVED_BY_QUOTIENT = (
+    "the formula is not the derivative of the function, as its difference quotient shows; "
+    "automatic differentiation is wrong here too (stop_gradient, or a branch that where hides)"
+)
+ONLY_TRACED = "the program that jit traces is another one than the program that runs eagerly"
+ONLY_BATCHED = "the program that vmap makes computes another function"
+ONLY_NARROW = "the program that is traced in float32 computes another function"
+ROUNDED = "the difference is explained by a constant that was rounded to a double"
+EXPLANATIONS = {
+    "unstable": "the formula is right, but its program loses digits that the problem does not lose",
+    "not_finite": "the formula is right, but its program gives no finite number",
+    "differs_under_jit": "the same program gives another value under jit than eagerly",
+    "differs_under_vmap": "the same program gives another value under vmap than alone",
+}

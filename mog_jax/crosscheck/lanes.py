@@ -1,0 +1,256 @@
+"""The ways in which one program is run in floating point, compiled once for each shape.
+
+Every lane gets the same numbers, and each is judged by the exact value, never by another lane.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.crosscheck.arguments import Array, Signature, in_precision
+from mog_jax.crosscheck.claims import Claim
+from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, scales
+from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
+
+FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+# A program in one compiled piece, which every other lane is compared with for blame.
+MAIN = "jit"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a lane gave: a vector of floats, or the exception that it raised."""
+
+    values: Array | None
+    error: Exception | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Misfit:
+    """A leaf of the output that has another shape or dtype than it should."""
+
+    entry: str
+    got: str
+    wanted: str
+    precision: str
+
+
+class Lanes:
+    """A claim's programs for arguments of one shape."""
+
+    def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
+        self.claim = claim
+        self._contract = contract
+        with jax.enable_x64(True):
+            self.reference, self.shapes = trace(claim.reference, *args)
+            self.function = trace(claim.function, *args)[0] if claim.function else None
+            self.subject, given = trace(claim.subject, *args)
+            if uses(self.subject, "custom_vmap_call"):
+                self.subject = _opened(self.subject, args)
+        self.misfits = _misfits(self.shapes, given, "float64")
+        self.main = _jitted(claim.subject)
+        self._reference = _jitted(claim.reference)
+        self._forward = _jitted(claim.forward) if claim.forward else None
+        self._batched = {
+            name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
+        }
+        self._scales = _quickly(scales(self.reference))
+        # Made when they are first asked for.
+        self._narrow_misfits: list[Misfit] | None = None
+        self._batched_programs: dict[str, Any] | None = None
+        self._narrow_program: Any = None
+        self._constants: dict[str, Any] = {}
+
+    def _batch_axes(self, args: Sequence[Any]) -> dict[str, tuple[int | None, ...]]:
+        if self.claim.directed:
+            return {}
+        indices = range(len(args))
+        lanes: dict[str, tuple[int | None, ...]] = {"vmap": (0,) * len(args)}
+        if len(self._contract.wrt) < len(args):
+            wrt = self._contract.wrt
+            lanes["vmap over parameters"] = tuple(0 if i in wrt else None for i in indices)
+            lanes["vmap over data"] = tuple(None if i in wrt else 0 for i in indices)
+        return lanes
+
+    def scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+        """Give the reference's error scales: from roundings, and from underflow."""
+        leaves = jax.tree.leaves(tuple(args))
+        with jax.enable_x64(True):
+            try:
+                relative, absolute = self._scales(*leaves)
+            except (TypeError, ValueError):
+                # The reference itself has no reverse derivative: a loop of unknown length.
+                self._scales = _quickly(input_scales(self.reference))
+                relative, absolute = self._scales(*leaves)
+        return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
+
+    def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
+        """Give how far each output may be off because constants were rounded, in both programs."""
+        subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
+        leaves = jax.tree.leaves(in_precision(args, dtype))
+        with jax.enable_x64(dtype == FLOAT64):
+            reference = self.reference
+            if dtype != FLOAT64:
+                reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
+            if str(dtype) not in self._constants:
+                self._constants[str(dtype)] = [
+                    _quickly(rounded_constants(program)) for program in (reference, subject)
+                ]
+            moved = [np.asarray(f(*leaves), np.float64) for f in self._constants[str(dtype)]]
+        return np.asarray(sum(moved))
+
+    def entries(self, args: Sequence[Any]) -> list[str]:
+        """Name every number that the programs put out."""
+        paths = jax.tree_util.tree_leaves_with_path(self.shapes)
+        if self.claim.like_wrt:
+            names = self._contract.wrt_names(args)
+        else:
+            names = [f"value{jax.tree_util.keystr(path)}" for path, _ in paths]
+        return [
+            name + (f"[{', '.join(map(str, index))}]" if index else "")
+            for name, (_, leaf) in zip(names, paths, strict=True)
+            for index in np.ndindex(leaf.shape)
+        ]
+
+    def run_main(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the subject under jit in float64."""
+        with jax.enable_x64(True):
+            return _outcome(self.main, args)
+
+    def run(self, args: tuple[Any, ...], *, batched: bool = True) -> dict[str, Outcome]:
+        """Run the subject on every float64 lane, or on those that are not batched."""
+        with jax.enable_x64(True):
+            outcomes = {MAIN: _outcome(self.main, args)}
+            if not self.claim.directed:
+                outcomes["eager"] = _outcome(self._eagerly, args)
+            for name, (program, axes) in self._batched.items() if batched else ():
+                outcomes[name] = _outcome(program, _company(args, axes))
+        return outcomes
+
+    def run_witnesses(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
+        """Run automatic differentiation itself, to say how well it does."""
+        if not self.claim.forward:
+            return {}
+        with jax.enable_x64(True):
+            return {
+                "reverse autodiff": _outcome(self._reference, args),
+                "forward autodiff": _outcome(self._forward, args),
+            }
+
+    def run_narrow(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
+        """Run the subject and autodiff in float32."""
+        narrow = in_precision(args, np.float32)
+        with jax.enable_x64(False):
+            outcomes = {"float32": _outcome(self.main, narrow)}
+            if self.claim.forward:
+                outcomes["reverse autodiff, float32"] = _outcome(self._reference, narrow)
+                outcomes["forward autodiff, float32"] = _outcome(self._forward, narrow)
+        return outcomes
+
+    def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
+        """Compare shapes and dtypes of the subject in float32."""
+        if self._narrow_misfits is None:
+            narrow = in_precision(args, np.float32)
+            with jax.enable_x64(False):
+                wanted = jax.eval_shape(self.claim.reference, *narrow)
+                given = jax.eval_shape(self.claim.subject, *narrow)
+            self._narrow_misfits = _misfits(wanted, given, "float32")
+        return self._narrow_misfits
+
+    def batched_subjects(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        """Give the programs that vmap makes of the subject, as jaxprs."""
+        if self._batched_programs is None:
+            with jax.enable_x64(True):
+                self._batched_programs = {
+                    name: trace(batched, *_company(args, axes))[0]
+                    for name, (batched, axes) in self._batched.items()
+                }
+        return self._batched_programs
+
+    def with_company(self, name: str, args: tuple[Any, ...], exact: Sequence[Array]) -> list[Array]:
+        """Give the flat exact arguments of a batched program."""
+        _, axes = self._batched[name]
+        batched = [axis for arg, axis in zip(args, axes, strict=True) for _ in jax.tree.leaves(arg)]
+        return [
+            leaf if axis is None else np.stack([_turned(leaf), leaf])
+            for leaf, axis in zip(exact, batched, strict=True)
+        ]
+
+    def narrow_subject(self, args: tuple[Any, ...]) -> Any:
+        """Give the program that the subject is when it is traced in float32, as a jaxpr."""
+        if self._narrow_program is None:
+            with jax.enable_x64(False):
+                self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
+        return self._narrow_program
+
+    def _eagerly(self, *args: Any) -> Any:
+        return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
+
+
+def _opened(closed: Any, args: Sequence[Any]) -> Any:
+    """Trace a program once more with what it merely wraps put in its place."""
+    leaves = jax.tree.leaves(tuple(args))
+    return trace(lambda *values: closed_call(closed, values, bind), *leaves)[0]
+
+
+def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
+    # A new function each time: jit's own cache is keyed by the function, and would keep it alive.
+    return jax.jit(lambda *args: program(*args))
+
+
+def _quickly(program: Callable[..., Any]) -> Callable[..., Any]:
+    # A large program that runs once for each input: compiling it well takes longer than running it.
+    return jax.jit(program, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def _batched(
+    program: Callable[..., Any], axes: tuple[int | None, ...]
+) -> tuple[Callable[..., Any], tuple[int | None, ...]]:
+    mapped = jax.vmap(program, in_axes=axes)
+    # The draw itself comes second: a program that looks at its first lane only is found out.
+    return jax.jit(lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args))), axes
+
+
+def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
+    """Stack what is batched upon other data of the same shape."""
+    return tuple(
+        arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
+        for arg, axis in zip(args, axes, strict=True)
+    )
+
+
+def _turned(leaf: Array) -> Array:
+    """Make other data of the same shape."""
+    turned = leaf[::-1] if leaf.ndim else leaf
+    return turned * 0.875 if leaf.dtype.kind == "f" else turned
+
+
+def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome:
+    assert program is not None
+    try:
+        leaves = jax.tree.leaves(program(*args))
+        flat = [np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves]
+    except Exception as error:
+        return Outcome(None, error)
+    return Outcome(np.concatenate(flat) if flat else np.zeros(0))
+
+
+def _misfits(wanted: Any, given: Any, precision: str) -> list[Misfit]:
+    structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
+    if structures[0] != structures[1]:
+        return [Misfit("the output", str(structures[1]), str(structures[0]), precision)]
+    pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
+    return [
+        Misfit(
+            f"the output{jax.tree_util.keystr(path)}", _described(got), _described(want), precision
+        )
+        for (path, want), got in pairs
+        if (want.shape, want.dtype) != (got.shape, got.dtype)
+    ]
+
+
+def _described(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"

@@ -1,0 +1,295 @@
+"""Drawing inputs, judging them, and shrinking what fails to the simplest input that shows it."""
+
+import dataclasses
+import sys
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
+
+from mog_jax.crosscheck.arguments import Signature, bytes_of, validated
+from mog_jax.crosscheck.draws import Draw, draw_of
+from mog_jax.crosscheck.findings import FAILURES
+from mog_jax.crosscheck.judge import Judge
+from mog_jax.crosscheck.judgement import Judgement, Problem
+
+# One input in so many also gets the checks that cost more; all do where there are few.
+_THOROUGH = 8
+_FEW = 40
+# Inputs that are judged in search of a simpler one, for each kind of failure.
+_SHRINKS = 300
+# Hypothesis climbs towards bad inputs only if there are enough of them to climb with.
+_AIM_FROM = 500
+_AIMED = ("jit", "float32")
+# Kinds that make every judgement of what is derived from the same program worthless, and the
+# digits of the program itself: it keeps digits of something else.
+_DISPROOFS = (
+    "wrong_shape_or_dtype",
+    "raised",
+    "wrong_formula",
+    "differs_under_jit",
+    "wrong_second_order",
+)
+_OF_DIGITS = ("unstable", "not_finite")
+
+Key = tuple[str, str]
+Found = dict[Key, tuple[Problem, Draw]]
+_NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
+
+
+class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an input is interesting
+    """An input that shows the problem that is being shrunk."""
+
+
+class Search:
+    """Goes through inputs twice: once to see everything, once more for each failure to shrink it.
+
+    A lesser failure must not end the search for a graver one, so the first pass fails nothing. The
+    second draws the same inputs again, and what was judged once is not judged again.
+
+    Parameters
+    ----------
+    make_judges : callable
+        Given the first input, makes the contract and a judge for each claim.
+    observe : callable
+        Called with each new draw and its judgements.
+
+    Attributes
+    ----------
+    found : by kind and claim, the problem and the simplest draw that shows it
+    """
+
+    def __init__(
+        self,
+        make_judges: Callable[[tuple[Any, ...]], tuple[Signature, list[Judge]]],
+        observe: Callable[[Draw, list[Judgement]], None],
+    ) -> None:
+        self.found: Found = {}
+        self._make_judges = make_judges
+        self._observe = observe
+        self._known: tuple[Signature, list[Judge]] | None = None
+        self._judged: dict[Any, list[Problem]] = {}
+        self._error: Exception | None = None
+        self._shrinking = False
+
+    def over_list(self, inputs: Sequence[Any]) -> None:
+        """Judge given inputs, each as it is and, if that is another, rounded to float32."""
+        for drawn in inputs:
+            args = validated(drawn)
+            for narrow in (False, True):
+                draw = self._draw(args, narrow)
+                if draw.narrow == narrow:
+                    self._failures(draw, thorough=len(inputs) <= _FEW)
+
+    def over_strategy(
+        self,
+        inputs: st.SearchStrategy[Any],
+        *,
+        examples: int,
+        seed: int,
+        name: str,
+        database: Any,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Judge drawn inputs, and shrink those that fail."""
+        given = set(self.found)
+
+        def see(draw: Draw) -> None:
+            self._failures(draw, thorough=_is_thorough(draw))
+            progress(len(self._judged))
+
+        def fail(draw: Draw) -> None:
+            for problem in self._failures(draw, thorough=_is_thorough(draw)):
+                if (problem.kind, problem.claim) == wanted:
+                    raise _Failure(problem, draw)
+
+        options = {"examples": examples, "seed": seed, "name": name, "database": database}
+        self._drive(see, inputs, **options)
+        self._shrinking = True
+        for key in gravest(self.found):
+            if key in given:
+                continue
+            wanted = key
+            try:
+                self._drive(fail, inputs, **options)
+            except _Failure as failure:
+                self.found[key] = failure.args[0], failure.args[1]
+
+    def _drive(
+        self,
+        look: Callable[[Draw], None],
+        inputs: st.SearchStrategy[Any],
+        *,
+        examples: int,
+        seed: int,
+        name: str,
+        database: Any,
+    ) -> None:
+        """Let Hypothesis draw; what is wrong with the inputs themselves is raised as it is."""
+        shown: set[Any] = set()
+        attempts = 0
+
+        def attempt(drawn: Any, narrow: bool) -> None:
+            nonlocal attempts
+            if self._error is not None:
+                return
+            try:
+                draw = self._draw(validated(drawn), narrow)
+                mark = _mark(draw)
+                if shown and mark not in shown:
+                    # From here on Hypothesis tries simpler inputs; enough is enough.
+                    attempts += 1
+                    if attempts > _SHRINKS:
+                        return
+                look(draw)
+                if examples >= _AIM_FROM and not self._shrinking:
+                    self._aim(mark)
+            except _Failure:
+                shown.add(mark)
+                raise
+            except HypothesisException:
+                raise
+            except Exception as caught:
+                # The user's mistake, not a finding: Hypothesis must not shrink it.
+                self._error = caught
+
+        attempt.__name__ = f"crosscheck_{name}"
+        settings = hypothesis.settings(
+            max_examples=examples,
+            database=database,
+            deadline=None,
+            derandomize=False,
+            print_blob=False,
+            verbosity=Verbosity.quiet,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
+        )
+        drawn = hypothesis.given(inputs, st.booleans())(attempt)
+        try:
+            hypothesis.seed(seed)(settings(drawn))()
+        except Unsatisfiable:
+            self._error = self._error or ValueError(_NOTHING)
+        except InvalidArgument as caught:
+            self._error = self._error or ValueError(f"{_NOTHING} Hypothesis says: {caught}")
+        if self._error is None and not self._judged:
+            self._error = ValueError(_NOTHING)
+        if self._error is not None:
+            raise self._error
+
+    def _draw(self, args: tuple[Any, ...], narrow: bool) -> Draw:
+        if self._known is None:
+            self._known = self._make_judges(args)
+        return draw_of(args, self._known[0], narrow=narrow)
+
+    def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
+        """Judge every claim at one draw, once; remember what fails."""
+        mark = _mark(draw)
+        known = self._judged.get(mark)
+        if known is not None:
+            return known
+        judgements = self._judge(draw, thorough)
+        problems = [p for judgement in judgements for p in judgement.problems if p.kind in FAILURES]
+        self._judged[mark] = problems
+        if not self._shrinking:
+            for problem in problems:
+                self.found.setdefault((problem.kind, problem.claim), (problem, draw))
+            self._last = mark, judgements
+            self._observe(draw, judgements)
+        return problems
+
+    def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
+        assert self._known is not None
+        # What is wrong in a derivative is wrong in what is derived from it: no need to look there.
+        disproved = _disproved(self.found)
+        judgements = []
+        for judge in self._known[1]:
+            if judge.claim.order > disproved:
+                continue
+            judgement = judge(draw, thorough=thorough)
+            problems = [self._compared_with_siblings(p, judge, draw) for p in judgement.problems]
+            judgements.append(dataclasses.replace(judgement, problems=problems))
+            if any(problem.kind in _DISPROOFS for problem in problems):
+                disproved = min(disproved, judge.claim.order)
+        return judgements
+
+    def _compared_with_siblings(self, problem: Problem, judge: Judge, draw: Draw) -> Problem:
+        """Call a disproof by its name if another mode of differentiation is right."""
+        assert self._known is not None
+        if problem.kind not in _DISPROOFS or not judge.claim.directed:
+            return problem
+        for other in self._known[1]:
+            claim = other.claim
+            if other is judge or not claim.directed or claim.order != judge.claim.order:
+                continue
+            judgement = other(draw, thorough=True)
+            if judgement.exact and not judgement.problems:
+                return dataclasses.replace(problem, kind="forward_reverse_differ")
+        return problem
+
+    def _aim(self, mark: Any) -> None:
+        """Tell Hypothesis how close an input came to failing."""
+        last, judgements = self._last
+        if last != mark:
+            return
+        for judgement in judgements[:1]:
+            for lane in _AIMED:
+                fit = judgement.fits.get(lane)
+                if fit is None or np.isnan(fit.roundings).all():
+                    continue
+                worst = float(np.nanmax(fit.roundings))
+                hypothesis.target(float(np.log2(np.clip(worst, 1e-3, 1e30))), label=lane)
+
+
+def gravest(found: Found) -> list[Key]:
+    """Choose what is worth reporting: not what a graver finding explains; gravest first."""
+    limit = _disproved(found)
+    keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
+    if any(kind in _DISPROOFS[:4] for kind, _ in keys):
+        keys = [key for key in keys if key[0] not in _OF_DIGITS]
+    return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
+
+
+def _disproved(found: Found) -> int:
+    """Give the lowest order at which something is disproved; beyond 2 if nothing is."""
+    return min((p.order for p, _ in found.values() if p.kind in _DISPROOFS), default=3)
+
+
+def _mark(draw: Draw) -> Any:
+    return bytes_of(draw.args), draw.narrow
+
+
+def _is_thorough(draw: Draw) -> bool:
+    # By the input and nothing else, so that it is judged alike whenever it comes up.
+    return zlib.crc32(repr(_mark(draw)).encode()) % _THOROUGH == 0
+
+
+class Progress:
+    """A line on the terminal, if a check takes longer than a few seconds and somebody looks."""
+
+    _PATIENCE = 3.0
+
+    def __init__(self, name: str, total: int) -> None:
+        self._name, self._total = name, total
+        self._start = self._shown = time.monotonic()
+        self._used = False
+
+    def __call__(self, count: int) -> None:
+        """Show how many inputs have been judged."""
+        now = time.monotonic()
+        if now - self._start < self._PATIENCE or now - self._shown < 0.2:
+            return
+        if sys.stderr.isatty():
+            self._shown, self._used = now, True
+            sys.stderr.write(f"\r{self._name}: {count} of {self._total} inputs")
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._used:
+            sys.stderr.write("\r\033[K")

@@ -1,0 +1,90 @@
+"""A report as text."""
+
+import math
+from typing import TYPE_CHECKING
+
+from mog_jax.crosscheck.findings import FAILURES, REMARKS, Finding
+
+if TYPE_CHECKING:
+    from mog_jax.crosscheck.report import Claimed, Lane, Report
+
+_ORDER = ("eager", "jit", "vmap", "vmap over parameters", "vmap over data", "float32")
+
+
+def described(report: "Report") -> str:
+    """Describe a cross-check, its failures first."""
+    verdict = "ok" if report.ok else "FAILED"
+    lines = [f"{report.name}: {verdict} ({_counts(report)})"]
+    for finding in report.findings:
+        lines += ["", _finding(finding)]
+    for claim in report.claims.values():
+        lines += ["", *_table(claim)]
+    for remark in report.remarks:
+        lines += ["", f"remark: {_remark(remark)}"]
+    return "\n".join(lines)
+
+
+def one_line(report: "Report") -> str:
+    """Describe a cross-check in one line."""
+    if not report.ok:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in report.findings))
+        return f"{report.name}: {kinds} ({report.examples} inputs)"
+    lane = next((c.lanes["jit"] for c in report.claims.values() if "jit" in c.lanes), None)
+    kept = "" if lane is None or math.isnan(lane.digits_kept) else f", {_digits(lane)}"
+    return f"{report.name}: ok ({report.examples} inputs{kept})"
+
+
+def _digits(lane: "Lane") -> str:
+    return f"at worst {lane.digits_kept:.1f} of {lane.digits_allowed:.1f} digits"
+
+
+def _counts(report: "Report") -> str:
+    parts = [f"{report.examples} inputs", f"seed {report.seed}", f"{report.seconds:.1f} s"]
+    for count, text in (
+        (report.undefined, "without a finite value in some entry"),
+        (report.undecided, "undecided"),
+        (report.kinks, "at a kink"),
+        (report.beyond_float32, "beyond float32"),
+        (report.autodiff_wrong, "where autodiff itself is wrong"),
+    ):
+        if count:
+            parts.append(f"{count} {text}")
+    return ", ".join(parts)
+
+
+def _finding(finding: Finding) -> str:
+    lines = [str(finding), f"  {finding.kind}: {FAILURES[finding.kind]}"]
+    if finding.reproduce:
+        lines += ["  to see it again:", *(f"    {line}" for line in finding.reproduce.splitlines())]
+    return "\n".join(lines)
+
+
+def _remark(remark: Finding) -> str:
+    place = f"{remark.entry} ({remark.claim})" if remark.entry else remark.claim
+    return f"{place}: {REMARKS[remark.kind]}; {remark.explanation}"
+
+
+def _table(claim: "Claimed") -> list[str]:
+    if not claim.lanes:
+        return [f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs"]
+    lines = [
+        f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs",
+        f"  {'':26}{'inputs':>8}{'digits kept':>13}{'of allowed':>12}{'roundings':>12}  where",
+    ]
+    names = [name for name in _ORDER if name in claim.lanes]
+    names += [name for name in claim.lanes if name not in _ORDER]
+    for name in names:
+        lane = claim.lanes[name]
+        lines.append(
+            f"  {name:26}{lane.inputs:>8}{_number(lane.digits_kept):>13}"
+            f"{_number(lane.digits_allowed):>12}{_roundings(lane.roundings):>12}  {lane.entry}"
+        )
+    return lines
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}"
+
+
+def _roundings(value: float) -> str:
+    return "no number" if math.isinf(value) else f"{value:.2g}"

@@ -1,0 +1,230 @@
+"""The tester, tested: with derivatives that are wrong on purpose, and with right ones."""
+
+import json
+
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mog_jax.crosscheck import CrosscheckError, crosscheck, crosscheck_rule
+from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right
+
+EXAMPLES = 25
+# One share is far below the other at every point: what a random draw seldom gives.
+FAR = (np.ones(2), np.array([[25.0, 0.0]] * 3))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_called_by_its_name(name):
+    derivative, kind = WRONG[name]
+    report = crosscheck(log_sum, derivative, inputs(), examples=EXAMPLES, edges=[FAR])
+    assert not report.ok
+    assert report.findings[0].kind == kind
+    assert {finding.kind for finding in report.findings} == {kind}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_passes(name):
+    report = crosscheck(log_sum, RIGHT[name], inputs(), examples=EXAMPLES)
+    assert report.ok, str(report)
+    assert report.claims["derivative"].judged > EXAMPLES // 2
+    # The promise of the error measure: right code costs a few roundings, not a fraction of 1,000.
+    assert report.claims["derivative"].lanes["jit"].roundings < 30
+
+
+def test_a_finding_shows_the_simplest_input():
+    report = crosscheck(log_sum, lambda w, z: 2 * right(w, z), inputs(), examples=EXAMPLES)
+    w, z = report.findings[0].args
+    np.testing.assert_array_equal(w, [1.0, 1.0])
+    np.testing.assert_array_equal(z, np.zeros((3, 2)))
+
+
+def test_the_same_seed_gives_the_same_report():
+    reports = [
+        crosscheck(log_sum, WRONG["one minus"][0], inputs(), examples=20, seed=5) for _ in range(2)
+    ]
+    first, second = (report.to_dict() | {"seconds": 0} for report in reports)
+    assert first == second
+
+
+def test_the_snippet_shows_the_finding_again():
+    report = crosscheck(log_sum, WRONG["sign"][0], inputs(), examples=5, name="sign")
+    (finding,) = report.findings
+    assert "# Yours, to be defined first: derivative" in finding.reproduce
+    shown = []
+    names = {"derivative": WRONG["sign"][0], "log_sum": log_sum, "print": shown.append}
+    exec(finding.reproduce.replace("from tests.crosscheck.subjects import log_sum\n", ""), names)
+    assert [found.kind for found in shown[0].findings] == ["wrong_formula"]
+    assert shown[0].findings[0].exact == finding.exact
+
+
+def test_a_report_is_text_json_and_picture(tmp_path):
+    report = crosscheck(log_sum, right, inputs(), examples=20)
+    assert "log_sum, derivative right: ok" in str(report)
+    assert json.loads(report.to_json())["ok"] is True
+    report.raise_if_failed()
+    report.plot(tmp_path / "digits.png")
+    assert (tmp_path / "digits.png").stat().st_size > 10_000
+
+
+def test_a_failed_report_raises_with_itself_as_message():
+    report = crosscheck(log_sum, WRONG["factor"][0], inputs(), examples=5)
+    with pytest.raises(CrosscheckError, match="wrong_formula: the formula is disproved"):
+        report.raise_if_failed()
+    assert json.loads(report.to_json())["findings"][0]["kind"] == "wrong_formula"
+
+
+def test_a_lesser_failure_does_not_hide_a_graver_one():
+    def both(w, z):
+        off = jnp.where(jnp.max(z) > 399, 1.5, 1.0)
+        return WRONG["single precision inside"][0](w, z) * off
+
+    report = crosscheck(log_sum, both, inputs(), examples=EXAMPLES)
+    assert report.findings[0].kind == "wrong_formula"
+
+
+def test_edges_are_always_tried():
+    def wrong_at_seven(x):
+        return jnp.where(x == 7.25, 0.0, 2 * x)
+
+    quiet = crosscheck(lambda x: x * x, wrong_at_seven, st.tuples(st.floats(-1, 1)), examples=5)
+    assert quiet.ok
+    loud = crosscheck(
+        lambda x: x * x, wrong_at_seven, st.tuples(st.floats(-1, 1)), examples=5, edges=[(7.25,)]
+    )
+    assert [finding.kind for finding in loud.findings] == ["wrong_formula"]
+
+
+def test_an_entry_that_no_input_could_judge_is_reported():
+    report = crosscheck(lambda x: jnp.sum(x) * 0, jnp.zeros_like, [(np.ones(2),)])
+    assert {r.kind for r in report.remarks} == {"uninformative"}
+
+
+def test_what_is_never_defined_is_not_a_pass():
+    report = crosscheck(jnp.sqrt, lambda x: 0.5 / jnp.sqrt(x), [(-1.0,), (-2.0,)])
+    assert [finding.kind for finding in report.findings] == ["not_judged"]
+
+
+def test_a_kink_is_not_held_against_anybody():
+    def one_at_zero(x):
+        return jnp.where(x >= 0, 1.0, -1.0)
+
+    report = crosscheck(jnp.abs, one_at_zero, [(0.0,), (1.0,), (-2.0,)], order=1)
+    assert report.ok, str(report)
+    assert report.kinks == 2  # once as it is, once in float32
+
+
+def test_autodiff_itself_may_be_the_wrong_one():
+    def hidden(x):
+        return jnp.where(x > 0, jnp.sqrt(jnp.abs(x)) ** 2, x)
+
+    report = crosscheck(hidden, jnp.ones_like, [(0.0,), (1.0,), (-1.0,)], order=1)
+    assert report.ok, str(report)
+
+
+def test_stop_gradient_in_the_function_deceives_nobody():
+    def function(x):
+        return x * jax.lax.stop_gradient(x)
+
+    report = crosscheck(function, lambda x: x, [(3.0,)], order=1)
+    assert [finding.kind for finding in report.findings] == ["wrong_formula"]
+    assert crosscheck(function, lambda x: 2 * x, [(3.0,)], order=1).ok
+
+
+def test_weights_on_the_simplex_are_a_contract():
+    def function(w):
+        return jnp.sum(jnp.log(w))
+
+    def through_the_other(w):
+        return 1 / jnp.stack([w[0], 1 - w[0]])
+
+    weights = [(np.array([0.3, 0.7]),), (np.array([0.1, 0.9]),)]
+    free = crosscheck(function, through_the_other, weights, order=1)
+    assert [finding.kind for finding in free.findings] == ["wrong_formula"]
+    assert crosscheck(function, through_the_other, weights, order=1, simplex={"w": "partial"}).ok
+    shifted = crosscheck(function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "tangent"})
+    assert shifted.ok
+    partial = crosscheck(function, lambda w: 1 / w - 5, weights, order=1, simplex={"w": "partial"})
+    assert not partial.ok
+
+
+def sine(with_rule):
+    @jax.custom_jvp
+    def function(x):
+        return jnp.sin(x)
+
+    function.defjvp(lambda primals, tangents: (jnp.sin(primals[0]), with_rule(*primals, *tangents)))
+    return function
+
+
+def test_rules_are_held_against_the_function_without_them():
+    angles = st.tuples(st.floats(-6, 6))
+    assert crosscheck_rule(sine(lambda x, t: t * jnp.cos(x)), jnp.sin, angles, examples=20).ok
+    wrong = crosscheck_rule(sine(lambda x, t: t * jnp.cos(2 * x)), jnp.sin, angles, examples=20)
+    assert {finding.kind for finding in wrong.findings} == {"wrong_formula"}
+
+    @jax.custom_jvp
+    def cosine(x):
+        return jnp.cos(x)
+
+    cosine.defjvp(lambda p, t: (jnp.cos(p[0]), 3 * t[0]))
+    later = crosscheck_rule(sine(lambda x, t: t * cosine(x)), jnp.sin, angles, examples=30)
+    assert {finding.kind for finding in later.findings} == {"wrong_second_order"}
+
+
+def test_a_reverse_rule_without_forward_mode_is_checked_where_it_is_defined():
+    @jax.custom_vjp
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda x: (x * x, x), lambda x, g: (2 * x * g,))
+    report = crosscheck_rule(square, lambda x: x * x, st.tuples(st.floats(-3, 3)), examples=10)
+    assert report.ok, str(report)
+    assert "first order, reverse" in report.claims
+    assert "undefined_order" in {remark.kind for remark in report.remarks}
+
+
+@pytest.mark.parametrize(
+    ("function", "derivative", "given", "options", "message"),
+    [
+        (jnp.sum, jnp.ones_like, [], {}, "`inputs` yields nothing: the list is empty"),
+        (jnp.sum, jnp.ones_like, st.nothing(), {}, "`inputs` yields nothing"),
+        (jnp.sum, jnp.ones_like, st.floats().filter(lambda x: False), {}, "yields nothing"),
+        (jnp.sum, jnp.ones_like, st.just(np.ones(2)), {}, "must yield tuples of arguments"),
+        (jnp.sum, jnp.ones_like, [("text",)], {}, "must yield arrays of real numbers; got <U4"),
+        (jnp.sum, jnp.ones_like, (np.ones(2),), {}, "must be a Hypothesis strategy or a list"),
+        (jnp.sum, jnp.ones_like, [(np.arange(3),)], {}, "must be floating-point; got dtype int64"),
+        (jnp.sin, jnp.cos, [(np.ones(3),)], {}, r"one floating-point number.*got float64\[3\]"),
+        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"wrt": 3}, "`wrt` must be an index"),
+        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"examples": 0}, "`examples` must be a positive"),
+        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"order": 3}, "`order` must be from 1 to 2"),
+        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"min_digits": 20}, "`min_digits` must be"),
+        (
+            jnp.sum,
+            jnp.ones_like,
+            [(np.ones(2),)],
+            {"simplex": {"b": "partial"}},
+            "must name leaves",
+        ),
+        (lambda x: float(x), jnp.ones_like, [(1.0,)], {}, "`function` cannot be traced by JAX"),
+        (jnp.sum, lambda x: np.ones(int(x)), [(1.0,)], {}, "`derivative` cannot be traced"),
+    ],
+)
+def test_mistakes_get_one_clear_sentence(function, derivative, given, options, message):
+    with pytest.raises(ValueError, match=message):
+        crosscheck(function, derivative, given, **options)
+
+
+def test_pytrees_and_several_arguments():
+    def function(p, x, q):
+        return jnp.sum(p["a"] * x) + jnp.exp(q)
+
+    def derivative(p, x, q):
+        return {"a": x, "b": jnp.zeros_like(p["b"])}, jnp.exp(q)
+
+    given = [({"a": np.ones(2), "b": 3.0}, np.array([1.0, 2.0]), 0.5)]
+    report = crosscheck(function, derivative, given, wrt=(0, 2))
+    assert report.ok, str(report)
+    assert set(report.claims["derivative"].informative) == {"p['a'][0]", "p['a'][1]", "p['b']", "q"}

@@ -1,0 +1,76 @@
+"""The plugin: a section at the end, an option for more, and nothing loaded without need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mog_jax
+
+ROOT = Path(mog_jax.__file__).parent.parent
+
+TESTS = """
+import jax.numpy as jnp
+import numpy as np
+import hypothesis.strategies as st
+from mog_jax.crosscheck import crosscheck
+
+
+def test_right():
+    crosscheck(jnp.sin, jnp.cos, st.tuples(st.floats(-3, 3)), examples=5, order=1).raise_if_failed()
+
+
+def test_wrong():
+    crosscheck(jnp.sin, jnp.sin, [(1.0,)], order=1).raise_if_failed()
+"""
+
+
+def run(directory, *options):
+    (directory / "test_sample.py").write_text(TESTS)
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "mog_jax.crosscheck.pytest_plugin"),
+        *("-p", "no:cacheprovider", *options, str(directory)),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=directory,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_session_ends_with_what_was_cross_checked(tmp_path, workers):
+    out = run(tmp_path, "-n", workers, "--crosscheck-examples", "9")
+    assert "cross-checked derivatives" in out
+    section = out.split("cross-checked derivatives")[1]
+    assert "sin, derivative cos: ok (9 inputs, at worst" in section
+    assert "sin, derivative sin: wrong_formula (2 inputs)" in section
+    assert "1 failed, 1 passed" in out
+
+
+def test_the_number_of_examples_is_validated(tmp_path):
+    (tmp_path / "test_nothing.py").write_text("")
+    command = [sys.executable, "-m", "pytest", "-p", "mog_jax.crosscheck.pytest_plugin"]
+    done = subprocess.run(
+        [*command, "--crosscheck-examples", "0", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )
+    assert "must be at least 1; got 0" in done.stderr
+
+
+def test_the_plugin_loads_neither_jax_nor_hypothesis():
+    program = (
+        "import sys, mog_jax.crosscheck, mog_jax.crosscheck.pytest_plugin\n"
+        "assert not {'jax', 'hypothesis', 'numpy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert done.returncode == 0
