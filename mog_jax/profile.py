@@ -7,22 +7,29 @@ is open on the side where the data set no bound.
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit
+from mog_jax.fitting.ascent import Ascent, Lanes, ascend, begin
+from mog_jax.fitting.directions import DIRECTIONS
 from mog_jax.fitting.points import in_rows
+from mog_jax.fitting.reading import standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
-from mog_jax.mixture import Mixture
+from mog_jax.kernel import Totals
 
 Array = np.ndarray[Any, Any]
 
 _PLACES = {"weights": 0, "means": 1, "variances": 3, "standard_deviations": 3}
 _MAX_ROUNDS = 30
+_MAX_STEPS = 500
 # Of the square root of the deviance, whose target is some 2: four digits of the interval's ends.
 _TOLERANCE = 1e-5
 
@@ -83,11 +90,6 @@ def profile_interval(
     ValueError
         If an argument has a wrong value.
 
-    Notes
-    -----
-    A component is known by its mean. Where the two can trade places on the way, because the data
-    hardly tell them apart, the interval covers both.
-
     References
     ----------
     Equation (43) of ``derivation.md``.
@@ -105,43 +107,113 @@ def profile_interval(
     from scipy.stats import norm
 
     fits = fit(data, counts=counts, **options)
-    points = in_rows(data, np.shape(fits.n_points), counts)
+    shape = np.shape(fits.n_points)
+    points = in_rows(data, shape, counts)
     values, times = np.atleast_2d(points.values), points.counts
-    times = None if times is None else np.atleast_2d(times)
+    branch = _Branch(fits, values, None if times is None else np.atleast_2d(times), options)
+    place = _PLACES[parameter] + (0 if parameter == "weights" else component)
+    step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
-    centre, step = _estimate_and_error(fits, parameter, component)
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
     usable = np.flatnonzero(reason == Reason.KNOWN)
     ends = np.full((2, reason.size), np.nan)
     if usable.size:
-        rows = np.tile(usable, 2)
-        sides = np.repeat([-1.0, 1.0], usable.size)
-        best = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
-
-        def shortfall(theta: Array, lanes: Array) -> Array:
-            """Signed-root deviance with the parameter held at theta."""
-            chosen = rows[lanes]
-            held = fit(
-                values[chosen],
-                counts=None if times is None else times[chosen],
-                fixed=_held_at(theta, parameter, component),
-                **options,
-            )
-            drop = best[chosen] - np.asarray(held.log_likelihood)
-            deviance: Array = 2 * np.maximum(drop, 0)
-            return np.sqrt(deviance)
-
+        rows, sides = np.tile(usable, 2), np.repeat([-1.0, 1.0], usable.size)
         found = _search(
-            shortfall, centre[rows], sides * step[rows], float(norm.ppf(0.5 + level / 2))
+            lambda theta, lanes: branch.shortfall(rows[lanes], place, theta),
+            branch.theta[rows, place],
+            sides * step[rows],
+            float(norm.ppf(0.5 + level / 2)),
         )
         ends[:, usable] = found.reshape(2, -1)
+    if parameter == "weights" and component == 1:
+        # The coordinate is the logit of the first weight.
+        ends = -ends[::-1]
     lower, upper = (_to_natural(end, parameter) for end in ends)
-    shape = np.shape(fits.n_points)
     return ProfileInterval(
         lower=lower.reshape(shape)[()],
         upper=upper.reshape(shape)[()],
         reason=reason.reshape(shape)[()],
     )
+
+
+class _Branch:
+    """The fits of a batch, and where they go when one of their coordinates is moved.
+
+    Each climb begins where the likelihood's parabola has its ridge, near the fit. So it stays with
+    the fit's own maximum, and the two components cannot trade places.
+    """
+
+    def __init__(self, fits: Fit, values: Array, counts: Array | None, options: Any) -> None:
+        given = np.sum(~np.isnan(values), axis=1)
+        self._data = standardise(values, counts, given)
+        self._tolerance = float(options.get("tolerance", 1e-9))
+        self._floor = float(options.get("variance_floor", 1e-6))
+        mixture = fits.mixture
+        weights, means, variances = (
+            np.asarray(field, dtype=np.float64).reshape(-1, 2)
+            for field in (mixture.weights, mixture.means, mixture.variances)
+        )
+        with np.errstate(invalid="ignore"):
+            logit = np.log(weights[:, :1]) - np.log(weights[:, 1:])
+            self.theta = np.concatenate([logit, means, np.log(variances)], axis=1)
+        self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
+        log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
+        # On the standard scale, where the climbs are.
+        self._best = log_likelihood + self._data.total * np.log(self._data.scale)
+
+    def shortfall(self, rows: Array, place: int, value: Array) -> Array:
+        """Root of the deviance of each dataset in `rows`, with a coordinate held at `value`."""
+        theta, covariance = self.theta[rows], self.covariance[rows]
+        along = covariance[:, :, place] / covariance[:, place, place][:, None]
+        theta = theta + along * (value - theta[:, place])[:, None]
+        theta[:, place] = value
+        mean, scale = self._data.mean[rows, None], self._data.scale[rows, None]
+        theta[:, 1:3] = (theta[:, 1:3] - mean) / scale
+        theta[:, 3:] = np.maximum(theta[:, 3:] - 2 * np.log(scale), np.log(self._floor))
+        reached = self._climb(rows, place, theta.T)
+        deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
+        return np.sqrt(deviance)
+
+    def _climb(self, rows: Array, place: int, theta: Array) -> Array:
+        # Few widths, so that there are few programs.
+        width = next((w for w in (8, 64, 512) if w >= rows.size), rows.size)
+        lane = np.minimum(np.arange(width), rows.size - 1)
+        chosen = rows[lane]
+        x = self._data.points[:, chosen]
+        n = self._data.n[chosen]
+        counts = None if self._data.counts is None else self._data.counts[:, chosen]
+        weight = (np.arange(len(x))[:, None] < n).astype(x.dtype) if counts is None else counts
+        count = weight.sum(axis=0)
+        mean = (weight * x).sum(axis=0) / count
+        variance = (weight * np.square(x - mean)).sum(axis=0) / count
+        free: Any = np.ones((5, width), dtype=bool)
+        free[place] = False
+        lanes = Lanes(
+            x=x,
+            totals=Totals(count=count, mean=mean, variance=variance),
+            counts=counts,
+            padding=None if counts is not None else (len(x) - n).astype(x.dtype),
+            free=free,
+        )
+        with jax.enable_x64(True):
+            state, lanes = jax.tree.map(jnp.asarray, (begin(theta[:, lane]), lanes))
+            end = _climbed(state, lanes, self._tolerance, self._floor)
+            return np.asarray(end)[: rows.size]
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _climbed(state: Ascent, lanes: Lanes, tolerance: float, floor: float) -> jax.Array:
+    end = ascend(
+        state,
+        lanes,
+        direction=DIRECTIONS["newton"],
+        tolerance=tolerance,
+        variance_floor=floor,
+        steps=_MAX_STEPS,
+        max_steps=_MAX_STEPS,
+    )
+    return end.sums.log_likelihood
 
 
 def _search(shortfall: Any, centre: Array, step: Array, target: float) -> Array:
@@ -184,32 +256,6 @@ def _search(shortfall: Any, centre: Array, step: Array, target: float) -> Array:
         active &= ~endless
     found[active] = guess[active]
     return found
-
-
-def _estimate_and_error(fits: Fit, parameter: str, component: int) -> tuple[Array, Array]:
-    """Estimate and standard error, in the coordinate of the parameter: logit, mean or log."""
-    place = _PLACES[parameter]
-    covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
-    index = place if parameter == "weights" else place + component
-    field = "variances" if place == 3 else parameter
-    value = np.asarray(getattr(fits.mixture, field), dtype=np.float64).reshape(-1, 2)
-    at = value[:, component]
-    if parameter == "weights":
-        at = np.log(at) - np.log(value[:, 1 - component])
-    elif place == 3:
-        at = np.log(at)
-    return at, np.sqrt(covariance[:, index, index])
-
-
-def _held_at(theta: Array, parameter: str, component: int) -> Mixture:
-    """Give what is held, as a mixture of NaN but for the parameter."""
-    fields: dict[str, Any] = {
-        name: np.full((theta.size, 2), np.nan) for name in ("weights", "means", "variances")
-    }
-    field = "variances" if parameter == "standard_deviations" else parameter
-    scale = "variances" if parameter == "standard_deviations" else parameter
-    fields[field][:, component] = _to_natural(theta, scale)
-    return Mixture(**fields)
 
 
 def _to_natural(theta: Array, parameter: str) -> Array:

@@ -62,7 +62,10 @@ def plot_fit(
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel("density")
     # Above the axes: inside, there is room only where the data happen to leave some.
+    handles, labels = both[0].get_legend_handles_labels()
     both[0].legend(
+        handles,
+        labels,
         frameon=False,
         fontsize="small",
         loc="lower left",
