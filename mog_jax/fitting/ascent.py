@@ -83,22 +83,22 @@ class Ascent:
     climbing: jax.Array
 
 
-def begin(theta: np.ndarray[Any, Any]) -> Ascent:
+def begin(theta: Any) -> Ascent:
     """Propose `theta`, shape (5, *lanes), to a climb that has not looked at the data yet."""
     lanes = theta.shape[1:]
 
-    def one(value: float) -> Any:
-        return np.full(lanes, value, theta.dtype)
+    def one(value: float, dtype: Any = theta.dtype) -> Any:
+        return np.full(lanes, value, dtype)
 
-    def pair() -> Any:
-        return np.zeros((2, *lanes), theta.dtype)
+    def several(number: int) -> Any:
+        return np.zeros((number, *lanes), theta.dtype)
 
     nothing = Sums(
         log_likelihood=one(-np.inf),
-        effective_counts=pair(),
-        first=pair(),
-        second=pair(),
-        cross=np.zeros((5, *lanes), theta.dtype),
+        effective_counts=several(2),
+        first=several(2),
+        second=several(2),
+        cross=several(5),
         centre=one(0),
     )
     return Ascent(
@@ -108,7 +108,7 @@ def begin(theta: np.ndarray[Any, Any]) -> Ascent:
         proposal=theta,
         expected=one(0),
         step=one(1),
-        n_steps=np.zeros(lanes, np.int32),
+        n_steps=one(0, np.int32),
         climbing=np.isfinite(theta).all(axis=0),
     )
 
@@ -182,7 +182,7 @@ def ascend(
             change = jnp.concatenate([change[:4], change[3:4]])
         proposal = theta + change
         proposal = jnp.concatenate([proposal[:3], jnp.maximum(proposal[3:], smallest)])
-        n_steps = old.n_steps + old.climbing
+        n_steps = old.n_steps + old.climbing.astype(jnp.int32)
         # Where the likelihood is not concave there is no estimate of what is left; but where even
         # the slope is gone, as at a saddle, it is no use to go on.
         scales = jnp.stack([view.complete_information[i, i] for i in range(5)])

@@ -104,7 +104,7 @@ def fit(
 def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
     if dtype is None:
         return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
-    precision = np.dtype(dtype)
+    precision: np.dtype[Any] = np.dtype(dtype)
     if precision not in (np.float32, np.float64):
         raise ValueError(f"`dtype` must be float32 or float64; got {precision}.")
     return precision
@@ -152,9 +152,9 @@ def _options(
 def _held(fixed: Mixture | None, b: int, equal_variances: bool) -> Mixture:
     """Give what is fixed as a mixture of shape (b, 2), NaN where free."""
     if fixed is None:
-        free = np.full((b, 2), np.nan)
+        free: Array = np.full((b, 2), np.nan)
         return Mixture(weights=free, means=free, variances=free)
-    fields = {}
+    fields: dict[str, Array] = {}
     for name in ("weights", "means", "variances"):
         value = np.asarray(getattr(fixed, name), dtype=np.float64)
         if value.shape not in ((2,), (b, 2)):
@@ -331,8 +331,16 @@ def _describe(
 
     counted = (data.n >= 1) & data.is_finite
     variance = np.where(data.is_constant, 0, scale**2)
+    # Where everything is one component, in closed form.
     with np.errstate(divide="ignore", invalid="ignore"):
         one_log_likelihood = -0.5 * total * (_LOG_TWO_PI + np.log(variance) + 1)
+    one: dict[str, Array] = {
+        "mean": np.where(counted, data.mean, np.nan).astype(precision),
+        "variance": np.where(counted, variance, np.nan).astype(precision),
+        "log_likelihood": np.where(usable, one_log_likelihood, np.nan).astype(precision),
+    }
+    n_steps: Array = np.where(usable, passes, 0).astype(np.int32)
+    held: Array = np.take_along_axis(~free, place, axis=0).T
     return Fit(
         mixture=Mixture(
             weights=ordered(weights),
@@ -341,17 +349,13 @@ def _describe(
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
         status=_status(end, has_arrived, data, options),
-        n_steps=np.where(usable, passes, 0).astype(np.int32),
+        n_steps=n_steps,
         gain_left=known(end.gain_left),
         n_points=data.total,
         n_missing=data.n_missing,
         information=known(observed),
-        one_component=OneComponent(
-            mean=np.where(counted, data.mean, np.nan).astype(precision),
-            variance=np.where(counted, variance, np.nan).astype(precision),
-            log_likelihood=np.where(usable, one_log_likelihood, np.nan).astype(precision),
-        ),
-        held=np.take_along_axis(~free, place, axis=0).T,
+        one_component=OneComponent(**one),
+        held=held,
         equal_variances=options.equal_variances,
     )
 
@@ -392,11 +396,14 @@ def _status(end: Ascent, has_arrived: Array, data: Any, options: Options) -> Arr
 def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
     """Arrays for the fits of `b` datasets, to be filled in."""
 
-    def pair() -> Any:
-        return np.empty((b, 2), precision)
+    def empty(shape: tuple[int, ...] = (b,), dtype: Any = precision) -> Array:
+        return np.empty(shape, dtype)
 
-    def one(dtype: Any = precision) -> Any:
-        return np.empty(b, dtype)
+    def pair() -> Array:
+        return empty((b, 2))
+
+    def one(dtype: Any = precision) -> Array:
+        return empty((b,), dtype)
 
     return Fit(
         mixture=Mixture(weights=pair(), means=pair(), variances=pair()),
@@ -406,8 +413,8 @@ def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
         gain_left=one(),
         n_points=one(np.float64),
         n_missing=one(np.int64),
-        information=np.empty((b, 5, 5), precision),
+        information=empty((b, 5, 5)),
         one_component=OneComponent(mean=one(), variance=one(), log_likelihood=one()),
-        held=np.empty((b, 5), bool),
+        held=empty((b, 5), bool),
         equal_variances=equal_variances,
     )

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from mog_jax.kernel import pad_rows
 
-Array = np.ndarray[Any, Any]
+# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
+Array = Any
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 _SEARCHED = 2048

@@ -16,10 +16,9 @@ import numpy as np
 from mog_jax.fitting import ascent, coordinates
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
+from mog_jax.fitting.reading import Array
 from mog_jax.fitting.starts import window_starts
 from mog_jax.kernel import Sums, Totals
-
-Array = np.ndarray[Any, Any]
 
 # XLA uses vectors of half the width that the machine has, unless told otherwise.
 _COMPILER = {"xla_cpu_prefer_vector_width": 512}
@@ -27,6 +26,8 @@ _COMPILER = {"xla_cpu_prefer_vector_width": 512}
 # Steps between two packings: a packing costs about one.
 _STEPS = 6
 _SEARCH_STEPS = 30
+# Points that one program is given at most, so that memory stays bounded for long datasets.
+_TILE_POINTS = 2**22
 # Nats left at which the search leaves a lane to the finish.
 _SEARCH_TOLERANCE = 1e-3
 # Nats by which a lane may trail the best and still be climbed to the top.
@@ -115,7 +116,12 @@ def starts(block: Block, options: Options) -> Array:
     present = np.where(row < block.n_sample, block.sample, 0)
     sums = [np.concatenate([zero, np.cumsum(power, axis=0)]) for power in (present, present**2)]
     theta = np.array(
-        _starts(*sums, block.n_sample, plan=options.plan, narrowest=options.variance_floor)
+        _starts(
+            *sums,
+            block.n_sample.astype(np.int32),
+            plan=options.plan,
+            narrowest=options.variance_floor,
+        )
     )
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
@@ -219,7 +225,7 @@ def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
 
 
 def _best_lanes(group: _Group, grade: Array, b: int) -> Array:
-    value = group.state.sums.log_likelihood
+    value: Array = group.state.sums.log_likelihood
     value = np.where(np.isfinite(value), value, -np.inf)
     order = np.lexsort((-value, grade, group.dataset))
     return order[np.searchsorted(group.dataset[order], np.arange(b))]
@@ -320,15 +326,19 @@ class _Data:
             padding=None if self.counts is not None else rows - self.n,
             free=self.free,
         )
-        return jax.tree.map(
+        columns: Lanes = jax.tree.map(
             lambda leaf: jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype)),
             lanes,
         )
+        return columns
 
 
-def _tile(dtype: np.dtype[Any], n_lanes: int) -> int:
+def _tile(data: "_Data", n_lanes: int) -> int:
     """Lanes that one program climbs: few sizes, so that there are few programs."""
-    return 512 if dtype == np.float32 and n_lanes > 128 else 128
+    tile = 512 if data.dtype == np.float32 and n_lanes > 128 else 128
+    while tile > 8 and tile * data.points.shape[0] > _TILE_POINTS:
+        tile //= 2
+    return tile
 
 
 def _begin(theta: Array, dataset: Array, data: "_Data") -> _Group:
@@ -347,7 +357,7 @@ def _climb(
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(group.state.climbing)
     state = jax.tree.map(np.copy, group.state)
-    tile = _tile(data.dtype, active.size)
+    tile = _tile(data, active.size)
     for lo in range(0, active.size, tile):
         hi = min(lo + tile, active.size)
         index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]

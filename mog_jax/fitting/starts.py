@@ -39,23 +39,6 @@ _RATIO = 1.25
 _PICKS = 2
 
 
-class Cumulative(NamedTuple):
-    """Sorted points and their running sums, which give any window's moments by differences.
-
-    Each of shape (n + 1, *lanes): the sums of the first 0, 1, ..., n counts, points and squares.
-    Beyond a lane's last point they stay what they are.
-    """
-
-    counts: np.ndarray
-    points: np.ndarray
-    squares: np.ndarray
-
-
-def n_starts(plan: str) -> int:
-    """Number of starts in a plan."""
-    return sum(interior + ends for _, _, interior, ends in PLANS[plan])
-
-
 def window_starts(
     points: jax.Array, squares: jax.Array, n: jax.Array, *, plan: str, narrowest: float
 ) -> jax.Array:
@@ -80,14 +63,15 @@ def window_starts(
     rules = PLANS[plan]
     shortest = np.array([max(length, round(share * rows)) for length, share, _, _ in rules])
     lengths = np.stack([shortest, np.ceil(_RATIO * shortest)], axis=1).astype(np.int32)
-    sums = _Windows(
-        *(jnp.concatenate([s, jnp.broadcast_to(s[-1:], s.shape)]) for s in (points, squares)), n
+    points, squares = (
+        jnp.concatenate([s, jnp.broadcast_to(s[-1:], s.shape)]) for s in (points, squares)
     )
+    sums = _Windows(points, squares, n)
 
     def search(_: None, lengths: jax.Array) -> tuple[None, jax.Array]:
         return None, _best_windows(sums, lengths, narrowest)
 
-    _, found = jax.lax.scan(search, None, lengths)
+    _, found = jax.lax.scan(search, None, jnp.asarray(lengths))
     chosen = []
     for rule, (_, _, interior, ends) in enumerate(rules):
         chosen += [found[rule, pick] for pick in range(interior)]
@@ -107,31 +91,28 @@ class _Windows(NamedTuple):
             jnp.take_along_axis(s, start + length, axis=0) - jnp.take_along_axis(s, start, axis=0)
             for s in (self.points, self.squares)
         ]
-        return jnp.stack(_parts(*inside, *(s[-1:] for s in self[:2]), length, self.n, narrowest))
+        return jnp.stack(self.parts(inside[0], inside[1], length, narrowest))
 
+    def parts(
+        self, points: jax.Array, squares: jax.Array, length: jax.Array, narrowest: float
+    ) -> tuple[jax.Array, ...]:
+        """Log-odds of being inside, the means and the log-variances of inside and rest.
 
-def _parts(
-    inside_points: jax.Array,
-    inside_squares: jax.Array,
-    all_points: jax.Array,
-    all_squares: jax.Array,
-    length: jax.Array,
-    n: jax.Array,
-    narrowest: float,
-) -> tuple[jax.Array, ...]:
-    """Log-odds of being inside, the means and the log-variances of both parts."""
-    dtype = inside_points.dtype
-    inside = jnp.maximum(length, 1).astype(dtype)
-    outside = jnp.maximum(n[None] - length, 1).astype(dtype)
-    mean = inside_points / inside
-    variance = jnp.maximum(inside_squares / inside - mean * mean, narrowest)
-    rest = (all_points - inside_points) / outside
-    rest_variance = jnp.maximum((all_squares - inside_squares) / outside - rest * rest, narrowest)
-    # Single precision is enough for a start, and its logarithms are several times cheaper.
-    log_variances = [
-        jnp.log(v.astype(jnp.float32)).astype(dtype) for v in (variance, rest_variance)
-    ]
-    return jnp.log(inside / outside), mean, rest, *log_variances
+        `points` and `squares` are their sums over the windows.
+        """
+        dtype = points.dtype
+        inside = jnp.maximum(length, 1).astype(dtype)
+        outside = jnp.maximum(self.n[None] - length, 1).astype(dtype)
+        mean = points / inside
+        variance = jnp.maximum(squares / inside - mean * mean, narrowest)
+        rest = (self.points[-1:] - points) / outside
+        rest_squares = (self.squares[-1:] - squares) / outside
+        rest_variance = jnp.maximum(rest_squares - rest * rest, narrowest)
+        # Single precision is enough for a start, and its logarithms are several times cheaper.
+        log_variance, rest_log_variance = (
+            jnp.log(v.astype(jnp.float32)).astype(dtype) for v in (variance, rest_variance)
+        )
+        return jnp.log(inside / outside), mean, rest, log_variance, rest_log_variance
 
 
 def _best_windows(sums: _Windows, lengths: jax.Array, narrowest: float) -> jax.Array:
@@ -150,8 +131,8 @@ def _best_windows(sums: _Windows, lengths: jax.Array, narrowest: float) -> jax.A
         inside = [
             jax.lax.dynamic_slice_in_dim(s, length, rows, axis=0) - s[:rows] for s in sums[:2]
         ]
-        odds, _, _, log_variance, rest_log_variance = _parts(
-            *inside, *(s[-1:] for s in sums[:2]), length, sums.n, narrowest
+        odds, _, _, log_variance, rest_log_variance = sums.parts(
+            inside[0], inside[1], length, narrowest
         )
         # Twice the log-likelihood of both parts, each a Gaussian of its own, less constants.
         n = sums.n[None].astype(odds.dtype)
