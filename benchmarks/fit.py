@@ -65,8 +65,8 @@ FULL = Size(
     n_datasets=10_000,
     n_others=2_000,
     n_points=500,
-    rounds=7,
-    budget=40.0,
+    rounds=5,
+    budget=20.0,
     share=1.0,
     families=("mixed", "easy", "hard"),
     real=True,
@@ -306,7 +306,7 @@ def _curves(
         problems = {name: _cut(whole, name, 0.2 * size.share) for name in tools}
         if axis == 0:
             problems = {n: p for n, p in problems.items() if p.n_datasets == shape[0]}
-        runs = workers.measure(problems, rounds=3, budget=0.25 * size.budget)
+        runs = workers.measure(problems, rounds=3, budget=0.3 * size.budget)
         for name, run in runs.items():
             curves[name].append((shape[axis], float(np.median(run.milliseconds_a_fit))))
     return curves
