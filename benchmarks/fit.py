@@ -90,6 +90,8 @@ QUICK = Size(
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     size = QUICK if options.quick else FULL
+    if options.families:
+        size = dataclasses.replace(size, families=tuple(options.families))
     console = _timing.console()
     tools = _available(options.tools, console)
     report: dict[str, Any] = {"provenance": _timing.provenance(), "seed": options.seed}
@@ -123,6 +125,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tools", nargs="+", choices=list(_peers.TOOLS), default=list(_peers.TOOLS), metavar="TOOL"
     )
+    parser.add_argument("--families", nargs="+", choices=list(TITLES), metavar="FAMILY")
     parser.add_argument(
         "--reference", type=Path, metavar="FOLDER", help="where best known maxima are kept"
     )
