@@ -65,8 +65,8 @@ FULL = Size(
     n_datasets=10_000,
     n_others=2_000,
     n_points=500,
-    rounds=7,
-    budget=40.0,
+    rounds=5,
+    budget=20.0,
     share=1.0,
     families=("mixed", "easy", "hard"),
     real=True,
@@ -90,6 +90,8 @@ QUICK = Size(
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     size = QUICK if options.quick else FULL
+    if options.families:
+        size = dataclasses.replace(size, families=tuple(options.families))
     console = _timing.console()
     tools = _available(options.tools, console)
     report: dict[str, Any] = {"provenance": _timing.provenance(), "seed": options.seed}
@@ -123,6 +125,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tools", nargs="+", choices=list(_peers.TOOLS), default=list(_peers.TOOLS), metavar="TOOL"
     )
+    parser.add_argument("--families", nargs="+", choices=list(TITLES), metavar="FAMILY")
     parser.add_argument(
         "--reference", type=Path, metavar="FOLDER", help="where best known maxima are kept"
     )
@@ -306,7 +309,7 @@ def _curves(
         problems = {name: _cut(whole, name, 0.2 * size.share) for name in tools}
         if axis == 0:
             problems = {n: p for n, p in problems.items() if p.n_datasets == shape[0]}
-        runs = workers.measure(problems, rounds=3, budget=0.25 * size.budget)
+        runs = workers.measure(problems, rounds=3, budget=0.3 * size.budget)
         for name, run in runs.items():
             curves[name].append((shape[axis], float(np.median(run.milliseconds_a_fit))))
     return curves
