@@ -149,12 +149,21 @@ def _at_special_values(closed: Any, contract: Signature, args: Sequence[Any]) ->
 
         return program
 
-    for place in floats[:_MOST_LEAVES]:
-        yield Bug(
-            "NaN where it has a 0",
-            names[place],
-            where(place, lambda flat: flat == 0, lambda r: jnp.full_like(r, jnp.nan)),
+    def survives_zero(place: int) -> bool:
+        changed = [jnp.asarray(leaf) for leaf in leaves]
+        changed[place] = jnp.reshape(
+            jnp.reshape(changed[place], -1).at[0].set(0), leaves[place].shape
         )
+        return all(bool(jnp.isfinite(r).all()) for r in _original(closed, changed))
+
+    for place in floats[:_MOST_LEAVES]:
+        # A zero variance is no input, and NaN no bug there.
+        if survives_zero(place):
+            yield Bug(
+                "NaN where it has a 0",
+                names[place],
+                where(place, lambda flat: flat == 0, lambda r: jnp.full_like(r, jnp.nan)),
+            )
         if leaves[place].size > 1:
             yield Bug(
                 "twice as large where it has a tie",
@@ -237,13 +246,15 @@ def _changes(equation: Any) -> Iterator[tuple[str, str, Change]]:
             _last(lambda x: jnp.clip(x, -_FAR, _FAR)),
         )
     for place in range(len(equation.invars)):
-        if _is_literal(equation, place) and np.isfinite(equation.invars[place].val).all():
-            if np.any(equation.invars[place].val):
-                yield (
-                    "constant",
-                    f"constant {float(equation.invars[place].val):g} off by {_OFF:g} of itself",
-                    _operand(place, lambda x: np.asarray(x * (1 + _OFF), np.asarray(x).dtype)),
-                )
+        if not _is_literal(equation, place):
+            continue
+        value = float(equation.invars[place].val)
+        if value and np.isfinite(value):
+            yield (
+                "constant",
+                f"constant {value:g} off by {_OFF:g} of itself",
+                _operand(place, lambda x: np.asarray(x * (1 + _OFF), np.asarray(x).dtype)),
+            )
 
 
 def _averaged(equation: Any, operands: list[Any]) -> list[Any]:
@@ -264,7 +275,7 @@ def _operand(place: int, change: Callable[[Any], Any]) -> Change:
 
 def _is_literal(equation: Any, place: int) -> bool:
     atom = equation.invars[place]
-    return isinstance(atom, Literal) and not atom.aval.shape
+    return isinstance(atom, Literal) and not np.ndim(atom.val)
 
 
 def _equations(closed: Any) -> list[Any]:

@@ -70,9 +70,7 @@ def _planted(report: "Report") -> list[str]:
     caught = sum(bug.caught for bug in report.planted)
     lines = [f"planted bugs: {caught} of {len(report.planted)} caught by these inputs"]
     if caught < len(report.planted):
-        lines.append(
-            "  missed (draw inputs that show them, unless the change makes no difference):"
-        )
+        lines.append("  missed; draw inputs that show them, unless the change makes no difference:")
         lines += [f"    {bug}" for bug in report.planted if not bug.caught]
     return lines
 
