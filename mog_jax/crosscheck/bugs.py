@@ -18,7 +18,7 @@ import numpy as np
 from jax.extend.core import primitives
 
 from mog_jax.crosscheck.arguments import Signature
-from mog_jax.crosscheck.programs import Literal, bind, is_float, run, trace
+from mog_jax.crosscheck.programs import Literal, bind, is_float, run
 
 # Flat values in, flat values out.
 Program = Callable[..., Sequence[Any]]
@@ -350,12 +350,3 @@ def _told_apart(bugs: list[Bug]) -> list[Bug]:
         suffix = f" ({count})" if count > 1 else ""
         named.append(dataclasses.replace(bug, name=bug.name + suffix))
     return named
-
-
-def traced(bug: Bug, closed: Any) -> Any | None:
-    """Trace a bug as the derivative was; None where its output would look different."""
-    program, _ = trace(bug.program, *closed.in_avals)
-    same = [(a.shape, a.dtype) for a in program.out_avals] == [
-        (a.shape, a.dtype) for a in closed.out_avals
-    ]
-    return program if same else None

@@ -6,6 +6,7 @@ inputs that were drawn, by the same exact values and the same measure, until one
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -19,7 +20,7 @@ from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.exact import Undecided
 from mog_jax.crosscheck.judge import Case, Judge
 from mog_jax.crosscheck.lanes import Outcome
-from mog_jax.crosscheck.programs import bind, run
+from mog_jax.crosscheck.programs import bind, run, trace
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,22 +75,25 @@ def plant(judge: Judge, draws: Sequence[Draw]) -> list[Planted]:
     return planted
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class _Mutant:
-    closed: Any
-    of_digits: bool
+    """A derivative with a bug in it, for inputs of one shape."""
+
+    def __init__(self, bug: bugs.Bug, subject: Any) -> None:
+        self.of_digits = bug.of_digits
+        self._bug, self._subject = bug, subject
+
+    @functools.cached_property
+    def closed(self) -> Any:
+        """The program; most bugs are caught at the first shape, and never traced at another."""
+        with jax.enable_x64(True):
+            return trace(self._bug.program, *self._subject.in_avals)[0]
 
 
 def _mutants(judge: Judge, case: Case) -> dict[tuple[str, str], _Mutant]:
-    """Trace every bug for the shapes of one input."""
     subject = case.lanes.subject
-    found = {}
     with jax.enable_x64(True):
-        for bug in bugs.bugs_of(subject, judge.contract, case.draw.args):
-            closed = bugs.traced(bug, subject)
-            if closed is not None:
-                found[bug.entry, bug.name] = _Mutant(closed, bug.of_digits)
-    return found
+        listed = bugs.bugs_of(subject, judge.contract, case.draw.args)
+    return {(bug.entry, bug.name): _Mutant(bug, subject) for bug in listed}
 
 
 class _Place:

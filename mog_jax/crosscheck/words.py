@@ -71,7 +71,11 @@ def _planted(report: "Report") -> list[str]:
     lines = [f"planted bugs: {caught} of {len(report.planted)} caught by these inputs"]
     if caught < len(report.planted):
         lines.append("  missed; draw inputs that show them, unless the change makes no difference:")
-        lines += [f"    {bug}" for bug in report.planted if not bug.caught]
+        missed: dict[str, list[str]] = {}
+        for bug in report.planted:
+            if not bug.caught:
+                missed.setdefault(bug.entry, []).append(bug.name)
+        lines += [f"    {entry}: {', '.join(names)}" for entry, names in missed.items()]
     return lines
 
 
