@@ -1,12 +1,14 @@
 """Timing that can be trusted on a noisy machine: warm, interleaved, medians and quartiles."""
 
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from rich.console import Console
 
 
 def seconds(programs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
@@ -37,3 +39,8 @@ def provenance() -> str:
         f"jax {jax.__version__} on {jax.default_backend()}, {jax.device_count()} device(s), "
         f"{platform.machine()}, Python {platform.python_version()}"
     )
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, and in a file wide enough for all of them."""
+    return Console(width=None if sys.stdout.isatty() else 132)

@@ -7,8 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mog_jax import datasets
-    from mog_jax.fitting import Fit, Status, fit
+    from mog_jax import datasets, inference, statistics
+    from mog_jax.bootstrap import BootstrapTest, bootstrap_test
+    from mog_jax.fitting import Direction, Fit, OneComponent, Ragged, Status, View, fit
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -28,14 +29,28 @@ if TYPE_CHECKING:
         responsibilities,
     )
     from mog_jax.mixture import Coordinates, Mixture
+    from mog_jax.profile import ProfileInterval, profile_interval
+    from mog_jax.selection import Comparison, Model, compare
+    from mog_jax.tables import fit_table
 
 _HOME = {
+    "BootstrapTest": "mog_jax.bootstrap",
+    "Comparison": "mog_jax.selection",
     "Coordinates": "mog_jax.mixture",
+    "Direction": "mog_jax.fitting",
     "Fit": "mog_jax.fitting",
     "Mixture": "mog_jax.mixture",
+    "Model": "mog_jax.selection",
+    "OneComponent": "mog_jax.fitting",
+    "ProfileInterval": "mog_jax.profile",
+    "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
+    "bootstrap_test": "mog_jax.bootstrap",
+    "View": "mog_jax.fitting",
+    "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
+    "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
     "log_density": "mog_jax.likelihood",
@@ -45,6 +60,7 @@ _HOME = {
     "mean_gradient": "mog_jax.gradients",
     "observed_information": "mog_jax.gradients",
     "point_gradients": "mog_jax.gradients",
+    "profile_interval": "mog_jax.profile",
     "projected_weight_gradient": "mog_jax.gradients",
     "responsibilities": "mog_jax.likelihood",
     "variance_gradient": "mog_jax.gradients",
@@ -52,14 +68,26 @@ _HOME = {
 }
 
 __all__ = [
+    "BootstrapTest",
+    "Comparison",
     "Coordinates",
+    "Direction",
     "Fit",
     "Mixture",
+    "Model",
+    "OneComponent",
+    "ProfileInterval",
+    "Ragged",
     "Status",
+    "View",
+    "bootstrap_test",
+    "compare",
     "component_log_density",
     "datasets",
     "fit",
+    "fit_table",
     "gradient",
+    "inference",
     "lagrangian_weight_condition",
     "log_density",
     "log_likelihood",
@@ -68,14 +96,16 @@ __all__ = [
     "mean_gradient",
     "observed_information",
     "point_gradients",
+    "profile_interval",
     "projected_weight_gradient",
     "responsibilities",
+    "statistics",
     "variance_gradient",
     "weight_gradient",
 ]
 
 
-_MODULES = {"datasets"}
+_MODULES = {"datasets", "inference", "statistics"}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,12 +16,14 @@ PACKAGE = Path(mog_jax.__file__).parent
 FLOORS = [
     {"precision", "datasets", "crosscheck"},
     {"mixture"},
-    {"likelihood"},
+    {"likelihood", "kernel"},
     {"gradients"},
     {"statistics"},
-    {"fitting"},
     {"inference"},
+    {"fitting"},
+    {"selection", "bootstrap", "profile"},
     {"checks", "tables", "plots"},
+    {"report"},
     {"cli"},
 ]
 
@@ -112,7 +114,11 @@ def test_docstrings_describe_the_parameters_that_there_are(function):
         for line in re.findall(r"^(\w[\w, ]*?) :", section.group(1), re.MULTILINE)
         for name in line.split(",")
     ]
-    assert described == list(inspect.signature(function).parameters)
+    assert described == [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD  # they belong to another function
+    ]
 
 
 def test_modules_fit_in_a_head():

@@ -5,26 +5,140 @@ import numpy as np
 import pytest
 
 import mog_jax
-from mog_jax.plots import plot_fit
+from mog_jax import Mixture
+from mog_jax.plots import plot_batch, plot_fit, plot_fits, plot_likelihood
 
 matplotlib.use("agg")
+from matplotlib import pyplot
 
 
-def test_draws_histogram_density_components_and_responsibilities():
-    x = np.append(mog_jax.datasets.faithful(), np.nan)
-    figure = plot_fit(mog_jax.fit(x), x, label="minutes")
-    top, bottom = figure.axes
-    heights = [bar.get_height() * bar.get_width() for bar in top.patches]
-    assert sum(heights) == pytest.approx(1)
-    low, high, total = (line.get_ydata() for line in top.lines)
-    np.testing.assert_allclose(low + high, total, rtol=1e-9)
-    assert bottom.get_xlabel() == "minutes"
-    np.testing.assert_allclose(bottom.lines[0].get_ydata() + bottom.lines[1].get_ydata(), 1)
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    pyplot.close("all")
 
 
-def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+@pytest.fixture(scope="module")
+def faithful():
     x = mog_jax.datasets.faithful()
+    return x, mog_jax.fit(x)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(7, 150))
+    data[:, :75] += np.arange(7)[:, None]
+    data[1], data[2], data[3, 0] = 1.0, np.nan, np.inf
+    data[4] = np.repeat([0.0, 1.0], 75)
+    return data, mog_jax.fit(data)
+
+
+def test_one_fit_has_histogram_components_threshold_and_responsibilities(faithful):
+    x, fit = faithful
+    top, bottom = plot_fit(fit, np.append(x, np.nan), label="minutes")
+    bars = top.containers[0].patches
+    assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
+    total, low, high = (line.get_ydata() for line in top.lines[:3])
+    np.testing.assert_allclose(low + high, total, rtol=1e-9)
+    assert top.lines[3].get_xdata()[0] == pytest.approx(fit.threshold().value)
+    assert bottom.get_xlabel() == "minutes"
+    labels = [text.get_text() for text in top.get_legend().get_texts()]
+    assert labels[-1] == "threshold 66.58 (64.6 to 68.57)"
+    styles = {line.get_linestyle() for line in top.lines[:3]}
+    assert len(styles) >= 2
+    top.figure.canvas.draw()
+
+
+def test_counts_draw_what_repetitions_draw(faithful):
+    x, fit = faithful
+    values, counts = np.unique(x, return_counts=True)
+    plain, counted = plot_fit(fit, x)[0], plot_fit(fit, values, counts=counts)[0]
+    heights = [
+        [bar.get_height() for bar in axes.containers[0].patches] for axes in (plain, counted)
+    ]
+    np.testing.assert_allclose(*heights)
+
+
+def test_it_draws_where_it_is_told(faithful):
+    x, fit = faithful
+    _, mine = pyplot.subplots()
+    assert plot_fit(fit, x, axes=mine) is mine
+    assert len(pyplot.get_fignums()) == 1
+
+
+def test_a_narrow_component_is_not_missed():
+    x = np.append(np.linspace(0, 1000, 110), 500 + np.linspace(-0.1, 0.1, 45))
     fit = mog_jax.fit(x)
+    total = plot_fit(fit, x)[0].lines[0].get_ydata()
+    assert total.max() > 10 * np.median(total)
+
+
+@pytest.mark.parametrize("row", range(7))
+def test_every_dataset_can_be_drawn_or_says_why_not(batch, row):
+    data, fits = batch
+    if np.isfinite(data[row]).any():
+        plot_fit(fits[row], data[row])[0].figure.canvas.draw()
+    else:
+        with pytest.raises(ValueError, match="`data` must have a finite point; got none in 150"):
+            plot_fit(fits[row], data[row])
+
+
+def test_a_grid_has_a_named_panel_for_each(batch):
+    data, fits = batch
+    names = [f"gene {i}" for i in range(7)]
+    axes = plot_fits(fits, data, names=names)
+    assert axes.shape == (2, 4)
+    titles = [panel.get_title(loc="left") for panel in axes.ravel()]
+    assert titles[1] == "gene 1   constant"
+    assert titles[6].startswith("gene 6   ΔBIC")
+    assert not axes[1, 3].axison
+    chosen = plot_fits(fits, list(data), chosen=[6, 0], columns=2)
+    assert [panel.get_title(loc="left")[0] for panel in chosen.ravel()] == ["6", "0"]
+    axes[0, 0].figure.canvas.draw()
+
+
+def test_a_batch_at_a_glance_counts_every_dataset(batch):
+    data, fits = batch
+    evidence, endings, *worst = plot_batch(fits, data)
+    assert sum(bar.get_width() for bar in endings.patches) == len(fits)
+    drawn = sum(len(points.get_offsets()) for points in evidence.collections)
+    assert drawn == np.isfinite(fits.delta_bic()).sum()
+    assert len(worst) == 4
+    evidence.get_figure(root=True).canvas.draw()
+    assert len(plot_batch(fits)) == 2
+
+
+def test_the_likelihood_falls_away_from_its_maximum(faithful):
+    x, fit = faithful
+    path = Mixture(
+        weights=np.full((3, 2), 0.5),
+        means=np.array([[60.0, 70.0], [56.0, 77.0], [54.6, 80.1]]),
+        variances=np.full((3, 2), 40.0),
+    )
+    axes = plot_likelihood(fit, x, path=path, resolution=21)
+    np.testing.assert_allclose(axes.lines[1].get_xydata(), path.means)
+    np.testing.assert_allclose(axes.lines[2].get_xydata()[0], fit.mixture.means)
+    axes.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda data, fits: plot_fit(fits, data[0]), "`fit` must be of one dataset"),
+        (lambda data, fits: plot_fit(fits[0], data), r"`data` must have shape \(n,\)"),
+        (lambda data, fits: plot_fits(fits, data, names=["a"]), "one for each of 7 fits; got 1"),
+        (lambda data, fits: plot_likelihood(fits[1], data[1]), "here nothing was fitted"),
+        (lambda data, fits: plot_likelihood(fits, data[1]), "`fit` must be of one dataset"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(batch, draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw(*batch)
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch, faithful):
+    x, fit = faithful
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'mog_jax\[plot\]'"):
         plot_fit(fit, x)

@@ -1,6 +1,8 @@
 """Maximum likelihood for two-component mixtures, one dataset or a whole batch."""
 
 from mog_jax.fitting.batch import fit
-from mog_jax.fitting.result import Fit, Status
+from mog_jax.fitting.directions import Direction, View
+from mog_jax.fitting.reading import Ragged
+from mog_jax.fitting.result import Fit, OneComponent, Status
 
-__all__ = ["Fit", "Status", "fit"]
+__all__ = ["Direction", "Fit", "OneComponent", "Ragged", "Status", "View", "fit"]

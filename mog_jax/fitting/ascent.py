@@ -1,134 +1,227 @@
-"""The ascent of one dataset: propose a step, keep it if it climbs, stop where nothing is left.
+"""The ascent of one dataset: propose a move, keep it if it climbs, stop where nothing is left.
 
-Everything here is a pure function of one dataset on its standardised scale (mean 0, variance 1);
-a batch goes through :func:`jax.vmap`. Nothing raises: how it ended is a `Status`.
+Everything here is a pure function of one dataset, or, with the same code, of any number of them
+side by side as *lanes* (:mod:`mog_jax.kernel`). Data are on their standardised scale, mean 0 and
+variance 1. Nothing raises: a lane that is done stands still until the others are.
 """
 
 import dataclasses
+import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.fitting.directions import Direction
-from mog_jax.fitting.result import Status
-from mog_jax.gradients import gradient, observed_information
-from mog_jax.likelihood import log_likelihood
-from mog_jax.mixture import Mixture
+from mog_jax.fitting.coordinates import unpack
+from mog_jax.fitting.directions import Direction, View, look, quadratic
+from mog_jax.kernel import Sums, Totals, lane_sums
 
-_GROWTH = 1.6
-_SHRINKAGE = 0.4
+_SHRINKAGE = 0.3
+_GROWTH = 2.5
+# Of a predicted gain: a step that brings less than this share was too long.
+_DISAPPOINTING = 0.25
+# Of the tolerance: what a slope must promise to an EM step.
+_STATIONARY = 1e-4
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Lanes:
+    """Datasets side by side, standardised, and what holds for each of them.
+
+    Parameters
+    ----------
+    x : array, shape (n, *lanes)
+        The points; padded as :func:`mog_jax.kernel.lane_sums` wants them.
+    totals : Totals, shape (*lanes)
+    counts : array, shape (n, *lanes), or None
+    padding : array, shape (*lanes), or None
+    free : array of bool, shape (5, *lanes)
+        The coordinates that are not held fixed.
+    """
+
+    x: jax.Array
+    totals: Totals
+    counts: jax.Array | None
+    padding: jax.Array | None
+    free: jax.Array
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Ascent:
-    """Where the climb stands; every field changes at every step."""
-
-    mixture: Mixture
-    log_likelihood: jax.Array
-    gain_left: jax.Array
-    step: jax.Array
-    n_steps: jax.Array
-
-
-def ascend(
-    start: Mixture,
-    x: jax.Array,
-    counts: jax.Array,
-    *,
-    direction: Direction,
-    tolerance: float,
-    max_steps: int,
-    variance_floor: float,
-) -> tuple[Ascent, jax.Array]:
-    """Climb from `start` until the Newton decrement falls below `tolerance` nats.
+    """Where the climb stands; every field changes at every step.
 
     Parameters
     ----------
-    start : Mixture, shape (2,)
-    x, counts : arrays, shape (n,)
-        Standardised points and their multiplicities.
+    theta : array, shape (5, *lanes)
+        The five coordinates.
+    sums : Sums, shape (*lanes)
+        Taken at `theta`.
+    gain_left : array, shape (*lanes)
+        The Newton decrement at `theta`, in nats; infinite where the likelihood is not concave.
+    proposal : array, shape (5, *lanes)
+        Where to go next, and ...
+    expected : array, shape (*lanes)
+        ... what that should gain, to second order.
+    step : array, shape (*lanes)
+        Length of that step.
+    n_steps : array of int, shape (*lanes)
+        Passes over the data.
+    climbing : array of bool, shape (*lanes)
+        Whether there is anything left to do.
+    """
+
+    theta: jax.Array
+    sums: Sums
+    gain_left: jax.Array
+    proposal: jax.Array
+    expected: jax.Array
+    step: jax.Array
+    n_steps: jax.Array
+    climbing: jax.Array
+
+
+def begin(theta: Any) -> Ascent:
+    """Propose `theta`, shape (5, *lanes), to a climb that has not looked at the data yet."""
+    lanes = theta.shape[1:]
+
+    def one(value: float, dtype: Any = theta.dtype) -> Any:
+        return np.full(lanes, value, dtype)
+
+    def several(number: int) -> Any:
+        return np.zeros((number, *lanes), theta.dtype)
+
+    nothing = Sums(
+        log_likelihood=one(-np.inf),
+        effective_counts=several(2),
+        first=several(2),
+        second=several(2),
+        cross=several(5),
+        centre=one(0),
+    )
+    return Ascent(
+        theta=theta,
+        sums=nothing,
+        gain_left=one(np.inf),
+        proposal=theta,
+        expected=one(0),
+        step=one(1),
+        n_steps=one(0, np.int32),
+        climbing=np.isfinite(theta).all(axis=0),
+    )
+
+
+def ascend(
+    state: Ascent,
+    lanes: Lanes,
+    *,
+    direction: Direction,
+    tolerance: float,
+    variance_floor: float,
+    steps: int | jax.Array,
+    max_steps: int,
+    equal_variances: bool = False,
+    give_up: bool = False,
+) -> Ascent:
+    """Climb on, for at most `steps` steps, until the Newton decrement is below `tolerance` nats.
+
+    From there one more step is made: it is the one that pays most, as Newton's method squares the
+    error.
+
+    Parameters
+    ----------
+    state : Ascent
+        From :func:`begin`, or from here.
+    lanes : Lanes
     direction : Direction
-        How to propose a step.
+        How to propose a move.
     tolerance : float
         In nats.
-    max_steps : int
-        Proposals, accepted or not.
     variance_floor : float
         Lowest variance allowed, in units of the data's variance.
+    steps, max_steps : int
+        In this call, and in all.
+    equal_variances : bool
+        Whether the components share one variance.
+    give_up : bool
+        Whether to leave lanes alone that have fallen to the variance floor.
 
     Returns
     -------
     Ascent
-        Where the climb ended.
-    array of int
-        How: a `Status`.
     """
-    dtype = x.dtype
+    smallest = math.log(variance_floor)
+    precision = float(np.finfo(state.theta.dtype).eps)
+    # The log-likelihood of so many points is not known better than this.
+    slack = 4 * precision * lanes.totals.count
+    enough = jnp.maximum(tolerance, slack)
 
-    def proceed(state: Ascent) -> jax.Array:
-        stuck = state.step < np.finfo(dtype).eps
-        climbing: jax.Array = (state.gain_left > tolerance) & (state.n_steps < max_steps) & ~stuck
-        return climbing
+    def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
+        going: jax.Array = (carry[1] < steps) & jnp.any(carry[0].climbing)
+        return going
 
-    def climb(state: Ascent) -> Ascent:
-        proposal = direction(state.mixture, x, counts, state.step)
-        proposal = dataclasses.replace(
-            proposal, variances=jnp.maximum(proposal.variances, variance_floor)
+    def climb(carry: tuple[Ascent, jax.Array]) -> tuple[Ascent, jax.Array]:
+        old, made = carry
+        sums = lane_sums(unpack(old.proposal), lanes.x, lanes.totals, lanes.counts, lanes.padding)
+        gained = sums.log_likelihood - old.sums.log_likelihood
+        climbs = gained >= -slack
+        step = jnp.where(climbs, old.step, _SHRINKAGE * old.step)
+        pays = climbs & (gained >= _DISAPPOINTING * old.expected)
+        step = jnp.where(pays, jnp.minimum(_GROWTH * step, direction.longest), step)
+        theta = jnp.where(climbs[None], old.proposal, old.theta)
+        sums = jax.tree.map(lambda new, kept: jnp.where(climbs, new, kept), sums, old.sums)
+
+        view = look(unpack(theta), sums, lanes.free, equal_variances, smallest=smallest)
+        change = direction.propose(view, step)
+        expected = jnp.sum(view.gradient * change, axis=0) - 0.5 * quadratic(
+            view.information, change
         )
-        value = log_likelihood(proposal, x, counts)
-        gains = value >= state.log_likelihood
-        mixture: Mixture = jax.tree.map(
-            lambda new, old: jnp.where(gains, new, old), proposal, state.mixture
+        if equal_variances:
+            change = jnp.concatenate([change[:4], change[3:4]])
+        proposal = theta + change
+        proposal = jnp.concatenate([proposal[:3], jnp.maximum(proposal[3:], smallest)])
+        n_steps = old.n_steps + old.climbing.astype(jnp.int32)
+        # Where the likelihood is not concave there is no estimate of what is left; but where even
+        # the slope is gone, as at a saddle, it is no use to go on.
+        scales = jnp.stack([view.complete_information[i, i] for i in range(5)])
+        slope = jnp.sum(jnp.square(view.gradient) / (scales + precision), axis=0)
+        on = (
+            (old.gain_left > enough)
+            & (view.concave | (slope > _STATIONARY * enough))
+            & (n_steps < max_steps)
+            & (step > precision)
+            & jnp.all(jnp.isfinite(proposal), axis=0)
         )
-        return Ascent(
-            mixture=mixture,
-            log_likelihood=jnp.where(gains, value, state.log_likelihood),
-            gain_left=newton_decrement(mixture, x, counts),
-            step=state.step * jnp.where(gains, _GROWTH, _SHRINKAGE).astype(dtype),
-            n_steps=state.n_steps + 1,
+        if give_up:
+            on = on & jnp.all(theta[3:] > smallest, axis=0)
+        new = Ascent(
+            theta=theta,
+            sums=sums,
+            gain_left=newton_decrement(view),
+            proposal=proposal,
+            expected=expected,
+            step=step,
+            n_steps=n_steps,
+            climbing=on & old.climbing,
         )
+        moved: Ascent = jax.tree.map(lambda a, b: jnp.where(old.climbing, a, b), new, old)
+        return moved, made + 1
 
-    end = jax.lax.while_loop(
-        proceed,
-        climb,
-        Ascent(
-            mixture=start,
-            log_likelihood=log_likelihood(start, x, counts),
-            gain_left=newton_decrement(start, x, counts),
-            step=jnp.ones((), dtype),
-            n_steps=jnp.zeros((), jnp.int32),
-        ),
-    )
-    on_floor = jnp.any(end.mixture.variances <= variance_floor)
-    status = jnp.select(
-        [on_floor, end.gain_left <= tolerance],
-        [jnp.int32(Status.VARIANCE_FLOOR), jnp.int32(Status.CONVERGED)],
-        jnp.int32(Status.STEP_LIMIT),
-    )
-    return end, status
+    end: Ascent = jax.lax.while_loop(proceed, climb, (state, jnp.int32(0)))[0]
+    return end
 
 
-def newton_decrement(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
+def newton_decrement(view: View) -> jax.Array:
     r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
 
-    Taken on the tangent space of the simplex: the weights move against each other. It does not
-    depend on the coordinates at a maximum, and means the same for every dataset.
+    It does not depend on the coordinates at a maximum, and means the same for every dataset.
 
     Returns
     -------
-    array, shape ()
+    array, shape (*lanes)
         Infinite where the observed information is not positive definite.
     """
-    partial = gradient(mixture, x, counts)
-    information = observed_information(mixture, x, counts)
-    # One weight rises as the other falls; means and variances move freely.
-    one, zero = jnp.ones((1,), x.dtype), jnp.zeros((1,), x.dtype)
-    along_weights = jnp.concatenate([one, -one, zero, zero, zero, zero])
-    basis = jnp.concatenate([along_weights[None, :], jnp.eye(6, dtype=x.dtype)[2:]])
-    slope = basis @ jnp.concatenate([partial.weights, partial.means, partial.variances])
-    factor = jnp.linalg.cholesky(basis @ information @ basis.T)
-    whitened = jax.scipy.linalg.solve_triangular(factor, slope, lower=True)
-    decrement = 0.5 * jnp.sum(jnp.square(whitened))
-    return jnp.where(jnp.isfinite(decrement), decrement, jnp.inf)
+    decrement = 0.5 * jnp.sum(view.gradient * view.newton_move, axis=0)
+    return jnp.where(view.concave, jnp.maximum(decrement, 0), jnp.inf)

@@ -1,48 +1,82 @@
-"""The door: raw data in, fits out. Validation, units and the batch axis live here."""
+"""The door: raw data in, fits out. Arguments are validated here, and nowhere else."""
 
-import functools
+import concurrent.futures
+import math
+import os
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting.ascent import ascend
-from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.fitting.result import Fit, Status
-from mog_jax.fitting.starts import best_split
+from mog_jax.fitting.ascent import Ascent
+from mog_jax.fitting.directions import DIRECTIONS, Direction
+from mog_jax.fitting.reading import Array, Ragged, Source, read, sample, size_classes, standardise
+from mog_jax.fitting.result import Fit, OneComponent, Status
+from mog_jax.fitting.search import Block, Options, arrived, information, maximise
+from mog_jax.fitting.starts import PLANS
 from mog_jax.mixture import Mixture
-from mog_jax.precision import hand_back
+
+_LOG_TWO_PI = math.log(2 * math.pi)
+
+# Points of one block, which a thread works on at a time; some 200 bytes are needed for each.
+_BLOCK_POINTS = 512 * 2048
 
 
 def fit(
-    data: ArrayLike,
+    data: ArrayLike | Ragged,
     *,
-    direction: str = "em",
+    counts: ArrayLike | Ragged | None = None,
+    direction: str | Direction = "newton",
+    starts: str = "thorough",
     tolerance: float = 1e-9,
-    max_steps: int = 5_000,
+    max_steps: int | None = None,
     variance_floor: float = 1e-6,
+    min_points: float = 5,
+    dtype: Any = None,
+    progress: bool = False,
+    equal_variances: bool = False,
+    fixed: Mixture | None = None,
 ) -> Fit:
-    """Fit a two-component mixture to each dataset by maximum likelihood.
+    """Fit a two-component mixture to each dataset: its highest regular maximum.
+
+    A maximum is regular if each component holds at least `min_points` points (the sum of its
+    responsibilities) and has a variance above the floor. The same data give the same fit every
+    time: nothing is random.
 
     Parameters
     ----------
-    data : array-like, shape (n,) or (b, n)
-        One dataset, or one in each row. NaN is a missing value.
-    direction : "em" or "gradient"
-        How to climb; both use the hand-written gradients.
+    data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
+        One dataset, or many. NaN is a missing value.
+    counts : of the same shape, optional
+        How often each point was seen: non-negative, not necessarily whole. To count a point twice
+        is to give it twice.
+    direction : "newton", "em", "gradient" or Direction
+        How to climb.
+    starts : "thorough" or "quick"
+        How many climbs to begin: 14 or 5 for each dataset.
     tolerance : float
-        A fit has converged when less than this is left to be gained, in nats.
-    max_steps : int
-        Steps after which to give up.
+        A climb has arrived when less than this is left to be gained, in nats.
+    max_steps : int, optional
+        Steps after which to give a climb up: by default 200 of Newton's, 10,000 of the others.
     variance_floor : float
         Lowest variance of a component, in units of the dataset's variance.
+    min_points : float
+        Points that a component of a regular maximum holds at least.
+    dtype : "float32" or "float64", optional
+        Precision of the last climb and of the answer; by default float32 for float32 data, and
+        float64 for all other.
+    progress : bool
+        Whether to show a progress bar.
+    equal_variances : bool
+        Whether the components share one variance.
+    fixed : Mixture, fields of shape (2,) or (b, 2), optional
+        Values that parameters are held at, NaN where they are free.
 
     Returns
     -------
     Fit
-        With a leading axis b where the data have one. In float64 unless `data` is float32.
+        With a leading axis b, unless `data` is one dataset.
 
     Raises
     ------
@@ -55,108 +89,332 @@ def fit(
     >>> import mog_jax
     >>> mog_jax.fit(mog_jax.datasets.faithful())
     Fit(0.3609 N(54.6149, sd 5.871) + 0.6391 N(80.0911, sd 5.868); log-likelihood -1034.001750, 272
-    points, converged in ... steps)
+    points, converged)
     """
-    array = _real_matrix(data)
-    if direction not in DIRECTIONS:
-        known = ", ".join(map(repr, DIRECTIONS))
-        raise ValueError(f"`direction` must be one of {known}; got {direction!r}.")
+    source = read(data, counts)
+    precision = _precision(dtype, source)
+    options = _options(
+        direction, starts, tolerance, max_steps, variance_floor, min_points, equal_variances
+    )
+    held = _held(fixed, len(source), equal_variances)
+    fits = _fit_all(source, options, held, precision, progress)
+    return fits[0] if source.is_single else fits
+
+
+def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
+    if dtype is None:
+        return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
+    precision: np.dtype[Any] = np.dtype(dtype)
+    if precision not in (np.float32, np.float64):
+        raise ValueError(f"`dtype` must be float32 or float64; got {precision}.")
+    return precision
+
+
+def _options(
+    direction: Any,
+    starts: Any,
+    tolerance: float,
+    max_steps: int | None,
+    variance_floor: float,
+    min_points: float,
+    equal_variances: bool,
+) -> Options:
+    if not isinstance(direction, Direction):
+        if direction not in DIRECTIONS:
+            known = ", ".join(map(repr, DIRECTIONS))
+            raise ValueError(f"`direction` must be one of {known}; got {direction!r}.")
+        direction = DIRECTIONS[direction]
+    if starts not in PLANS:
+        known = ", ".join(map(repr, PLANS))
+        raise ValueError(f"`starts` must be one of {known}; got {starts!r}.")
     for name, value in {"tolerance": tolerance, "variance_floor": variance_floor}.items():
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise ValueError(f"`{name}` must be positive; got {value}.")
+    if variance_floor > 0.1:
+        raise ValueError(f"`variance_floor` must be at most 0.1; got {variance_floor}.")
+    if not 0 <= min_points < math.inf:
+        raise ValueError(f"`min_points` must be non-negative; got {min_points}.")
+    if max_steps is None:
+        max_steps = 200 if direction is DIRECTIONS["newton"] else 10_000
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
-    with jax.enable_x64(array.dtype == np.float64):
-        fits: Fit = _fit_batch(
-            np.atleast_2d(array),
-            direction=direction,
-            tolerance=float(tolerance),
-            max_steps=int(max_steps),
-            variance_floor=float(variance_floor),
-        )
-    fits = hand_back(fits)
-    return fits if array.ndim == 2 else fits[0]
+    return Options(
+        direction=direction,
+        plan=starts,
+        tolerance=float(tolerance),
+        max_steps=int(max_steps),
+        variance_floor=float(variance_floor),
+        min_points=float(min_points),
+        equal_variances=bool(equal_variances),
+    )
 
 
-def _real_matrix(data: ArrayLike) -> np.ndarray[Any, Any]:
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        raise ValueError(
-            "`data` must be an array of shape (n,) or (b, n); got a ragged list."
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"`data` must be real numbers; got dtype {array.dtype}.")
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise ValueError(
-            f"`data` must have shape (n,) or (b, n), with n and b at least 1; got {array.shape}."
-        )
-    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
+def _held(fixed: Mixture | None, b: int, equal_variances: bool) -> Mixture:
+    """Give what is fixed as a mixture of shape (b, 2), NaN where free."""
+    if fixed is None:
+        free: Array = np.full((b, 2), np.nan)
+        return Mixture(weights=free, means=free, variances=free)
+    fields: dict[str, Array] = {}
+    for name in ("weights", "means", "variances"):
+        value = np.asarray(getattr(fixed, name), dtype=np.float64)
+        if value.shape not in ((2,), (b, 2)):
+            raise ValueError(
+                f"`fixed` must have fields of shape (2,) or ({b}, 2); got {name} of shape "
+                f"{value.shape}."
+            )
+        if np.isinf(value).any():
+            raise ValueError(
+                f"`fixed` must be finite, or NaN for what is free; got infinite {name}."
+            )
+        fields[name] = np.broadcast_to(value, (b, 2)).copy()
+    weights, variances = fields["weights"], fields["variances"]
+    # One weight is what the other leaves.
+    for k in range(2):
+        unknown = np.isnan(weights[:, k])
+        weights[unknown, k] = 1 - weights[unknown, 1 - k]
+    known = ~np.isnan(weights[:, 0])
+    if np.any(known & ~((weights > 0) & (weights < 1)).all(axis=1)):
+        raise ValueError("`fixed` must have weights strictly between 0 and 1.")
+    if np.any(known & (np.abs(weights.sum(axis=1) - 1) > 1e-8)):
+        raise ValueError("`fixed` must have weights that sum to 1.")
+    if np.any(variances <= 0):
+        raise ValueError("`fixed` must have positive variances.")
+    if equal_variances and not np.isnan(variances).all():
+        raise ValueError("`fixed` variances and `equal_variances=True` exclude each other.")
+    return Mixture(weights=weights, means=fields["means"], variances=variances)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("direction", "tolerance", "max_steps", "variance_floor")
-)
-def _fit_batch(data: jax.Array, **options: Any) -> Fit:
-    def fit_one(dataset: jax.Array) -> Fit:
-        return _fit_one(dataset, **options)
-
-    return jax.vmap(fit_one)(data)
-
-
-def _fit_one(
-    data: jax.Array, *, direction: str, tolerance: float, max_steps: int, variance_floor: float
+def _fit_all(
+    source: Source, options: Options, held: Mixture, precision: np.dtype[Any], progress: bool
 ) -> Fit:
-    present = ~jnp.isnan(data)
-    counts = present.astype(data.dtype)
-    n_points = jnp.sum(present, dtype=jnp.int32)
-    total = jnp.sum(counts)
-    is_finite = jnp.all(jnp.isfinite(data) | ~present)
-    # Padding is a finite value with count 0: NaN would poison sums even when multiplied by 0.
-    x = jnp.where(present & is_finite, data, jnp.zeros_like(data))
-    lowest = jnp.min(x, initial=jnp.inf, where=present)
-    highest = jnp.max(x, initial=-jnp.inf, where=present)
-    is_constant = lowest == highest
-    usable = is_finite & (n_points >= 2) & ~is_constant
+    fits = _nothing(len(source), precision, options.equal_variances)
+    blocks = list(size_classes(source.widths(), _BLOCK_POINTS))
+    given = source.widths() if source.offsets is not None else None
 
-    # In two steps, so that an offset far larger than the spread leaves no rounding in the mean.
-    centre = jnp.where(usable, lowest + 0.5 * (highest - lowest), 0)
-    x = jnp.where(present, x - centre, 0)
-    mean = jnp.sum(x) / jnp.maximum(total, 1)
-    x = jnp.where(present, x - mean, 0)
-    scale = jnp.sqrt(jnp.sum(jnp.square(x)) / jnp.maximum(total, 1))
-    scale = jnp.where(usable, scale, 1)
-    x = x / scale
+    def work(index: Array) -> None:
+        values, counts = source.rows(index)
+        lengths = np.full(len(index), values.shape[1]) if given is None else given[index]
+        # JAX's configuration is per thread.
+        with jax.enable_x64(True):
+            found = _fit_block(
+                values, counts, lengths, jax.tree.map(lambda f: f[index], held), options, precision
+            )
+        for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
+            whole[index] = part
 
-    end, status = ascend(
-        best_split(x, counts, variance_floor),
-        x,
-        counts,
-        direction=DIRECTIONS[direction],
-        tolerance=tolerance,
-        max_steps=max_steps,
-        variance_floor=variance_floor,
-    )
-    status = jnp.select(
-        [~is_finite, n_points < 2, is_constant],
+    workers = max(1, min(len(blocks), os.cpu_count() or 1))
+    with (
+        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+        _Progress(progress, len(source)) as bar,
+    ):
+        jobs = {pool.submit(work, index): len(index) for index in blocks}
+        for job in concurrent.futures.as_completed(jobs):
+            job.result()
+            bar.advance(jobs[job])
+    return fits
+
+
+class _Progress:
+    """A progress bar over datasets, or nothing."""
+
+    def __init__(self, shown: bool, total: int) -> None:
+        self._bar: Any = None
+        if shown:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+            self._bar = Progress(
+                "fitting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            )
+            self._task = self._bar.add_task("fitting", total=total)
+
+    def __enter__(self) -> "_Progress":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, number: int) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._task, number)
+
+
+def _fit_block(
+    values: Array,
+    counts: Array | None,
+    lengths: Array,
+    held: Mixture,
+    options: Options,
+    precision: np.dtype[Any],
+) -> Fit:
+    data = standardise(values, counts, lengths)
+    b = len(lengths)
+    log_scale = np.log(data.scale)
+    theta_held = np.concatenate(
         [
-            jnp.int32(Status.NOT_FINITE),
-            jnp.int32(Status.TOO_FEW_POINTS),
-            jnp.int32(Status.CONSTANT),
-        ],
-        status,
+            np.log(held.weights[:, :1] / held.weights[:, 1:]).T,
+            ((held.means - data.mean[:, None]) / data.scale[:, None]).T,
+            (np.log(held.variances) - 2 * log_scale[:, None]).T,
+        ]
+    )
+    free = np.isnan(theta_held)
+    usable = data.is_finite & ~data.is_constant & (data.n >= 2)
+    points, counts = data.points.astype(precision), data.counts
+    sampled, n_sampled = sample(data)
+    # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in: two
+    # points, which no neighbour notices.
+    width = next(size for size in (8, 64, 512) if size >= b)
+    block = Block(
+        points=_columns(points, usable, width),
+        counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
+        n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
+        total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
+        sample=_columns(sampled, usable, width),
+        n_sample=_columns(n_sampled[None], usable, width, stand_in=sampled.shape[0])[0],
+        free=_columns(free, usable, width, stand_in=True),
+        held=_columns(np.where(free, 0, theta_held), usable, width, stand_in=0.0),
+    )
+    end, passes = maximise(block, options)
+    has_arrived = arrived(end, options.tolerance)[:b]
+    end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
+    observed = np.asarray(information(end.theta, end.sums))[..., :b]
+    end = jax.tree.map(lambda leaf: leaf[..., :b], end)
+    return _describe(end, observed, has_arrived, passes[:b], data, free, usable, options, precision)
+
+
+def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
+    column = np.linspace(-1.5, 1.5, array.shape[0]) if stand_in is None else stand_in
+    filled = np.empty((array.shape[0], width), array.dtype)
+    filled[:] = np.reshape(column, (-1, 1))
+    filled[:, : array.shape[1]] = np.where(usable, array, np.reshape(column, (-1, 1)))
+    return filled
+
+
+def _describe(
+    end: Ascent,
+    observed: Array,
+    has_arrived: Array,
+    passes: Array,
+    data: Any,
+    free: Array,
+    usable: Array,
+    options: Options,
+    precision: np.dtype[Any],
+) -> Fit:
+    """Put the climb's end into the data's units and order, and say how it ended."""
+    total, scale = data.total.astype(np.float64), data.scale
+    logits, log_variances = end.theta[0], end.theta[3:]
+    weights = 1 / (1 + np.exp(np.stack([-logits, logits])))
+    means = data.mean + scale * end.theta[1:3]
+    order = np.where(means[0] <= means[1], [[0], [1]], [[1], [0]])
+    swap = order[0] == 1
+    place = np.where(swap, [[0], [2], [1], [4], [3]], np.arange(5)[:, None])
+    sign = np.where(swap, -1.0, 1.0)
+    unit = np.ones((5, len(passes)))
+    unit[0], unit[1:3] = sign, 1 / scale
+    observed = observed * (unit[:, None] * unit[None])
+    observed = np.take_along_axis(
+        np.take_along_axis(observed, place[:, None], axis=0), place[None], axis=1
+    )
+    # The constant of the change of units.
+    jacobian = total * np.log(scale)
+
+    def known(values: Array, dtype: Any = precision) -> Array:
+        """The batch in front, NaN where nothing was fitted."""
+        values = np.where(usable, values, np.nan).astype(dtype)
+        return np.moveaxis(values, -1, 0)
+
+    def ordered(pair: Array) -> Array:
+        return known(np.take_along_axis(pair, order, axis=0))
+
+    counted = (data.n >= 1) & data.is_finite
+    variance = np.where(data.is_constant, 0, scale**2)
+    # Where everything is one component, in closed form.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one_log_likelihood = -0.5 * total * (_LOG_TWO_PI + np.log(variance) + 1)
+    one: dict[str, Array] = {
+        "mean": np.where(counted, data.mean, np.nan).astype(precision),
+        "variance": np.where(counted, variance, np.nan).astype(precision),
+        "log_likelihood": np.where(usable, one_log_likelihood, np.nan).astype(precision),
+    }
+    n_steps: Array = np.where(usable, passes, 0).astype(np.int32)
+    held: Array = np.take_along_axis(~free, place, axis=0).T
+    return Fit(
+        mixture=Mixture(
+            weights=ordered(weights),
+            means=ordered(means),
+            variances=ordered(scale**2 * np.exp(log_variances)),
+        ),
+        log_likelihood=known(end.sums.log_likelihood - jacobian),
+        status=_status(end, has_arrived, data, options),
+        n_steps=n_steps,
+        gain_left=known(end.gain_left),
+        n_points=data.total,
+        n_missing=data.n_missing,
+        information=known(observed),
+        one_component=OneComponent(**one),
+        held=held,
+        equal_variances=options.equal_variances,
     )
 
-    def known(value: Any) -> Any:
-        return jax.tree.map(lambda leaf: jnp.where(usable, leaf, jnp.nan), value)
 
-    mixture: Mixture = known(end.mixture.affine(scale, mean).affine(1.0, centre).ordered())
+def _status(end: Ascent, has_arrived: Array, data: Any, options: Options) -> Array:
+    counts = end.sums.effective_counts
+    log_variances = end.theta[3:]
+    on_floor = log_variances.min(axis=0) <= math.log(options.variance_floor) + 1e-9
+    deviation = np.exp(0.5 * log_variances.max(axis=0))
+    coincide = (np.abs(end.theta[1] - end.theta[2]) < 1e-4 * deviation) & (
+        np.abs(log_variances[0] - log_variances[1]) < 1e-4
+    )
+    emptied = counts.min(axis=0) < 1e-3
+    status = np.select(
+        [
+            ~data.is_finite,
+            data.n < 2,
+            data.is_constant,
+            coincide | emptied,
+            on_floor,
+            ~has_arrived,
+            counts.min(axis=0) < options.min_points,
+        ],
+        [
+            Status.NOT_FINITE,
+            Status.TOO_FEW_POINTS,
+            Status.CONSTANT,
+            Status.DEGENERATE,
+            Status.VARIANCE_FLOOR,
+            Status.STEP_LIMIT,
+            Status.SPURIOUS,
+        ],
+        Status.CONVERGED,
+    )
+    return status.astype(np.int32)
+
+
+def _nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
+    """Arrays for the fits of `b` datasets, to be filled in."""
+
+    def empty(shape: tuple[int, ...] = (b,), dtype: Any = precision) -> Array:
+        return np.empty(shape, dtype)
+
+    def pair() -> Array:
+        return empty((b, 2))
+
+    def one(dtype: Any = precision) -> Array:
+        return empty((b,), dtype)
+
     return Fit(
-        mixture=mixture,
-        log_likelihood=known(end.log_likelihood - total * jnp.log(scale)),
-        status=status,
-        n_steps=jnp.where(usable, end.n_steps, 0),
-        gain_left=known(end.gain_left),
-        n_points=n_points,
-        n_missing=data.size - n_points,
+        mixture=Mixture(weights=pair(), means=pair(), variances=pair()),
+        log_likelihood=one(),
+        status=one(np.int32),
+        n_steps=one(np.int32),
+        gain_left=one(),
+        n_points=one(np.float64),
+        n_missing=one(np.int64),
+        information=empty((b, 5, 5)),
+        one_component=OneComponent(mean=one(), variance=one(), log_likelihood=one()),
+        held=empty((b, 5), bool),
+        equal_variances=equal_variances,
     )

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.fitting.answers import Answers
+from mog_jax.inference import Reason
 from mog_jax.mixture import Mixture
 
 
@@ -15,11 +17,13 @@ class Status(enum.IntEnum):
     """How the fit of one dataset ended. ``message`` says what the numbers then mean."""
 
     CONVERGED = 0
-    STEP_LIMIT = 1
+    SPURIOUS = 1
     VARIANCE_FLOOR = 2
-    TOO_FEW_POINTS = 3
-    CONSTANT = 4
-    NOT_FINITE = 5
+    DEGENERATE = 3
+    STEP_LIMIT = 4
+    TOO_FEW_POINTS = 5
+    CONSTANT = 6
+    NOT_FINITE = 7
 
     @property
     def message(self) -> str:
@@ -28,18 +32,62 @@ class Status(enum.IntEnum):
 
 
 _MESSAGES = {
-    Status.CONVERGED: "at a maximum: less than the tolerance is left to be gained",
+    Status.CONVERGED: "at the highest regular maximum found: less than the tolerance is left",
+    Status.SPURIOUS: (
+        "at a maximum where a component holds fewer than min_points points; there is no regular one"
+    ),
+    Status.VARIANCE_FLOOR: (
+        "a component shrank to the variance floor, around tied or lone points; the likelihood "
+        "would rise without bound, and its value only says where the floor is"
+    ),
+    Status.DEGENERATE: (
+        "a component emptied or both coincide: the data are one component, and the parameters of "
+        "two are not determined"
+    ),
     Status.STEP_LIMIT: "still climbing when the steps ran out; raise max_steps",
-    Status.VARIANCE_FLOOR: "a component shrank to the variance floor around tied or lone points",
-    Status.TOO_FEW_POINTS: "fewer than two distinct points; nothing was fitted",
-    Status.CONSTANT: "all points are equal; nothing was fitted",
+    Status.TOO_FEW_POINTS: "fewer than two points; nothing was fitted",
+    Status.CONSTANT: (
+        "all points are equal, or so close that their variance is no normal number; nothing was "
+        "fitted"
+    ),
     Status.NOT_FINITE: "the data contain an infinity; nothing was fitted",
 }
+
+# What a status means for standard errors, thresholds and criteria.
+_REASONS = {
+    Status.CONVERGED: Reason.KNOWN,
+    Status.SPURIOUS: Reason.BOUNDARY,
+    Status.VARIANCE_FLOOR: Reason.BOUNDARY,
+    Status.DEGENERATE: Reason.SINGULAR,
+    Status.STEP_LIMIT: Reason.NOT_AT_MAXIMUM,
+    Status.TOO_FEW_POINTS: Reason.NOTHING_FITTED,
+    Status.CONSTANT: Reason.NOTHING_FITTED,
+    Status.NOT_FINITE: Reason.NOTHING_FITTED,
+}
+_REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Fit:
+class OneComponent:
+    """The fit of a single Gaussian, in closed form.
+
+    Parameters
+    ----------
+    mean, variance : array, shape (...,)
+        Of the data, the variance with divisor n.
+    log_likelihood : array, shape (...,)
+        In nats.
+    """
+
+    mean: jax.Array
+    variance: jax.Array
+    log_likelihood: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(Answers):
     """The fit of one dataset, or with a leading axis b the fits of a batch.
 
     Parameters
@@ -51,14 +99,23 @@ class Fit:
     status : array of int, shape (...,)
         How the ascent ended: values of `Status`.
     n_steps : array of int, shape (...,)
-        Steps taken.
+        Passes over the data, summed over all climbs.
     gain_left : array, shape (...,)
         The Newton decrement: an estimate of the log-likelihood still to be gained, in nats. It is
         infinite where the likelihood is not concave.
-    n_points : array of int, shape (...,)
-        Points used.
+    n_points : array, shape (...,)
+        Points used, each as often as its count.
     n_missing : array of int, shape (...,)
         NaNs dropped.
+    information : array, shape (..., 5, 5)
+        Observed information at `mixture`, constraints left out of account, in the coordinates
+        (log of the ratio of weights, means, log-variances).
+    one_component : OneComponent
+        What a single Gaussian makes of the same data.
+    held : array of bool, shape (..., 5)
+        Which of those coordinates were held fixed.
+    equal_variances : bool
+        Whether the components were made to share one variance.
     """
 
     mixture: Mixture
@@ -68,11 +125,20 @@ class Fit:
     gain_left: jax.Array
     n_points: jax.Array
     n_missing: jax.Array
+    information: jax.Array
+    one_component: OneComponent
+    held: jax.Array
+    equal_variances: bool = dataclasses.field(metadata={"static": True})
 
     @property
     def converged(self) -> Any:
         """Whether each fit is at a maximum, shape (...,)."""
         return self.status == Status.CONVERGED
+
+    @property
+    def reason(self) -> Any:
+        """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
+        return _REASON_OF_STATUS[np.asarray(self.status)]
 
     def __len__(self) -> int:
         if np.ndim(self.status) == 0:
@@ -109,5 +175,5 @@ class Fit:
         )
         return (
             f"Fit({components}; log-likelihood {float(self.log_likelihood):.6f}, "
-            f"{int(self.n_points)} points, {status.name.lower()} in {int(self.n_steps)} steps)"
+            f"{float(self.n_points):.10g} points, {status.name.lower()})"
         )

@@ -1,0 +1,188 @@
+"""Tools timed in processes of their own, in turn, so that drift of the machine hits all alike.
+
+A process of its own gives each tool its own peak memory, its own threads, and JAX's flags as it
+wants them. All processes live until the end and sleep while another works; in each round every
+tool that still has time left fits its batch once.
+"""
+
+import concurrent.futures
+import dataclasses
+import gc
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import _peers
+import _problems
+import numpy as np
+from _quality import Fitted
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A batch of datasets: the same for every tool, from nothing but these."""
+
+    family: str
+    seed: int
+    n_datasets: int
+    n_points: int
+
+    def draw(self) -> Array:
+        """Draw the batch, ``(b, n)``."""
+        return _problems.draw(self.family, self.seed, self.n_datasets, self.n_points)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What came of a tool on a problem.
+
+    Parameters
+    ----------
+    problem
+        What it was given: a slow tool gets fewer datasets.
+    first
+        Seconds of the first call, compilation and all.
+    seconds
+        Of each of the later calls; of the first one alone if it left no time for others.
+    peak
+        Most bytes that the process has held so far, beyond its imports and the data.
+    fitted
+        The fits of the first call.
+    """
+
+    problem: Problem
+    first: float
+    seconds: Array
+    peak: int
+    fitted: Fitted
+
+    @property
+    def compilation(self) -> float:
+        """Seconds of the first call beyond a later one: compilation, mostly."""
+        return max(0.0, self.first - float(np.median(self.seconds)))
+
+    @property
+    def milliseconds_a_fit(self) -> Array:
+        """Mean over the batch, one value a round."""
+        return 1e3 * self.seconds / self.problem.n_datasets
+
+
+class Workers:
+    """One process a tool; a context manager that ends them."""
+
+    def __init__(self, tools: Iterable[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pools = {
+            name: concurrent.futures.ProcessPoolExecutor(1, mp_context=context) for name in tools
+        }
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
+
+    def measure(
+        self, problems: Mapping[str, Problem], rounds: int, budget: float
+    ) -> dict[str, Run]:
+        """Let each tool fit its problem once and then in `rounds` rounds, or for `budget` seconds.
+
+        Parameters
+        ----------
+        problems
+            By tool; tools that are not named sit it out.
+        rounds
+            Calls after the first.
+        budget
+            Seconds a tool may spend on the later calls. Where that is less than one call, the
+            first stands for them: the tools that slow do not compile.
+        """
+        firsts = {
+            name: self._ask(name, _first, name, problem) for name, problem in problems.items()
+        }
+        taken: dict[str, list[float]] = {name: [] for name in problems}
+        for _ in range(rounds):
+            for name, (first, _, _) in firsts.items():
+                spent = sum(taken[name])
+                expected = np.mean(taken[name]) if taken[name] else min(first, budget)
+                if spent + expected <= budget:
+                    taken[name].append(self._ask(name, _again))
+        return {
+            name: Run(
+                problem=problems[name],
+                first=first,
+                seconds=np.array(taken[name] or [first]),
+                peak=peak,
+                fitted=fitted,
+            )
+            for name, (first, peak, fitted) in firsts.items()
+        }
+
+    def fit(self, name: str, x: Array) -> Fitted:
+        """Let a tool fit `x`, untimed."""
+        fitted: Fitted = self._ask(name, _fit, name, x)
+        return fitted
+
+    def _ask(self, name: str, function: Any, *arguments: Any) -> Any:
+        return self._pools[name].submit(function, *arguments).result()
+
+
+# What runs in a tool's process: the problem that it has in hand, and the bytes of its imports.
+
+_held: dict[str, Any] = {}
+_imports: dict[str, int] = {}
+
+
+def _first(name: str, problem: Problem) -> tuple[float, int, Fitted]:
+    tool = _peers.TOOLS[name]
+    for package in tool.needs:
+        __import__(package)
+    _held.clear()
+    if name not in _imports:
+        _imports[name] = forget_peak()
+    x = problem.draw()
+    _held.update(fit=tool.fit, x=x)
+    start = time.perf_counter()
+    fitted = tool.fit(x)
+    seconds = time.perf_counter() - start
+    return seconds, peak_memory() - _imports[name] - x.nbytes, fitted
+
+
+def _again() -> float:
+    start = time.perf_counter()
+    _held["fit"](_held["x"])
+    return time.perf_counter() - start
+
+
+def _fit(name: str, x: Array) -> Fitted:
+    return _peers.TOOLS[name].fit(x)
+
+
+def forget_peak() -> int:
+    """Let the peak start from here, where the system can; give the bytes that are held now."""
+    gc.collect()
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+        return _linux_memory("VmRSS")
+    return peak_memory()
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has held."""
+    if Path("/proc/self/status").exists():
+        return _linux_memory("VmHWM")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _linux_memory(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(field))

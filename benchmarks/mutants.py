@@ -1,0 +1,277 @@
+"""How many wrong derivatives does a gradient checker catch, and how many right ones does it fail?
+
+    python -m benchmarks.mutants                     every case, every checker
+    python -m benchmarks.mutants --quick             one bug for each verdict, in under a minute
+    python -m benchmarks.mutants --case mixture.raw_moments     everything said about one case
+
+Planted bugs of every kind, in functions of several kinds, stand beside right derivatives that are
+written another way (`benchmarks/planted`). A third of them, and whole functions, were held back
+from the author of the harness; they are reported apart. A bug counts as caught when a checker finds
+fault with it, whatever it says; for the harness, what it says must be right as well. The exit
+status is 1 if the harness misses a bug, misnames one, or fails a right derivative.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks._checkers import PEERS, Outcome, checkers, missing, timed
+from benchmarks.planted import CASES, KINDS, Case
+
+OURS = "crosscheck"
+
+# One bug for each verdict, where it is quickly told, and two right ones.
+QUICK = (
+    "mixture.denominator_plus_1e_14",
+    "mixture.one_exponential",
+    "logistic.by_row",
+    "logistic.datasets_added_under_vmap",
+    "logistic.shortcut_when_eager",
+    "log_cosh.ratio_of_exponentials",
+    "log_cosh.one_minus_exponential",
+    "log_cosh.by_expm1",
+    "softplus_rule.slope_frozen",
+    "solve_rule.transpose_forgotten",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to run on each case."""
+
+    names: tuple[str, ...]
+    examples: int
+    wide: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A case with what each checker said about it."""
+
+    case: Case
+    outcomes: dict[str, Outcome]
+
+    def grade(self, checker: str) -> str:
+        """Give `caught`, `missed`, `misnamed`, `passed`, `false alarm` or `broke down`."""
+        outcome = self.outcomes[checker]
+        if outcome.broke_down:
+            return "broke down"
+        if not self.case.is_bug:
+            return "false alarm" if outcome.found else "passed"
+        if not outcome.found:
+            return "missed"
+        misnamed = checker == OURS and not set(self.case.expected) & set(outcome.kinds)
+        return "misnamed" if misnamed else "caught"
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=True)
+    absent = missing(arguments.checkers)
+    if absent:
+        console.print(f"Not installed, left out: {', '.join(absent)} (pip install mog_jax[bench]).")
+    names = tuple(name for name in arguments.checkers if name not in absent)
+    examples = min(arguments.examples, 60) if arguments.quick else arguments.examples
+    options = Options(names=names, examples=examples, wide=arguments.wide)
+
+    if arguments.case is not None:
+        return _show_one(arguments.case, options)
+    cases = [case for case in CASES if case.name in QUICK or not arguments.quick]
+    judged = _judge_all(cases, options, jobs=arguments.jobs, console=console)
+    _print(judged, Console(width=max(console.width, 100)))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(_as_json(judged, options), indent=1) + "\n")
+    return int(any(_is_failure(one) for one in judged))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mutants", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one bug for each verdict, few examples"
+    )
+    parser.add_argument("--case", metavar="NAME", help="show everything said about one case")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome to FILE")
+    parser.add_argument("--examples", type=int, default=200, help="examples a case (default: 200)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--wide", action="store_true", help="try the peers on inputs like the harness's too"
+    )
+    parser.add_argument(
+        "--checkers",
+        nargs="+",
+        choices=[OURS, *PEERS],
+        default=[OURS, *PEERS],
+        help="which to run (default: all)",
+    )
+    return parser
+
+
+def _judge(name: str, options: Options) -> Judged:
+    case = next(case for case in CASES if case.name == name)
+    runs = checkers(list(options.names), examples=options.examples, wide=options.wide)
+    return Judged(case=case, outcomes={checker: timed(check, case) for checker, check in runs})
+
+
+def _judge_all(
+    cases: Iterable[Case], options: Options, *, jobs: int, console: Console
+) -> list[Judged]:
+    names = [case.name for case in cases]
+    columns = (
+        TextColumn("{task.description:<48}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    found: dict[str, Judged] = {}
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("planted cases", total=len(names))
+        for judged in _results(names, options, jobs):
+            found[judged.case.name] = judged
+            progress.update(task, advance=1, description=judged.case.name)
+            # Where there is no bar to watch, as in a log, each case leaves a line.
+            if _is_failure(judged) or not console.is_terminal:
+                progress.console.print(_line(judged), highlight=False, soft_wrap=True)
+    return [found[name] for name in names]
+
+
+def _line(judged: Judged) -> str:
+    said = (
+        f"{name} {judged.grade(name)} {outcome.seconds:.1f} s"
+        for name, outcome in judged.outcomes.items()
+    )
+    return f"{judged.case.name} ({judged.case.kind}): {', '.join(said)}"
+
+
+def _results(names: list[str], options: Options, jobs: int) -> Iterator[Judged]:
+    if jobs == 1:
+        yield from (_judge(name, options) for name in names)
+        return
+    # A process that has run JAX must not be forked.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_judge_outcomes, name, options) for name in names]
+        for future in as_completed(futures):
+            name, outcomes = future.result()
+            yield Judged(case=next(case for case in CASES if case.name == name), outcomes=outcomes)
+
+
+def _judge_outcomes(name: str, options: Options) -> tuple[str, dict[str, Outcome]]:
+    # The case holds functions made on the spot, which do not travel between processes.
+    return name, _judge(name, options).outcomes
+
+
+def _is_failure(judged: Judged) -> bool:
+    return OURS in judged.outcomes and judged.grade(OURS) not in ("caught", "passed")
+
+
+def _print(judged: list[Judged], console: Console) -> None:
+    for held_back, title in (
+        (False, "Bugs caught: cases known to the author of the harness"),
+        (True, "Bugs caught: cases held back"),
+    ):
+        part = [one for one in judged if one.case.held_back == held_back]
+        if part:
+            console.print(_table(part, title))
+    failures = [one for one in judged if _is_failure(one)]
+    for one in failures:
+        expected = " or ".join(one.case.expected) or "nothing to be found"
+        got = ", ".join(one.outcomes[OURS].kinds) or one.outcomes[OURS].message or "nothing"
+        console.print(f"{one.grade(OURS)}: {one.case.name}: expected {expected}, got {got}")
+
+
+def _table(judged: list[Judged], title: str) -> Table:
+    names = list(judged[0].outcomes)
+    table = Table(title=title, title_justify="left")
+    table.add_column("kind of bug")
+    table.add_column("cases", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+
+    bugs = [one for one in judged if one.case.is_bug]
+    right = [one for one in judged if not one.case.is_bug]
+    for kind in KINDS:
+        of_kind = [one for one in bugs if one.case.kind == kind]
+        if of_kind:
+            table.add_row(kind, str(len(of_kind)), *(_count(of_kind, n) for n in names))
+    table.add_section()
+    table.add_row("all bugs caught", str(len(bugs)), *(_count(bugs, n) for n in names))
+    alarms = (str(sum(one.grade(n) != "passed" for one in right)) for n in names)
+    table.add_row("right ones failed", str(len(right)), *alarms)
+    table.add_section()
+    seconds = ([one.outcomes[n].seconds for one in judged] for n in names)
+    table.add_row("seconds a case, median", "", *(f"{statistics.median(s):.2f}" for s in seconds))
+    return table
+
+
+def _count(judged: list[Judged], checker: str) -> str:
+    caught = sum(one.grade(checker) in ("caught", "misnamed") for one in judged)
+    misnamed = sum(one.grade(checker) == "misnamed" for one in judged)
+    return f"{caught}" + (f" ({misnamed} misnamed)" if misnamed else "")
+
+
+def _show_one(name: str, options: Options) -> int:
+    console = Console()
+    matching = [case for case in CASES if case.name == name]
+    if not matching:
+        near = [case.name for case in CASES if name.split(".")[-1] in case.name]
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        print(f"no case is called {name!r}{hint}", file=sys.stderr)
+        return 2
+    case = matching[0]
+    judged = _judge(name, options)
+    expected = " or ".join(case.expected) or "nothing to be found"
+    print(f"{case.name} ({case.kind}): {case.what}\nexpected: {expected}\n")
+    for checker, outcome in judged.outcomes.items():
+        console.rule(f"{checker}: {judged.grade(checker)}, {outcome.seconds:.1f} s", align="left")
+        print(outcome.message or "no fault found")
+    return int(_is_failure(judged))
+
+
+def _as_json(judged: list[Judged], options: Options) -> dict[str, object]:
+    packages = ("mog_jax", "jax", "jaxlib", "numpy", "hypothesis", "python-flint", "chex", "scipy")
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in packages},
+        "options": asdict(options),
+        "cases": [
+            {
+                "name": one.case.name,
+                "kind": one.case.kind,
+                "held_back": one.case.held_back,
+                "expected": list(one.case.expected),
+                "what": one.case.what,
+                "outcomes": {
+                    name: {"grade": one.grade(name), **asdict(outcome)}
+                    for name, outcome in one.outcomes.items()
+                },
+            }
+            for one in judged
+        ],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""``mog-jax fit``: from a file to a row per group."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+_EPILOG = """\
+examples:
+  mog-jax fit faithful
+  mog-jax fit cells.csv --value intensity --plot fit.png
+  mog-jax fit 'runs/*.parquet' --by gene --by guide --value count --out fits.duckdb
+  mog-jax fit wide.csv --columns CD3,CD4,CD8 --json | jq .threshold
+  zcat latencies.csv.gz | mog-jax fit - --by endpoint --value ms > fits.csv
+
+Without --by, one column is fitted and the answer is for reading. With --by or --columns there is a
+row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
+--out. A group with a missing key is a group of its own; missing values are left out and counted.
+
+--out FILE.duckdb keeps the answers in a database (view `fits`), chunk by chunk. FILE.parquet and
+FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
+complete. If a run is killed, the same command takes it up where it was.
+
+exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser's."""
+    fit = commands.add_parser(
+        "fit",
+        help="fit a two-component mixture to a column, or to every group of a table",
+        description="Fit a two-component Gaussian mixture by maximum likelihood to a column of "
+        "numbers, or to every group of a table.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fit.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="CSV, TSV, Parquet or JSON lines, plain or compressed; a quoted pattern for several "
+        "files; - for standard input; 'faithful' for Old Faithful",
+    )
+    fit.add_argument(
+        "--by", metavar="COLUMN", action="append", default=[], help="fit each of its groups apart"
+    )
+    fit.add_argument("--value", metavar="COLUMN", help="the column to fit")
+    fit.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
+    fit.add_argument(
+        "--columns", metavar="A,B,...", help="for a wide table: fit each of these columns"
+    )
+    fit.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
+    fit.add_argument("--json", action="store_true", help="answers on standard output as JSON lines")
+    fit.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
+    fit.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
+    how = fit.add_argument_group("how to climb")
+    how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
+    how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
+    how.add_argument(
+        "--equal-variances", action="store_true", default=None, help="one variance for both"
+    )
+    how.add_argument(
+        "--min-points",
+        type=_positive,
+        metavar="N",
+        help="least that a component holds (default: 5)",
+    )
+    how.add_argument("--tolerance", type=_positive, metavar="NATS", help="what may be left to gain")
+    how.add_argument("--max-steps", type=_steps, metavar="N", help="when to give up")
+    how.add_argument(
+        "--variance-floor", type=_share, metavar="SHARE", help="of the data's variance"
+    )
+    fit.set_defaults(command=run)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be positive and finite; got {text}")
+    return number
+
+
+def _share(text: str) -> float:
+    number = _positive(text)
+    if number > 0.1:
+        raise argparse.ArgumentTypeError(f"must be at most 0.1; got {text}")
+    return number
+
+
+def _steps(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return number
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit, and show or keep the answers."""
+    from mog_jax.tables.errors import TableError
+    from mog_jax.tables.progress import bar
+    from mog_jax.tables.run import fit_source
+
+    columns = options.columns.split(",") if options.columns else None
+    is_single = not options.by and not columns
+    if options.plot and not is_single:
+        raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
+    choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
+    source = _faithful() if options.source == "faithful" else options.source
+    with (
+        bar(show=sys.stderr.isatty()) as report,
+        fit_source(
+            source, out=options.out, options=_settings(options), report=report, **choice
+        ) as results,
+    ):
+        statuses = results.statuses()
+        table = None if options.out else results.table()
+        run = results.run or {}
+
+    for key, rows in run["null_rows"].items():
+        if rows:
+            _say(f"{rows:,} rows have no {key}; they are fitted as a group of their own.")
+    if table is None:
+        _summarise(options, statuses)
+    elif is_single:
+        row = table.to_pylist()[0]
+        _refuse_unusable(options.source, row, source, run["columns"])
+        _show_one(options, row)
+        if options.plot:
+            _draw(options, source, row, run)
+    else:
+        _show_all(table.drop_columns(["histogram"]), as_json=options.json)
+        _say_unconverged(statuses)
+    unconverged = sum(statuses.values()) - statuses.get("converged", 0)
+    return 1 if options.strict and unconverged else 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    names = (
+        "direction",
+        "starts",
+        "equal_variances",
+        "min_points",
+        "tolerance",
+        "max_steps",
+        "variance_floor",
+    )
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _faithful() -> str:
+    import importlib.resources
+
+    return str(importlib.resources.files("mog_jax.datasets") / "faithful.csv")
+
+
+def _say(text: str) -> None:
+    print(f"mog-jax: {text}", file=sys.stderr)
+
+
+def _say_unconverged(statuses: dict[str, int]) -> None:
+    others = {status: groups for status, groups in statuses.items() if status != "converged"}
+    if others:
+        listed = ", ".join(f"{groups:,} {status}" for status, groups in others.items())
+        total = sum(statuses.values())
+        _say(f"{sum(others.values()):,} of {total:,} groups did not converge: {listed}.")
+
+
+def _summarise(options: argparse.Namespace, statuses: dict[str, int]) -> None:
+    if options.json:
+        summary = {"out": options.out, "groups": sum(statuses.values()), "statuses": statuses}
+        print(json.dumps(summary))
+    else:
+        _say(f"{sum(statuses.values()):,} groups fitted; the answers are in {options.out}.")
+    _say_unconverged(statuses)
+
+
+def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps({name: row[name] for name in row if name != "histogram"}))
+        return
+    missing = f", {row['n_missing']} missing" if row["n_missing"] else ""
+    print(f"{options.source}: {row['n_points']:g} values{missing}")
+    print(f"{'component':>12} {'weight':>10} {'mean':>12} {'sd':>12}")
+    for k in (1, 2):
+        print(
+            f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} {row[f'sd_{k}']:>12.6g}"
+        )
+    print(f"log-likelihood {row['log_likelihood']:.6f} nats")
+    print(f"status         {row['status']}: {_meaning(row['status'])}")
+
+
+def _meaning(status: str) -> str:
+    from mog_jax.fitting import Status
+
+    return Status[status.upper()].message
+
+
+def _show_all(table: Any, *, as_json: bool) -> None:
+    if as_json:
+        for batch in table.to_batches():
+            for row in batch.to_pylist():
+                print(json.dumps(row, default=str))
+    elif sys.stdout.isatty():
+        _show_table(table)
+    else:
+        import pyarrow.csv
+
+        sys.stdout.flush()
+        if hasattr(sys.stdout, "buffer"):
+            pyarrow.csv.write_csv(table, sys.stdout.buffer)
+        else:
+            sink = pyarrow.BufferOutputStream()
+            pyarrow.csv.write_csv(table, sink)
+            print(sink.getvalue().to_pybytes().decode(), end="")
+
+
+def _show_table(table: Any, most: int = 50) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mog_jax.tables.answers import ANSWERS
+
+    hidden = {"gain_left", "lowest", "highest", "log_likelihood", *ANSWERS.names[6:11]}
+    shown = [name for name in table.column_names if name not in hidden]
+    display = Table()
+    for name in shown:
+        display.add_column(name, justify="left" if name not in ANSWERS.names else "right")
+    for row in table.select(shown).slice(0, most).to_pylist():
+        cells = (f"{x:.4g}" if isinstance(x, float) else x for x in row.values())
+        display.add_row(*("" if cell is None else str(cell) for cell in cells))
+    Console().print(display)
+    if table.num_rows > most:
+        print(f"{table.num_rows - most:,} more; keep all with --out, or pipe to see them as CSV.")
+
+
+def _refuse_unusable(name: str, row: dict[str, Any], source: Any, columns: dict[str, Any]) -> None:
+    """One column of numbers and no fit: then the data are at fault, and that is an error."""
+    from mog_jax.tables.errors import TableError
+    from mog_jax.tables.group import group_values
+
+    if row["status"] == "not_finite":
+        import numpy as np
+
+        values = np.zeros(0)
+        if source != "-":
+            values, _ = group_values(source, columns, [row["column"]])
+        infinite = int(np.isinf(values).sum())
+        number = f"{infinite} of {len(values)}" if infinite else "some"
+        raise TableError(f"{name}: {number} values are infinite; remove or replace them.")
+    if row["n_points"] == 1:
+        raise TableError(f"{name}: a mixture of two needs more than one value.")
+    if row["status"] == "constant":
+        raise TableError(
+            f"{name}: all {row['n_points']:g} values are {row['lowest']:g}; there is nothing to "
+            "separate."
+        )
+    if row["mean_1"] is None:
+        raise TableError(f"{name}: {_meaning(row['status'])}.")
+
+
+def _draw(
+    options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
+) -> None:
+    from mog_jax.cli.plot import draw
+    from mog_jax.tables.errors import TableError
+
+    if source == "-":
+        raise TableError("--plot reads the values again; standard input cannot be. Give a file.")
+    draw(options.plot, source, run, [row["column"]], label=row["column"])
+    if not options.json:
+        print(f"picture        {options.plot}")

@@ -1,0 +1,330 @@
+"""Reading what was given: many forms in, blocks of sorted and standardised datasets out."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.kernel import pad_rows
+
+# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
+Array = Any
+
+# Up to here the search sees every point; beyond, a sample of means of neighbours.
+_SEARCHED = 2048
+_SAMPLE = 1024
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ragged:
+    """Datasets of different lengths, one after the other.
+
+    Parameters
+    ----------
+    values : array-like, shape (total,)
+        The points of the first dataset, then those of the second, and so on.
+    lengths : array-like of int, shape (b,)
+        How many points each has; they sum to `total`.
+
+    Examples
+    --------
+    >>> import mog_jax
+    >>> x = mog_jax.datasets.faithful()
+    >>> len(mog_jax.fit(mog_jax.Ragged([*x, *x[:100]], [272, 100])))
+    2
+    """
+
+    values: ArrayLike
+    lengths: ArrayLike
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Source:
+    """All datasets, as they were given.
+
+    Parameters
+    ----------
+    values : array, shape (b, n) or (total,)
+        A row each, or one after the other.
+    counts : array of the same shape, or None
+    offsets : array of int, shape (b + 1,), or None
+        Where each dataset begins in `values`, if they are one after the other.
+    is_single : bool
+        Whether one dataset was given, and no batch of one.
+    """
+
+    values: Array
+    counts: Array | None
+    offsets: Array | None
+    is_single: bool
+
+    def __len__(self) -> int:
+        return len(self.values) if self.offsets is None else len(self.offsets) - 1
+
+    def rows(self, index: Array) -> tuple[Array, Array | None]:
+        """Give some datasets as rows of a matrix, filled up with NaN, and their counts."""
+        if self.offsets is None:
+            return self.values[index], None if self.counts is None else self.counts[index]
+        begin, end = self.offsets[index], self.offsets[index + 1]
+        column = np.arange(max(1, int((end - begin).max(initial=0))))
+        inside = begin[:, None] + column < end[:, None]
+        at = np.where(inside, begin[:, None] + column, 0)
+        if self.values.size == 0:
+            return np.full(at.shape, np.nan), None
+        values = np.where(inside, self.values[at], np.nan)
+        return values, None if self.counts is None else np.where(inside, self.counts[at], 0)
+
+    def widths(self) -> Array:
+        """Give each dataset's length, missing values left out, to sort them into size classes."""
+        if self.offsets is not None:
+            return np.diff(self.offsets)
+        widths = np.empty(len(self), np.int64)
+        for lo in range(0, len(self), 4096):
+            widths[lo : lo + 4096] = np.sum(~np.isnan(self.values[lo : lo + 4096]), axis=1)
+        return widths
+
+
+def read(data: Any, counts: Any) -> Source:
+    """Validate `data` and `counts`, whatever form they have.
+
+    Raises
+    ------
+    ValueError
+        If they are no real numbers, or of a wrong shape; or if a count is negative or not finite.
+    """
+    offsets = None
+    if isinstance(data, Ragged):
+        values, offsets = _read_ragged(data)
+    elif isinstance(data, list | tuple) and any(
+        isinstance(row, list | tuple) or np.ndim(row) for row in data
+    ):
+        values, offsets = _read_list(data)
+    else:
+        values = _real(data, "data")
+        if values.ndim not in (1, 2):
+            raise ValueError(
+                f"`data` must have shape (n,) or (b, n), one dataset or one in each row; got "
+                f"{values.shape}."
+            )
+    if counts is not None:
+        counts = _read_counts(counts, data, values, offsets)
+    is_single = values.ndim == 1 and offsets is None
+    if is_single:
+        values = values[None]
+        counts = None if counts is None else counts[None]
+    return Source(values=values, counts=counts, offsets=offsets, is_single=is_single)
+
+
+def _read_ragged(data: Ragged) -> tuple[Array, Array]:
+    values, lengths = _real(data.values, "values"), np.asarray(data.lengths)
+    if values.ndim != 1 or lengths.ndim != 1:
+        raise ValueError(
+            "`Ragged` takes values of shape (total,) and lengths of shape (b,); got "
+            f"{values.shape} and {lengths.shape}."
+        )
+    if lengths.size and (lengths.dtype.kind not in "iu" or lengths.min() < 0):
+        raise ValueError("`lengths` must be non-negative whole numbers.")
+    if lengths.sum() != values.size:
+        raise ValueError(
+            f"`lengths` must sum to the number of values, {values.size}; got {lengths.sum()}."
+        )
+    return values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _read_list(data: Any) -> tuple[Array, Array]:
+    rows = [_real(row, f"data[{i}]") for i, row in enumerate(data)]
+    for i, row in enumerate(rows):
+        if row.ndim != 1:
+            raise ValueError(
+                f"`data`, a list of datasets, must hold arrays of shape (n,); got data[{i}] of "
+                f"shape {row.shape}."
+            )
+    offsets = np.concatenate([[0], np.cumsum([row.size for row in rows])]).astype(np.int64)
+    return np.concatenate(rows), offsets
+
+
+def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -> Array:
+    if isinstance(counts, Ragged):
+        counts = counts.values
+    elif offsets is not None and not isinstance(data, Ragged):
+        rows = [_real(row, f"counts[{i}]") for i, row in enumerate(counts)]
+        lengths = [row.size for row in rows]
+        if lengths != np.diff(offsets).tolist():
+            raise ValueError("`counts` must have as many entries as `data`, dataset by dataset.")
+        counts = np.concatenate(rows)
+    counts = _real(counts, "counts")
+    if counts.shape != values.shape:
+        raise ValueError(
+            f"`counts` must have the shape of `data`, {values.shape}; got {counts.shape}."
+        )
+    wrong = ~((counts >= 0) & (counts < np.inf))
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = ", ".join(map(str, at))
+        raise ValueError(
+            f"`counts` must be non-negative and finite; got counts[{place}] = {counts[at]}."
+        )
+    return counts.astype(np.float64)
+
+
+def _real(value: Any, name: str) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be an array of real numbers; {error}.") from None
+    if array.size == 0 and array.dtype == object:
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"`{name}` must be real numbers; got dtype {array.dtype}.")
+    if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
+        return array
+    return array.astype(
+        np.float32 if array.dtype.itemsize < 4 and array.dtype.kind == "f" else np.float64
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Standardised:
+    """Datasets on their standard scale, one in each column, sorted and filled up.
+
+    Parameters
+    ----------
+    points : array, shape (n, b)
+    counts : array, shape (n, b), or None
+    n : array of int, shape (b,)
+        Points with a positive count.
+    total : array, shape (b,)
+        Sum of the counts.
+    n_missing : array of int, shape (b,)
+        NaNs left out.
+    mean, scale : array, shape (b,)
+        Of the data: x = mean + scale * point.
+    is_finite, is_constant : array of bool, shape (b,)
+    """
+
+    points: Array
+    counts: Array | None
+    n: Array
+    total: Array
+    n_missing: Array
+    mean: Array
+    scale: Array
+    is_finite: Array
+    is_constant: Array
+
+
+def standardise(values: Array, counts: Array | None, given: Array) -> Standardised:
+    """Sort and standardise rows of data, NaN being missing.
+
+    Parameters
+    ----------
+    values : array, shape (b, n)
+    counts : array, shape (b, n), or None
+    given : array of int, shape (b,)
+        How many values each dataset had, before its row was filled up with NaN.
+    """
+    values = values.astype(np.float64)
+    if values.shape[1] == 0:
+        values = np.full((len(values), 1), np.nan)
+        counts = None if counts is None else np.zeros(values.shape)
+    missing = np.isnan(values)
+    n_missing = given - np.sum(~missing, axis=1)
+    is_finite = ~np.isinf(values).any(axis=1)
+    if counts is None:
+        values = np.sort(np.where(is_finite[:, None], values, np.nan), axis=1)
+        total = n = np.sum(~np.isnan(values), axis=1)
+    else:
+        values = np.where((counts > 0) & is_finite[:, None], values, np.nan)
+        order = np.argsort(values, axis=1)
+        values = np.take_along_axis(values, order, axis=1)
+        counts = np.take_along_axis(counts, order, axis=1)
+        counts = np.where(np.isnan(values), 0, counts)
+        n = np.sum(counts > 0, axis=1)
+        total = counts.sum(axis=1)
+    rows = pad_rows(int(n.max(initial=1)))
+    column = np.minimum(np.arange(rows), np.maximum(n - 1, 0)[:, None])
+    values = np.take_along_axis(values, column, axis=1)
+    values = np.where(n[:, None] > 0, values, 0)
+    present = np.arange(rows) < n[:, None]
+    if counts is None:
+        weight = present.astype(np.float64)
+    else:
+        weight = counts = np.where(present, np.take_along_axis(counts, column, axis=1), 0)
+    # Centred, and in units of the range, before anything is squared: neither a large offset nor an
+    # extreme unit then costs digits or overflows.
+    low, high = values[:, 0], values[:, -1]
+    middle = 0.5 * low + 0.5 * high
+    centred = values - middle[:, None]
+    reach = np.maximum(np.abs(centred).max(axis=1), np.finfo(np.float64).smallest_subnormal)
+    points = centred / reach[:, None]
+    heavy = np.maximum(total, 1e-300)
+    mean = np.sum(weight * points, axis=1) / heavy
+    points = points - mean[:, None]
+    deviation = np.sqrt(np.sum(weight * points**2, axis=1) / heavy)
+    scale = reach * deviation
+    with np.errstate(over="ignore", under="ignore"):
+        square = scale**2
+    normal = (square > np.finfo(np.float64).tiny) & (square < np.inf)
+    is_constant = (low == high) | ~normal
+    safe = np.where(deviation > 0, deviation, 1)
+    return Standardised(
+        points=np.ascontiguousarray((points / safe[:, None]).T),
+        counts=None if counts is None else np.ascontiguousarray(counts.T),
+        n=n,
+        total=total,
+        n_missing=n_missing,
+        mean=middle + reach * mean,
+        scale=np.where(is_constant, 1, scale),
+        is_finite=is_finite,
+        is_constant=is_constant,
+    )
+
+
+def sample(data: Standardised) -> tuple[Array, Array]:
+    """Points of equal count that stand for the data while the best maximum is sought.
+
+    The data themselves, each as often as it was seen, where those are few; else the means of
+    equal shares of the sorted data.
+
+    Returns
+    -------
+    array, shape (m, b)
+    array of int, shape (b,)
+        How many there are.
+    """
+    if data.counts is None and data.points.shape[0] <= _SEARCHED:
+        return data.points, data.n
+    counts = data.counts
+    if counts is None:
+        counts = (np.arange(data.points.shape[0])[:, None] < data.n).astype(np.float64)
+    whole = (counts == np.rint(counts)).all(axis=0) & (data.total <= _SEARCHED)
+    sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
+    rows = pad_rows(int(sizes.max(initial=1)))
+    points = np.empty((rows, len(sizes)))
+    for i, size in enumerate(sizes):
+        if size == 0:
+            points[:, i] = 0
+            continue
+        if whole[i]:
+            column = np.repeat(data.points[:, i], counts[:, i].astype(np.int64))
+        else:
+            edges = np.linspace(0, data.total[i], size + 1)
+            mass = np.concatenate([[0], np.cumsum(counts[:, i])])
+            moment = np.concatenate([[0], np.cumsum(counts[:, i] * data.points[:, i])])
+            column = np.diff(np.interp(edges, mass, moment)) / np.diff(edges)
+        points[:size, i] = column
+        points[size:, i] = column[-1]
+    return points, sizes
+
+
+def size_classes(widths: Array, largest: int) -> Iterator[Array]:
+    """Give indices of datasets of similar length, at most `largest` points or 512 at a time."""
+    distinct, position = np.unique(widths, return_inverse=True)
+    classes = np.array([pad_rows(int(width)) for width in distinct], np.int64)[position]
+    for rows in np.unique(classes):
+        members = np.flatnonzero(classes == rows)
+        at_once = int(np.clip(largest // rows, 1, 512))
+        for lo in range(0, members.size, at_once):
+            yield members[lo : lo + at_once]

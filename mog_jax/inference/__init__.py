@@ -1,0 +1,58 @@
+"""What a fit says: how precise, how many components, where the threshold lies, which shape.
+
+Pure functions of a mixture and of what belongs to it (its information, its data), for any number of
+batch axes. The methods of `mog_jax.Fit` call them.
+"""
+
+from mog_jax.inference.criteria import aic, bic, icl, n_parameters
+from mog_jax.inference.distribution import (
+    cdf,
+    kolmogorov_distance,
+    log_density,
+    quantile,
+    responsibilities,
+)
+from mog_jax.inference.errors import (
+    ConfidenceIntervals,
+    StandardErrors,
+    confidence_intervals,
+    standard_errors,
+)
+from mog_jax.inference.information import covariance, sandwich
+from mog_jax.inference.reasons import Reason
+from mog_jax.inference.shape import Modes, ashman_d, bimodality_index, modes
+from mog_jax.inference.threshold import (
+    Crossing,
+    Threshold,
+    monotone_responsibilities,
+    quantile_threshold,
+    threshold,
+)
+
+__all__ = [
+    "ConfidenceIntervals",
+    "Crossing",
+    "Modes",
+    "Reason",
+    "StandardErrors",
+    "Threshold",
+    "aic",
+    "ashman_d",
+    "bic",
+    "bimodality_index",
+    "cdf",
+    "confidence_intervals",
+    "covariance",
+    "icl",
+    "kolmogorov_distance",
+    "log_density",
+    "modes",
+    "monotone_responsibilities",
+    "n_parameters",
+    "quantile",
+    "quantile_threshold",
+    "responsibilities",
+    "sandwich",
+    "standard_errors",
+    "threshold",
+]

@@ -1,0 +1,232 @@
+r"""The fitted distribution itself: its distribution function, quantiles, and how well it fits.
+
+Functions of mixtures of shape (..., k) and points of shape (..., n), for any batch axes in front.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax import likelihood
+from mog_jax.inference.batches import over_batch
+from mog_jax.inference.zeros import monotone_zero
+from mog_jax.mixture import Mixture
+from mog_jax.precision import compiled, is_traced
+
+
+def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    """Log-density of points under the mixtures of a batch.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., k)
+    x : array-like, shape (..., n)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (..., n)
+        In nats.
+
+    References
+    ----------
+    Equation (2) of ``derivation.md``.
+    """
+    return _log_density(mixture, x)
+
+
+def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    """Posterior probability of each component, for the mixtures of a batch.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., k)
+    x : array-like, shape (..., n)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (..., n, k)
+
+    References
+    ----------
+    Equation (4) of ``derivation.md``.
+    """
+    return _responsibilities(mixture, x)
+
+
+def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    r"""Distribution function, :math:`\sum_k\pi_k\,\Phi\big((x-\mu_k)/\sigma_k\big)`.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., k)
+    x : array-like, shape (..., n)
+        The points, in the unit of the means.
+
+    Returns
+    -------
+    array, shape (..., n)
+
+    References
+    ----------
+    Equation (41) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
+    >>> cdf(mixture, [0.0, 1.0]).round(4)
+    array([0.5   , 0.7386])
+    """
+    return _cdf(mixture, x)
+
+
+def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
+    r"""Quantiles: the points below which given shares of the distribution lie.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., k)
+    probabilities : array-like, shape (..., m)
+        Between 0 and 1.
+
+    Returns
+    -------
+    array, shape (..., m)
+        In the unit of the means; infinite at 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not between 0 and 1.
+
+    References
+    ----------
+    The inverse of equation (41) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
+    >>> quantile(mixture, [0.0, 0.975, 1.0]).round(4)
+    array([  -inf, 2.6461,    inf])
+    """
+    values = np.asarray(probabilities)
+    outside = ~((values >= 0) & (values <= 1))
+    if outside.any():
+        index = [int(i) for i in np.argwhere(outside)[0]]
+        place = f"probabilities{index}" if index else "probabilities"
+        raise ValueError(
+            f"`probabilities` must lie between 0 and 1; got {place} = {values[tuple(index)]}."
+        )
+    return _quantile(mixture, probabilities)
+
+
+def kolmogorov_distance(
+    mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
+) -> jax.Array:
+    r"""Largest distance between the data's distribution function and the mixture's.
+
+    .. math:: \sup_x|F_n(x)-F(x)|
+
+    Kolmogorov's test does not apply to it: its p-values are for a distribution that was not fitted
+    to the same data.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., k)
+    x, counts : array-like, shape (..., n)
+        The data, and how often each point was seen; 1 where not given.
+
+    Returns
+    -------
+    array, shape (...,)
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
+    >>> kolmogorov_distance(mixture, [0.0])
+    np.float64(0.5)
+    """
+    if is_traced((mixture, x, counts)):
+        return _kolmogorov_distance(mixture, x, counts)
+    # NumPy sorts many times faster than XLA does on a CPU, and plain sorting beats an argsort.
+    points = np.asarray(x)
+    times = np.ones_like(points) if counts is None else np.asarray(counts)
+    if ((times == 0) | (times == 1)).all():
+        points = np.sort(np.where(times > 0, points, np.inf), axis=-1)
+        inside = np.arange(points.shape[-1]) < np.sum(times > 0, axis=-1, keepdims=True)
+        points, times = np.where(inside, points, 0), inside.astype(points.dtype)
+    else:
+        order = np.argsort(points, axis=-1)
+        points, times = (np.take_along_axis(a, order, axis=-1) for a in (points, times))
+    return _kolmogorov_of_sorted(mixture, points, times)
+
+
+_log_density = compiled(over_batch(core=(1, 1))(likelihood.log_density))
+_responsibilities = compiled(over_batch(core=(1, 1))(likelihood.responsibilities))
+
+
+@compiled
+@over_batch(core=(1, 1))
+def _cdf(mixture: Mixture, x: jax.Array) -> jax.Array:
+    return _distribution(mixture, x)
+
+
+def _distribution(mixture: Mixture, x: jax.Array) -> jax.Array:
+    z = (x[:, None] - mixture.means[None, :]) / jnp.sqrt(mixture.variances)[None, :]
+    return jax.scipy.stats.norm.cdf(z) @ mixture.weights
+
+
+@compiled
+@over_batch(core=(1, 1))
+def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
+    deviations = jnp.sqrt(mixture.variances)
+    # Where the tail is thin on the right, work with what lies above: 1 - p would have no digits.
+    flip = jnp.where(probabilities > 0.5, -1, 1).astype(probabilities.dtype)
+    tail = jnp.where(probabilities > 0.5, 1 - probabilities, probabilities)
+    by_component = (
+        mixture.means[None, :]
+        + deviations[None, :] * (jax.scipy.stats.norm.ppf(probabilities)[:, None])
+    )
+    # Each component alone has its quantile, and that of the mixture lies among them, but for the
+    # digits that `ppf` loses far out.
+    present = mixture.weights[None, :] > 0
+    margin = 1e-6 * jnp.max(deviations)
+    lowest = jnp.min(by_component, axis=-1, initial=jnp.inf, where=present) - margin
+    highest = jnp.max(by_component, axis=-1, initial=-jnp.inf, where=present) + margin
+
+    def excess(x: jax.Array) -> jax.Array:
+        z = (x[:, None] - mixture.means[None, :]) / deviations[None, :]
+        log_tail = jax.scipy.stats.norm.logcdf(flip[:, None] * z)
+        total = jax.scipy.special.logsumexp(log_tail, axis=-1, b=mixture.weights[None, :])
+        return flip * (total - jnp.log(tail))
+
+    inner = (probabilities > 0) & (probabilities < 1)
+    zero = jnp.zeros_like(lowest)
+    found = monotone_zero(excess, jnp.where(inner, lowest, zero), jnp.where(inner, highest, zero))
+    return jnp.where(inner, found, lowest)
+
+
+@compiled
+@over_batch(core=(1, 1, 1))
+def _kolmogorov_distance(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
+    counts = jnp.ones_like(x) if counts is None else likelihood.multiplicities(x, counts)
+    order = jnp.argsort(x)
+    return _largest_gap(mixture, x[order], counts[order])
+
+
+@compiled
+@over_batch(core=(1, 1, 1))
+def _kolmogorov_of_sorted(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
+    return _largest_gap(mixture, x, likelihood.multiplicities(x, counts))
+
+
+def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
+    below = jnp.cumsum(counts) / jnp.sum(counts)
+    before = below - counts / jnp.sum(counts)
+    expected = _distribution(mixture, x)
+    gap = jnp.maximum(jnp.abs(below - expected), jnp.abs(before - expected))
+    # The step of a point that was never seen has no height, and no gap of its own.
+    return jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))

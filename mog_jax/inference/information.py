@@ -1,0 +1,168 @@
+r"""From the observed information to a covariance of the estimates.
+
+All matrices are in the coordinates
+:math:`\theta=(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\ \log\sigma_2^2)`, in which every
+real value is a valid mixture and the likelihood is closest to a parabola. Any number of batch axes
+may stand in front.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.inference.batches import over_batch
+from mog_jax.likelihood import multiplicities, points, responsibilities
+from mog_jax.mixture import Mixture
+from mog_jax.precision import compiled
+
+N_COORDINATES = 5
+
+
+def covariance(
+    information: ArrayLike, *, held: ArrayLike | None = None, equal_variances: bool = False
+) -> jax.Array:
+    r"""Covariance of the estimates: the inverse information, on the free parameters alone.
+
+    .. math:: C=B\,(B^\top I B)^{-1}B^\top
+
+    The columns of :math:`B` are the directions in which the parameters were free to move.
+
+    Parameters
+    ----------
+    information : array-like, shape (..., 5, 5)
+        Observed information at a maximum.
+    held : array-like of bool, shape (..., 5), optional
+        Coordinates that were held fixed. Their variance is 0.
+    equal_variances : bool
+        Whether the two variances were one parameter. `held` then speaks of it in place 3.
+
+    Returns
+    -------
+    array, shape (..., 5, 5)
+        NaN where the information is not positive definite, or so nearly singular that rounding
+        decides: where what the other parameters leave of a parameter's information is less than
+        10,000 roundings of it.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not agree.
+
+    References
+    ----------
+    Equation (30) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> covariance(np.diag([4.0, 1.0, 1.0, 25.0, 25.0]), held=[0, 0, 1, 0, 0]).diagonal()
+    array([0.25, 1.  , 0.  , 0.04, 0.04])
+    """
+    shape = np.shape(information)
+    if shape[-2:] != (N_COORDINATES, N_COORDINATES):
+        raise ValueError(f"`information` must have shape (..., 5, 5); got {shape}.")
+    if held is None:
+        held = np.zeros(shape[:-1], dtype=np.int8)
+    elif np.shape(held) != shape[:-1]:
+        raise ValueError(f"`held` must have shape {shape[:-1]}; got {np.shape(held)}.")
+    return _COVARIANCE[equal_variances](information, held)
+
+
+def sandwich(
+    covariance: ArrayLike, mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
+) -> jax.Array:
+    r"""Covariance that holds even if the data do not come from a mixture of two Gaussians.
+
+    .. math:: C\,\Big(\sum_i c_i\,s_is_i^\top\Big)\,C,\qquad s_i=\nabla_\theta\log p(x_i)
+
+    Where the model is true, :math:`\sum_i c_is_is_i^\top` estimates the information too, and this
+    is :math:`C` but for noise.
+
+    Parameters
+    ----------
+    covariance : array-like, shape (..., 5, 5)
+        From the observed information.
+    mixture : Mixture, shape (..., 2)
+        The maximum.
+    x, counts : array-like, shape (..., n)
+        The data, and how often each point was seen; 1 where not given.
+
+    Returns
+    -------
+    array, shape (..., 5, 5)
+
+    References
+    ----------
+    Equation (32) of ``derivation.md``.
+    P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
+    """
+    return _sandwich(covariance, mixture, x, counts)
+
+
+@compiled
+@over_batch(core=(2, 1, 1, 1))
+def _sandwich(
+    covariance: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None
+) -> jax.Array:
+    half = scores(mixture, x) @ covariance
+    weighted = half if counts is None else multiplicities(half[:, 0], counts)[:, None] * half
+    both: jax.Array = half.T @ weighted
+    return both
+
+
+def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
+    """Gradient of each point's log-density in the coordinates of this module.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (2,)
+    x : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (n, 5)
+
+    References
+    ----------
+    Equation (31) of ``derivation.md``.
+    """
+    x = points(mixture, x)
+    gamma = responsibilities(mixture, x)
+    deviations = jnp.sqrt(mixture.variances)[None, :]
+    z = (x[:, None] - mixture.means[None, :]) / deviations
+    # Half of one difference, so that neither component's excess loses its digits.
+    logit = gamma[:, :1] * mixture.weights[1] - gamma[:, 1:] * mixture.weights[0]
+    # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
+    return jnp.concatenate([logit, gamma * z / deviations, 0.5 * (gamma * z * z - gamma)], axis=-1)
+
+
+def _invert(information: jax.Array, held: jax.Array, *, equal_variances: bool) -> jax.Array:
+    if equal_variances:
+        basis = jnp.asarray(np.vstack([np.eye(4), np.eye(4)[3]]), information.dtype)
+        merged = basis.T @ information @ basis
+        free = _invert(merged, held[..., :4], equal_variances=False)
+        return basis @ free @ basis.T
+    is_held = held != 0
+    own = jnp.where(is_held, 1, jnp.diagonal(information, axis1=-2, axis2=-1))
+    # Scaled to a unit diagonal, so that what is small does not depend on anybody's units.
+    scale = jnp.where(is_held, 0, 1 / jnp.sqrt(own))
+    scales = scale[..., :, None] * scale[..., None, :]
+    unit = jnp.broadcast_to(jnp.eye(own.shape[-1], dtype=own.dtype), information.shape)
+    correlated = jnp.where(
+        is_held[..., :, None] | is_held[..., None, :], unit, information * scales
+    )
+    factor = jnp.linalg.cholesky(correlated)
+    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
+    # The squared diagonal of the factor is what the parameters before leave of each one.
+    left = jnp.min(jnp.square(jnp.diagonal(factor, axis1=-2, axis2=-1)), axis=-1)
+    is_certain = left > 1e4 * np.finfo(own.dtype).eps
+    inverse = jnp.swapaxes(half, -1, -2) @ half * scales
+    return jnp.where(is_certain[..., None, None], inverse, jnp.nan)
+
+
+_COVARIANCE: dict[bool, Callable[[ArrayLike, ArrayLike], jax.Array]] = {
+    equal: compiled(functools.partial(_invert, equal_variances=equal)) for equal in (False, True)
+}

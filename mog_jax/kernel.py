@@ -1,0 +1,341 @@
+r"""The nine sums: one pass over the data, with one exponential a point, says everything.
+
+For two components the log-odds :math:`d(x)=\log f_1(x)-\log f_2(x)`, with
+:math:`f_k=\pi_k\,\mathcal N(\cdot\mid\mu_k,\sigma_k^2)`, is a quadratic in :math:`x`. From
+:math:`e=\exp(-|d|)` follow both responsibilities, by one division, and the point's log-likelihood:
+the larger of the two log-terms plus :math:`\log(1+e)`. As :math:`1<1+e\le2`, hundreds of those
+logarithms are one logarithm of a product. So nine sums are carried along,
+
+.. math:: \mathcal L,\qquad \sum_i\gamma_iu_i^p\ (p=0,1,2),\qquad
+          \sum_i\gamma_i(1-\gamma_i)u_i^p\ (p=0,\dots,4),
+
+and the gradient, the EM step and the exact observed information are read off them. The sums are
+additive: over points, strips of a dataset, chunks of a file, devices.
+
+What keeps the digits: :math:`u=x-\mu` is measured from the mean of the *narrower* component and
+:math:`\gamma` is the narrower component's responsibility, so that nothing cancels in its moments,
+however narrow it is. The moments of the wider one are what is left of the data's own.
+
+Points are on the leading axis and any number of datasets, the *lanes*, behind it: `(n, *lanes)`.
+SIMD then runs across datasets, which is where the speed is. What a dataset has one of is an array
+of shape `(*lanes)`; what each component has one of, `(2, *lanes)`. One dataset has no lanes.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mog_jax.mixture import Coordinates
+
+_LOG_TWO_PI = math.log(2 * math.pi)
+
+# Points are taken four at a time: fewer, and the sums' own loads and stores dominate; more, and
+# XLA's compiler for CPUs no longer vectorises across the lanes.
+_BLOCK = 4
+
+# How many factors of at most 2 can be multiplied up before the product leaves the format.
+_FACTORS = {4: 112, 8: 960}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Totals:
+    """The data's own part in the sums: its size, mean and variance. They depend on no mixture.
+
+    Parameters
+    ----------
+    count : array, shape (*lanes)
+        Sum of the counts.
+    mean, variance : array, shape (*lanes)
+        Of the data, the variance with divisor `count`; 0 where there are none.
+    """
+
+    count: jax.Array
+    mean: jax.Array
+    variance: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Sums:
+    r"""What one pass over a dataset yields at one mixture.
+
+    Parameters
+    ----------
+    log_likelihood : array, shape (*lanes)
+        In nats.
+    effective_counts : array, shape (2, *lanes)
+        :math:`N_k=\sum_ic_i\gamma_{ik}`, how many points each component holds.
+    first, second : array, shape (2, *lanes)
+        :math:`\sum_ic_i\gamma_{ik}(x_i-\mu_k)` and :math:`\sum_ic_i\gamma_{ik}(x_i-\mu_k)^2`.
+    cross : array, shape (5, *lanes)
+        :math:`\sum_ic_i\gamma_{i1}\gamma_{i2}u_i^p` for :math:`p=0,\dots,4`.
+    centre : array, shape (*lanes)
+        Where :math:`u=x-\text{centre}` is measured from: the mean of the narrower component.
+
+    References
+    ----------
+    Equation (23) of ``derivation.md``.
+    """
+
+    log_likelihood: jax.Array
+    effective_counts: jax.Array
+    first: jax.Array
+    second: jax.Array
+    cross: jax.Array
+    centre: jax.Array
+
+
+def totals(
+    x: jax.Array, counts: jax.Array | None = None, padding: jax.Array | None = None
+) -> Totals:
+    """Size, mean and variance of each lane of points, shape `(n, *lanes)`.
+
+    Parameters
+    ----------
+    x : array, shape (n, *lanes)
+    counts : array, shape (n, *lanes), optional
+        How often each point was seen; 1 where not given.
+    padding : array, shape (*lanes), optional
+        How many of the last points of each lane are not there (where `counts` is not given).
+
+    Returns
+    -------
+    Totals
+    """
+    counts = _mask(x, padding) if counts is None else counts
+    count = jnp.sum(counts, axis=0)
+    per_count = 1 / jnp.maximum(count, 1e-30)
+    mean = jnp.sum(counts * x, axis=0) * per_count
+    # The mean is improved by what its rounding left over, so that huge offsets do no harm.
+    mean = mean + jnp.sum(counts * (x - mean[None]), axis=0) * per_count
+    variance = jnp.sum(counts * jnp.square(x - mean[None]), axis=0) * per_count
+    return Totals(count=count, mean=mean, variance=variance)
+
+
+def _mask(x: jax.Array, padding: jax.Array | None) -> jax.Array:
+    """Ones for the points that are there, zeros for the padding."""
+    if padding is None:
+        return jnp.ones_like(x)
+    row = jax.lax.broadcasted_iota(x.dtype, x.shape, 0)
+    return (row < (x.shape[0] - padding)[None]).astype(x.dtype)
+
+
+def pad_rows(n: int) -> int:
+    """Length to which `n` points are padded: the next of 4, 8, 12, 16, 20, 24, 28, 32, 40, ...
+
+    At most a quarter more, and few enough values that datasets of many lengths share a program.
+
+    Examples
+    --------
+    >>> [pad_rows(n) for n in (1, 33, 500, 1_000_000)]
+    [4, 40, 512, 1048576]
+    """
+    step = _BLOCK
+    while n > 8 * step:
+        step *= 2
+    return max(_BLOCK, -(-n // step) * step)
+
+
+@jax.custom_jvp
+def lane_sums(
+    coordinates: Coordinates,
+    x: jax.Array,
+    totals: Totals,
+    counts: jax.Array | None = None,
+    padding: jax.Array | None = None,
+) -> Sums:
+    """Nine sums of every lane, in one pass over its points.
+
+    Parameters
+    ----------
+    coordinates : Coordinates, fields of shape (2, *lanes)
+        The logits are the logarithms of the weights.
+    x : array, shape (n, *lanes)
+        The points; `n` is a value of :func:`pad_rows`.
+    totals : Totals, shape (*lanes)
+        Of these points.
+    counts : array, shape (n, *lanes), optional
+        How often each point was seen; 1 where not given.
+    padding : array, shape (*lanes), optional
+        How many points at the end of each lane are not there, where `counts` is not given. They
+        repeat the lane's last row, and what that row contributes is taken off again: that costs
+        one point, where a mask would cost something at every point.
+
+    Returns
+    -------
+    Sums
+
+    References
+    ----------
+    Equations (21) to (23) of ``derivation.md``.
+    """
+    odds = _log_odds(coordinates)
+    whole = _scan(odds, x, counts)
+    if counts is None and padding is not None:
+        one = _terms(odds, x[-1] - odds.centre)
+        whole = tuple(total - padding * term for total, term in zip(whole, one, strict=True))
+    return _assemble(odds, whole, coordinates, totals)
+
+
+@lane_sums.defjvp
+def _lane_sums_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Sums, Sums]:
+    # |d| has a kink where a point belongs to both components equally, though the sums have none:
+    # what is differentiated is the same in smooth functions of d.
+    _, tangent = jax.jvp(_smooth_lane_sums, primals, tangents)
+    return lane_sums(*primals), tangent
+
+
+def _smooth_lane_sums(
+    coordinates: Coordinates,
+    x: jax.Array,
+    totals: Totals,
+    counts: jax.Array | None,
+    padding: jax.Array | None,
+) -> Sums:
+    odds = _log_odds(coordinates)
+    u = x - odds.centre[None]
+    d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
+    gamma, other = jax.nn.sigmoid(d), jax.nn.sigmoid(-d)
+    counts = _mask(x, padding) if counts is None else counts
+    terms = (jax.nn.softplus(d), *_moments(gamma, u, 2), *_moments(gamma * other, u, 4))
+    whole = tuple(jnp.sum(counts * term, axis=0) for term in terms)
+    return _assemble(odds, whole, coordinates, totals)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class _LogOdds:
+    """Log-odds of the narrower component: constant + slope u + square u², u from its mean."""
+
+    centre: jax.Array
+    constant: jax.Array
+    slope: jax.Array
+    square: jax.Array
+    # Which component is the wider one, and how far from its mean the narrower one's lies.
+    second_is_wide: jax.Array
+    offset: jax.Array
+
+
+def _log_odds(coordinates: Coordinates) -> _LogOdds:
+    second = coordinates.log_variances[0] <= coordinates.log_variances[1]
+    log_weight, wide_log_weight = _narrow_first(second, coordinates.logits)
+    mean, wide_mean = _narrow_first(second, coordinates.means)
+    log_variance, wide_log_variance = _narrow_first(second, coordinates.log_variances)
+    offset = mean - wide_mean
+    half_precision = 0.5 * jnp.exp(-wide_log_variance)
+    return _LogOdds(
+        centre=mean,
+        constant=(
+            (log_weight - wide_log_weight)
+            - 0.5 * (log_variance - wide_log_variance)
+            + half_precision * jnp.square(offset)
+        ),
+        slope=2 * half_precision * offset,
+        square=half_precision - 0.5 * jnp.exp(-log_variance),
+        second_is_wide=second,
+        offset=offset,
+    )
+
+
+def _narrow_first(second_is_wide: jax.Array, pair: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return (
+        jnp.where(second_is_wide, pair[0], pair[1]),
+        jnp.where(second_is_wide, pair[1], pair[0]),
+    )
+
+
+def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
+    """Add up, over all points, log(1 + exp(d)) and the eight moments."""
+    n, *lanes = x.shape
+    rows = n
+    while rows > _FACTORS[x.dtype.itemsize]:
+        rows //= 2
+    shape = (n // rows, rows // _BLOCK, _BLOCK, *lanes)
+    blocks = (x.reshape(shape), None if counts is None else counts.reshape(shape))
+
+    def add_block(carry: Any, block: Any) -> tuple[Any, None]:
+        product, whole = carry
+        factor, terms = _block_terms(odds, *block)
+        added = [total + jnp.sum(term, axis=0) for total, term in zip(whole, terms, strict=True)]
+        return (product * factor, tuple(added)), None
+
+    def add_chunk(whole: Any, chunk: Any) -> tuple[Any, None]:
+        (product, whole), _ = jax.lax.scan(add_block, (jnp.ones(lanes, x.dtype), whole), chunk)
+        return (whole[0] + jnp.log(product), *whole[1:]), None
+
+    zero = jnp.zeros(lanes, x.dtype)
+    whole: tuple[jax.Array, ...] = jax.lax.scan(add_chunk, (zero,) * 9, blocks)[0]
+    return whole
+
+
+def _block_terms(
+    odds: _LogOdds, x: jax.Array, counts: jax.Array | None
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Terms of a block of points, and the product of their factors 1 + exp(-|d|) apart."""
+    u = x - odds.centre[None]
+    d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
+    e = jnp.exp(-jnp.abs(d))
+    larger = 1 / (1 + e)
+    smaller = e * larger
+    gamma = jnp.where(d >= 0, larger, smaller)
+    both = smaller * larger
+    excess = jnp.maximum(d, 0)
+    if counts is None:
+        return jnp.prod(1 + e, axis=0), (excess, *_moments(gamma, u, 2), *_moments(both, u, 4))
+    excess = counts * (excess + jnp.log(1 + e))
+    terms = (excess, *_moments(counts * gamma, u, 2), *_moments(counts * both, u, 4))
+    return jnp.ones_like(odds.centre), terms
+
+
+def _terms(odds: _LogOdds, u: jax.Array) -> tuple[jax.Array, ...]:
+    d = (odds.square * u + odds.slope) * u + odds.constant
+    e = jnp.exp(-jnp.abs(d))
+    larger = 1 / (1 + e)
+    gamma = jnp.where(d >= 0, larger, e * larger)
+    excess = jnp.maximum(d, 0) + jnp.log(1 + e)
+    return (excess, *_moments(gamma, u, 2), *_moments(e * larger * larger, u, 4))
+
+
+def _moments(weight: jax.Array, u: jax.Array, degree: int) -> tuple[jax.Array, ...]:
+    square = u * u
+    powers = (u, square, square * u, square * square)
+    return (weight, *(weight * power for power in powers[:degree]))
+
+
+def _assemble(
+    odds: _LogOdds, whole: tuple[jax.Array, ...], coordinates: Coordinates, totals: Totals
+) -> Sums:
+    excess, narrow_0, narrow_1, narrow_2, *cross = whole
+    # What the narrower component leaves of the data's moments is the wider one's share, ...
+    shift = totals.mean - odds.centre
+    wide_0 = totals.count - narrow_0
+    rest_1 = totals.count * shift - narrow_1
+    rest_2 = totals.count * (totals.variance + jnp.square(shift)) - narrow_2
+    # ... moved from the narrower mean to its own.
+    wide_1 = rest_1 + odds.offset * wide_0
+    wide_2 = rest_2 + odds.offset * (2 * rest_1 + odds.offset * wide_0)
+    second = odds.second_is_wide
+    _, wide_log_weight = _narrow_first(second, coordinates.logits)
+    _, wide_mean = _narrow_first(second, coordinates.means)
+    _, wide_log_variance = _narrow_first(second, coordinates.log_variances)
+    squares = totals.count * (totals.variance + jnp.square(totals.mean - wide_mean))
+    under_wide = (
+        totals.count * (wide_log_weight - 0.5 * (_LOG_TWO_PI + wide_log_variance))
+        - 0.5 * jnp.exp(-wide_log_variance) * squares
+    )
+
+    def by_component(narrow: jax.Array, wide: jax.Array) -> jax.Array:
+        return jnp.stack([jnp.where(second, narrow, wide), jnp.where(second, wide, narrow)])
+
+    return Sums(
+        log_likelihood=under_wide + excess,
+        effective_counts=by_component(narrow_0, wide_0),
+        first=by_component(narrow_1, wide_1),
+        second=by_component(narrow_2, wide_2),
+        cross=jnp.stack(cross),
+        centre=odds.centre,
+    )

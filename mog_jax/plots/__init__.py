@@ -1,0 +1,12 @@
+"""Pictures of fits. They need matplotlib: ``pip install 'mog_jax[plot]'``.
+
+Each function takes axes, or makes its own, and returns them. Colours are Okabe and Ito's, told
+apart by the colour-blind; line styles and markers do the same in grey.
+"""
+
+from mog_jax.plots.batch import plot_batch, plot_fits
+from mog_jax.plots.digits import plot_digits
+from mog_jax.plots.fit import plot_fit
+from mog_jax.plots.likelihood import plot_likelihood
+
+__all__ = ["plot_batch", "plot_digits", "plot_fit", "plot_fits", "plot_likelihood"]

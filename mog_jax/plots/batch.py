@@ -1,0 +1,207 @@
+"""Many fits: a grid of them, and a whole batch at a glance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.fitting import Fit, Status
+from mog_jax.fitting.points import in_rows
+from mog_jax.plots import style
+from mog_jax.plots.fit import density_grid, draw_densities, finite_points
+
+
+def plot_fits(
+    fits: Fit,
+    data: ArrayLike,
+    *,
+    chosen: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    columns: int = 4,
+    axes: Any = None,
+) -> Any:
+    """Draw a grid of fits, one panel for each.
+
+    Parameters
+    ----------
+    fits : Fit
+        Of a batch.
+    data : array-like, shape (b, n), or a list of b arrays
+        What was fitted.
+    chosen : sequence of int, optional
+        Which of them, and in what order; the first twelve where not given.
+    names : sequence of str, optional
+        Names of all datasets; their numbers where not given.
+    columns : int
+        Panels beside each other.
+    axes : array of matplotlib axes, optional
+        Where to draw, at least as many as are chosen. A new figure where not given.
+
+    Returns
+    -------
+    array of matplotlib axes, shape (rows, columns), or those given
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        If `axes` are too few, or `names` not one for each fit.
+    """
+    numbers = list(range(min(12, len(fits))) if chosen is None else chosen)
+    if names is not None and len(names) != len(fits):
+        raise ValueError(f"`names` must be one for each of {len(fits)} fits; got {len(names)}.")
+    if axes is None:
+        rows = -(-len(numbers) // columns)
+        _, axes = style.pyplot().subplots(
+            rows,
+            columns,
+            figsize=(2.3 * columns, 1.9 * rows),
+            layout="constrained",
+            squeeze=False,
+        )
+    panels = np.asarray(axes, dtype=object).ravel()
+    if len(panels) < len(numbers):
+        raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
+    rows_of_data = in_rows(data, np.shape(fits.status)).values
+    for panel, number in zip(panels, numbers, strict=False):
+        name = str(number) if names is None else names[number]
+        _draw_panel(panel, fits[number], rows_of_data[number], name)
+    for panel in panels[len(numbers) :]:
+        panel.set_axis_off()
+    return axes
+
+
+def plot_batch(
+    fits: Fit,
+    data: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    worst: int = 4,
+    axes: Any = None,
+) -> Any:
+    """Draw a batch at a glance: separation against ΔBIC, statuses, and the worst fits.
+
+    Parameters
+    ----------
+    fits : Fit
+        Of a batch.
+    data : array-like, shape (b, n), or a list of b arrays, optional
+        What was fitted. Given, the fits that are farthest from their data are drawn below: those
+        of the largest Kolmogorov distance, measured in units of 1/√n.
+    names : sequence of str, optional
+        Names of all datasets; their numbers where not given.
+    worst : int
+        How many of those.
+    axes : pair of matplotlib axes, optional
+        Where to draw the evidence and the statuses; then the worst fits are not drawn. A new
+        figure where not given.
+
+    Returns
+    -------
+    array of matplotlib axes, shape (2,) or (2 + worst,)
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    draws_worst = data is not None and axes is None
+    if axes is None:
+        pyplot = style.pyplot()
+        figure = pyplot.figure(figsize=(7.6, 5.6 if draws_worst else 3.6), layout="constrained")
+        parts = figure.subfigures(
+            2 if draws_worst else 1, 1, height_ratios=(5, 3)[: 1 + draws_worst]
+        )
+        upper = parts[0] if draws_worst else parts
+        axes = upper.subplots(1, 2, width_ratios=(3, 2))
+        below = parts[1].subplots(1, worst, squeeze=False)[0] if draws_worst else []
+        if draws_worst:
+            parts[1].suptitle("farthest from their data", fontsize="medium")
+    else:
+        below = []
+    evidence, endings = axes
+    _draw_evidence(evidence, fits)
+    _draw_statuses(endings, fits)
+    style.bare(evidence, endings)
+    if not draws_worst:
+        return np.asarray(axes, dtype=object)
+    assert data is not None
+    distance = np.asarray(fits.kolmogorov_distance(data)) * np.sqrt(np.asarray(fits.n_points))
+    order = np.argsort(-np.nan_to_num(distance, nan=-1.0))[:worst]
+    plot_fits(fits, data, chosen=order.tolist(), names=names, axes=below)
+    return np.concatenate([np.asarray(axes, dtype=object), below])
+
+
+def _draw_panel(axes: Any, fit: Fit, row: np.ndarray[Any, Any], name: str) -> None:
+    status = Status(int(fit.status))
+    axes.set_yticks([])
+    axes.tick_params(labelsize="x-small")
+    style.bare(axes)
+    axes.spines["left"].set_visible(False)
+    if not np.isfinite(row).any():
+        axes.set_xticks([])
+        note = "no data"
+    else:
+        points, times = finite_points(row)
+        draw_densities(axes, fit, points, times, density_grid(fit, points), width=1.2)
+        cut = float(fit.threshold().value)
+        if np.isfinite(cut):
+            axes.axvline(cut, color=style.CUT, lw=1.1)
+        note = f"ΔBIC {float(fit.delta_bic()):.0f}" if np.isfinite(fit.delta_bic()) else ""
+    if status != Status.CONVERGED:
+        note = status.name.lower().replace("_", " ")
+    axes.set_title(f"{name}   {note}", fontsize="small", loc="left", pad=3)
+
+
+def _draw_evidence(axes: Any, fits: Fit) -> None:
+    separation, evidence = np.asarray(fits.ashman_d()), np.asarray(fits.delta_bic())
+    status = np.asarray(fits.status)
+    shown = np.isfinite(separation) & np.isfinite(evidence)
+    size = float(np.clip(3_000 / max(len(evidence), 1), 3, 30))
+    for ending in np.unique(status[shown]):
+        here = shown & (status == ending)
+        axes.scatter(
+            separation[here],
+            evidence[here],
+            s=size,
+            c=style.STATUS_COLOURS[ending % len(style.STATUS_COLOURS)],
+            marker=style.STATUS_MARKERS[ending % len(style.STATUS_MARKERS)],
+            alpha=0.6,
+            linewidths=0,
+            rasterized=len(evidence) > 2_000,
+        )
+    axes.set_yscale("symlog", linthresh=10)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.axvline(2, color="black", lw=0.8, ls=":")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    favoured = int((evidence[shown] > 0).sum())
+    axes.set_title(
+        f"{favoured:,} of {len(evidence):,} favour two components", fontsize="medium", loc="left"
+    )
+    axes.set_xlabel("separation (Ashman's D)")
+    axes.set_ylabel("ΔBIC")
+
+
+def _draw_statuses(axes: Any, fits: Fit) -> None:
+    endings, numbers = np.unique(np.asarray(fits.status), return_counts=True)
+    order = np.argsort(numbers)
+    places = np.arange(len(order))
+    for place, ending, number in zip(places, endings[order], numbers[order], strict=True):
+        axes.barh(
+            place,
+            number,
+            height=0.6,
+            color=style.STATUS_COLOURS[ending % len(style.STATUS_COLOURS)],
+        )
+        axes.annotate(
+            f" {number:,}", (number, place), va="center", fontsize="small", annotation_clip=False
+        )
+    names = [Status(int(ending)).name.lower().replace("_", " ") for ending in endings[order]]
+    axes.set_yticks(places, names)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlim(0, 4 * numbers.max())
+    axes.set_xlabel("datasets")
+    axes.set_title("how they ended", fontsize="medium", loc="left")

@@ -1,0 +1,266 @@
+r"""Intervals from the profile likelihood: what the data themselves say about one parameter.
+
+A parameter is held at a value, all others are fitted again, and the values at which twice the
+log-likelihood falls short of its maximum by no more than a quantile of chi-squared are kept. Unlike
+Wald's, such an interval does not depend on the scale, follows a likelihood that is no parabola, and
+is open on the side where the data set no bound.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.fitting import Fit, Ragged, fit
+from mog_jax.fitting.ascent import Ascent, Lanes, ascend, begin
+from mog_jax.fitting.directions import DIRECTIONS
+from mog_jax.fitting.points import in_rows
+from mog_jax.fitting.reading import standardise
+from mog_jax.inference import Reason
+from mog_jax.inference.errors import check_probability
+from mog_jax.kernel import Totals
+
+Array = np.ndarray[Any, Any]
+
+_PLACES = {"weights": 0, "means": 1, "variances": 3, "standard_deviations": 3}
+_MAX_ROUNDS = 30
+_MAX_STEPS = 500
+# Of the square root of the deviance, whose target is some 2: four digits of the interval's ends.
+_TOLERANCE = 1e-5
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ProfileInterval:
+    """An interval for one parameter of each dataset.
+
+    Parameters
+    ----------
+    lower, upper : array, shape (...,)
+        In the unit of the parameter. At the end of the parameter's range (0 or 1 for a weight, 0
+        or infinity for a variance, infinity for a mean) where the data set no bound.
+    reason : array of int, shape (...,)
+        Why they are NaN: values of `Reason`, 0 where they are not.
+    """
+
+    lower: Array
+    upper: Array
+    reason: Array
+
+
+def profile_interval(
+    data: ArrayLike | Ragged,
+    parameter: str,
+    component: int,
+    *,
+    level: float = 0.95,
+    counts: ArrayLike | Ragged | None = None,
+    **options: Any,
+) -> ProfileInterval:
+    r"""Profile-likelihood interval of one parameter, for each dataset.
+
+    .. math:: \Big\{\vartheta:\ 2\big[\mathcal L_{\max}-\max_{\theta:\,\theta_j=\vartheta}
+              \mathcal L(\theta)\big]\le\chi^2_{1}(\text{level})\Big\}
+
+    Parameters
+    ----------
+    data : as for :func:`mog_jax.fit`
+        One dataset, or many.
+    parameter : "weights", "means", "variances" or "standard_deviations"
+        Of what.
+    component : 0 or 1
+        Of the lower or of the upper component.
+    level : float
+        Probability with which the interval is to cover the parameter.
+    counts : as for :func:`mog_jax.fit`, optional
+        How often each point was seen.
+    **options
+        Further arguments of :func:`mog_jax.fit`; not `fixed` or `equal_variances`.
+
+    Returns
+    -------
+    ProfileInterval
+
+    Raises
+    ------
+    ValueError
+        If an argument has a wrong value.
+
+    References
+    ----------
+    Equation (43) of ``derivation.md``.
+    D. J. Venzon and S. H. Moolgavkar, Appl. Statist. 37 (1988) 87-94.
+    """
+    if parameter not in _PLACES:
+        known = ", ".join(map(repr, _PLACES))
+        raise ValueError(f"`parameter` must be one of {known}; got {parameter!r}.")
+    if component not in (0, 1):
+        raise ValueError(f"`component` must be 0 or 1; got {component!r}.")
+    check_probability("level", level)
+    refused = {"fixed", "equal_variances"} & set(options)
+    if refused:
+        raise ValueError(f"`{min(refused)}` cannot be combined with a profile.")
+    from scipy.stats import norm
+
+    fits = fit(data, counts=counts, **options)
+    shape = np.shape(fits.n_points)
+    points = in_rows(data, shape, counts)
+    values, times = np.atleast_2d(points.values), points.counts
+    branch = _Branch(fits, values, None if times is None else np.atleast_2d(times), options)
+    place = _PLACES[parameter] + (0 if parameter == "weights" else component)
+    step = np.sqrt(branch.covariance[:, place, place])
+    reason = np.atleast_1d(np.asarray(fits.reason))
+    reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
+    usable = np.flatnonzero(reason == Reason.KNOWN)
+    ends = np.full((2, reason.size), np.nan)
+    if usable.size:
+        rows, sides = np.tile(usable, 2), np.repeat([-1.0, 1.0], usable.size)
+        found = _search(
+            lambda theta, lanes: branch.shortfall(rows[lanes], place, theta),
+            branch.theta[rows, place],
+            sides * step[rows],
+            float(norm.ppf(0.5 + level / 2)),
+        )
+        ends[:, usable] = found.reshape(2, -1)
+    if parameter == "weights" and component == 1:
+        # The coordinate is the logit of the first weight.
+        ends = -ends[::-1]
+    lower, upper = (_to_natural(end, parameter) for end in ends)
+    return ProfileInterval(
+        lower=lower.reshape(shape)[()],
+        upper=upper.reshape(shape)[()],
+        reason=reason.reshape(shape)[()],
+    )
+
+
+class _Branch:
+    """The fits of a batch, and where they go when one of their coordinates is moved.
+
+    Each climb begins where the likelihood's parabola has its ridge, near the fit. So it stays with
+    the fit's own maximum, and the two components cannot trade places.
+    """
+
+    def __init__(self, fits: Fit, values: Array, counts: Array | None, options: Any) -> None:
+        given = np.sum(~np.isnan(values), axis=1)
+        self._data = standardise(values, counts, given)
+        self._tolerance = float(options.get("tolerance", 1e-9))
+        self._floor = float(options.get("variance_floor", 1e-6))
+        mixture = fits.mixture
+        weights, means, variances = (
+            np.asarray(field, dtype=np.float64).reshape(-1, 2)
+            for field in (mixture.weights, mixture.means, mixture.variances)
+        )
+        with np.errstate(invalid="ignore"):
+            logit = np.log(weights[:, :1]) - np.log(weights[:, 1:])
+            self.theta = np.concatenate([logit, means, np.log(variances)], axis=1)
+        self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
+        log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
+        # On the standard scale, where the climbs are.
+        self._best = log_likelihood + self._data.total * np.log(self._data.scale)
+
+    def shortfall(self, rows: Array, place: int, value: Array) -> Array:
+        """Root of the deviance of each dataset in `rows`, with a coordinate held at `value`."""
+        theta, covariance = self.theta[rows], self.covariance[rows]
+        along = covariance[:, :, place] / covariance[:, place, place][:, None]
+        theta = theta + along * (value - theta[:, place])[:, None]
+        theta[:, place] = value
+        mean, scale = self._data.mean[rows, None], self._data.scale[rows, None]
+        theta[:, 1:3] = (theta[:, 1:3] - mean) / scale
+        theta[:, 3:] = np.maximum(theta[:, 3:] - 2 * np.log(scale), np.log(self._floor))
+        reached = self._climb(rows, place, theta.T)
+        deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
+        return np.sqrt(deviance)
+
+    def _climb(self, rows: Array, place: int, theta: Array) -> Array:
+        # Few widths, so that there are few programs.
+        width = next((w for w in (8, 64, 512) if w >= rows.size), rows.size)
+        lane = np.minimum(np.arange(width), rows.size - 1)
+        chosen = rows[lane]
+        x = self._data.points[:, chosen]
+        n = self._data.n[chosen]
+        counts = None if self._data.counts is None else self._data.counts[:, chosen]
+        weight = (np.arange(len(x))[:, None] < n).astype(x.dtype) if counts is None else counts
+        count = weight.sum(axis=0)
+        mean = (weight * x).sum(axis=0) / count
+        variance = (weight * np.square(x - mean)).sum(axis=0) / count
+        free: Any = np.ones((5, width), dtype=bool)
+        free[place] = False
+        lanes = Lanes(
+            x=x,
+            totals=Totals(count=count, mean=mean, variance=variance),
+            counts=counts,
+            padding=None if counts is not None else (len(x) - n).astype(x.dtype),
+            free=free,
+        )
+        with jax.enable_x64(True):
+            state, lanes = jax.tree.map(jnp.asarray, (begin(theta[:, lane]), lanes))
+            end = _climbed(state, lanes, self._tolerance, self._floor)
+            return np.asarray(end)[: rows.size]
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _climbed(state: Ascent, lanes: Lanes, tolerance: float, floor: float) -> jax.Array:
+    end = ascend(
+        state,
+        lanes,
+        direction=DIRECTIONS["newton"],
+        tolerance=tolerance,
+        variance_floor=floor,
+        steps=_MAX_STEPS,
+        max_steps=_MAX_STEPS,
+    )
+    return end.sums.log_likelihood
+
+
+def _search(shortfall: Any, centre: Array, step: Array, target: float) -> Array:
+    """Find where the shortfall reaches the target, walking from each centre in steps.
+
+    The shortfall rises nearly linearly from 0, so that the secant's rule needs few rounds; it is
+    kept between a place known to be inside and one known to be outside.
+    """
+    inside, its_value = centre.copy(), np.zeros_like(centre)
+    outside = np.full_like(centre, np.nan)
+    outside_value = np.full_like(centre, np.nan)
+    guess = centre + target * step
+    found = np.full_like(centre, np.nan)
+    active = np.ones(centre.shape, dtype=bool)
+    for _ in range(_MAX_ROUNDS):
+        lanes = np.flatnonzero(active)
+        if not lanes.size:
+            break
+        value = shortfall(guess[lanes], lanes)
+        near = np.abs(value - target) < _TOLERANCE
+        found[lanes[near]] = guess[lanes[near]]
+        is_outside = value >= target
+        outside[lanes[is_outside]] = guess[lanes[is_outside]]
+        outside_value[lanes[is_outside]] = value[is_outside]
+        inside[lanes[~is_outside]] = guess[lanes[~is_outside]]
+        its_value[lanes[~is_outside]] = value[~is_outside]
+        active[lanes[near]] = False
+        bounded = ~np.isnan(outside)
+        share = (target - its_value) / np.where(bounded, outside_value - its_value, 1)
+        # Off the ends, or the slower side would keep the same end for ever.
+        between = inside + np.clip(share, 0.05, 0.95) * (outside - inside)
+        # With no bound yet: by the slope so far, at least a fifth farther and at most three times.
+        slope = np.where(its_value > 0, target / np.where(its_value > 0, its_value, 1), 3)
+        beyond = centre + (inside - centre) * np.clip(slope, 1.2, 3)
+        beyond = np.where(inside == centre, guess, beyond)
+        guess = np.where(bounded, between, beyond)
+        # Five hundred standard errors and no bound: there is none.
+        endless = active & ~bounded & (np.abs(guess - centre) > 500 * np.abs(step))
+        found[endless] = np.sign(step[endless]) * math.inf
+        active &= ~endless
+    found[active] = guess[active]
+    return found
+
+
+def _to_natural(theta: Array, parameter: str) -> Array:
+    if parameter == "weights":
+        return 0.5 * (1 + np.tanh(0.5 * theta))
+    if parameter == "means":
+        return theta
+    return np.exp(0.5 * theta if parameter == "standard_deviations" else theta)

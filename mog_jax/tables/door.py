@@ -1,0 +1,81 @@
+"""`fit_table`: the whole way from a table to a row per group, in one call."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+
+from mog_jax.tables.progress import bar
+from mog_jax.tables.run import fit_source
+
+
+def fit_table(
+    source: Any,
+    *,
+    by: str | Sequence[str] = (),
+    value: str | None = None,
+    count: str | None = None,
+    columns: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> pyarrow.Table:
+    """Fit a two-component mixture to every group of a table.
+
+    Parameters
+    ----------
+    source : path, glob, list of these, "-", or frame
+        CSV, TSV, Parquet or JSON lines, plain or compressed (gzip, zstd); "-" is standard input.
+        Or any frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger
+        than memory; each group must fit.
+    by : str or sequence of str
+        The columns that name the group. Null is a group of its own.
+    value : str, optional
+        The column to fit. May be left out if there is only one.
+    count : str, optional
+        A column that says how often each value occurs.
+    columns : str or sequence of str, optional
+        In place of `value`, for a wide table: each of these columns is fitted (within each group
+        of `by`), and the answer's column ``column`` holds its name.
+    out : path, optional
+        Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
+        the run is killed, the same call takes it up where it was.
+    progress : bool
+        Show a bar on standard error.
+    **options
+        Passed on to `mog_jax.fit`.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row per group, sorted by the keys: these, then the columns of `mog_jax.tables.answers`.
+
+    Raises
+    ------
+    TableError
+        A `ValueError`: if the source cannot be read, has no such column, or holds text where
+        numbers are expected; if `out` holds another run or cannot be written.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> x = [*range(10), *range(30, 40), *[5] * 20]
+    >>> cells = pandas.DataFrame({"gene": ["a"] * 20 + ["b"] * 20, "x": x})
+    >>> fit_table(cells, by="gene", value="x").select(["gene", "status"]).to_pylist()
+    [{'gene': 'a', 'status': 'converged'}, {'gene': 'b', 'status': 'constant'}]
+    """
+    with (
+        bar(show=progress) as report,
+        fit_source(
+            source,
+            by=[by] if isinstance(by, str) else list(by),
+            value=value,
+            count=count,
+            columns=[columns] if isinstance(columns, str) else columns and list(columns),
+            out=out,
+            options=options,
+            report=report,
+        ) as results,
+    ):
+        return results.table()

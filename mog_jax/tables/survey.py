@@ -1,0 +1,45 @@
+"""One pass over the source before anything is fitted: its groups, and whether it can be used."""
+
+import duckdb
+
+from mog_jax.tables.errors import TableError, reading
+from mog_jax.tables.rows import Rows, refuse_unreadable
+from mog_jax.tables.sources import Source
+
+
+def survey(connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows) -> None:
+    """Count the rows of each group into a temporary table ``survey``.
+
+    Beside its keys each group has ``n_rows``, ``n_values`` (not missing) and ``digest``, the sum of
+    a hash over its rows, which says what they are whatever their order.
+
+    Raises
+    ------
+    TableError
+        If there is no row, no value, text where a number should be, or an impossible count.
+    """
+    keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
+    with reading(source.name):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE survey AS SELECT {keys}, count(*) AS n_rows, "
+            f"count(value) AS n_values, sum(hash({keys}, value, count)) AS digest, "
+            "count(unreadable) AS n_unreadable, min(count) AS lowest_count, "
+            f"max(count) AS highest_count FROM ({rows.sql}) GROUP BY {keys}"
+        )
+    n_rows, n_values, n_unreadable, lowest, highest = connection.execute(
+        "SELECT coalesce(sum(n_rows), 0), sum(n_values), sum(n_unreadable), min(lowest_count), "
+        "max(highest_count) FROM survey"
+    ).fetchall()[0]
+    if n_rows == 0:
+        header = "a header line" if source.is_text else "columns"
+        raise TableError(f"{source.name} has {header} but no rows.")
+    if n_unreadable:
+        refuse_unreadable(connection, source, rows.numbers)
+    if n_values == 0:
+        raise TableError(f"{source.name}: no usable value; all {n_rows} cells are missing.")
+    if lowest is not None and (lowest < 0 or highest == float("inf")):
+        wrong = lowest if lowest < 0 else highest
+        raise TableError(
+            f"{source.name}: counts say how often a value occurs and are finite and not negative; "
+            f"got {wrong:g}."
+        )

@@ -1,0 +1,196 @@
+"""The command line on tables: groups in, rows out, one line for each thing that is wrong."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from mog_jax import cli
+from mog_jax.tables.answers import ANSWERS
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    gene = np.repeat(["CD3", "CD4", "CD8"], 60)
+    x = rng.normal(size=180) + 6 * (rng.random(180) < 0.4)
+    x[gene == "CD8"] = 1.0
+    path = tmp_path_factory.mktemp("cells") / "cells.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"gene": gene.tolist(), "x": x}), path)
+    return path
+
+
+UNCONVERGED = "mog-jax: 1 of 3 groups did not converge: 1 constant.\n"
+
+
+def test_groups_come_out_as_csv_when_piped(run, cells):
+    code, out, err = run("fit", cells, "--by", "gene", "--value", "x")
+    assert (code, err) == (0, UNCONVERGED)
+    rows = [*csv.DictReader(io.StringIO(out))]
+    assert [row["gene"] for row in rows] == ["CD3", "CD4", "CD8"]
+    assert [row["status"] for row in rows] == ["converged", "converged", "constant"]
+    assert [*rows[0]] == ["gene", *(name for name in ANSWERS.names if name != "histogram")]
+    assert rows[2]["mean_1"] == ""
+
+
+def test_groups_come_out_as_json_lines(run, cells):
+    code, out, _ = run("fit", cells, "--by", "gene", "--value", "x", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["gene"] for row in rows] == ["CD3", "CD4", "CD8"]
+    assert rows[2]["mean_1"] is None
+    code, out, _ = run("fit", "faithful", "--json")
+    assert json.loads(out)["status"] == "converged"
+
+
+def test_strict_tells_by_the_exit_code(run, cells):
+    assert run("fit", cells, "--by", "gene", "--value", "x", "--strict")[0] == 1
+
+
+def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
+    fits = tmp_path / "fits.duckdb"
+    code, out, err = run("fit", cells, "--by", "gene", "--value", "x", "--out", fits)
+    assert (code, out) == (0, "")
+    assert err == f"mog-jax: 3 groups fitted; the answers are in {fits}.\n{UNCONVERGED}"
+    code, out, _ = run("fit", cells, "--by", "gene", "--value", "x", "--out", fits, "--json")
+    assert json.loads(out)["statuses"] == {"converged": 2, "constant": 1}
+
+    picture = tmp_path / "CD4.png"
+    assert run("plot", fits, "--group", "CD4", "-o", picture)[:2] == (0, f"{picture}\n")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    moved = cells.rename(tmp_path / "moved.parquet")
+    code, _, err = run("plot", fits, "--group", "CD4", "-o", picture)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is gone; say where they are now with --source" in err
+    assert run("plot", fits, "--group", "CD4", "-o", picture, "--source", moved)[0] == 0
+    moved.rename(cells)
+
+    for group, message in {
+        "CD5": "no group 'CD5'.*did you mean 'CD",
+        "CD8": "CD8 is constant",
+    }.items():
+        code, _, err = run("plot", fits, "--group", group)
+        assert (code, err.count("\n")) == (2, 1)
+        with pytest.raises(AssertionError, match=message):
+            raise AssertionError(err)
+    code, out, _ = run("report", fits, "-o", tmp_path / "report.html")
+    assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
+
+
+def test_a_group_without_a_name_is_fitted_and_said(run, tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text("gene,x\n" + "".join(f",{x}\n" for x in range(9)), encoding="utf-8")
+    code, out, err = run("fit", path, "--by", "gene", "--value", "x", "--json")
+    assert code == 0
+    assert "9 rows have no gene; they are fitted as a group of their own" in err
+    assert json.loads(out)["gene"] is None
+
+
+def written(folder, kind):
+    """A file that is wrong in one way, and the arguments that meet it."""
+    whole = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"gene": ["a"] * 99, "x": [0.5] * 99}), whole)
+    contents = {
+        "text.csv": b"gene,x\na,1\na,lots\n",
+        "ragged.csv": b"gene,x\na,1\nb\n",
+        "long.csv": b"gene,x\na,1\nb,2,3\n",
+        "empty.csv": b"",
+        "header.csv": b"gene,x\n",
+        "latin.csv": "gène,x\na,1\n".encode("latin-1"),
+        "twice.csv": b"x,X\n1,2\n",
+        "truncated.parquet": whole.getvalue()[:-9],
+        "mixed.jsonl": b'{"gene":"a","x":1}\n{"gene":"a","x":"lots"}\n',
+        "whole.parquet": whole.getvalue(),
+        "cut.csv.gz": b"\x1f\x8b\x08\x00",
+    }
+    path = folder / kind
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "message"),
+    [
+        ("nowhere.csv", [], "cannot read .*nowhere.csv: no such file"),
+        ("*.parquet", [], "no file matches the pattern"),
+        ("whole.parquet", ["--by", "gen"], "no column 'gen'; it has gene, x; did you mean 'gene'"),
+        ("text.csv", [], r"row 2 \(the header not counted\): column 'x' .* numbers; got 'lots'"),
+        ("mixed.jsonl", [], r"row 2: column 'x' should hold numbers; got '\"lots\"'"),
+        ("ragged.csv", [], "line 3 has 1 cell, the header 2"),
+        ("long.csv", [], "line 3 has 3 cells, the header 2"),
+        ("empty.csv", [], "is empty"),
+        ("header.csv", [], "a header line but no rows"),
+        ("latin.csv", [], "not a text file in UTF-8"),
+        ("twice.csv", [], r"two columns called 'X' \(case aside\)"),
+        ("truncated.parquet", [], "not a whole Parquet file; was it truncated"),
+        ("cut.csv.gz", [], "not a whole gzip file"),
+        ("whole.parquet", ["--out", "no/fits.parquet"], "cannot write .*there is no folder no"),
+        ("whole.parquet", ["--out", "fits.txt"], "must end in"),
+        ("whole.parquet", ["--plot", "fit.png"], "use `mog-jax plot`"),
+    ],
+)
+def test_one_line_and_exit_code_two(run, tmp_path, kind, extra, message):
+    by = [] if "--by" in extra else ["--by", "gene"]
+    code, out, err = run("fit", written(tmp_path, kind), *by, "--value", "x", *extra)
+    assert (code, out) == (2, "")
+    assert err.startswith("mog-jax: ")
+    assert err.count("\n") == 1
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(err)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--tolerance", "0"], ["--max-steps", "0"], ["--variance-floor", "1"]]
+)
+def test_settings_out_of_range(run, arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("fit", "faithful", *arguments)
+    assert stopped.value.code == 2
+    assert "must be" in capsys.readouterr().err
+
+
+def test_a_bug_is_no_bad_input(run, monkeypatch):
+    def broken(**_):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("mog_jax.tables.progress.bar", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        run("fit", "faithful")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(cells):
+    program = [sys.executable, "-m", "mog_jax.cli", "--help"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_help_imports_neither_jax_nor_duckdb():
+    program = (
+        "import sys\nfrom mog_jax import cli\n"
+        "try:\n    cli.main(['fit', '--help'])\nexcept SystemExit:\n    pass\n"
+        "assert not {'jax', 'numpy', 'duckdb', 'pyarrow', 'rich'} & set(sys.modules)\n"
+    )
+    root = Path(cli.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert "exit codes: 0 done" in done.stdout
