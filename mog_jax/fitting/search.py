@@ -171,6 +171,11 @@ def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Arra
     passes = np.bincount(found.dataset, weights=found.state.n_steps, minlength=b)
     data = _Data(block.points, block.counts, block.n, block.free, block.points.dtype)
     rank, promising = _rank(found, block, options)
+    # What is held is held in full precision.
+    exact: Array = np.where(
+        block.free[:, found.dataset], found.state.theta, block.held[:, found.dataset]
+    )
+    found = dataclasses.replace(found, state=dataclasses.replace(found.state, theta=exact))
     group = _climb_to_the_top(found, promising, data, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
     settled = np.zeros(b, bool)
