@@ -68,7 +68,7 @@ def test_it_draws_where_it_is_told(faithful):
 
 
 def test_a_narrow_component_is_not_missed():
-    x = np.append(np.linspace(0, 1000, 110), 500 + np.linspace(-0.1, 0.1, 45))
+    x = np.append(np.linspace(0, 1000, 110), 500 + np.linspace(-5, 5, 45))
     fit = mog_jax.fit(x)
     total = plot_fit(fit, x)[0].lines[0].get_ydata()
     assert total.max() > 10 * np.median(total)
