@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small size, for a smoke test")
     options = parser.parse_args(arguments)
     datasets, tests = (500, 200) if options.quick else (10_000, 5_000)
-    console = Console()
+    console = Console(width=160)
     console.print(coverage(datasets, n=500, separation=3.0))
     console.print(error_rates(tests, n=100))
     return 0

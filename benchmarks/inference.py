@@ -73,7 +73,7 @@ def measure(b: int, n: int, rounds: int) -> int:
     table.add_column("share of the fit", justify="right")
     for name, values in taken.items():
         table.add_row(name, _timing.quartiles(values), f"{np.median(values) / base:.3f}")
-    Console().print(table)
+    Console(width=110).print(table)
     return 0
 
 

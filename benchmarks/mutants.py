@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(stderr=True)
     absent = missing(arguments.checkers)
     if absent:
-        console.print(f"Not installed, left out: {', '.join(absent)} (pip install mog_jax[bench]).")
+        console.print(f"Not installed, left out: {', '.join(absent)} (pip install mog_jax[benchmark]).")
     names = tuple(name for name in arguments.checkers if name not in absent)
     examples = min(arguments.examples, 60) if arguments.quick else arguments.examples
     options = Options(names=names, examples=examples, wide=arguments.wide)

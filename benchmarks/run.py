@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(options.names) - set(benchmarks())
     if unknown:
         parser.error(f"no benchmark called {', '.join(sorted(unknown))}")
-    sys.path.insert(0, str(HERE))
+    # Beside this file lie the helpers; above it the package `benchmarks` that some are parts of.
+    sys.path[:0] = [str(HERE), str(HERE.parent)]
     failed = []
     for name in options.names or benchmarks():
         module = importlib.import_module(name)

@@ -1,12 +1,20 @@
 """Strict settings for every test: promotion explicit, warnings as errors, examples reproducible."""
 
 import os
+from pathlib import Path
 
 import jax
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# What one worker has compiled the others load, and so do the processes that tests start.
+_CACHE = Path(__file__).parent.parent / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 # `deadline` is off because a first call compiles; derandomised so that CI is deterministic.
 _COMMON = {

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from mog_jax.cli import check, fit, plot, report
 
@@ -33,6 +34,7 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     options = _parser().parse_args(arguments)
+    _keep_compiled_programs()
     try:
         code: int = options.command(options)
         sys.stdout.flush()
@@ -49,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _keep_compiled_programs() -> None:
+    """Let JAX keep what it compiles between runs; where, and whether, its own variables decide."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mog_jax" / "jax"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 
 def _is_for_people(error: Exception) -> bool:

@@ -15,7 +15,8 @@ from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import Finding
 from mog_jax.crosscheck.judge import Judge
-from mog_jax.crosscheck.judgement import Problem
+from mog_jax.crosscheck.judgement import Judgement, Problem
+from mog_jax.crosscheck.planting import plant
 from mog_jax.crosscheck.report import Report
 from mog_jax.crosscheck.search import Progress, Search, gravest
 
@@ -34,6 +35,7 @@ def crosscheck(
     min_digits: float = 0.0,
     simplex: Mapping[str, str] | None = None,
     edges: Sequence[tuple[Any, ...]] = (),
+    plant_bugs: bool = False,
     name: str | None = None,
 ) -> Report:
     r"""Hold a hand-written derivative against the function that it claims to differentiate.
@@ -70,6 +72,10 @@ def crosscheck(
         its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
     edges : sequence of tuples
         Inputs that are always tried, beside those drawn.
+    plant_bugs : bool
+        Once the derivative has passed, plant standard bugs in it, one at a time, and report how
+        many of them these inputs show: `Report.planted`. A bug that is missed asks for other
+        inputs, unless it changes nothing, as in a ``max`` that is there for stability only.
     name : str, optional
         What to call this check in reports.
 
@@ -111,6 +117,7 @@ def crosscheck(
         examples=examples,
         seed=seed,
         min_digits=min_digits,
+        plant_bugs=plant_bugs,
         snippet=lambda args: reproduce.snippet(
             "crosscheck",
             [("function", function), ("derivative", derivative)],
@@ -189,15 +196,21 @@ def _checked(
     examples: int,
     seed: int,
     min_digits: float,
+    plant_bugs: bool = False,
     snippet: Callable[[tuple[Any, ...]], str],
 ) -> Report:
     start = time.perf_counter()
     report = Report(title, seed)
     undefined: list[Finding] = []
+    judges: list[Judge] = []
+    draws: list[Draw] = []
+
+    def observe(draw: Draw, judgements: list[Judgement]) -> None:
+        draws.append(draw)
+        report.observe(draw, judgements)
 
     def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
         contract, all_claims = make(example)
-        judges = []
         for claim in all_claims:
             judge = Judge(claim, contract, seed=seed, min_digits=min_digits)
             reason = judge.undefined(example) if claim.order else None
@@ -207,7 +220,7 @@ def _checked(
                 undefined.append(_remark("undefined_order", claim.name, reason))
         return contract, judges
 
-    search = Search(make_judges, report.observe)
+    search = Search(make_judges, observe)
     if edges:
         search.over_list(edges)
     if isinstance(inputs, st.SearchStrategy):
@@ -229,6 +242,8 @@ def _checked(
     report.findings += [_finding(*search.found[key], snippet) for key in gravest(search.found)]
     report.remarks += undefined
     report.conclude()
+    if plant_bugs and report.ok:
+        report.planted = plant(judges[0], draws)
     report.seconds = time.perf_counter() - start
     if session.current.record is not None:
         session.current.record({"line": words.one_line(report), "ok": report.ok})

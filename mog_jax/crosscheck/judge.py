@@ -35,17 +35,21 @@ class Judge:
 
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
         """Judge one input; `thorough` adds the checks that cost more."""
+        case = self.case(draw)
+        if case.lanes.misfits:
+            problems = [misfitting(self.claim, misfit) for misfit in case.lanes.misfits]
+            return Judgement(self.claim.name, problems)
+        if self.claim.order == 2 and not thorough:
+            return Judgement(self.claim.name, [])
+        return case.judged(thorough)
+
+    def case(self, draw: Draw) -> "Case":
+        """Give an input, about which the subject or a program in its place can be asked."""
         tangent, cotangent = self._directions(draw)
         values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
         if draw.key not in self._lanes:
             self._lanes[draw.key] = Lanes(self.claim, self.contract, values)
-        lanes = self._lanes[draw.key]
-        if lanes.misfits:
-            problems = [misfitting(self.claim, misfit) for misfit in lanes.misfits]
-            return Judgement(self.claim.name, problems)
-        if self.claim.order == 2 and not thorough:
-            return Judgement(self.claim.name, [])
-        return _Case(self, lanes, draw, values, jax.tree.leaves(tangent)).judged(thorough)
+        return Case(self, self._lanes[draw.key], draw, values, jax.tree.leaves(tangent))
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:
         """Say why the subject cannot be differentiated in this way, if it cannot."""
@@ -66,7 +70,7 @@ class Judge:
         return draw.directions(self.contract, output, self._seed)
 
 
-class _Case:
+class Case:
     """One input on its way through the questions."""
 
     def __init__(
@@ -87,6 +91,31 @@ class _Case:
 
     def judged(self, thorough: bool) -> Judgement:
         """Ask everything."""
+        truth = self.truth(confirmed=thorough)
+        try:
+            given = oracle.exact_values(self.lanes.subject, self.leaves)
+        except Undecided:
+            return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
+        found = self.examined(truth, given)
+        if self._blame_formula(found) or self.claim.order == 2:
+            return self._concluded(found)
+        measure = self.measure(found.truth)
+        outcomes = self.lanes.run(self.values)
+        fits = self.fits(measure, outcomes)
+        self._blame_lanes(measure, outcomes, fits)
+        beyond = False
+        if not self._failed():
+            if thorough and not self.claim.directed:
+                self._blame_batched_formula(found.truth)
+            if self.draw.narrow:
+                narrow = self.measure(found.truth, FLOAT32)
+                beyond = self._blame_narrow(found.truth, narrow, fits, thorough)
+        fits |= self.fits(measure, self.lanes.run_witnesses(self.values))
+        concluded = self._concluded(found)
+        return dataclasses.replace(concluded, measure=measure, fits=fits, beyond_float32=beyond)
+
+    def truth(self, *, confirmed: bool) -> formula.Truth:
+        """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
         truth = formula.truth_at(
             self.lanes.reference,
             self.lanes.function,
@@ -94,32 +123,12 @@ class _Case:
             places(self.contract, self.draw.args),
             derivative=self.claim.order > 0,
         )
-        if thorough:
-            truth = formula.confirmed(truth, self.direction)
-        try:
-            given = oracle.exact_values(self.lanes.subject, self.leaves)
-        except Undecided:
-            return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
-        truth = self._along_simplex(truth)
-        found = self._examined(truth, given, FLOAT64)
-        if self._blame_formula(found) or self.claim.order == 2:
-            return self._concluded(found)
-        centre = balls.Centre.of(found.truth.values)
-        scales = self._scales()
-        measure = digits.yardstick(centre, *scales, FLOAT64, self.min_digits)
-        outcomes = self.lanes.run(self.values)
-        fits = self._fits(measure, outcomes)
-        self._blame_lanes(measure, outcomes, fits)
-        beyond = False
-        if not self._failed():
-            if thorough and not self.claim.directed:
-                self._blame_batched_formula(found.truth)
-            if self.draw.narrow:
-                narrow = digits.yardstick(centre, *scales, FLOAT32, self.min_digits)
-                beyond = self._blame_narrow(found.truth, narrow, fits, thorough)
-        fits |= self._fits(measure, self.lanes.run_witnesses(self.values))
-        concluded = self._concluded(found)
-        return dataclasses.replace(concluded, measure=measure, fits=fits, beyond_float32=beyond)
+        return self._along_simplex(formula.confirmed(truth, self.direction) if confirmed else truth)
+
+    def measure(self, truth: formula.Truth, dtype: Any = FLOAT64) -> digits.Yardstick:
+        """Say what rounding may do to each entry."""
+        centre = balls.Centre.of(truth.values)
+        return digits.yardstick(centre, *self._scales(), dtype, self.min_digits)
 
     def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
@@ -135,7 +144,10 @@ class _Case:
     def _failed(self) -> bool:
         return any(problem.kind in FAILURES for problem in self.problems)
 
-    def _examined(self, truth: formula.Truth, given: oracle.Exact, dtype: Any) -> formula.Formula:
+    def examined(
+        self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
+    ) -> formula.Formula:
+        """Compare what a program in the subject's place gives with what it should."""
         return formula.examine(
             dataclasses.replace(truth, tied=truth.tied or given.kinks),
             self._projected(given.values),
@@ -144,9 +156,10 @@ class _Case:
             dtype,
         )
 
-    def _fits(
+    def fits(
         self, measure: digits.Yardstick, outcomes: dict[str, Outcome]
     ) -> dict[str, digits.Fit]:
+        """Measure what lanes gave."""
         return {
             name: digits.fit(measure, self._projected(outcome.values))
             for name, outcome in outcomes.items()
@@ -186,7 +199,7 @@ class _Case:
         centre = balls.Centre.of(found.truth.values)
         none = np.zeros(len(self.entries))
         measure = digits.yardstick(centre, none, none, FLOAT64, 0.0)
-        fits = self._fits(measure, self.lanes.run(self.values, batched=False))
+        fits = self.fits(measure, self.lanes.run(self.values, batched=False))
         traced, eager = fits.get("jit"), fits.get("eager")
         return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
 
@@ -258,7 +271,7 @@ class _Case:
                 given = oracle.exact_values(program, stacked)
             except Undecided:
                 continue
-            found = self._examined(truth, given, FLOAT64)
+            found = self.examined(truth, given)
             if found.wrong.any():
                 entry = _most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
@@ -283,7 +296,7 @@ class _Case:
         if own.error is not None:
             self._report("float32", "raised", 0, text=f"{type(own.error).__name__}: {own.error}")
             return False
-        narrow = self._fits(measure, outcomes)
+        narrow = self.fits(measure, outcomes)
         fits.update(narrow)
         fit = narrow["float32"]
         witnesses = [narrow[name] for name in narrow if name != "float32"]
@@ -308,7 +321,7 @@ class _Case:
             given = oracle.exact_values(program, self.leaves)
         except Undecided:
             return
-        found = self._examined(truth, given, FLOAT32)
+        found = self.examined(truth, given, FLOAT32)
         if found.wrong.any():
             entry = _most_visible(found, np.flatnonzero(found.wrong))
             self._report_formula(self.claim.kind, entry, found, judgement.ONLY_NARROW, "float32")

@@ -11,6 +11,7 @@ import numpy as np
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.findings import REMARKS, Finding
 from mog_jax.crosscheck.judgement import Judgement
+from mog_jax.crosscheck.planting import Planted
 
 
 class CrosscheckError(AssertionError):
@@ -62,6 +63,7 @@ class Report:
     examples : inputs that were tried
     seed : which inputs those were
     claims : how each claim did
+    planted : bugs that were planted, if that was asked for and the derivative passed
     undefined, undecided, kinks, autodiff_wrong, beyond_float32 : inputs of which an entry had no
         finite derivative, could not be decided, was at a kink of the function, was wrong in
         automatic differentiation, or was beyond the range of any float32 program
@@ -73,6 +75,7 @@ class Report:
     findings: list[Finding] = dataclasses.field(default_factory=list)
     remarks: list[Finding] = dataclasses.field(default_factory=list)
     claims: dict[str, Claimed] = dataclasses.field(default_factory=dict)
+    planted: list[Planted] = dataclasses.field(default_factory=list)
     examples: int = 0
     undefined: int = 0
     undecided: int = 0
@@ -107,6 +110,7 @@ class Report:
             "beyond_float32": self.beyond_float32,
             "findings": [finding.to_dict() for finding in self.findings],
             "remarks": [remark.to_dict() for remark in self.remarks],
+            "planted": [bug.to_dict() for bug in self.planted],
             "claims": {
                 name: {
                     "judged": claim.judged,

@@ -21,6 +21,8 @@ def described(report: "Report") -> str:
         lines += ["", *_table(claim)]
     for remark in report.remarks:
         lines += ["", f"remark: {_remark(remark)}"]
+    if report.planted:
+        lines += ["", *_planted(report)]
     return "\n".join(lines)
 
 
@@ -62,6 +64,19 @@ def _finding(finding: Finding) -> str:
 def _remark(remark: Finding) -> str:
     place = f"{remark.entry} ({remark.claim})" if remark.entry else remark.claim
     return f"{place}: {REMARKS[remark.kind]}; {remark.explanation}"
+
+
+def _planted(report: "Report") -> list[str]:
+    caught = sum(bug.caught for bug in report.planted)
+    lines = [f"planted bugs: {caught} of {len(report.planted)} caught by these inputs"]
+    if caught < len(report.planted):
+        lines.append("  missed; draw inputs that show them, unless the change makes no difference:")
+        missed: dict[str, list[str]] = {}
+        for bug in report.planted:
+            if not bug.caught:
+                missed.setdefault(bug.entry, []).append(bug.name)
+        lines += [f"    {entry}: {', '.join(names)}" for entry, names in missed.items()]
+    return lines
 
 
 def _table(claim: "Claimed") -> list[str]:
