@@ -30,7 +30,12 @@ def seconds(programs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str,
 def quartiles(values: np.ndarray) -> str:
     """Show the median, and the quartiles around it."""
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    return f"{figure(middle)} ({figure(low)} to {figure(high)})"
+
+
+def figure(value: float) -> str:
+    """Show three digits, and all of them before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def provenance() -> str:

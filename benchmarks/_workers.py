@@ -12,7 +12,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from _quality import Fitted
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Seconds = tuple[float, float]  # by the clock, and of the processor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,9 @@ class Run:
         Seconds of the first call, compilation and all.
     seconds
         Of each of the later calls; of the first one alone if it left no time for others.
+    processor
+        Seconds of processor time of the same calls, all threads together: more than `seconds` where
+        a tool uses several cores, and less troubled by what else the machine does.
     peak
         Most bytes that the process has held so far, beyond its imports and the data.
     fitted
@@ -59,6 +63,7 @@ class Run:
     problem: Problem
     first: float
     seconds: Array
+    processor: Array
     peak: int
     fitted: Fitted
 
@@ -71,6 +76,11 @@ class Run:
     def milliseconds_a_fit(self) -> Array:
         """Mean over the batch, one value a round."""
         return 1e3 * self.seconds / self.problem.n_datasets
+
+    @property
+    def processor_milliseconds_a_fit(self) -> Array:
+        """Likewise, of the processor's time."""
+        return 1e3 * self.processor / self.problem.n_datasets
 
 
 class Workers:
@@ -107,23 +117,25 @@ class Workers:
         firsts = {
             name: self._ask(name, _first, name, problem) for name, problem in problems.items()
         }
-        taken: dict[str, list[float]] = {name: [] for name in problems}
+        taken: dict[str, list[Seconds]] = {name: [] for name in problems}
         for _ in range(rounds):
             for name, (first, _, _) in firsts.items():
-                spent = sum(taken[name])
-                expected = np.mean(taken[name]) if taken[name] else min(first, budget)
-                if spent + expected <= budget:
+                walls = [wall for wall, _ in taken[name]]
+                expected = float(np.mean(walls)) if walls else min(first[0], budget)
+                if sum(walls) + expected <= budget:
                     taken[name].append(self._ask(name, _again))
-        return {
-            name: Run(
+        runs = {}
+        for name, (first, peak, fitted) in firsts.items():
+            seconds, processor = np.array(taken[name] or [first]).T
+            runs[name] = Run(
                 problem=problems[name],
-                first=first,
-                seconds=np.array(taken[name] or [first]),
+                first=first[0],
+                seconds=seconds,
+                processor=processor,
                 peak=peak,
                 fitted=fitted,
             )
-            for name, (first, peak, fitted) in firsts.items()
-        }
+        return runs
 
     def fit(self, name: str, x: Array) -> Fitted:
         """Let a tool fit `x`, untimed."""
@@ -140,7 +152,7 @@ _held: dict[str, Any] = {}
 _imports: dict[str, int] = {}
 
 
-def _first(name: str, problem: Problem) -> tuple[float, int, Fitted]:
+def _first(name: str, problem: Problem) -> tuple[Seconds, int, Fitted]:
     tool = _peers.TOOLS[name]
     for package in tool.needs:
         __import__(package)
@@ -149,16 +161,19 @@ def _first(name: str, problem: Problem) -> tuple[float, int, Fitted]:
         _imports[name] = forget_peak()
     x = problem.draw()
     _held.update(fit=tool.fit, x=x)
-    start = time.perf_counter()
-    fitted = tool.fit(x)
-    seconds = time.perf_counter() - start
+    seconds, fitted = _timed(tool.fit, x)
     return seconds, peak_memory() - _imports[name] - x.nbytes, fitted
 
 
-def _again() -> float:
-    start = time.perf_counter()
-    _held["fit"](_held["x"])
-    return time.perf_counter() - start
+def _again() -> Seconds:
+    seconds, _ = _timed(_held["fit"], _held["x"])
+    return seconds
+
+
+def _timed(fit: Callable[[Array], Fitted], x: Array) -> tuple[Seconds, Fitted]:
+    wall, processor = time.perf_counter(), time.process_time()
+    fitted = fit(x)
+    return (time.perf_counter() - wall, time.process_time() - processor), fitted
 
 
 def _fit(name: str, x: Array) -> Fitted:
