@@ -124,7 +124,7 @@ def bootstrap_test(
 
     References
     ----------
-    Equation (42) of ``derivation.md``.
+    Equation (38) of ``derivation.md``.
     G. J. McLachlan, Appl. Statist. 36 (1987) 318-324. J. Besag and P. Clifford, Biometrika 78
     (1991) 301-304.
 

@@ -92,7 +92,7 @@ def profile_interval(
 
     References
     ----------
-    Equation (43) of ``derivation.md``.
+    Equation (39) of ``derivation.md``.
     D. J. Venzon and S. H. Moolgavkar, Appl. Statist. 37 (1988) 87-94.
     """
     if parameter not in _PLACES:

@@ -71,7 +71,7 @@ def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
 
     References
     ----------
-    Equation (41) of ``derivation.md``.
+    Equation (37) of ``derivation.md``.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
 
     References
     ----------
-    The inverse of equation (41) of ``derivation.md``.
+    The inverse of equation (37) of ``derivation.md``.
 
     Examples
     --------

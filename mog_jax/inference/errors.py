@@ -92,7 +92,7 @@ def standard_errors(
 
     References
     ----------
-    Equation (33) of ``derivation.md``.
+    Equation (29) of ``derivation.md``.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def confidence_intervals(
 
     References
     ----------
-    Equation (34) of ``derivation.md``.
+    Equation (30) of ``derivation.md``.
 
     Examples
     --------

@@ -54,7 +54,7 @@ def covariance(
 
     References
     ----------
-    Equation (30) of ``derivation.md``.
+    Equation (26) of ``derivation.md``.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def sandwich(
 
     References
     ----------
-    Equation (32) of ``derivation.md``.
+    Equation (28) of ``derivation.md``.
     P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
     """
     return _sandwich(covariance, mixture, x, counts)
@@ -127,7 +127,7 @@ def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
 
     References
     ----------
-    Equation (31) of ``derivation.md``.
+    Equation (27) of ``derivation.md``.
     """
     x = points(mixture, x)
     gamma = responsibilities(mixture, x)

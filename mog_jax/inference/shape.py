@@ -59,7 +59,7 @@ def modes(mixture: Mixture) -> Modes:
 
     References
     ----------
-    Equations (39) and (40) of ``derivation.md``.
+    Equations (35) and (36) of ``derivation.md``.
     S. Ray and B. G. Lindsay, Ann. Statist. 33 (2005) 2042-2065.
 
     Examples

@@ -130,7 +130,7 @@ def threshold(
 
     References
     ----------
-    Equations (35) and (36) of ``derivation.md``.
+    Equations (31) and (32) of ``derivation.md``.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def quantile_threshold(
 
     References
     ----------
-    Equation (37) of ``derivation.md``.
+    Equation (33) of ``derivation.md``.
     """
     check_probability("false_positive_rate", false_positive_rate)
     return _quantile_threshold(mixture, covariance, reason, false_positive_rate)
@@ -202,7 +202,7 @@ def monotone_responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
 
     References
     ----------
-    Equation (38) of ``derivation.md``.
+    Equation (34) of ``derivation.md``.
 
     Examples
     --------
