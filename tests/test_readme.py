@@ -57,7 +57,7 @@ def test_python_blocks_run_one_after_the_other_and_then_the_shell_commands(
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
     printed = capsys.readouterr().out
-    for word in ("converged", "unstable", "too_few_points", "nats"):
+    for word in ("converged", "unstable", "constant", "log-likelihood"):
         assert word in printed, word
     for command in commands():
         if command not in SET_UP:
