@@ -26,7 +26,6 @@ from mog_jax import (
 )
 from tests.strategies import mixtures_with_points
 
-mpmath.mp.dps = 80
 WITH_COUNTS = [
     mean_gradient,
     variance_gradient,
@@ -52,6 +51,7 @@ def exact_log_likelihood(weights, means, variances, x, counts):
     return total
 
 
+@mpmath.workdps(80)
 def exact_gradient(mixture, x, counts):
     """Difference quotients of the definition in 80 digits: they owe nothing to any rule."""
     fields = [[mpmath.mpf(float(v)) for v in field] for field in jax.tree.leaves(mixture)]

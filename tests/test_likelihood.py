@@ -9,9 +9,8 @@ import mog_jax
 from mog_jax import Mixture, component_log_density, log_density, log_likelihood, responsibilities
 from tests.strategies import mixtures_with_points
 
-mpmath.mp.dps = 60
 
-
+@mpmath.workdps(60)
 def slow_densities(mixture, x):
     """Weighted component densities of one point in 60 digits, straight from the definition."""
     densities = []

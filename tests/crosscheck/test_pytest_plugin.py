@@ -10,6 +10,9 @@ import mog_jax
 
 ROOT = Path(mog_jax.__file__).parent.parent
 
+# By its module, whether or not the package is installed with its entry point.
+PLUGIN = ("-p", "no:mog_jax_crosscheck", "-p", "mog_jax.crosscheck.pytest_plugin")
+
 TESTS = """
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +32,7 @@ def test_wrong():
 def run(directory, *options):
     (directory / "test_sample.py").write_text(TESTS)
     command = [
-        *(sys.executable, "-m", "pytest", "-p", "mog_jax.crosscheck.pytest_plugin"),
+        *(sys.executable, "-m", "pytest", *PLUGIN),
         *("-p", "no:cacheprovider", *options, str(directory)),
     ]
     done = subprocess.run(
@@ -55,7 +58,7 @@ def test_the_session_ends_with_what_was_cross_checked(tmp_path, workers):
 
 def test_the_number_of_examples_is_validated(tmp_path):
     (tmp_path / "test_nothing.py").write_text("")
-    command = [sys.executable, "-m", "pytest", "-p", "mog_jax.crosscheck.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", *PLUGIN]
     done = subprocess.run(
         [*command, "--crosscheck-examples", "0", str(tmp_path)],
         capture_output=True,

@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -38,16 +37,15 @@ def mog_jax(*arguments, die=-1, pause=0.0, limit=None):
     command = [sys.executable, str(DRIVER), str(die), str(pause), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
-    def bounded():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
+    if limit:
+        # A shell sets the limit: Python would fork, which JAX's threads do not survive.
+        command = ["bash", "-c", f'ulimit -f {limit // 1024}; exec "$@"', "-", *command]
     return subprocess.Popen(
         command,
         env=environment,
         text=True,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        preexec_fn=bounded if limit else None,
     )
 
 
