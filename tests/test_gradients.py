@@ -317,3 +317,11 @@ def test_nothing_is_differentiated_automatically():
     # Autodiff leaves its traces in a program: transposes, tangents by name, or custom rules.
     assert "custom" not in by_hand
     assert by_hand.count(" exp ") <= 3 * program.count(" exp ")
+
+
+def test_the_log_variances_follow_the_chain_rule():
+    mixture = Mixture.from_arrays(weights=[0.3, 0.7], means=[-1, 2], variances=[0.5, 3])
+    x = np.array([-2.0, -0.5, 0.4, 1.9, 5.0])
+    np.testing.assert_allclose(
+        log_variance_gradient(mixture, x), mixture.variances * variance_gradient(mixture, x), 1e-13
+    )
