@@ -1,13 +1,12 @@
 """Balls beside floats: arrays of `flint.arb`, and how far floating-point numbers lie from them."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 
 import flint
 import numpy as np
 
 from mog_jax.crosscheck.arguments import Array
+from mog_jax.crosscheck.exact.balls import precision as precision
 
 _to_ball = np.frompyfunc(flint.arb, 1, 1)
 _overlaps = np.frompyfunc(lambda a, b: a.overlaps(b), 2, 1)
@@ -16,17 +15,6 @@ _contains_zero = np.frompyfunc(lambda a: a.contains(0), 1, 1)
 _middle = np.frompyfunc(lambda a: a.mid(), 1, 1)
 _to_float = np.frompyfunc(float, 1, 1)
 _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
-
-
-@contextlib.contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Compute with balls of this precision for a while; flint keeps it in a global."""
-    before = flint.ctx.prec
-    flint.ctx.prec = bits
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
 
 
 def exact_array(values: Array) -> Array:
