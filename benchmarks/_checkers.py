@@ -15,9 +15,9 @@ scipy           `scipy.optimize.check_grad`: it returns an error and leaves the 
 All of them compute in float64, and an exception out of the code under test counts as fault found.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -32,7 +32,7 @@ POINTS = 5
 SCIPY_TOLERANCE = 1e-5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a checker said about a case."""
 
@@ -42,6 +42,7 @@ class Outcome:
     # The checker itself broke down: neither a bug caught nor a case cleared.
     broke_down: bool = False
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
 
 Checker = Callable[[Case], Outcome]
@@ -142,14 +143,17 @@ def checkers(names: list[str], *, examples: int, wide: bool) -> Iterator[tuple[s
 def timed(check: Checker, case: Case) -> Outcome:
     """Run a checker on a case in float64, compilation included; what breaks down is reported."""
     jax.clear_caches()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     try:
         with jax.enable_x64(True):
             outcome = check(case)
     except Exception as error:
         outcome = Outcome(found=False, message=repr(error), broke_down=True)
-    seconds = time.perf_counter() - began
-    return Outcome(**{**vars(outcome), "seconds": seconds})
+    return dataclasses.replace(
+        outcome,
+        seconds=time.perf_counter() - began,
+        processor_seconds=time.process_time() - busy,
+    )
 
 
 def missing(names: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """How many wrong derivatives does a gradient checker catch, and how many right ones does it fail?
 
-    python -m benchmarks.mutants                     every case, every checker
-    python -m benchmarks.mutants --quick             one bug for each verdict, in under a minute
+    python -m benchmarks.mutants --json mutants.json            every case, every checker
+    python -m benchmarks.mutants --json mutants.json --resume   those that the file lacks
+    python -m benchmarks.mutants --quick                        one bug for each verdict
     python -m benchmarks.mutants --case mixture.raw_moments     everything said about one case
 
 Planted bugs of every kind, in functions of several kinds, stand beside right derivatives that are
@@ -17,7 +18,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -92,10 +93,21 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.case is not None:
         return _show_one(arguments.case, options)
     cases = [case for case in CASES if case.name in QUICK or not arguments.quick]
-    judged = _judge_all(cases, options, jobs=arguments.jobs, console=console)
+    if arguments.subjects:
+        cases = [case for case in cases if case.subject.name in arguments.subjects]
+    known: dict[str, Judged] = {}
+    if arguments.resume:
+        if arguments.json is None:
+            print("--resume goes on with what --json FILE holds", file=sys.stderr)
+            return 2
+        known = _read(arguments.json, options)
+
+    def keep(found: dict[str, Judged]) -> None:
+        if arguments.json is not None:
+            _write(arguments.json, _as_json(list(found.values()), options))
+
+    judged = _judge_all(cases, options, known, keep, jobs=arguments.jobs, console=console)
     _print(judged, Console(width=max(console.width, 100)))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(_as_json(judged, options), indent=1) + "\n")
     return int(any(_is_failure(one) for one in judged))
 
 
@@ -107,7 +119,19 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="one bug for each verdict, few examples"
     )
     parser.add_argument("--case", metavar="NAME", help="show everything said about one case")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome to FILE")
+    parser.add_argument(
+        "--subjects",
+        nargs="+",
+        choices=sorted({c.subject.name for c in CASES}),
+        metavar="SUBJECT",
+        help="only the cases of these functions",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every outcome to FILE, as it comes"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out the cases that are in FILE already"
+    )
     parser.add_argument("--examples", type=int, default=200, help="examples a case (default: 200)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     parser.add_argument(
@@ -130,7 +154,13 @@ def _judge(name: str, options: Options) -> Judged:
 
 
 def _judge_all(
-    cases: Iterable[Case], options: Options, *, jobs: int, console: Console
+    cases: Iterable[Case],
+    options: Options,
+    known: dict[str, Judged],
+    keep: Callable[[dict[str, Judged]], None],
+    *,
+    jobs: int,
+    console: Console,
 ) -> list[Judged]:
     names = [case.name for case in cases]
     columns = (
@@ -139,11 +169,13 @@ def _judge_all(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    found: dict[str, Judged] = {}
+    found = {name: known[name] for name in names if name in known}
+    left = [name for name in names if name not in found]
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("planted cases", total=len(names))
-        for judged in _results(names, options, jobs):
+        task = progress.add_task("planted cases", total=len(names), completed=len(found))
+        for judged in _results(left, options, jobs):
             found[judged.case.name] = judged
+            keep(found)
             progress.update(task, advance=1, description=judged.case.name)
             # Where there is no bar to watch, as in a log, each case leaves a line.
             if _is_failure(judged) or not console.is_terminal:
@@ -153,7 +185,7 @@ def _judge_all(
 
 def _line(judged: Judged) -> str:
     said = (
-        f"{name} {judged.grade(name)} {outcome.seconds:.1f} s"
+        f"{name} {judged.grade(name)} {outcome.processor_seconds:.1f} s"
         for name, outcome in judged.outcomes.items()
     )
     return f"{judged.case.name} ({judged.case.kind}): {', '.join(said)}"
@@ -163,8 +195,9 @@ def _results(names: list[str], options: Options, jobs: int) -> Iterator[Judged]:
     if jobs == 1:
         yield from (_judge(name, options) for name in names)
         return
-    # A process that has run JAX must not be forked.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # A process that has run JAX must not be forked; one that has compiled much is large.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=25) as pool:
         futures = [pool.submit(_judge_outcomes, name, options) for name in names]
         for future in as_completed(futures):
             name, outcomes = future.result()
@@ -214,8 +247,10 @@ def _table(judged: list[Judged], title: str) -> Table:
     alarms = (str(sum(one.grade(n) != "passed" for one in right)) for n in names)
     table.add_row("right ones failed", str(len(right)), *alarms)
     table.add_section()
-    seconds = ([one.outcomes[n].seconds for one in judged] for n in names)
-    table.add_row("seconds a case, median", "", *(f"{statistics.median(s):.2f}" for s in seconds))
+    # Processor time: what else the machine does is no matter.
+    for label, summary in (("median", statistics.median), ("most", max)):
+        seconds = (summary([one.outcomes[n].processor_seconds for one in judged]) for n in names)
+        table.add_row(f"processor seconds, {label}", "", *(f"{s:.1f}" for s in seconds))
     return table
 
 
@@ -238,12 +273,40 @@ def _show_one(name: str, options: Options) -> int:
     expected = " or ".join(case.expected) or "nothing to be found"
     print(f"{case.name} ({case.kind}): {case.what}\nexpected: {expected}\n")
     for checker, outcome in judged.outcomes.items():
-        console.rule(f"{checker}: {judged.grade(checker)}, {outcome.seconds:.1f} s", align="left")
+        took = f"{outcome.processor_seconds:.1f} s of processor time"
+        console.rule(f"{checker}: {judged.grade(checker)}, {took}", align="left")
         print(outcome.message or "no fault found")
     return int(_is_failure(judged))
 
 
-def _as_json(judged: list[Judged], options: Options) -> dict[str, object]:
+def _read(path: Path, options: Options) -> dict[str, Judged]:
+    """Give what a file holds; what was run with other options or packages is no part of it."""
+    if not path.exists():
+        return {}
+    read = json.loads(path.read_text())
+    for key, wanted in json.loads(json.dumps(_provenance(options))).items():
+        if read[key] != wanted:
+            raise SystemExit(f"{path} was made with other {key}: {read[key]}, not {wanted}")
+    cases = {case.name: case for case in CASES}
+    known = {}
+    for one in read["cases"]:
+        outcomes = {}
+        for checker, outcome in one["outcomes"].items():
+            fields = {key: value for key, value in outcome.items() if key != "grade"}
+            outcomes[checker] = Outcome(**fields | {"kinds": tuple(fields["kinds"])})
+        if one["name"] in cases:
+            known[one["name"]] = Judged(case=cases[one["name"]], outcomes=outcomes)
+    return known
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    """Replace a file in one step: killed at any moment, it is the old one or the new one."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(content, indent=1) + "\n")
+    beside.replace(path)
+
+
+def _provenance(options: Options) -> dict[str, object]:
     packages = ("mog_jax", "jax", "jaxlib", "numpy", "hypothesis", "python-flint", "chex", "scipy")
     return {
         "python": platform.python_version(),
@@ -251,6 +314,11 @@ def _as_json(judged: list[Judged], options: Options) -> dict[str, object]:
         "cores": os.cpu_count(),
         "packages": {name: _version(name) for name in packages},
         "options": asdict(options),
+    }
+
+
+def _as_json(judged: list[Judged], options: Options) -> dict[str, object]:
+    return _provenance(options) | {
         "cases": [
             {
                 "name": one.case.name,

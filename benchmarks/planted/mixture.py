@@ -37,13 +37,17 @@ class Pieces:
 
 
 def pieces(weights: Array, means: Array, variances: Array, x: Array) -> Pieces:
-    """Responsibilities, each component's density over the mixture's, and residuals."""
+    """Responsibilities, each component's density over the mixture's, and residuals.
+
+    The densities are divided by the larger one of them. A difference of log-densities would lose
+    digits in proportion to their size, though the larger component's share of a far point is 1.
+    """
     own = log_density(means, variances, x)
-    terms = jnp.log(weights)[None, :] + own
-    total = jax.nn.logsumexp(terms, axis=1)[:, None]
+    density = jnp.exp(own - jax.lax.stop_gradient(jnp.max(own, axis=1, keepdims=True)))
+    total = jnp.sum(weights[None, :] * density, axis=1, keepdims=True)
     return Pieces(
-        responsibility=jnp.exp(terms - total),
-        ratio=jnp.exp(own - total),
+        responsibility=weights[None, :] * density / total,
+        ratio=density / total,
         residual=x[:, None] - means[None, :],
         variance=variances[None, :],
     )

@@ -231,6 +231,16 @@ def complement(weights, means, variances, x):
     return gradient_with(responsibility, means, variances, x, jnp.sum(p.ratio, axis=0))
 
 
+@planted.bug(MIXTURE, "cancellation", *ROUNDING)
+def ratio_by_logarithms(weights, means, variances, x):
+    """The exponential of a difference of two logarithms, both large at a far point."""
+    own = log_density(means, variances, x)
+    terms = jnp.log(weights)[None, :] + own
+    total = jax.nn.logsumexp(terms, axis=1)[:, None]
+    by_weight = jnp.sum(jnp.exp(own - total), axis=0)
+    return gradient_with(jnp.exp(terms - total), means, variances, x, by_weight)
+
+
 @planted.bug(MIXTURE, "overflow", *ROUNDING)
 def densities_unscaled(weights, means, variances, x):
     """Densities are not scaled by the largest before they are divided: 0/0 in the tails."""
@@ -322,11 +332,11 @@ def sigmoid_of_log_odds(weights, means, variances, x):
 def softmax_and_einsum(weights, means, variances, x):
     """Softmax over the components; the sums over the points as einsum."""
     own = log_density(means, variances, x)
-    terms = jnp.log(weights)[None, :] + own
-    responsibility = jax.nn.softmax(terms, axis=1)
+    responsibility = jax.nn.softmax(jnp.log(weights)[None, :] + own, axis=1)
     deviations = jnp.sqrt(variances)
     z = (x[:, None] - means[None, :]) / deviations[None, :]
-    ratio = jnp.exp(own - jax.nn.logsumexp(terms, axis=1)[:, None])
+    share = jax.nn.softmax(own, axis=1)
+    ratio = share / (share @ weights)[:, None]
     return (
         jnp.einsum("ik->k", ratio),
         jnp.einsum("ik,ik->k", responsibility, z) / deviations,

@@ -3,7 +3,9 @@
 Every lane gets the same numbers, and each is judged by the exact value, never by another lane.
 """
 
+import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,12 +53,14 @@ class Lanes:
             if uses(self.subject, "custom_vmap_call"):
                 self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
-        self.main = _jitted(claim.subject)
-        self._reference = _jitted(claim.reference)
-        self._forward = _jitted(claim.forward) if claim.forward else None
+        # A derivative of the judged program is only remarked upon.
+        self.main = _quickly(claim.subject) if claim.order == 2 else _jitted(claim.subject)
+        self._reference = _quickly(claim.reference)
+        self._forward = _quickly(claim.forward) if claim.forward else None
         self._batched = {
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
+        self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
         self._scales = _quickly(scales(self.reference))
         # Made when they are first asked for.
         self._narrow_misfits: list[Misfit] | None = None
@@ -126,8 +130,8 @@ class Lanes:
             outcomes = {MAIN: _outcome(self.main, args)}
             if not self.claim.directed:
                 outcomes["eager"] = _outcome(self._eagerly, args)
-            for name, (program, axes) in self._batched.items() if batched else ():
-                outcomes[name] = _outcome(program, _company(args, axes))
+            for name, (_, axes) in self._batched.items() if batched else ():
+                outcomes[name] = _outcome(self._compiled[name], _company(args, axes))
         return outcomes
 
     def run_witnesses(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
@@ -202,8 +206,20 @@ def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _quickly(program: Callable[..., Any]) -> Callable[..., Any]:
-    # A large program that runs once for each input: compiling it well takes longer than running it.
-    return jax.jit(program, compiler_options={"xla_backend_optimization_level": 0})
+    # A program that runs once for each input: compiling it well takes longer than running it.
+    # Only the judged program by itself is compiled as its users compile it.
+    return jax.jit(lambda *args: program(*args), compiler_options=_quick_options())
+
+
+@functools.cache
+def _quick_options() -> dict[str, Any]:
+    """Give the options that make XLA compile some five times faster, those that it still knows."""
+    known: dict[str, Any] = {}
+    for option in ({"xla_backend_optimization_level": 0}, {"xla_cpu_use_fusion_emitters": False}):
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            jax.jit(lambda: 0, compiler_options=option)()
+            known |= option
+    return known
 
 
 def _batched(
@@ -211,7 +227,7 @@ def _batched(
 ) -> tuple[Callable[..., Any], tuple[int | None, ...]]:
     mapped = jax.vmap(program, in_axes=axes)
     # The draw itself comes second: a program that looks at its first lane only is found out.
-    return jax.jit(lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args))), axes
+    return lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args)), axes
 
 
 def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
