@@ -2,6 +2,7 @@
 
 from benchmarks.planted import gaussian_process, logistic, mixture_cases, rules, small, student
 from benchmarks.planted.case import KINDS, Case, Subject
+from benchmarks.planted.fresh import FRESH
 from benchmarks.planted.held_back import HELD_BACK
 
 CASES: tuple[Case, ...] = (
@@ -12,6 +13,7 @@ CASES: tuple[Case, ...] = (
     *small.planted,
     *rules.planted,
     *HELD_BACK,
+    *FRESH,
 )
 
 __all__ = ["CASES", "KINDS", "Case", "Subject"]

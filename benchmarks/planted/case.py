@@ -50,6 +50,9 @@ Kind = Literal[
     "rewriting",
 ]
 
+# Which cases the harness was made with, which were written unseen beside it, and which after it.
+Group = Literal["known", "held back", "fresh"]
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # A program that loses all its digits may do so through infinity or not: both are rounding.
@@ -88,7 +91,7 @@ class Case:
     claim: Callable[..., Any]
     expected: tuple[Verdict, ...]
     what: str
-    held_back: bool
+    group: Group
 
     @property
     def is_bug(self) -> bool:
@@ -100,7 +103,7 @@ class Case:
 class Collection:
     """The cases of one module, in the order in which they are written down."""
 
-    held_back: bool = False
+    group: Group = "known"
     cases: list[Case] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Case]:
@@ -130,7 +133,7 @@ class Collection:
                     claim=claim,
                     expected=expected,
                     what=(claim.__doc__ or "").strip(),
-                    held_back=self.held_back,
+                    group=self.group,
                 )
             )
             return claim

@@ -9,7 +9,7 @@ from benchmarks.planted.case import ROUNDING, Collection, Subject
 from benchmarks.planted.draws import array, log_uniform, signed
 from benchmarks.planted.traps import is_traced
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 
 def loss(logits, labels):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.planted.case import Collection, Subject
 from benchmarks.planted.draws import array, log_uniform
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 
 def log_likelihood(phi, process, noise, y):

@@ -15,7 +15,7 @@ from benchmarks.planted.mixture import (
 )
 from benchmarks.planted.traps import is_traced, with_batching_rule
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 
 @planted.bug(MIXTURE, "dropped", "wrong_formula")

@@ -8,7 +8,7 @@ from benchmarks.planted.case import Collection, Subject
 from benchmarks.planted.draws import array, log_uniform
 from benchmarks.planted.traps import with_tangent
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 
 def log_one_minus_exp(x):

@@ -9,7 +9,7 @@ from benchmarks.planted.logistic import LOGISTIC
 from benchmarks.planted.small import LOG_COSH, SPREAD, spread_gradient
 from benchmarks.planted.student import STUDENT
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 
 @planted.bug(LOG_COSH, "clip", "wrong_formula")

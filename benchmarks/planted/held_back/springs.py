@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from benchmarks.planted.case import Collection, Subject
 from benchmarks.planted.draws import array, log_uniform
 
-planted = Collection(held_back=True)
+planted = Collection("held back")
 
 _EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2]])
 
