@@ -43,6 +43,11 @@ class Judge:
             return Judgement(self.claim.name, [])
         return case.judged(thorough)
 
+    def disproves(self, draw: Draw) -> bool:
+        """Tell whether a claim falls by exact values alone, or by its shapes: nothing is run."""
+        case = self.case(draw)
+        return bool(case.lanes.misfits) or case.is_disproved()
+
     def case(self, draw: Draw) -> "Case":
         """Give an input, about which the subject or a program in its place can be asked."""
         tangent, cotangent = self._directions(draw)
@@ -100,7 +105,8 @@ class Case:
         if self._blame_formula(found) or self.claim.order == 2:
             return self._concluded(found)
         measure = self.measure(found.truth)
-        outcomes = self.lanes.run(self.values)
+        eager = thorough or not self.lanes.dear_eagerly
+        outcomes = self.lanes.run(self.values, eager=eager)
         fits = self.fits(measure, outcomes)
         self._blame_lanes(measure, outcomes, fits)
         beyond = False
@@ -113,6 +119,14 @@ class Case:
         fits |= self.fits(measure, self.lanes.run_witnesses(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(concluded, measure=measure, fits=fits, beyond_float32=beyond)
+
+    def is_disproved(self) -> bool:
+        """Ask of the formula alone."""
+        try:
+            given = oracle.exact_values(self.lanes.subject, self.leaves)
+        except Undecided:
+            return False
+        return bool(self.examined(self.truth(confirmed=False), given).wrong.any())
 
     def truth(self, *, confirmed: bool) -> formula.Truth:
         """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
@@ -252,16 +266,33 @@ class Case:
         if eager is not None and main.bad.any() != eager.bad.any():
             name, worse, better = ("jit", main, eager) if main.bad.any() else ("eager", eager, main)
             entry = worse.worst
-            if not _nearly_bad(better, measure, entry):
+            if not (
+                _nearly_bad(better, measure, entry) or self._may_be_rounding(worse, measure, entry)
+            ):
                 self._report_fit(name, "differs_under_jit", entry, measure, worse, outcomes)
                 return
         for name, own in fits.items():
             if own.bad.any():
-                batched = name.startswith("vmap") and not _nearly_bad(main, measure, own.worst)
+                batched = name.startswith("vmap") and not (
+                    _nearly_bad(main, measure, own.worst)
+                    or self._may_be_rounding(own, measure, own.worst)
+                )
                 kind = "not_finite" if own.missing.any() else "unstable"
                 kind = "differs_under_vmap" if batched else kind
                 self._report_fit(name, kind, own.worst, measure, own, outcomes)
                 return
+
+    def _may_be_rounding(self, fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:
+        """Tell whether rounding explains how far off a lane is, by the judged program's own steps.
+
+        Two lanes of an unstable program differ by luck, which is no difference between programs.
+        """
+        centre = measure.centre
+        own = digits.yardstick(
+            centre, *self._spread(self.lanes.own_scales(self.floats)), FLOAT64, self.min_digits
+        )
+        error = fit.roundings[entry] * measure.bound[entry]
+        return bool(error <= digits.TOLERATED * own.bound[entry])
 
     def _blame_batched_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
@@ -379,7 +410,11 @@ class Case:
         return dataclasses.replace(truth, values=self._projected(truth.values), function=None)
 
     def _scales(self) -> tuple[Array, Array]:
-        relative, absolute = (scale.copy() for scale in self.lanes.scales(self.floats))
+        return self._spread(self.lanes.scales(self.floats))
+
+    def _spread(self, scales: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Let each entry have its share of what is taken off along a simplex."""
+        relative, absolute = (scale.copy() for scale in scales)
         for start, shape in self.tangents:
             stop = start + int(np.prod(shape))
             for scale in (relative, absolute):

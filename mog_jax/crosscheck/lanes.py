@@ -18,6 +18,8 @@ from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, sca
 from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+# Called plainly, a program compiles these anew each time.
+_LOOPS = ("scan", "while", "cond")
 # A program in one compiled piece, which every other lane is compared with for blame.
 MAIN = "jit"
 
@@ -53,6 +55,7 @@ class Lanes:
             if uses(self.subject, "custom_vmap_call"):
                 self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
+        self.dear_eagerly = any(uses(self.subject, loop) for loop in _LOOPS)
         # A derivative of the judged program is only remarked upon.
         self.main = _quickly(claim.subject) if claim.order == 2 else _jitted(claim.subject)
         self._reference = _quickly(claim.reference)
@@ -61,8 +64,8 @@ class Lanes:
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
         self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
-        self._scales = _quickly(scales(self.reference))
         # Made when they are first asked for.
+        self._scales: dict[int, Callable[..., Any]] = {}
         self._narrow_misfits: list[Misfit] | None = None
         self._batched_programs: dict[str, Any] | None = None
         self._narrow_program: Any = None
@@ -81,14 +84,23 @@ class Lanes:
 
     def scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
         """Give the reference's error scales: from roundings, and from underflow."""
+        return self._scales_of(self.reference, args)
+
+    def own_scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+        """Give the error scales of the judged program: what rounding may do to it, not should."""
+        return self._scales_of(self.subject, args)
+
+    def _scales_of(self, program: Any, args: Sequence[Any]) -> tuple[Array, Array]:
         leaves = jax.tree.leaves(tuple(args))
+        if id(program) not in self._scales:
+            self._scales[id(program)] = _quickly(scales(program))
         with jax.enable_x64(True):
             try:
-                relative, absolute = self._scales(*leaves)
+                relative, absolute = self._scales[id(program)](*leaves)
             except (TypeError, ValueError):
-                # The reference itself has no reverse derivative: a loop of unknown length.
-                self._scales = _quickly(input_scales(self.reference))
-                relative, absolute = self._scales(*leaves)
+                # The program itself has no reverse derivative: a loop of unknown length.
+                self._scales[id(program)] = _quickly(input_scales(program))
+                relative, absolute = self._scales[id(program)](*leaves)
         return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
 
     def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
@@ -124,11 +136,13 @@ class Lanes:
         with jax.enable_x64(True):
             return _outcome(self.main, args)
 
-    def run(self, args: tuple[Any, ...], *, batched: bool = True) -> dict[str, Outcome]:
-        """Run the subject on every float64 lane, or on those that are not batched."""
+    def run(
+        self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True
+    ) -> dict[str, Outcome]:
+        """Run the subject on every float64 lane, or not on those that are eager or batched."""
         with jax.enable_x64(True):
             outcomes = {MAIN: _outcome(self.main, args)}
-            if not self.claim.directed:
+            if eager and not self.claim.directed:
                 outcomes["eager"] = _outcome(self._eagerly, args)
             for name, (_, axes) in self._batched.items() if batched else ():
                 outcomes[name] = _outcome(self._compiled[name], _company(args, axes))

@@ -22,6 +22,8 @@ from mog_jax.crosscheck.judgement import Judgement, Problem
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8
 _FEW = 40
+# Inputs whose formula is looked at before anything is compiled: most wrong ones are wrong there.
+_SCOUTED = 30
 # Inputs that are judged in search of a simpler one, for each kind of failure.
 _SHRINKS = 300
 # Hypothesis climbs towards bad inputs only if there are enough of them to climb with.
@@ -37,6 +39,8 @@ _DISPROOFS = (
     "wrong_second_order",
 )
 _OF_DIGITS = ("unstable", "not_finite")
+# Of the first claim: once found, nothing else is looked for.
+_FINAL = ("wrong_shape_or_dtype", "wrong_formula")
 
 Key = tuple[str, str]
 Found = dict[Key, tuple[Problem, Draw]]
@@ -77,6 +81,9 @@ class Search:
         self._judged: dict[Any, list[Problem]] = {}
         self._error: Exception | None = None
         self._shrinking = False
+        self._scouting = True
+        self._waiting: list[Draw] = []
+        self._last: tuple[Any, list[Judgement]] = None, []
 
     def over_list(self, inputs: Sequence[Any]) -> None:
         """Judge given inputs, each as it is and, if that is another, rounded to float32."""
@@ -101,16 +108,20 @@ class Search:
         given = set(self.found)
 
         def see(draw: Draw) -> None:
-            self._failures(draw, thorough=_is_thorough(draw))
-            progress(len(self._judged))
+            self._look(draw)
+            progress(len(self._judged) + len(self._waiting))
 
         def fail(draw: Draw) -> None:
+            # Whether a simpler input is a disproof as well is told without compiling anything.
+            if wanted[0] == "wrong_formula" and not self._disproves(draw, wanted[1]):
+                return
             for problem in self._failures(draw, thorough=_is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
                     raise _Failure(problem, draw)
 
         options = {"examples": examples, "seed": seed, "name": name, "database": database}
         self._drive(see, inputs, **options)
+        self._judge_waiting()
         self._shrinking = True
         for key in gravest(self.found):
             if key in given:
@@ -178,7 +189,7 @@ class Search:
             self._error = self._error or ValueError(_NOTHING)
         except InvalidArgument as caught:
             self._error = self._error or ValueError(f"{_NOTHING} Hypothesis says: {caught}")
-        if self._error is None and not self._judged:
+        if self._error is None and not self._judged and not self._waiting:
             self._error = ValueError(_NOTHING)
         if self._error is not None:
             raise self._error
@@ -187,6 +198,38 @@ class Search:
         if self._known is None:
             self._known = self._make_judges(args)
         return draw_of(args, self._known[0], narrow=narrow)
+
+    def _look(self, draw: Draw) -> None:
+        """Judge a draw; of the first ones the formula alone, and the rest of them later."""
+        if self._is_settled():
+            return
+        if self._scouting and not self._disproves(draw, self._first):
+            self._waiting.append(draw)
+            if len(self._waiting) == _SCOUTED:
+                self._judge_waiting()
+            return
+        self._failures(draw, thorough=_is_thorough(draw))
+
+    def _judge_waiting(self) -> None:
+        self._scouting = False
+        for draw in self._waiting:
+            if not self._is_settled():
+                self._failures(draw, thorough=_is_thorough(draw))
+        self._waiting = []
+
+    @property
+    def _first(self) -> str:
+        assert self._known is not None
+        return self._known[1][0].claim.name
+
+    def _is_settled(self) -> bool:
+        """Whether the first claim is disproved, so that there is nothing graver to be found."""
+        return any((kind, self._first) in self.found for kind in _FINAL)
+
+    def _disproves(self, draw: Draw, claim: str) -> bool:
+        assert self._known is not None
+        judges = {judge.claim.name: judge for judge in self._known[1]}
+        return judges[claim].disproves(draw)
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
         """Judge every claim at one draw, once; remember what fails."""
