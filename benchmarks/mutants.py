@@ -103,6 +103,8 @@ def main(argv: list[str] | None = None) -> int:
     cases = [case for case in CASES if case.name in QUICK or not arguments.quick]
     if arguments.subjects:
         cases = [case for case in cases if case.subject.name in arguments.subjects]
+    if arguments.kinds:
+        cases = [case for case in cases if case.kind in arguments.kinds]
     known: dict[str, Judged] = {}
     if arguments.resume:
         if arguments.json is None:
@@ -133,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=sorted({c.subject.name for c in CASES}),
         metavar="SUBJECT",
         help="only the cases of these functions",
+    )
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, metavar="KIND", help="only the cases of these kinds"
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write every outcome to FILE, as it comes"

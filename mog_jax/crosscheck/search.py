@@ -146,7 +146,7 @@ class Search:
         shown: set[Any] = set()
         attempts = 0
 
-        def attempt(drawn: Any, narrow: bool) -> None:
+        def attempt(narrow: bool, drawn: Any) -> None:
             nonlocal attempts
             if self._error is not None:
                 return
@@ -182,7 +182,8 @@ class Search:
             suppress_health_check=list(HealthCheck),
             phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
         )
-        drawn = hypothesis.given(inputs, st.booleans())(attempt)
+        # The choice of precision comes first: what is drawn last is more often the simplest value.
+        drawn = hypothesis.given(st.booleans(), inputs)(attempt)
         try:
             hypothesis.seed(seed)(settings(drawn))()
         except Unsatisfiable:
