@@ -32,6 +32,7 @@ class Judge:
         self.min_digits = min_digits
         self._seed = seed
         self._lanes: dict[Any, Lanes] = {}
+        self._outputs: dict[Any, Any] = {}
 
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
         """Judge one input; `thorough` adds the checks that cost more."""
@@ -43,10 +44,12 @@ class Judge:
             return Judgement(self.claim.name, [])
         return case.judged(thorough)
 
-    def disproves(self, draw: Draw) -> bool:
-        """Tell whether a claim falls by exact values alone, or by its shapes: nothing is run."""
+    def glance(self, draw: Draw) -> tuple[Judgement, bool]:
+        """Ask of the formula alone, by exact values: nothing is run. Also say whether it fell."""
         case = self.case(draw)
-        return bool(case.lanes.misfits) or case.is_disproved()
+        if case.lanes.misfits:
+            return Judgement(self.claim.name, []), True
+        return case.glanced()
 
     def case(self, draw: Draw) -> "Case":
         """Give an input, about which the subject or a program in its place can be asked."""
@@ -70,9 +73,10 @@ class Judge:
         return "a custom_vjp rule has no forward mode" if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
-        with jax.enable_x64(True):
-            output = jax.eval_shape(self.claim.undirected, *draw.args)
-        return draw.directions(self.contract, output, self._seed)
+        if draw.key not in self._outputs:
+            with jax.enable_x64(True):
+                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+        return draw.directions(self.contract, self._outputs[draw.key], self._seed)
 
 
 class Case:
@@ -100,7 +104,7 @@ class Case:
         try:
             given = oracle.exact_values(self.lanes.subject, self.leaves)
         except Undecided:
-            return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
+            return self._all_undecided()
         found = self.examined(truth, given)
         if self._blame_formula(found) or self.claim.order == 2:
             return self._concluded(found)
@@ -120,13 +124,17 @@ class Case:
         concluded = self._concluded(found)
         return dataclasses.replace(concluded, measure=measure, fits=fits, beyond_float32=beyond)
 
-    def is_disproved(self) -> bool:
+    def glanced(self) -> tuple[Judgement, bool]:
         """Ask of the formula alone."""
         try:
             given = oracle.exact_values(self.lanes.subject, self.leaves)
         except Undecided:
-            return False
-        return bool(self.examined(self.truth(confirmed=False), given).wrong.any())
+            return self._all_undecided(), False
+        found = self.examined(self.truth(confirmed=False), given)
+        return self._concluded(found), bool(found.wrong.any())
+
+    def _all_undecided(self) -> Judgement:
+        return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
 
     def truth(self, *, confirmed: bool) -> formula.Truth:
         """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""

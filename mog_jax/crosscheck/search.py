@@ -113,7 +113,7 @@ class Search:
 
         def fail(draw: Draw) -> None:
             # Whether a simpler input is a disproof as well is told without compiling anything.
-            if wanted[0] == "wrong_formula" and not self._disproves(draw, wanted[1]):
+            if wanted == ("wrong_formula", self._first.claim.name) and not self._fell(draw):
                 return
             for problem in self._failures(draw, thorough=_is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
@@ -204,7 +204,7 @@ class Search:
         """Judge a draw; of the first ones the formula alone, and the rest of them later."""
         if self._is_settled():
             return
-        if self._scouting and not self._disproves(draw, self._first):
+        if self._scouting and not self._fell(draw):
             self._waiting.append(draw)
             if len(self._waiting) == _SCOUTED:
                 self._judge_waiting()
@@ -214,23 +214,23 @@ class Search:
     def _judge_waiting(self) -> None:
         self._scouting = False
         for draw in self._waiting:
-            if not self._is_settled():
+            if self._is_settled():
+                self._observe(draw, [self._first.glance(draw)[0]])
+            else:
                 self._failures(draw, thorough=_is_thorough(draw))
         self._waiting = []
 
     @property
-    def _first(self) -> str:
+    def _first(self) -> Judge:
         assert self._known is not None
-        return self._known[1][0].claim.name
+        return self._known[1][0]
+
+    def _fell(self, draw: Draw) -> bool:
+        return self._first.glance(draw)[1]
 
     def _is_settled(self) -> bool:
         """Whether the first claim is disproved, so that there is nothing graver to be found."""
-        return any((kind, self._first) in self.found for kind in _FINAL)
-
-    def _disproves(self, draw: Draw, claim: str) -> bool:
-        assert self._known is not None
-        judges = {judge.claim.name: judge for judge in self._known[1]}
-        return judges[claim].disproves(draw)
+        return any((kind, self._first.claim.name) in self.found for kind in _FINAL)
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
         """Judge every claim at one draw, once; remember what fails."""

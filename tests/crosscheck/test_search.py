@@ -1,0 +1,101 @@
+"""What a search spends its time on, and what it calls a difference between two lanes."""
+
+import dataclasses
+
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mog_jax.crosscheck import crosscheck
+from mog_jax.crosscheck.arguments import narrowed
+from mog_jax.crosscheck.lanes import Lanes
+
+TINY = float(np.finfo(np.float32).tiny)
+
+
+def half_square(x):
+    return 0.5 * x * x
+
+
+def by_way_of_a_large_number(x):
+    return (x + 1e8) - 1e8
+
+
+def test_a_wrong_formula_is_disproved_before_anything_is_compiled(monkeypatch):
+    def compiled(*_, **__):
+        raise AssertionError("a lane was compiled")
+
+    for name in ("scales", "run_witnesses", "run_narrow"):
+        monkeypatch.setattr(Lanes, name, compiled)
+    report = crosscheck(half_square, lambda x: 2 * x, st.tuples(st.floats(-3, 3)), examples=40)
+    assert [finding.kind for finding in report.findings] == ["wrong_formula"]
+
+
+@pytest.mark.parametrize(("threshold", "least"), [(1.5, 2), (2.98, 31)])
+def test_a_wrong_formula_that_the_first_inputs_hide_is_found_by_a_later_one(threshold, least):
+    def rarely_wrong(x):
+        return jnp.where((x > threshold) & (x < 2.99), 2 * x, x)
+
+    inputs = [(0.01 * k,) for k in range(300)]
+    drawn = st.integers(0, 299).map(lambda k: inputs[k])
+    report = crosscheck(half_square, rarely_wrong, drawn, examples=600, order=1)
+    assert [finding.kind for finding in report.findings] == ["wrong_formula"]
+    assert report.examples >= least
+    (x,) = report.findings[0].args
+    assert threshold < x < 2.99
+
+
+def test_half_of_the_inputs_reach_float32_though_floats_draws_tiny_ones():
+    inputs = st.tuples(st.lists(st.floats(-3, 3), min_size=12, max_size=12).map(np.array))
+    report = crosscheck(lambda x: jnp.sum(x * x), lambda x: 2 * x, inputs, examples=100, order=1)
+    lanes = report.claims["derivative"].lanes
+    assert report.ok
+    assert lanes["float32"].inputs > lanes["jit"].inputs / 4
+
+
+def test_what_is_too_small_for_float32_becomes_its_smallest_number():
+    args = (np.array([1e-300, -5e-324, -0.0, 0.1]), np.int64(3))
+    floats, integer = narrowed(args)
+    np.testing.assert_array_equal(floats, [TINY, -TINY, 0.0, np.float64(np.float32(0.1))])
+    assert np.signbit(floats[2])
+    assert integer == 3
+    assert narrowed((np.array([1e39]),)) is None
+
+
+@pytest.mark.parametrize(
+    ("derivative", "kind"),
+    [(by_way_of_a_large_number, "unstable"), (lambda x: 1 * x, "differs_under_jit")],
+)
+def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, derivative, kind):
+    run = Lanes.run
+
+    def with_luck_under_jit(self, args, **options):
+        outcomes = run(self, args, **options)
+        (x,) = args
+        lost = np.reshape((x + 1e8) - 1e8, -1)
+        outcomes["jit"] = dataclasses.replace(outcomes["jit"], values=np.reshape(x, -1))
+        return outcomes | {"eager": dataclasses.replace(outcomes["eager"], values=lost)}
+
+    monkeypatch.setattr(Lanes, "run", with_luck_under_jit)
+    report = crosscheck(half_square, derivative, [(np.float64(1e-4 / 3),)], order=1)
+    assert [finding.kind for finding in report.findings] == [kind]
+
+
+def test_a_zero_among_large_numbers_is_as_uncertain_as_they_are():
+    def spread(x):
+        return 0.5 * jnp.sum((x - x[0]) ** 2)
+
+    def slope(x):
+        d = x - x[0]
+        return d.at[0].add(-jnp.sum(d))
+
+    def by_way_of_a_rotation(x):
+        # Exact in real numbers; a rounding of the large entry ends up in the small ones.
+        turn = jnp.array([[0.6, 0.8], [-0.8, 0.6]]) if x.dtype == jnp.float64 else jnp.eye(2)
+        d = turn.T @ (turn @ slope(x)[1:])
+        return slope(x).at[1:].set(d)
+
+    far = (np.array([0.0, 0.0, 30.1]),)
+    report = crosscheck(spread, by_way_of_a_rotation, [far], order=1)
+    assert [finding.kind for finding in report.findings if finding.kind == "unstable"] == []
