@@ -39,7 +39,7 @@ _DISPROOFS = (
     "wrong_second_order",
 )
 _OF_DIGITS = ("unstable", "not_finite")
-# Of the first claim: once found, nothing else is looked for.
+# Once found, nothing else is looked for.
 _FINAL = ("wrong_shape_or_dtype", "wrong_formula")
 
 Key = tuple[str, str]
@@ -113,7 +113,7 @@ class Search:
 
         def fail(draw: Draw) -> None:
             # Whether a simpler input is a disproof as well is told without compiling anything.
-            if wanted == ("wrong_formula", self._first.claim.name) and not self._fell(draw):
+            if wanted[0] == "wrong_formula" and not self._fell(draw, wanted[1]):
                 return
             for problem in self._failures(draw, thorough=_is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
@@ -215,22 +215,23 @@ class Search:
         self._scouting = False
         for draw in self._waiting:
             if self._is_settled():
-                self._observe(draw, [self._first.glance(draw)[0]])
+                self._observe(draw, [judge.glance(draw)[0] for judge in self._lower])
             else:
                 self._failures(draw, thorough=_is_thorough(draw))
         self._waiting = []
 
     @property
-    def _first(self) -> Judge:
+    def _lower(self) -> list[Judge]:
+        """Judges of values and first derivatives: whatever falls there, nothing graver is found."""
         assert self._known is not None
-        return self._known[1][0]
+        return [judge for judge in self._known[1] if judge.claim.order < 2]
 
-    def _fell(self, draw: Draw) -> bool:
-        return self._first.glance(draw)[1]
+    def _fell(self, draw: Draw, claim: str = "") -> bool:
+        judges = [judge for judge in self._lower if claim in ("", judge.claim.name)]
+        return any(judge.glance(draw)[1] for judge in judges)
 
     def _is_settled(self) -> bool:
-        """Whether the first claim is disproved, so that there is nothing graver to be found."""
-        return any((kind, self._first.claim.name) in self.found for kind in _FINAL)
+        return any(kind in _FINAL for kind, _ in self.found)
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
         """Judge every claim at one draw, once; remember what fails."""
