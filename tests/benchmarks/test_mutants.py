@@ -167,6 +167,47 @@ def test_the_exit_status_tells_of_failures(monkeypatch, tmp_path, capsys):
     assert f"missed: {BUGS[3].name}" in capsys.readouterr().out
 
 
+def test_a_run_that_was_killed_goes_on_where_it_was(monkeypatch, tmp_path):
+    seen = []
+
+    def judge(name, options):
+        if len(seen) == 3:
+            seen.append("killed")
+            raise KeyboardInterrupt
+        seen.append(name)
+        case = next(case for case in CASES if case.name == name)
+        return judged(case, found=case.is_bug, kinds=case.expected)
+
+    monkeypatch.setattr(mutants, "_judge", judge)
+    path = tmp_path / "outcomes.json"
+    command = ["--checkers", "crosscheck", "--subjects", "softplus_rule", "--json", str(path)]
+    with pytest.raises(KeyboardInterrupt):
+        mutants.main(command)
+    assert len(json.loads(path.read_text())["cases"]) == 3
+    assert mutants.main([*command, "--resume"]) == 0
+    seen.remove("killed")
+    wanted = [case.name for case in CASES if case.subject.name == "softplus_rule"]
+    assert seen == wanted
+    assert [case["name"] for case in json.loads(path.read_text())["cases"]] == wanted
+
+    with pytest.raises(SystemExit, match="other options"):
+        mutants.main([*command, "--resume", "--examples", "7"])
+
+
+def test_only_what_is_asked_for_is_run(monkeypatch, tmp_path):
+    ran = []
+
+    def judge(name, options):
+        ran.append(next(case for case in CASES if case.name == name))
+        return judged(ran[-1], found=True, kinds=ran[-1].expected)
+
+    monkeypatch.setattr(mutants, "_judge", judge)
+    assert (
+        mutants.main(["--checkers", "crosscheck", "--subjects", "counts", "--kinds", "tail"]) == 0
+    )
+    assert [case.name for case in ran] == ["counts.four_terms_beyond_ten"]
+
+
 def test_an_unknown_case_is_answered_with_near_ones(capsys):
     assert mutants.main(["--case", "raw_moments"]) == 2
     assert "did you mean mixture.raw_moments?" in capsys.readouterr().err
