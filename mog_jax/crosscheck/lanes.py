@@ -18,7 +18,7 @@ from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, sca
 from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
-# Called plainly, a program compiles these anew each time.
+# Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
 _LOOPS = ("scan", "while", "cond")
 # A program in one compiled piece, which every other lane is compared with for blame.
 MAIN = "jit"
@@ -55,7 +55,7 @@ class Lanes:
             if uses(self.subject, "custom_vmap_call"):
                 self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
-        self.dear_eagerly = any(uses(self.subject, loop) for loop in _LOOPS)
+        self.dear_eagerly = any(e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns)
         # A derivative of the judged program is only remarked upon.
         self.main = _quickly(claim.subject) if claim.order == 2 else _jitted(claim.subject)
         self._reference = _quickly(claim.reference)
