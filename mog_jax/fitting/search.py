@@ -299,6 +299,9 @@ def _dense_worth_while(
         0.5 * counts[0],
         0.5 * counts[1],
     ]
+    fewest = jnp.minimum(*counts)
+    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    regular = (fewest >= min_points) & above_floor
     order = jnp.arange(n_starts)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
@@ -311,19 +314,23 @@ def _dense_worth_while(
         near = jnp.minimum(*apart) < _SAME_PLACE
         level = jnp.abs(value - value[other]) < _SAME_VALUE
         better = (value[other] > value) | ((value[other] == value) & (other < order))
-        met = met | (near & level & better)
+        # The regular one of two is kept, be it the lower one.
+        met = met | (near & level & jnp.where(regular == regular[other], better, regular[other]))
+    # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
+    arrived = regular & (gain_left < _SEARCH_TOLERANCE)
+    sure = jnp.max(jnp.where(arrived, value, -jnp.inf), axis=0)
+    kept = arrived & (value >= sure)
     settling = gain_left < _SETTLING
-    fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
-    regular = (fewest >= min_points) & above_floor
-    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)
+    # A few points more than it must hold: it may lose some on its way.
+    promising = regular & settling & (fewest >= 1.3 * min_points)
+    in_hand = jnp.maximum(sure, jnp.max(jnp.where(promising, value, -jnp.inf), axis=0))
     beaten = value + _SURPRISE * gain_left + margin < in_hand
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
     dropped = settling & (beaten | too_few)
     if not patient:
         dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
-    return there & ~met & ~dropped
+    return there & ~met & (kept | ~dropped)
 
 
 def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
