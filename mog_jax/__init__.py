@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import datasets, inference, statistics
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.fitting import Direction, Fit, OneComponent, Ragged, Status, View, fit
+    from mog_jax.fitting import (
+        Direction,
+        Fit,
+        OneComponent,
+        Ragged,
+        Status,
+        View,
+        fit,
+        local_maximum,
+    )
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -53,6 +62,7 @@ _HOME = {
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
+    "local_maximum": "mog_jax.fitting",
     "log_density": "mog_jax.likelihood",
     "log_likelihood": "mog_jax.likelihood",
     "log_variance_gradient": "mog_jax.gradients",
@@ -89,6 +99,7 @@ __all__ = [
     "gradient",
     "inference",
     "lagrangian_weight_condition",
+    "local_maximum",
     "log_density",
     "log_likelihood",
     "log_variance_gradient",

@@ -2,7 +2,17 @@
 
 from mog_jax.fitting.batch import fit
 from mog_jax.fitting.directions import Direction, View
+from mog_jax.fitting.maximum import local_maximum
 from mog_jax.fitting.reading import Ragged
 from mog_jax.fitting.result import Fit, OneComponent, Status
 
-__all__ = ["Direction", "Fit", "OneComponent", "Ragged", "Status", "View", "fit"]
+__all__ = [
+    "Direction",
+    "Fit",
+    "OneComponent",
+    "Ragged",
+    "Status",
+    "View",
+    "fit",
+    "local_maximum",
+]
