@@ -157,9 +157,6 @@ def ascend(
     # The log-likelihood of so many points is not known better than this.
     slack = 4 * precision * lanes.totals.count
     enough = jnp.maximum(tolerance, slack)
-    # A step that gains less than a comparison can tell is taken all the same: the last one of
-    # Newton's, which doubles the digits of the parameters, is of this kind.
-    noise = 4 * slack
 
     def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
         going: jax.Array = (carry[1] < steps) & jnp.any(carry[0].climbing)
@@ -169,7 +166,7 @@ def ascend(
         old, made = carry
         sums = lane_sums(unpack(old.proposal), lanes.x, lanes.totals, lanes.counts, lanes.padding)
         gained = sums.log_likelihood - old.sums.log_likelihood
-        climbs = gained >= -noise
+        climbs = gained >= -slack
         step = jnp.where(climbs, old.step, _SHRINKAGE * old.step)
         pays = climbs & (gained >= _DISAPPOINTING * old.expected)
         step = jnp.where(pays, jnp.minimum(_GROWTH * step, direction.longest), step)

