@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from mog_jax import datasets, inference, statistics
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
     from mog_jax.fitting import (
+        AscentPath,
         Direction,
         Fit,
         OneComponent,
         Ragged,
         Status,
         View,
+        ascent_path,
         fit,
         local_maximum,
     )
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mog_jax.tables import fit_table
 
 _HOME = {
+    "AscentPath": "mog_jax.fitting",
     "BootstrapTest": "mog_jax.bootstrap",
     "Comparison": "mog_jax.selection",
     "Coordinates": "mog_jax.mixture",
@@ -54,6 +57,7 @@ _HOME = {
     "ProfileInterval": "mog_jax.profile",
     "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
+    "ascent_path": "mog_jax.fitting",
     "bootstrap_test": "mog_jax.bootstrap",
     "View": "mog_jax.fitting",
     "compare": "mog_jax.selection",
@@ -78,6 +82,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AscentPath",
     "BootstrapTest",
     "Comparison",
     "Coordinates",
@@ -90,6 +95,7 @@ __all__ = [
     "Ragged",
     "Status",
     "View",
+    "ascent_path",
     "bootstrap_test",
     "compare",
     "component_log_density",

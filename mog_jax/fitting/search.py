@@ -91,7 +91,7 @@ class Options:
 @jax.jit
 def information(theta: jax.Array, sums: Sums) -> jax.Array:
     """Observed information, shape (5, 5, *lanes), constraints left out of account."""
-    return coordinates.information(coordinates.unpack(theta), sums)
+    return coordinates.information(tuple(theta), sums.unstacked()).dense()
 
 
 def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
@@ -329,7 +329,7 @@ class _Data:
             totals=Totals(count=count, mean=mean, variance=variance),
             counts=self.counts,
             padding=None if self.counts is not None else rows - self.n,
-            free=self.free,
+            free=None if self.free.all() else self.free,
         )
         columns: Lanes = jax.tree.map(
             lambda leaf: jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype)),

@@ -86,7 +86,7 @@ def test_the_order_of_the_points_does_not_matter_at_all(x, order):
         np.testing.assert_array_equal(two, one)
 
 
-# Counts that are repetitions are searched as they are, but fractional and very many ones by a sample:
+# Counts that are repetitions are searched as they are, fractional and very many ones by a sample:
 # so these laws are about data whose best maximum is not in doubt.
 
 
