@@ -22,7 +22,7 @@ from mog_jax.fitting.directions import DIRECTIONS
 from mog_jax.inference.information import scores
 from mog_jax.kernel import lane_sums, pad_rows, totals
 from mog_jax.likelihood import points, responsibilities
-from mog_jax.mixture import Coordinates, Mixture
+from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
 # Of the points' number, in roundings: what a sum over the points does not know.
@@ -165,27 +165,25 @@ def _maximum(
     scale = jnp.sqrt(own.variance)
     missing = (0, pad_rows(x.shape[0]) - x.shape[0])
     z = jnp.pad(jnp.where(present, (x - own.mean) / scale, 0), missing)
-    theta = coordinates.pack(
-        jax.lax.stop_gradient(_standardised(start, own.mean, scale, options.equal_variances))
-    )
-    end = coordinates.unpack(_climb(z, jnp.pad(seen, missing), theta, options))
-    return Mixture(
-        weights=jnp.exp(end.logits),
-        means=own.mean + scale * end.means,
-        variances=jnp.square(scale) * jnp.exp(end.log_variances),
-    )
+    standard = start.affine(1 / scale, -own.mean / scale)
+    theta = jax.lax.stop_gradient(_coordinates(standard, options.equal_variances))
+    end = _climb(z, jnp.pad(seen, missing), theta, options)
+    return _mixture(end).affine(scale, own.mean)
 
 
-def _standardised(
-    mixture: Mixture, mean: jax.Array, scale: jax.Array, equal_variances: bool
-) -> Coordinates:
-    variances = mixture.variances
+def _coordinates(mixture: Mixture, equal_variances: bool) -> jax.Array:
+    log_weights, variances = jnp.log(mixture.weights), mixture.variances
     if equal_variances:
         variances = jnp.full_like(variances, jnp.sum(mixture.weights * variances))
-    return Coordinates(
-        logits=jnp.log(mixture.weights),
-        means=(mixture.means - mean) / scale,
-        log_variances=jnp.log(variances) - 2 * jnp.log(scale),
+    logit = log_weights[:1] - log_weights[1:]
+    return jnp.concatenate([logit, mixture.means, jnp.log(variances)])
+
+
+def _mixture(theta: jax.Array) -> Mixture:
+    return Mixture(
+        weights=jax.nn.sigmoid(jnp.stack([theta[0], -theta[0]])),
+        means=theta[1:3],
+        variances=jnp.exp(theta[3:]),
     )
 
 
@@ -197,7 +195,7 @@ def _climb(z: jax.Array, counts: jax.Array, theta: jax.Array, options: _Options)
         totals=totals(z, counts),
         counts=counts,
         padding=None,
-        free=jnp.ones(theta.shape, bool),
+        free=None,
     )
     end = ascend(
         dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
@@ -225,12 +223,12 @@ def _climb_jvp(
     z, counts, start = primals
     z_tangent, counts_tangent, _ = tangents
     theta = _climb(z, counts, start, options)
-    at = coordinates.unpack(theta)
-    information = coordinates.information(at, lane_sums(at, z, totals(z, counts), counts))
-    covariance = inference.covariance(information, equal_variances=options.equal_variances)
-    mixture = Mixture(
-        weights=jnp.exp(at.logits), means=at.means, variances=jnp.exp(at.log_variances)
+    at = tuple(theta)
+    sums = lane_sums(coordinates.unpack(at), z, totals(z, counts), counts)
+    covariance = inference.covariance(
+        coordinates.information(at, sums).dense(), equal_variances=options.equal_variances
     )
+    mixture = _mixture(theta)
     push = counts_tangent @ scores(mixture, z) + (counts * z_tangent) @ score_slopes(mixture, z)
     return theta, covariance @ push
 
