@@ -37,7 +37,7 @@ class BootstrapTest:
     ----------
     statistic : array, shape (...,)
         Twice the gain in log-likelihood from one component to two. 0 where two have no regular
-        maximum; NaN where nothing could be fitted.
+        maximum; NaN where nothing could be fitted, or the ascent stopped before a maximum.
     p_value : array, shape (...,)
         Probability, under one Gaussian, of a statistic as large as this.
     p_value_error : array, shape (...,)
@@ -142,6 +142,7 @@ def bootstrap_test(
         raise ValueError(f"`key` must be a key, as jax.random.key(0) gives it; got {key!r}.")
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
+    statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
     sizes = np.asarray(fits.n_points)
     known = ~np.isnan(statistic)
     if (fraction := sizes[known] % 1 != 0).any():

@@ -150,7 +150,8 @@ def _held(matrix: Symmetric, free: Sequence[jax.Array | bool]) -> Symmetric:
     return Symmetric(entries, matrix.size)
 
 
-_LEAST_DAMPING = 1 / 3
+_LEAST_DAMPING = 0.15
+_GENTLE = 0.05
 
 
 def newton(view: View, step: jax.Array) -> Vector:
@@ -172,7 +173,8 @@ def newton(view: View, step: jax.Array) -> Vector:
     five arrays, shape (*lanes)
         Shortened to one unit of the complete-data metric: on average a standard deviation a point.
     """
-    damping = jnp.maximum(1 / step - 1, _LEAST_DAMPING)
+    damping = (1 / step - 1) * jnp.where(view.concave, _GENTLE, 1)
+    damping = jnp.where(view.concave, damping, jnp.maximum(damping, _LEAST_DAMPING))
     damped, definite = view.information.plus(view.complete_information, damping).solve(
         view.gradient
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.fitting.reading import Array, Source, read
+from mog_jax.kernel import pad_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,6 +71,10 @@ def in_rows(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points:
         values, times = source.values, source.counts
     else:
         values, times = source.rows(np.arange(len(source)))
+        # Few widths, so that there are few programs.
+        more = [(0, 0), (0, pad_rows(values.shape[1]) - values.shape[1])]
+        values = np.pad(values, more, constant_values=np.nan)
+        times = None if times is None else np.pad(times, more)
     if source.is_single:
         values, times = values[0], None if times is None else times[0]
     if values.shape[:-1] not in ((), batch):

@@ -142,7 +142,7 @@ def kolmogorov_distance(
     Returns
     -------
     array, shape (...,)
-        Between 0 and 1.
+        Between 0 and 1. NaN where there are no data.
 
     Examples
     --------
@@ -253,4 +253,5 @@ def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> ja
     if counts is None:
         return jnp.max(gap)
     # The step of a point that was never seen has no height, and no gap of its own.
-    return jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
+    largest = jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
+    return jnp.where(jnp.sum(counts) > 0, largest, jnp.nan)

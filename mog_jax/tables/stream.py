@@ -18,8 +18,9 @@ from mog_jax.tables.answers import ANSWERS, answer
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import as_mixture, check_fixed, columns_of
 
+# Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
-CHUNK_GROUPS = 1 << 16
+CHUNK_GROUPS = 1 << 12
 
 Array = np.ndarray[Any, Any]
 
