@@ -8,6 +8,7 @@ precision of the data and with all of them.
 
 import dataclasses
 import functools
+import math
 import itertools
 
 import jax
@@ -264,6 +265,7 @@ def _dense_worth_while(
         Nats by which the sample may be wrong about which of two climbs ends higher.
     """
     n_starts = dense.shape[1]
+    scale, margin = scale[None], margin[None]
     theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
     value, gain_left = dense[7] * scale, dense[8] * scale
     there = jnp.isfinite(value)
@@ -279,21 +281,21 @@ def _dense_worth_while(
     order = jnp.arange(n_starts)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
-        its = [each[other] for each in theta]
+        its = [each[other, None] for each in theta]
         mirrored = [-its[0], its[2], its[1], its[4], its[3]]
         apart = [
             sum(w * jnp.square(a - b) for w, a, b in zip(weights, theta, them, strict=True))
             for them in (its, mirrored)
         ]
         near = jnp.minimum(*apart) < _SAME_PLACE
-        level = jnp.abs(value - value[other]) < _SAME_VALUE
-        better = (value[other] > value) | ((value[other] == value) & (other < order))
+        level = jnp.abs(value - value[other, None]) < _SAME_VALUE
+        better = (value[other, None] > value) | ((value[other, None] == value) & (other < order))
         met = met | (near & level & better)
     settling = gain_left < _SETTLING
     fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    above_floor = jnp.minimum(theta[3], theta[4]) > math.log(variance_floor) + 1e-6
     regular = (fewest >= min_points) & above_floor
-    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)
+    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)[None]
     beaten = value + _SURPRISE * gain_left + margin < in_hand
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)

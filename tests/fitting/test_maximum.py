@@ -254,3 +254,11 @@ def test_the_precision_is_that_of_the_data_and_the_flag_is_left_alone():
 def test_what_cannot_be_used_is_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         local_maximum(*arguments, **options)
+
+
+def test_the_last_step_is_taken_though_it_gains_less_than_can_be_seen():
+    # In steps of a thousandth of a standard error: the decrement there is below any tolerance.
+    errors = np.asarray(mog_jax.fit(X).standard_errors().means)
+    starts = [dataclasses.replace(START, means=START.means + k * 1e-3 * errors) for k in range(9)]
+    found = np.array([local_maximum(X, start).means for start in starts])
+    np.testing.assert_allclose((found - START.means) / errors, 0, atol=1e-9)
