@@ -8,8 +8,8 @@ precision of the data and with all of them.
 
 import dataclasses
 import functools
-import math
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
