@@ -103,10 +103,12 @@ class _Windows(NamedTuple):
         dtype = points.dtype
         inside = jnp.maximum(length, 1).astype(dtype)
         outside = jnp.maximum(self.n[None] - length, 1).astype(dtype)
-        mean = points / inside
-        variance = jnp.maximum(squares / inside - mean * mean, narrowest)
-        rest = (self.points[-1:] - points) / outside
-        rest_squares = (self.squares[-1:] - squares) / outside
+        # Divided once for each length, and not for each window.
+        per_inside, per_outside = 1 / inside, 1 / outside
+        mean = points * per_inside
+        variance = jnp.maximum(squares * per_inside - mean * mean, narrowest)
+        rest = (self.points[-1:] - points) * per_outside
+        rest_squares = (self.squares[-1:] - squares) * per_outside
         rest_variance = jnp.maximum(rest_squares - rest * rest, narrowest)
         # Single precision is enough for a start, and its logarithms are several times cheaper.
         log_variance, rest_log_variance = (
