@@ -88,7 +88,7 @@ def add(*parts: Sums) -> Sums:
     >>> chunks = [-3.0, 0.0, 3.0], [-2.0, 2.5]
     >>> whole = add(*(sums(mixture, chunk) for chunk in chunks))
     >>> (mixture.means + whole.first / whole.effective_counts).round(3)
-    array([-1.971,  2.166])
+    array([-1.982,  2.163])
     """
     if not parts:
         raise ValueError("`add` needs the sums of at least one part.")

@@ -149,14 +149,24 @@ def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> H
 def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(herd.state.climbing)
-    rows = herd.rows.copy()
+    begun, dataset = np.take(herd.rows, active, axis=1), herd.dataset[active]
     tile = _tile(data, active.size)
+    moved = np.empty_like(begun)
     for lo in range(0, active.size, tile):
-        hi = min(lo + tile, active.size)
-        index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]
-        lanes = data.lanes(herd.dataset[index])
-        moved = _climb_tile(rows[:, index], lanes, np.int32(steps), rules=rules)
-        rows[:, index[: hi - lo]] = np.asarray(moved)[:, : hi - lo]
+        lanes = slice(lo, min(lo + tile, active.size))
+        # The last tile is filled up with its last lane.
+        filled = np.minimum(np.arange(lo, lo + tile), lanes.stop - 1)
+        end = _climb_tile(
+            np.take(begun, filled, axis=1),
+            data.lanes(dataset[filled]),
+            np.int32(steps),
+            rules=rules,
+        )
+        moved[:, lanes] = np.asarray(end)[:, : lanes.stop - lo]
+    if active.size == herd.dataset.size:
+        return dataclasses.replace(herd, rows=moved)
+    rows = herd.rows.copy()
+    rows[:, active] = moved
     return dataclasses.replace(herd, rows=rows)
 
 

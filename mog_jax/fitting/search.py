@@ -9,7 +9,6 @@ precision of the data and with all of them.
 import dataclasses
 import functools
 import itertools
-import math
 
 import jax
 import jax.numpy as jnp
@@ -288,7 +287,6 @@ def _dense_worth_while(
         cannot be foretold where it will end itself.
     """
     n_starts = dense.shape[1]
-    scale, margin = scale[None], margin[None]
     theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
     value, gain_left = dense[7] * scale, dense[8] * scale
     there = jnp.isfinite(value)
@@ -301,31 +299,38 @@ def _dense_worth_while(
         0.5 * counts[0],
         0.5 * counts[1],
     ]
+    fewest = jnp.minimum(*counts)
+    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    regular = (fewest >= min_points) & above_floor
     order = jnp.arange(n_starts)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
-        its = [each[other, None] for each in theta]
+        its = [each[other] for each in theta]
         mirrored = [-its[0], its[2], its[1], its[4], its[3]]
         apart = [
             sum(w * jnp.square(a - b) for w, a, b in zip(weights, theta, them, strict=True))
             for them in (its, mirrored)
         ]
         near = jnp.minimum(*apart) < _SAME_PLACE
-        level = jnp.abs(value - value[other, None]) < _SAME_VALUE
-        better = (value[other, None] > value) | ((value[other, None] == value) & (other < order))
-        met = met | (near & level & better)
+        level = jnp.abs(value - value[other]) < _SAME_VALUE
+        better = (value[other] > value) | ((value[other] == value) & (other < order))
+        # The regular one of two is kept, be it the lower one.
+        met = met | (near & level & jnp.where(regular == regular[other], better, regular[other]))
+    # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
+    arrived = regular & (gain_left < _SEARCH_TOLERANCE)
+    sure = jnp.max(jnp.where(arrived, value, -jnp.inf), axis=0)
+    kept = arrived & (value >= sure)
     settling = gain_left < _SETTLING
-    fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > math.log(variance_floor) + 1e-6
-    regular = (fewest >= min_points) & above_floor
-    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)[None]
+    # A few points more than it must hold: it may lose some on its way.
+    promising = regular & settling & (fewest >= 1.3 * min_points)
+    in_hand = jnp.maximum(sure, jnp.max(jnp.where(promising, value, -jnp.inf), axis=0))
     beaten = value + _SURPRISE * gain_left + margin < in_hand
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
     dropped = settling & (beaten | too_few)
     if not patient:
         dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
-    return there & ~met & ~dropped
+    return there & ~met & (kept | ~dropped)
 
 
 def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
