@@ -267,3 +267,17 @@ def test_the_pivots_of_a_factorisation_are_those_of_jax():
 def test_a_matrix_that_is_not_positive_definite_has_no_factor():
     (factor,) = exactly(jnp.linalg.cholesky, np.array([[1.0, 2.0], [2.0, 1.0]]))
     assert all(factor[i, j].is_nan() for i, j in [(0, 0), (1, 0), (1, 1)])
+
+
+@pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 2)])
+def test_several_arrays_are_folded_at_once_by_a_program(axes):
+    def weighted_total(x):
+        # The total of the values and of their weights, and the largest weight, in one fold.
+        def join(one, other):
+            return one[0] + other[0], one[1] + other[1], lax.max(one[2], other[2])
+
+        weights = jnp.exp(-x)
+        initial = (jnp.float64(0.5), jnp.float64(0), jnp.float64(0))
+        return lax.reduce((x * weights, weights, weights), initial, join, axes)
+
+    assert_agrees(weighted_total, CUBE)
