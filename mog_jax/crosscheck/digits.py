@@ -97,3 +97,8 @@ def fit(measure: Yardstick, values: Array) -> Fit:
     roundings = np.where(unknown, np.nan, roundings)
     kept = np.where(unknown | ~measure.informative, np.nan, kept)
     return Fit(roundings, kept, measure.judged & (roundings > measure.limit), missing)
+
+
+def nearly_bad(fit: Fit, measure: Yardstick, entry: int) -> bool:
+    """Whether a lane is off as well, if not by enough to be blamed itself."""
+    return bool(fit.bad[entry] or fit.roundings[entry] > measure.limit[entry] / 100)

@@ -192,7 +192,7 @@ class Case:
         """Report disproved entries; say whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if entries.size:
-            entry = _most_visible(found, entries)
+            entry = formula.most_visible(found, entries)
             if self._is_right_eagerly(found, entry):
                 self._report_formula("differs_under_jit", entry, found, judgement.ONLY_TRACED)
             else:
@@ -205,7 +205,7 @@ class Case:
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.rounded.any():
-            entry = _most_visible(found, np.flatnonzero(found.rounded))
+            entry = formula.most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula("rounded_constant", entry, found, judgement.ROUNDED)
         if self.claim.order == 2:
             self._remark_not_finite(found)
@@ -254,7 +254,7 @@ class Case:
                 explanation=text,
                 exact=_shown(exact),
                 got=_shown(given),
-                digits_kept=_common_digits(exact, given),
+                digits_kept=formula.common_digits(exact, given),
             )
         )
 
@@ -275,14 +275,15 @@ class Case:
             name, worse, better = ("jit", main, eager) if main.bad.any() else ("eager", eager, main)
             entry = worse.worst
             if not (
-                _nearly_bad(better, measure, entry) or self._may_be_rounding(worse, measure, entry)
+                digits.nearly_bad(better, measure, entry)
+                or self._may_be_rounding(worse, measure, entry)
             ):
                 self._report_fit(name, "differs_under_jit", entry, measure, worse, outcomes)
                 return
         for name, own in fits.items():
             if own.bad.any():
                 batched = name.startswith("vmap") and not (
-                    _nearly_bad(main, measure, own.worst)
+                    digits.nearly_bad(main, measure, own.worst)
                     or self._may_be_rounding(own, measure, own.worst)
                 )
                 kind = "not_finite" if own.missing.any() else "unstable"
@@ -312,7 +313,7 @@ class Case:
                 continue
             found = self.examined(truth, given)
             if found.wrong.any():
-                entry = _most_visible(found, np.flatnonzero(found.wrong))
+                entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     "differs_under_vmap", entry, found, judgement.ONLY_BATCHED, name
                 )
@@ -362,7 +363,7 @@ class Case:
             return
         found = self.examined(truth, given, FLOAT32)
         if found.wrong.any():
-            entry = _most_visible(found, np.flatnonzero(found.wrong))
+            entry = formula.most_visible(found, np.flatnonzero(found.wrong))
             self._report_formula(self.claim.kind, entry, found, judgement.ONLY_NARROW, "float32")
 
     def _report_fit(
@@ -429,30 +430,6 @@ class Case:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
         return relative, absolute
-
-
-def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:
-    """Whether a lane is off as well, if not by enough to be blamed itself."""
-    return bool(fit.bad[entry] or fit.roundings[entry] > measure.limit[entry] / 100)
-
-
-def _most_visible(found: formula.Formula, entries: Array) -> int:
-    """Choose the entry with the fewest digits in common."""
-    common = [_common_digits(found.truth.values[e], found.given[e]) for e in entries]
-    return int(entries[int(np.argmin(common))])
-
-
-def _common_digits(exact: flint.arb, given: flint.arb) -> float:
-    with balls.precision(128):
-        gap, size = abs(exact - given), abs(exact)
-        if not float(size.upper()) or not gap.is_finite():
-            return 0.0
-        ratio = float((gap / size).mid())
-    return (
-        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
-        if ratio > 0
-        else float(oracle.DIGITS)
-    )
 
 
 def _shown(value: Any) -> str:
