@@ -1,5 +1,6 @@
 """The two questions that can be asked: of a derivative, and of a rule."""
 
+import inspect
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -101,14 +102,20 @@ def crosscheck(
     ['wrong_formula']
     """
     _validate(examples=examples, order=order, lowest_order=1, min_digits=min_digits)
-    title = name or f"{_name(function)}, derivative {_name(derivative)}"
+    title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         contract = signature(function, example, wrt, simplex or {})
         _refuse_unusable(function, derivative, example)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
-    options = {"wrt": wrt if isinstance(wrt, int) else tuple(wrt)}
+    options = {
+        "wrt": wrt if isinstance(wrt, int) else tuple(wrt),
+        "seed": seed,
+        "order": order,
+        "min_digits": min_digits,
+        "simplex": dict(simplex) if simplex else None,
+    }
     return _checked(
         title,
         make,
@@ -122,7 +129,7 @@ def crosscheck(
             "crosscheck",
             [("function", function), ("derivative", derivative)],
             args,
-            options | ({"simplex": dict(simplex)} if simplex else {}),
+            _unusual(crosscheck, options),
         ),
     )
 
@@ -163,7 +170,7 @@ def crosscheck_rule(
     Report
     """
     _validate(examples=examples, order=order, lowest_order=0, min_digits=min_digits)
-    title = name or f"{_name(function)}, rule"
+    title = name or f"{_name(function) or 'function'}, rule"
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         indices = _float_arguments(example) if wrt is None else wrt
@@ -172,7 +179,7 @@ def crosscheck_rule(
         _refuse_untraceable("plain", plain, example)
         return contract, claims.of_rule(function, plain, contract, order)
 
-    options: dict[str, Any] = {} if wrt is None else {"wrt": wrt}
+    options = {"wrt": wrt, "seed": seed, "order": order, "min_digits": min_digits}
     return _checked(
         title,
         make,
@@ -182,7 +189,10 @@ def crosscheck_rule(
         seed=seed,
         min_digits=min_digits,
         snippet=lambda args: reproduce.snippet(
-            "crosscheck_rule", [("function", function), ("plain", plain)], args, options
+            "crosscheck_rule",
+            [("function", function), ("plain", plain)],
+            args,
+            _unusual(crosscheck_rule, options),
         ),
     )
 
@@ -248,6 +258,12 @@ def _checked(
     if session.current.record is not None:
         session.current.record({"line": words.one_line(report), "ok": report.ok})
     return report
+
+
+def _unusual(entry: Callable[..., Report], options: dict[str, Any]) -> dict[str, Any]:
+    """Pick the options that do not have their defaults."""
+    defaults = inspect.signature(entry).parameters
+    return {name: value for name, value in options.items() if value != defaults[name].default}
 
 
 def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
@@ -327,4 +343,4 @@ def _float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
 
 def _name(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", type(function).__name__)
-    return "derivative" if name == "<lambda>" else name
+    return "" if name == "<lambda>" else name

@@ -22,6 +22,8 @@ from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting
 from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome
 from mog_jax.crosscheck.programs import trace, uses
 
+_NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
+
 
 class Judge:
     """Judges one claim; keeps the compiled programs of each shape."""
@@ -60,9 +62,11 @@ class Judge:
             with jax.enable_x64(True):
                 closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
         except Exception as error:
+            if "custom_lin" in str(error):
+                return _NO_FORWARD_MODE
             return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
         # Forward mode through a custom_vjp function fails only when it is run.
-        return "a custom_vjp rule has no forward mode" if uses(closed, "custom_lin") else None
+        return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
         with jax.enable_x64(True):
@@ -97,11 +101,18 @@ class Case:
         except Undecided:
             return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
         found = self.examined(truth, given)
-        if self._blame_formula(found) or self.claim.order == 2:
+        if self._blame_formula(found):
             return self._concluded(found)
+        if self.claim.order == 2:
+            return self._concluded(self._blame_second_order(found))
         measure = self.measure(found.truth)
         outcomes = self.lanes.run(self.values)
         fits = self.fits(measure, outcomes)
+        bad = np.any([fit.bad for fit in fits.values()], axis=0)
+        if found.truth.tied and bad.any():
+            found = _settled(found, bad)
+            measure = self.measure(found.truth)
+            fits = self.fits(measure, outcomes)
         self._blame_lanes(measure, outcomes, fits)
         beyond = False
         if not self._failed():
@@ -185,8 +196,6 @@ class Case:
         if found.rounded.any():
             entry = _most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula("rounded_constant", entry, found, judgement.ROUNDED)
-        if self.claim.order == 2:
-            self._remark_not_finite(found)
         return False
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
@@ -196,27 +205,54 @@ class Case:
         """
         if self.claim.directed:
             return False
-        centre = balls.Centre.of(found.truth.values)
-        none = np.zeros(len(self.entries))
-        measure = digits.yardstick(centre, none, none, FLOAT64, 0.0)
-        fits = self.fits(measure, self.lanes.run(self.values, batched=False))
+        fits = self.fits(self._strictest(found), self.lanes.run(self.values, batched=False))
         traced, eager = fits.get("jit"), fits.get("eager")
         return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
 
-    def _remark_not_finite(self, found: formula.Formula) -> None:
-        """Remark that a second derivative is NaN in floating point.
-
-        How many digits it keeps is nobody's claim: the derivative was written by hand, its
-        derivative was not.
-        """
-        main = self.lanes.run_main(self.values)
+    def _strictest(self, found: formula.Formula) -> digits.Yardstick:
+        """Measure as if the problem excused nothing, which costs nothing to find out."""
+        none = np.zeros(len(self.entries))
         centre = balls.Centre.of(found.truth.values)
-        if main.values is not None:
-            lost = np.flatnonzero(np.isfinite(centre.high) & ~np.isfinite(main.values))
-            if lost.size:
-                shown = _shown(centre.high[lost[0]])
-                text = f"where the exact value is {shown}"
-                self._report("jit", "second_order_not_finite", int(lost[0]), text=text)
+        return digits.yardstick(centre, none, none, FLOAT64, self.min_digits)
+
+    def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
+        """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
+
+        Nobody wrote the program of the derivative's derivative. It need not be better than the one
+        in whose place it comes, which a user of `jax.hessian` would have had without it.
+        """
+        outcome = self.lanes.run_main(self.values)
+        if outcome.error is not None:
+            self._report("jit", "raised", 0, text=_described(outcome.error))
+            return found
+        strictest = self._strictest(found)
+        own = self.fits(strictest, {"jit": outcome})["jit"]
+        if not own.bad.any():
+            return found
+        outcomes = {"jit": outcome, "twice": self.lanes.run_twice(self.values)}
+        twice = self.fits(strictest, outcomes).get("twice")
+        suspects = own.bad & ~twice.bad if twice else np.zeros_like(own.bad)
+        if not suspects.any():
+            self._remark_not_finite(strictest, own)
+            return found
+        if found.truth.tied:
+            found = _settled(found, suspects)
+        measure = self.measure(found.truth)
+        fits = self.fits(measure, outcomes)
+        own, twice = fits["jit"], fits["twice"]
+        spoilt = [e for e in np.flatnonzero(own.bad) if not _nearly_bad(twice, measure, int(e))]
+        if spoilt:
+            entry = int(max(spoilt, key=lambda e: own.roundings[e]))
+            kind = "not_finite" if own.missing[entry] else "unstable"
+            text = judgement.SPOILT[kind]
+            self._report_fit("jit", kind, entry, measure, own, outcomes, text=text)
+        return found
+
+    def _remark_not_finite(self, measure: digits.Yardstick, fit: digits.Fit) -> None:
+        if fit.missing.any():
+            entry = int(np.flatnonzero(fit.missing)[0])
+            text = f"where the exact value is {_shown(measure.centre.high[entry])}"
+            self._report("jit", "second_order_not_finite", entry, text=text)
 
     def _report_formula(
         self, kind: str, entry: int, found: formula.Formula, text: str, lane: str = "exact"
@@ -245,7 +281,7 @@ class Case:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
         for name, error in raised.items():
-            self._report(name, "raised", 0, text=f"{type(error).__name__}: {error}")
+            self._report(name, "raised", 0, text=_described(error))
         if raised:
             return
         main, eager = fits["jit"], fits.get("eager")
@@ -294,18 +330,17 @@ class Case:
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
         if own.error is not None:
-            self._report("float32", "raised", 0, text=f"{type(own.error).__name__}: {own.error}")
+            self._report("float32", "raised", 0, text=_described(own.error))
             return False
         narrow = self.fits(measure, outcomes)
         fits.update(narrow)
-        fit = narrow["float32"]
-        witnesses = [narrow[name] for name in narrow if name != "float32"]
-        # Where every program runs out of float32's range, the range is to blame.
-        excused = (
-            np.logical_and.reduce([witness.bad for witness in witnesses])
-            if witnesses
-            else fit.missing
-        )
+        fit = narrow.pop("float32")
+        excused = fit.missing
+        if narrow and fit.bad.any():
+            # Where every program runs out of float32's range, the range is to blame. A function may
+            # have the subject for its rule, which must not excuse itself.
+            plain = self.fits(measure, self.lanes.run_narrow_plain(self.values))
+            excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
         if (fit.bad & ~excused).any():
             entry = int(np.flatnonzero(fit.bad & ~excused)[0])
             kind = "not_finite" if fit.missing[entry] else "unstable"
@@ -334,13 +369,14 @@ class Case:
         measure: digits.Yardstick,
         fit: digits.Fit,
         outcomes: dict[str, Outcome],
+        text: str | None = None,
     ) -> None:
         values = self._projected(outcomes[lane].values)
         self._report(
             lane,
             kind,
             entry,
-            text=judgement.EXPLANATIONS[kind],
+            text=text or judgement.EXPLANATIONS[kind],
             exact=_shown(measure.centre.high[entry]),
             got=_shown(values[entry]),
             roundings=float(fit.roundings[entry]),
@@ -386,6 +422,16 @@ class Case:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
         return relative, absolute
+
+
+def _settled(found: formula.Formula, entries: Array) -> formula.Formula:
+    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
+    truth = formula.settled(found.truth, np.flatnonzero(entries).tolist())
+    return dataclasses.replace(found, truth=truth)
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:

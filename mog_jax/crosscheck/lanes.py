@@ -18,6 +18,7 @@ from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # A program in one compiled piece, which every other lane is compared with for blame.
 MAIN = "jit"
+NARROW = "float32"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,8 +53,11 @@ class Lanes:
                 self.subject = _opened(self.subject, args)
         self.misfits = _misfits(self.shapes, given, "float64")
         self.main = _jitted(claim.subject)
-        self._reference = _jitted(claim.reference)
-        self._forward = _jitted(claim.forward) if claim.forward else None
+        self._twice = _jitted(claim.twice) if claim.twice else None
+        self._witnesses = {name: _jitted(program) for name, program in claim.witnesses.items()}
+        self._plain_witnesses = {
+            name: _jitted(program) for name, program in claim.plain_witnesses.items()
+        }
         self._batched = {
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
@@ -120,6 +124,11 @@ class Lanes:
         with jax.enable_x64(True):
             return _outcome(self.main, args)
 
+    def run_twice(self, args: tuple[Any, ...]) -> Outcome:
+        """Run what JAX makes of the function by differentiating it twice."""
+        with jax.enable_x64(True):
+            return _outcome(self._twice, args)
+
     def run(self, args: tuple[Any, ...], *, batched: bool = True) -> dict[str, Outcome]:
         """Run the subject on every float64 lane, or on those that are not batched."""
         with jax.enable_x64(True):
@@ -132,23 +141,25 @@ class Lanes:
 
     def run_witnesses(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
         """Run automatic differentiation itself, to say how well it does."""
-        if not self.claim.forward:
-            return {}
         with jax.enable_x64(True):
-            return {
-                "reverse autodiff": _outcome(self._reference, args),
-                "forward autodiff": _outcome(self._forward, args),
-            }
+            return {name: _outcome(program, args) for name, program in self._witnesses.items()}
 
     def run_narrow(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)
         with jax.enable_x64(False):
-            outcomes = {"float32": _outcome(self.main, narrow)}
-            if self.claim.forward:
-                outcomes["reverse autodiff, float32"] = _outcome(self._reference, narrow)
-                outcomes["forward autodiff, float32"] = _outcome(self._forward, narrow)
+            outcomes = {NARROW: _outcome(self.main, narrow)}
+            for name, program in self._witnesses.items():
+                outcomes[f"{name}, {NARROW}"] = _outcome(program, narrow)
         return outcomes
+
+    def run_narrow_plain(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
+        """Run autodiff of the function without its rules in float32."""
+        narrow = in_precision(args, np.float32)
+        with jax.enable_x64(False):
+            return {
+                name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
+            }
 
     def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
         """Compare shapes and dtypes of the subject in float32."""
@@ -241,16 +252,20 @@ def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome
 def _misfits(wanted: Any, given: Any, precision: str) -> list[Misfit]:
     structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
     if structures[0] != structures[1]:
-        return [Misfit("the output", str(structures[1]), str(structures[0]), precision)]
+        return [Misfit("the output", _outline(given), _outline(wanted), precision)]
     pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
     return [
-        Misfit(
-            f"the output{jax.tree_util.keystr(path)}", _described(got), _described(want), precision
-        )
+        Misfit(f"the output{jax.tree_util.keystr(path)}", _outline(got), _outline(want), precision)
         for (path, want), got in pairs
         if (want.shape, want.dtype) != (got.shape, got.dtype)
     ]
 
 
-def _described(leaf: Any) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"
+class _Leaf(str):
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _outline(tree: Any) -> str:
+    """Show a pytree with dtypes and shapes for its leaves, as in ``(float64[3], float64[])``."""
+    return repr(jax.tree.map(lambda leaf: _Leaf(f"{leaf.dtype}{list(leaf.shape)}"), tree))
