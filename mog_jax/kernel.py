@@ -32,9 +32,15 @@ from mog_jax.mixture import Coordinates
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 
-# Points are taken four at a time: fewer, and the sums' own loads and stores dominate; more, and
-# XLA's compiler for CPUs no longer vectorises across the lanes.
+# Points are added up four at a time: fewer, and the sums' own loads and stores dominate; more, and
+# XLA's compiler for CPUs no longer vectorises across the lanes. Up to four such blocks make one
+# turn of the loop, as a turn has its price.
 _BLOCK = 4
+_TURN = 16
+
+# Bytes of one row of points: wide enough that what a step costs besides its points does not count,
+# and narrow enough that the sums stay in the nearest cache. Fewer lanes are cut into strips.
+_WIDTH = 4096
 
 # How many factors of at most 2 can be multiplied up before the product leaves the format.
 _FACTORS = {4: 112, 8: 960}
@@ -251,44 +257,90 @@ def _narrow_first(second_is_wide: jax.Array, pair: jax.Array) -> tuple[jax.Array
 def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
     """Add up, over all points, log(1 + exp(d)) and the eight moments."""
     n, *lanes = x.shape
-    rows = n
+    strips = _strips(n, math.prod(lanes) * x.dtype.itemsize)
+    width = strips * math.prod(lanes)
+
+    def across(value: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(value[None], (strips, *lanes)).reshape(width)
+
+    odds = jax.tree.map(across, odds)
+    rows = n // strips
     while rows > _FACTORS[x.dtype.itemsize]:
         rows //= 2
-    shape = (n // rows, rows // _BLOCK, _BLOCK, *lanes)
-    blocks = (x.reshape(shape), None if counts is None else counts.reshape(shape))
+    turn = math.gcd(rows, _TURN)
+    shape = (n // (strips * rows), rows // turn, turn, width)
+    turns = (x.reshape(shape), None if counts is None else counts.reshape(shape))
 
-    def add_block(carry: Any, block: Any) -> tuple[Any, None]:
+    def add_turn(carry: Any, points: Any) -> tuple[Any, None]:
         product, whole = carry
-        factor, terms = _block_terms(odds, *block)
-        added = [total + jnp.sum(term, axis=0) for total, term in zip(whole, terms, strict=True)]
-        return (product * factor, tuple(added)), None
+        factor, *terms = _turn_sums(odds, *points)
+        added = tuple(total + term for total, term in zip(whole, terms, strict=True))
+        return (product * factor, added), None
 
     def add_chunk(whole: Any, chunk: Any) -> tuple[Any, None]:
-        (product, whole), _ = jax.lax.scan(add_block, (jnp.ones(lanes, x.dtype), whole), chunk)
+        one = jnp.ones(width, x.dtype)
+        (product, whole), _ = jax.lax.scan(add_turn, (one, whole), chunk)
         return (whole[0] + jnp.log(product), *whole[1:]), None
 
-    zero = jnp.zeros(lanes, x.dtype)
-    whole: tuple[jax.Array, ...] = jax.lax.scan(add_chunk, (zero,) * 9, blocks)[0]
+    zero = jnp.zeros(width, x.dtype)
+    whole: tuple[jax.Array, ...] = jax.lax.scan(add_chunk, (zero,) * 9, turns)[0]
+    return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
+
+
+def _strips(n: int, row_bytes: int) -> int:
+    """Into how many strips a row of lanes is cut, each of several turns."""
+    strips = 1
+    while 2 * strips * row_bytes <= _WIDTH and n % (4 * strips * _TURN) == 0:
+        strips *= 2
+    return strips
+
+
+def _turn_sums(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
+    """Give the product of the factors 1 + exp(-|d|) of a turn's points, and their nine sums."""
+    u = x - odds.centre[None]
+    d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
+    # For all blocks at once, so that the exponential is not part of what is unrolled below.
+    e = jnp.exp(-jnp.abs(d))
+    parts = []
+    for lo in range(0, x.shape[0], _BLOCK):
+        block = slice(lo, lo + _BLOCK)
+        times = None if counts is None else counts[block]
+        parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = _join(whole, part)
     return whole
 
 
-def _block_terms(
-    odds: _LogOdds, x: jax.Array, counts: jax.Array | None
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Terms of a block of points, and the product of their factors 1 + exp(-|d|) apart."""
-    u = x - odds.centre[None]
-    d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
-    e = jnp.exp(-jnp.abs(d))
+def _point_terms(
+    u: jax.Array, d: jax.Array, e: jax.Array, counts: jax.Array | None
+) -> tuple[jax.Array, ...]:
+    """Factor of each point, and its nine terms."""
     larger = 1 / (1 + e)
     smaller = e * larger
     gamma = jnp.where(d >= 0, larger, smaller)
     both = smaller * larger
     excess = jnp.maximum(d, 0)
     if counts is None:
-        return jnp.prod(1 + e, axis=0), (excess, *_moments(gamma, u, 2), *_moments(both, u, 4))
+        return (1 + e, excess, *_moments(gamma, u, 2), *_moments(both, u, 4))
     excess = counts * (excess + jnp.log(1 + e))
     terms = (excess, *_moments(counts * gamma, u, 2), *_moments(counts * both, u, 4))
-    return jnp.ones_like(odds.centre), terms
+    return (jnp.ones_like(e), *terms)
+
+
+def _add_points(terms: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """Multiply up the first of the terms, and add up the others, over the leading axis.
+
+    In one reduction of all ten: ten reductions would each compute the terms anew.
+    """
+    dtype = terms[0].dtype.type
+    initial = (dtype(1), *(dtype(0) for _ in terms[1:]))
+    reduced: tuple[jax.Array, ...] = tuple(jax.lax.reduce(terms, initial, _join, (0,)))
+    return reduced
+
+
+def _join(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (one[0] * other[0], *(a + b for a, b in zip(one[1:], other[1:], strict=True)))
 
 
 def _terms(odds: _LogOdds, u: jax.Array) -> tuple[jax.Array, ...]:
