@@ -73,8 +73,9 @@ class Finding:
         return {"fails": self.fails, **fields}
 
     def __str__(self) -> str:
-        place = " ".join(filter(None, [self.entry, f"({self.claim}; {self.lane})"]))
-        lines = [f"{self.kind}: {place}", f"  {self.explanation}"]
+        how = "; ".join(filter(None, [self.claim, self.lane]))
+        place = " ".join(filter(None, [self.entry, how and f"({how})"]))
+        lines = [f"{self.kind}: {place}".rstrip(": "), f"  {self.explanation}"]
         if self.exact is not None:
             wanted = "wanted" if self.kind == "wrong_shape_or_dtype" else "exact "
             lines.append(f"  {wanted} {self.exact}")

@@ -18,8 +18,8 @@ from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw, draw_of, places
 from mog_jax.crosscheck.exact import Undecided
 from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting
-from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome
+from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting, raising
+from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome, judging_at
 from mog_jax.crosscheck.programs import trace, uses
 
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
@@ -38,6 +38,8 @@ class Judge:
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
         """Judge one input; `thorough` adds the checks that cost more."""
         case = self.case(draw)
+        if case.lanes.error is not None:
+            return Judgement(self.claim.name, [raising(self.claim, case.lanes.error)])
         if case.lanes.misfits:
             problems = [misfitting(self.claim, misfit) for misfit in case.lanes.misfits]
             return Judgement(self.claim.name, problems)
@@ -69,7 +71,7 @@ class Judge:
         return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), judging_at(draw.args):
             output = jax.eval_shape(self.claim.undirected, *draw.args)
         return draw.directions(self.contract, output, self._seed)
 
@@ -223,7 +225,7 @@ class Case:
         """
         outcome = self.lanes.run_main(self.values)
         if outcome.error is not None:
-            self._report("jit", "raised", 0, text=_described(outcome.error))
+            self._report("jit", "raised", 0, text=judgement.described(outcome.error))
             return found
         strictest = self._strictest(found)
         own = self.fits(strictest, {"jit": outcome})["jit"]
@@ -281,7 +283,7 @@ class Case:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
         for name, error in raised.items():
-            self._report(name, "raised", 0, text=_described(error))
+            self._report(name, "raised", 0, text=judgement.described(error))
         if raised:
             return
         main, eager = fits["jit"], fits.get("eager")
@@ -323,14 +325,18 @@ class Case:
         thorough: bool,
     ) -> bool:
         """Judge the float32 program; say whether the input is beyond what float32 can do."""
-        misfits = self.lanes.narrow_misfits(self.values)
+        try:
+            misfits = self.lanes.narrow_misfits(self.values)
+        except Exception as error:
+            self._report("float32", "raised", 0, text=judgement.described(error))
+            return False
         if misfits:
             self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
             return False
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
         if own.error is not None:
-            self._report("float32", "raised", 0, text=_described(own.error))
+            self._report("float32", "raised", 0, text=judgement.described(own.error))
             return False
         narrow = self.fits(measure, outcomes)
         fits.update(narrow)
@@ -428,10 +434,6 @@ def _settled(found: formula.Formula, entries: Array) -> formula.Formula:
     """Ask again for entries at a tie: with no derivative there, no program is blamed."""
     truth = formula.settled(found.truth, np.flatnonzero(entries).tolist())
     return dataclasses.replace(found, truth=truth)
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:

@@ -67,6 +67,23 @@ def misfitting(claim: Claim, misfit: Misfit) -> Problem:
     )
 
 
+def raising(claim: Claim, error: Exception) -> Problem:
+    """Say that a program cannot be traced at all."""
+    return Problem(
+        kind="raised",
+        claim=claim.name,
+        order=claim.order,
+        lane="tracing",
+        entry="",
+        explanation=described(error),
+    )
+
+
+def described(error: Exception) -> str:
+    """Describe an exception in a line."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+
+
 def _model(claim: Claim) -> str:
     return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
 

@@ -148,7 +148,7 @@ def agrees_with_quotient(
     with balls.precision(256):
         along = np.concatenate([balls.as_balls(v).reshape(-1) for v in direction])
         terms = gradient * along
-        total, size = terms.sum(), abs(terms).sum()
+        total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
         if not (quotient.is_finite() and total.is_finite()):
             return None
         slack = size * flint.arb(10) ** _AGREE

@@ -176,37 +176,6 @@ def test_a_reverse_rule_without_forward_mode_is_checked_where_it_is_defined():
     assert "undefined_order" in {remark.kind for remark in report.remarks}
 
 
-@pytest.mark.parametrize(
-    ("function", "derivative", "given", "options", "message"),
-    [
-        (jnp.sum, jnp.ones_like, [], {}, "`inputs` yields nothing: the list is empty"),
-        (jnp.sum, jnp.ones_like, st.nothing(), {}, "`inputs` yields nothing"),
-        (jnp.sum, jnp.ones_like, st.floats().filter(lambda x: False), {}, "yields nothing"),
-        (jnp.sum, jnp.ones_like, st.just(np.ones(2)), {}, "must yield tuples of arguments"),
-        (jnp.sum, jnp.ones_like, [("text",)], {}, "must yield arrays of real numbers; got <U4"),
-        (jnp.sum, jnp.ones_like, (np.ones(2),), {}, "must be a Hypothesis strategy or a list"),
-        (jnp.sum, jnp.ones_like, [(np.arange(3),)], {}, "must be floating-point; got dtype int64"),
-        (jnp.sin, jnp.cos, [(np.ones(3),)], {}, r"one floating-point number.*got float64\[3\]"),
-        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"wrt": 3}, "`wrt` must be an index"),
-        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"examples": 0}, "`examples` must be a positive"),
-        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"order": 3}, "`order` must be from 1 to 2"),
-        (jnp.sum, jnp.ones_like, [(np.ones(2),)], {"min_digits": 20}, "`min_digits` must be"),
-        (
-            jnp.sum,
-            jnp.ones_like,
-            [(np.ones(2),)],
-            {"simplex": {"b": "partial"}},
-            "must name leaves",
-        ),
-        (lambda x: float(x), jnp.ones_like, [(1.0,)], {}, "`function` cannot be traced by JAX"),
-        (jnp.sum, lambda x: np.ones(int(x)), [(1.0,)], {}, "`derivative` cannot be traced"),
-    ],
-)
-def test_mistakes_get_one_clear_sentence(function, derivative, given, options, message):
-    with pytest.raises(ValueError, match=message):
-        crosscheck(function, derivative, given, **options)
-
-
 def test_pytrees_and_several_arguments():
     def function(p, x, q):
         return jnp.sum(p["a"] * x) + jnp.exp(q)
