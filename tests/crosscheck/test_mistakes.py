@@ -10,6 +10,7 @@ import pytest
 from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
 ONE = [(np.ones(2),)]
+BOTH = "({'a': float64[2]}, float64[])"
 
 
 def square(x):
@@ -28,7 +29,7 @@ def twice(x):
         (st.tuples(st.floats()).filter(lambda x: False), "`inputs` yields nothing"),
         (
             (np.ones(2),),
-            "must be a Hypothesis strategy or a list of tuples of arguments; got tuple",
+            "a Hypothesis strategy or a list of tuples of arguments; got tuple",
         ),
         (iter(ONE), "must be a Hypothesis strategy or a list"),
         ([np.ones(2)], r"must yield tuples of arguments, (x,) for a single one; got ndarray"),
@@ -85,7 +86,7 @@ def test_of_the_functions(function, derivative, message):
         ({"simplex": {"b": "partial"}}, "must name leaves of the arguments, which are x; got 'b'"),
         (
             {"simplex": {"x": "along"}},
-            "must map a name to 'partial' or 'tangent'; got 'x': 'along'",
+            "map a name to 'partial' or 'tangent'; got 'x': 'along'",
         ),
         ({"simplex": "x"}, "`simplex` must map names of leaves to 'partial' or 'tangent'; got str"),
     ],
