@@ -37,6 +37,8 @@ class Claim:
     undirected : the program whose output a cotangent looks like
     twice : for second order, the function as it was given, differentiated twice by JAX: what its
         user gets without the subject
+    to_the_digit : for second order, whether its digits are claimed as well; a rule is written to be
+        differentiated, a derivative need not be
     function : the scalar function whose gradient the reference is, for difference quotients
     directed : whether both take a tangent and a cotangent after the arguments
     like_wrt : whether the output looks like the differentiated arguments
@@ -51,6 +53,7 @@ class Claim:
     witnesses: Mapping[str, Program] = dataclasses.field(default_factory=dict)
     plain_witnesses: Mapping[str, Program] = dataclasses.field(default_factory=dict)
     twice: Program | None = None
+    to_the_digit: bool = False
     function: Program | None = None
     directed: bool = False
     like_wrt: bool = True
@@ -107,6 +110,7 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
             subject=_directed(function, how, contract),
             reference=_directed(opened, trusted, contract),
             twice=_directed(without, trusted, contract) if order == 2 else None,
+            to_the_digit=True,
             undirected=opened,
             directed=True,
             like_wrt=like_wrt,

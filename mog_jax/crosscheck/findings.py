@@ -22,6 +22,8 @@ REMARKS = {
     "rounded_constant": "differs by no more than the rounding of a constant explains",
     "uninformative": "no input could have shown an error in this entry",
     "undefined_order": "this mode of differentiation is not defined for the code",
+    "second_order_unstable": "differentiating the derivative loses digits, "
+    "which differentiating the function twice does not",
     "second_order_not_finite": "the derivative's own derivative is NaN or infinite in its program, "
     "and so is the function's second derivative",
 }

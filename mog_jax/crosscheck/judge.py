@@ -221,7 +221,8 @@ class Case:
         """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
 
         Nobody wrote the program of the derivative's derivative. It need not be better than the one
-        in whose place it comes, which a user of `jax.hessian` would have had without it.
+        in whose place it comes, which a user of `jax.hessian` would have had without it; and of
+        digits only a rule has to keep as many, unless `min_digits` asks for them.
         """
         outcome = self.lanes.run_main(self.values)
         if outcome.error is not None:
@@ -243,11 +244,16 @@ class Case:
         fits = self.fits(measure, outcomes)
         own, twice = fits["jit"], fits["twice"]
         spoilt = [e for e in np.flatnonzero(own.bad) if not _nearly_bad(twice, measure, int(e))]
-        if spoilt:
-            entry = int(max(spoilt, key=lambda e: own.roundings[e]))
-            kind = "not_finite" if own.missing[entry] else "unstable"
+        if not spoilt:
+            return found
+        entry = int(max(spoilt, key=lambda e: own.roundings[e]))
+        kind = "not_finite" if own.missing[entry] else "unstable"
+        if kind == "not_finite" or self.claim.to_the_digit or self.min_digits:
             text = judgement.SPOILT[kind]
             self._report_fit("jit", kind, entry, measure, own, outcomes, text=text)
+        else:
+            text = f"it keeps {own.kept[entry]:.1f} of {measure.allowed[entry]:.1f}"
+            self._report("jit", "second_order_unstable", entry, text=text)
         return found
 
     def _remark_not_finite(self, measure: digits.Yardstick, fit: digits.Fit) -> None:

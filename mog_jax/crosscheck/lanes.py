@@ -212,13 +212,13 @@ class Lanes:
 
 @contextlib.contextmanager
 def judging_at(args: Sequence[Any]) -> Iterator[None]:
-    """Say that what fails inside is the function, at an input that is not the first."""
+    """Say that what fails inside is the function, and at which shapes."""
     try:
         yield
     except Exception as error:
         text = str(error).strip().split("\n")[0].rstrip(".")
         raise ValueError(
-            "`function` cannot be traced by JAX at a later input that `inputs` yields, "
+            "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
             f"{_outline(tuple(args))}: {type(error).__name__}: {text}."
         ) from error
 

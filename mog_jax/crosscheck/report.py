@@ -170,7 +170,7 @@ class Report:
         """Draw the conclusions that only all inputs together allow."""
         if self.findings:
             # What the failures bring about, or their search did not get to, is not remarkable.
-            moot = {"rounded_constant", "second_order_not_finite"}
+            moot = {"rounded_constant", "second_order_not_finite", "second_order_unstable"}
             if any(finding.kind == "wrong_shape_or_dtype" for finding in self.findings):
                 moot.add("undefined_order")
             self.remarks = [remark for remark in self.remarks if remark.kind not in moot]

@@ -39,7 +39,7 @@ def twice(x):
         ([(np.arange(3),)], "`x` is differentiated and must be floating-point; got dtype int64"),
         (st.tuples(st.integers(0, 3)), "`x` is differentiated and must be floating-point"),
         ([*ONE, (np.ones(2), 1.0)], "tuples of one length; got 2 arguments after 1"),
-        ([*ONE, ([1.0, 2.0],)], "`function` cannot be traced by JAX at a later input"),
+        ([*ONE, ([1.0, 2.0],)], "`function` cannot be differentiated by JAX at an input"),
     ],
 )
 def test_of_the_inputs(given, message):
