@@ -237,7 +237,8 @@ def _checked(
     draws: list[Draw] = []
 
     def observe(draw: Draw, judgements: list[Judgement]) -> None:
-        draws.append(draw)
+        if plant_bugs:
+            draws.append(draw)
         report.observe(draw, judgements)
 
     def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:

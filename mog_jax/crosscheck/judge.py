@@ -22,6 +22,8 @@ from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting, raising
 from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome, judging_at
 from mog_jax.crosscheck.programs import trace, uses
 
+# Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
+_SHAPES = 16
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
 
 
@@ -34,6 +36,7 @@ class Judge:
         self.min_digits = min_digits
         self._seed = seed
         self._lanes: dict[Any, Lanes] = {}
+        self._outputs: dict[Any, Any] = {}
 
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
         """Judge one input; `thorough` adds the checks that cost more."""
@@ -51,9 +54,11 @@ class Judge:
         """Give an input, about which the subject or a program in its place can be asked."""
         tangent, cotangent = self._directions(draw)
         values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
-        if draw.key not in self._lanes:
-            self._lanes[draw.key] = Lanes(self.claim, self.contract, values)
-        return Case(self, self._lanes[draw.key], draw, values, jax.tree.leaves(tangent))
+        lanes = self._lanes.pop(draw.key, None) or Lanes(self.claim, self.contract, values)
+        self._lanes[draw.key] = lanes
+        if len(self._lanes) > _SHAPES:
+            del self._lanes[next(iter(self._lanes))]
+        return Case(self, lanes, draw, values, jax.tree.leaves(tangent))
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:
         """Say why the subject cannot be differentiated in this way, if it cannot."""
@@ -71,9 +76,10 @@ class Judge:
         return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
-        with jax.enable_x64(True), judging_at(draw.args):
-            output = jax.eval_shape(self.claim.undirected, *draw.args)
-        return draw.directions(self.contract, output, self._seed)
+        if draw.key not in self._outputs:
+            with jax.enable_x64(True), judging_at(draw.args):
+                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+        return draw.directions(self.contract, self._outputs[draw.key], self._seed)
 
 
 class Case:
