@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import datasets, inference, statistics
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.fitting import Direction, Fit, OneComponent, Ragged, Status, View, fit
+    from mog_jax.fitting import (
+        AscentPath,
+        Direction,
+        Fit,
+        OneComponent,
+        Ragged,
+        Status,
+        View,
+        ascent_path,
+        fit,
+    )
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from mog_jax.tables import fit_table
 
 _HOME = {
+    "AscentPath": "mog_jax.fitting",
     "BootstrapTest": "mog_jax.bootstrap",
     "Comparison": "mog_jax.selection",
     "Coordinates": "mog_jax.mixture",
@@ -45,6 +56,7 @@ _HOME = {
     "ProfileInterval": "mog_jax.profile",
     "Ragged": "mog_jax.fitting",
     "Status": "mog_jax.fitting",
+    "ascent_path": "mog_jax.fitting",
     "bootstrap_test": "mog_jax.bootstrap",
     "View": "mog_jax.fitting",
     "compare": "mog_jax.selection",
@@ -68,6 +80,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AscentPath",
     "BootstrapTest",
     "Comparison",
     "Coordinates",
@@ -80,6 +93,7 @@ __all__ = [
     "Ragged",
     "Status",
     "View",
+    "ascent_path",
     "bootstrap_test",
     "compare",
     "component_log_density",

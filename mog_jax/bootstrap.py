@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, fit
 from mog_jax.inference import Reason
 
-# Replicates that are fitted at once: enough lanes, and not too many after the verdict is clear.
+# Replicates that are fitted first, then twice as many, and so on: enough lanes, and not too many
+# after the verdict is clear.
 _CHUNK = 512
 # Points that are held at once.
 _BUDGET = 1 << 25
@@ -36,7 +37,7 @@ class BootstrapTest:
     ----------
     statistic : array, shape (...,)
         Twice the gain in log-likelihood from one component to two. 0 where two have no regular
-        maximum; NaN where nothing could be fitted.
+        maximum; NaN where nothing could be fitted, or the ascent stopped before a maximum.
     p_value : array, shape (...,)
         Probability, under one Gaussian, of a statistic as large as this.
     p_value_error : array, shape (...,)
@@ -141,6 +142,7 @@ def bootstrap_test(
         raise ValueError(f"`key` must be a key, as jax.random.key(0) gives it; got {key!r}.")
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
+    statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
     sizes = np.asarray(fits.n_points)
     known = ~np.isnan(statistic)
     if (fraction := sizes[known] % 1 != 0).any():
@@ -178,12 +180,14 @@ def _against_null(
     """Give p-value, error and replicates used, for statistics of datasets of one size."""
     enough = replicates + 1 if stop_after is None else stop_after
     keys = jax.random.split(jax.random.fold_in(key, size), replicates)
-    chunk = max(1, min(_CHUNK, _BUDGET // size))
+    most = max(1, _BUDGET // size)
+    chunk = most if stop_after is None else _CHUNK
     null: list[float] = []
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
         # A replicate's own key makes it the same whatever the chunks.
-        chosen = keys[len(null) : len(null) + chunk]
+        chosen = keys[len(null) : len(null) + min(chunk, most)]
         null.extend(_statistic(fit(_standard_normals(chosen, size), **options)).tolist())
+        chunk *= 2
     return _p_values(statistic, np.asarray(null), enough)
 
 

@@ -3,7 +3,7 @@ r"""The nine sums: one pass over the data, with one exponential a point, says ev
 For two components the log-odds :math:`d(x)=\log f_1(x)-\log f_2(x)`, with
 :math:`f_k=\pi_k\,\mathcal N(\cdot\mid\mu_k,\sigma_k^2)`, is a quadratic in :math:`x`. From
 :math:`e=\exp(-|d|)` follow both responsibilities, by one division, and the point's log-likelihood:
-the larger of the two log-terms plus :math:`\log(1+e)`. As :math:`1<1+e\le2`, hundreds of those
+the larger of the two log-terms plus :math:`\log(1+e)`. As :math:`1<1+e\le2`, many of those
 logarithms are one logarithm of a product. So nine sums are carried along,
 
 .. math:: \mathcal L,\qquad \sum_i\gamma_iu_i^p\ (p=0,1,2),\qquad
@@ -23,6 +23,7 @@ of shape `(*lanes)`; what each component has one of, `(2, *lanes)`. One dataset 
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,10 +41,7 @@ _TURN = 16
 
 # Bytes of one row of points: wide enough that what a step costs besides its points does not count,
 # and narrow enough that the sums stay in the nearest cache. Fewer lanes are cut into strips.
-_WIDTH = 4096
-
-# How many factors of at most 2 can be multiplied up before the product leaves the format.
-_FACTORS = {4: 112, 8: 960}
+_WIDTH = 2048
 
 
 @jax.tree_util.register_dataclass
@@ -82,6 +80,11 @@ class Sums:
     centre : array, shape (*lanes)
         Where :math:`u=x-\text{centre}` is measured from: the mean of the narrower component.
 
+    Notes
+    -----
+    Inside of loops the leading axis is a tuple of arrays: what XLA's compiler for CPUs fuses with
+    the stacking of arrays, it does not vectorise.
+
     References
     ----------
     Equation (23) of ``derivation.md``.
@@ -93,6 +96,23 @@ class Sums:
     second: jax.Array
     cross: jax.Array
     centre: jax.Array
+
+    def stacked(self) -> "Sums":
+        """Give the same with arrays in place of tuples of arrays."""
+        return self._with_leading_axis(jnp.stack)
+
+    def unstacked(self) -> "Sums":
+        """Give the same with tuples of arrays in place of arrays."""
+        return self._with_leading_axis(tuple)
+
+    def _with_leading_axis(self, form: Callable[[Any], Any]) -> "Sums":
+        return dataclasses.replace(
+            self,
+            effective_counts=form(self.effective_counts),
+            first=form(self.first),
+            second=form(self.second),
+            cross=form(self.cross),
+        )
 
 
 def totals(
@@ -158,7 +178,7 @@ def lane_sums(
 
     Parameters
     ----------
-    coordinates : Coordinates, fields of shape (2, *lanes)
+    coordinates : Coordinates, fields of shape (2, *lanes), or pairs of arrays
         The logits are the logarithms of the weights.
     x : array, shape (n, *lanes)
         The points; `n` is a value of :func:`pad_rows`.
@@ -174,6 +194,7 @@ def lane_sums(
     Returns
     -------
     Sums
+        Unstacked.
 
     References
     ----------
@@ -265,25 +286,17 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
 
     odds = jax.tree.map(across, odds)
     rows = n // strips
-    while rows > _FACTORS[x.dtype.itemsize]:
-        rows //= 2
     turn = math.gcd(rows, _TURN)
-    shape = (n // (strips * rows), rows // turn, turn, width)
-    turns = (x.reshape(shape), None if counts is None else counts.reshape(shape))
+    turns = (rows // turn, turn, width)
 
-    def add_turn(carry: Any, points: Any) -> tuple[Any, None]:
-        product, whole = carry
-        factor, *terms = _turn_sums(odds, *points)
-        added = tuple(total + term for total, term in zip(whole, terms, strict=True))
-        return (product * factor, added), None
+    def add_turn(whole: Any, points: Any) -> tuple[Any, None]:
+        factor, excess, *moments = _turn_sums(odds, *points)
+        sums = (excess + jnp.log(factor), *moments)
+        return tuple(total + term for total, term in zip(whole, sums, strict=True)), None
 
-    def add_chunk(whole: Any, chunk: Any) -> tuple[Any, None]:
-        one = jnp.ones(width, x.dtype)
-        (product, whole), _ = jax.lax.scan(add_turn, (one, whole), chunk)
-        return (whole[0] + jnp.log(product), *whole[1:]), None
-
+    points = (x.reshape(turns), None if counts is None else counts.reshape(turns))
     zero = jnp.zeros(width, x.dtype)
-    whole: tuple[jax.Array, ...] = jax.lax.scan(add_chunk, (zero,) * 9, turns)[0]
+    whole: tuple[jax.Array, ...] = jax.lax.scan(add_turn, (zero,) * 9, points)[0]
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
 
 
@@ -380,14 +393,15 @@ def _assemble(
         - 0.5 * jnp.exp(-wide_log_variance) * squares
     )
 
-    def by_component(narrow: jax.Array, wide: jax.Array) -> jax.Array:
-        return jnp.stack([jnp.where(second, narrow, wide), jnp.where(second, wide, narrow)])
+    def by_component(narrow: jax.Array, wide: jax.Array) -> Any:
+        return jnp.where(second, narrow, wide), jnp.where(second, wide, narrow)
 
+    cross_sums: Any = tuple(cross)
     return Sums(
         log_likelihood=under_wide + excess,
         effective_counts=by_component(narrow_0, wide_0),
         first=by_component(narrow_1, wide_1),
         second=by_component(narrow_2, wide_2),
-        cross=jnp.stack(cross),
+        cross=cross_sums,
         centre=odds.centre,
     )

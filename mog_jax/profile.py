@@ -19,11 +19,11 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.ascent import Ascent, Lanes, ascend, begin
 from mog_jax.fitting.directions import DIRECTIONS
+from mog_jax.fitting.path import lanes_of
 from mog_jax.fitting.points import in_rows
 from mog_jax.fitting.reading import standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
-from mog_jax.kernel import Totals
 
 Array = np.ndarray[Any, Any]
 
@@ -180,22 +180,9 @@ class _Branch:
         width = next((w for w in (8, 64, 512) if w >= rows.size), rows.size)
         lane = np.minimum(np.arange(width), rows.size - 1)
         chosen = rows[lane]
-        x = self._data.points[:, chosen]
-        n = self._data.n[chosen]
-        counts = None if self._data.counts is None else self._data.counts[:, chosen]
-        weight = (np.arange(len(x))[:, None] < n).astype(x.dtype) if counts is None else counts
-        count = weight.sum(axis=0)
-        mean = (weight * x).sum(axis=0) / count
-        variance = (weight * np.square(x - mean)).sum(axis=0) / count
         free: Any = np.ones((5, width), dtype=bool)
         free[place] = False
-        lanes = Lanes(
-            x=x,
-            totals=Totals(count=count, mean=mean, variance=variance),
-            counts=counts,
-            padding=None if counts is not None else (len(x) - n).astype(x.dtype),
-            free=free,
-        )
+        lanes = lanes_of(self._data, chosen, free)
         with jax.enable_x64(True):
             state, lanes = jax.tree.map(jnp.asarray, (begin(theta[:, lane]), lanes))
             end = _climbed(state, lanes, self._tolerance, self._floor)

@@ -78,7 +78,7 @@ def _sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None) -> Sums:
         means=pairs.means - origin[None],
         log_variances=jnp.log(pairs.variances),
     )
-    found = lane_sums(coordinates, x, totals(x, counts, padding), counts, padding)
+    found = lane_sums(coordinates, x, totals(x, counts, padding), counts, padding).stacked()
     return dataclasses.replace(found, centre=found.centre + origin)
 
 

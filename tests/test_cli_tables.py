@@ -94,6 +94,27 @@ def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
     assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
 
 
+def test_a_component_known_from_controls_is_held_and_drawn_so(run, cells, tmp_path):
+    table = pyarrow.parquet.read_table(cells)
+    control = pyarrow.array([0.25 if gene == "CD3" else 0.5 for gene in table["gene"].to_pylist()])
+    pyarrow.parquet.write_table(table.append_column("control", control), tmp_path / "c.parquet")
+    fits = tmp_path / "fits.duckdb"
+    held = ["--fixed", "mean_1=control", "--fixed", "sd_1=1"]
+    arguments = ["fit", tmp_path / "c.parquet", "--by", "gene", "--value", "x", *held]
+    code, out, _ = run(*arguments, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [(row["mean_1"], row["sd_1"]) for row in rows[:2]] == [(0.25, 1), (0.5, 1)]
+    assert run(*arguments, "--out", fits)[0] == 0
+    code, out, _ = run("plot", fits, "--group", "CD4", "-o", tmp_path / "CD4.png")
+    assert (code, out) == (0, f"{tmp_path / 'CD4.png'}\n")
+    code, _, err = run(*arguments[:-4], "--fixed", "mean_1=0", "--out", fits)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "(fixed: {'mean_1': 'control', 'sd_1': 1.0} there, {'mean_1': 0.0} here)" in err
+    code, _, err = run(*arguments[:-4], "--fixed", "mean_1")
+    assert (code, err) == (2, "mog-jax: --fixed takes NAME=VALUE, as in mean_1=0; got 'mean_1'.\n")
+
+
 def test_a_group_without_a_name_is_fitted_and_said(run, tmp_path):
     path = tmp_path / "cells.csv"
     path.write_text("gene,x\n" + "".join(f",{x}\n" for x in range(9)), encoding="utf-8")

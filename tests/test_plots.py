@@ -44,7 +44,7 @@ def test_one_fit_has_histogram_components_threshold_and_responsibilities(faithfu
     assert top.lines[3].get_xdata()[0] == pytest.approx(fit.threshold().value)
     assert bottom.get_xlabel() == "minutes"
     labels = [text.get_text() for text in top.get_legend().get_texts()]
-    assert labels[-1] == "threshold 66.58 (64.6 to 68.57)"
+    assert labels[-1] == "threshold 66.58 ± 2"
     styles = {line.get_linestyle() for line in top.lines[:3]}
     assert len(styles) >= 2
     top.figure.canvas.draw()
@@ -109,17 +109,43 @@ def test_a_batch_at_a_glance_counts_every_dataset(batch):
     assert len(plot_batch(fits)) == 2
 
 
-def test_the_likelihood_falls_away_from_its_maximum(faithful):
+def test_the_likelihood_falls_away_from_its_maximum_and_paths_end_there(faithful):
     x, fit = faithful
-    path = Mixture(
-        weights=np.full((3, 2), 0.5),
-        means=np.array([[60.0, 70.0], [56.0, 77.0], [54.6, 80.1]]),
-        variances=np.full((3, 2), 40.0),
-    )
-    axes = plot_likelihood(fit, x, path=path, resolution=21)
-    np.testing.assert_allclose(axes.lines[1].get_xydata(), path.means)
-    np.testing.assert_allclose(axes.lines[2].get_xydata()[0], fit.mixture.means)
+    start = Mixture.from_arrays(weights=[0.5, 0.5], means=[60, 70], variances=[40, 40])
+    paths = {name: mog_jax.ascent_path(x, start, direction=name) for name in ("newton", "em")}
+    axes = plot_likelihood(fit, x, paths=paths, resolution=21)
+    drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
+    for name, path in paths.items():
+        found = drawn[f"{name}, {path.n_steps:,} steps"]
+        np.testing.assert_allclose(found, path.mixture.means)
+        np.testing.assert_allclose(found[-1], fit.mixture.means, rtol=1e-6)
+    stars = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "*"]
+    np.testing.assert_allclose(stars[0], fit.mixture.means)
+    np.testing.assert_allclose(stars[1], stars[0][::-1])
     axes.figure.canvas.draw()
+
+
+def test_a_few_outliers_do_not_flatten_the_rest_and_are_counted():
+    x = np.append(np.random.default_rng(0).normal(size=200), [1e4, -1e5])
+    top = plot_fit(mog_jax.fit(x), x)[0]
+    assert top.get_xlim()[1] < 10
+    notes = [text.get_text() for text in top.texts]
+    assert notes[0].splitlines()[0] == "n = 202"
+    assert {"1 beyond ←", "1 beyond →"} <= set(notes[0].splitlines())
+
+
+def test_bins_of_whole_numbers_hold_as_many_of_them_each():
+    x = np.random.default_rng(0).poisson(5, 400).astype(float)
+    bars = plot_fit(mog_jax.fit(x), x)[0].containers[0].patches
+    edges = np.array([bar.get_x() for bar in bars])
+    assert np.all(edges % 1 == 0.5)
+    assert len(set(np.diff(edges))) == 1
+
+
+def test_a_fit_that_is_not_at_a_maximum_says_so_in_its_picture(faithful):
+    x, _ = faithful
+    top = plot_fit(mog_jax.fit(x, max_steps=1, tolerance=1e-12), x)[0]
+    assert top.texts[0].get_text() == "n = 272\nstep limit"
 
 
 @pytest.mark.parametrize(

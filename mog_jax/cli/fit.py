@@ -53,6 +53,14 @@ def add_to(commands: Any) -> None:
     fit.add_argument("--json", action="store_true", help="answers on standard output as JSON lines")
     fit.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
     fit.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
+    fit.add_argument(
+        "--fixed",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
+        "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
+    )
     how = fit.add_argument_group("how to climb")
     how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
@@ -109,7 +117,12 @@ def run(options: argparse.Namespace) -> int:
     with (
         bar(show=sys.stderr.isatty()) as report,
         fit_source(
-            source, out=options.out, options=_settings(options), report=report, **choice
+            source,
+            out=options.out,
+            options=_settings(options),
+            fixed=_fixed(options.fixed),
+            report=report,
+            **choice,
         ) as results,
     ):
         statuses = results.statuses()
@@ -123,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
         _summarise(options, statuses)
     elif is_single:
         row = table.to_pylist()[0]
-        _refuse_unusable(options.source, row, source, run["columns"])
+        _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
         if options.plot:
             _draw(options, source, row, run)
@@ -145,6 +158,21 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "variance_floor",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _fixed(given: list[str]) -> dict[str, float | str]:
+    from mog_jax.tables.errors import TableError
+
+    fixed: dict[str, float | str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise TableError(f"--fixed takes NAME=VALUE, as in mean_1=0; got {text!r}.")
+        try:
+            fixed[name] = float(value)
+        except ValueError:
+            fixed[name] = value  # the name of a column
+    return fixed
 
 
 def _faithful() -> str:
@@ -233,7 +261,7 @@ def _show_table(table: Any, most: int = 50) -> None:
         print(f"{table.num_rows - most:,} more; keep all with --out, or pipe to see them as CSV.")
 
 
-def _refuse_unusable(name: str, row: dict[str, Any], source: Any, columns: dict[str, Any]) -> None:
+def _refuse_unusable(name: str, row: dict[str, Any], source: Any, run: dict[str, Any]) -> None:
     """One column of numbers and no fit: then the data are at fault, and that is an error."""
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
@@ -243,7 +271,7 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, columns: dict[
 
         values = np.zeros(0)
         if source != "-":
-            values, _ = group_values(source, columns, [row["column"]])
+            values, _, _ = group_values(source, run, [row["column"]])
         infinite = int(np.isinf(values).sum())
         number = f"{infinite} of {len(values)}" if infinite else "some"
         raise TableError(f"{name}: {number} values are infinite; remove or replace them.")

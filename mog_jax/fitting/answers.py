@@ -234,6 +234,8 @@ class Answers:
         -------
         Threshold
             With standard error, the other crossing, the rates of both errors; NaN with a reason.
+            It is that of the mixture as it stands: a fit that is not at a maximum has a threshold,
+            and no standard error.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from mog_jax.mixture import Mixture
 _LOG_TWO_PI = math.log(2 * math.pi)
 
 # Points of one block, which a thread works on at a time; some 200 bytes are needed for each.
-_BLOCK_POINTS = 512 * 2048
+_BLOCK_POINTS = 1024 * 2048
 
 
 def fit(
@@ -265,7 +265,7 @@ def _fit_block(
     sampled, n_sampled = sample(data)
     # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in: two
     # points, which no neighbour notices.
-    width = next(size for size in (8, 64, 512) if size >= b)
+    width = next(size for size in (8, 128, 1024) if size >= b)
     block = Block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),

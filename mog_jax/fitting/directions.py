@@ -7,14 +7,14 @@ another.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 
 from mog_jax.fitting import coordinates
+from mog_jax.fitting.symmetric import Symmetric, Vector
 from mog_jax.kernel import Sums
-from mog_jax.mixture import Coordinates
 
 
 @jax.tree_util.register_dataclass
@@ -27,31 +27,33 @@ class View:
 
     Parameters
     ----------
-    at : Coordinates, fields of shape (2, *lanes)
+    theta : five arrays, shape (*lanes)
+        Where the climb stands.
     sums : Sums, shape (*lanes)
-    gradient : array, shape (5, *lanes)
-    information : array, shape (5, 5, *lanes)
+        Taken there; the sums of each component are a pair of arrays, the cross sums are five.
+    gradient : five arrays, shape (*lanes)
+    information : Symmetric, 5 by 5
         Minus the Hessian.
-    complete_information : array, shape (5, 5, *lanes)
+    complete_information : Symmetric, 5 by 5
         What it would be if each point told its component; positive definite.
-    newton_move : array, shape (5, *lanes)
+    newton_move : five arrays, shape (*lanes)
         Solution of information x move = gradient.
     concave : array of bool, shape (*lanes)
         Whether the information is positive definite; else `newton_move` means nothing.
-    free : array of bool, shape (5, *lanes)
+    free : five arrays of bool, shape (*lanes), or True
         The coordinates that may move.
     equal_variances : bool
         Whether the components share one variance.
     """
 
-    at: Coordinates
+    theta: Vector
     sums: Sums
-    gradient: jax.Array
-    information: jax.Array
-    complete_information: jax.Array
-    newton_move: jax.Array
+    gradient: Vector
+    information: Symmetric
+    complete_information: Symmetric
+    newton_move: Vector
     concave: jax.Array
-    free: jax.Array
+    free: tuple[jax.Array | bool, ...]
     equal_variances: bool = dataclasses.field(metadata={"static": True})
 
 
@@ -62,28 +64,34 @@ class Direction:
     Parameters
     ----------
     propose : function of (View, step)
-        Gives the change of the five coordinates, shape (5, *lanes); `step`, shape (*lanes), is
-        shortened where a proposal did not climb, and lengthened again where it did.
+        Gives the change of the five coordinates, five arrays of shape (*lanes); `step`, shape
+        (*lanes), is shortened where a proposal did not climb, and lengthened again where it did.
     longest : float
         Of `step`. 1 where the proposal at step 1 is the whole move.
     """
 
-    propose: Callable[[View, jax.Array], jax.Array]
+    propose: Callable[[View, jax.Array], Sequence[jax.Array]]
     longest: float = 1.0
 
 
 def look(
-    at: Coordinates, sums: Sums, free: jax.Array, equal_variances: bool, *, smallest: float
+    theta: Vector,
+    sums: Sums,
+    free: Sequence[jax.Array] | None,
+    equal_variances: bool,
+    *,
+    smallest: float,
 ) -> View:
     """Take in the slopes at a mixture, under the constraints.
 
     Parameters
     ----------
-    at : Coordinates, fields of shape (2, *lanes)
+    theta : five arrays, shape (*lanes)
+        Where the climb stands.
     sums : Sums, shape (*lanes)
         Taken there.
-    free : array of bool, shape (5, *lanes)
-        The coordinates that may move.
+    free : five arrays of bool, shape (*lanes), or None
+        The coordinates that may move: all, where not given.
     equal_variances : bool
         Whether the components share one variance.
     smallest : float
@@ -93,41 +101,60 @@ def look(
     -------
     View
     """
-    gradient = coordinates.gradient(at, sums)
-    information = coordinates.information(at, sums)
-    complete = coordinates.complete_information(at, sums)
+    gradient = coordinates.gradient(theta, sums)
+    information = coordinates.information(theta, sums)
+    complete = coordinates.complete_information(theta, sums)
+    moves: list[jax.Array | bool] = [True] * 5 if free is None else list(free)
     if equal_variances:
-        gradient = _merge(gradient)
-        information, complete = (
-            jnp.swapaxes(_merge(jnp.swapaxes(_merge(matrix), 0, 1)), 0, 1)
-            for matrix in (information, complete)
-        )
-        free = free.at[3].set(free[3] & free[4]).at[4].set(False)
+        # One variance moves both: its slope is the sum of theirs.
+        gradient = (*gradient[:3], gradient[3] + gradient[4], gradient[4])
+        information, complete = _merged(information), _merged(complete)
+        moves[3:] = [moves[3] & moves[4], jnp.zeros(gradient[4].shape, bool)]
     # A variance on its floor that would shrink is held there.
-    pressed = (at.log_variances <= smallest) & (gradient[3:] < 0)
-    free = jnp.concatenate([free[:3], free[3:] & ~pressed])
-    both = free[:, None] & free[None, :]
-    identity = jnp.eye(5, dtype=gradient.dtype).reshape(5, 5, *[1] * (gradient.ndim - 1))
-    gradient = jnp.where(free, gradient, 0)
-    information = jnp.where(both, information, identity)
-    newton_move, concave = coordinates.solve(information, gradient)
+    for i in (3, 4):
+        moves[i] = moves[i] & ~((theta[i] <= smallest) & (gradient[i] < 0))
+    gradient = tuple(map(where_free, moves, gradient))
+    information = _held(information, moves)
+    newton_move, concave = information.solve(gradient)
     return View(
-        at=at,
+        theta=theta,
         sums=sums,
         gradient=gradient,
         information=information,
-        complete_information=jnp.where(both, complete, identity),
+        complete_information=_held(complete, moves),
         newton_move=newton_move,
         concave=concave,
-        free=free,
+        free=tuple(moves),
         equal_variances=equal_variances,
     )
 
 
-_LEAST_DAMPING = 1 / 3
+def where_free(free: jax.Array | bool, value: jax.Array, otherwise: float = 0) -> jax.Array:
+    """Give the value where a coordinate is free; most are everywhere, and cost nothing."""
+    return value if free is True else jnp.where(free, value, otherwise)
 
 
-def newton(view: View, step: jax.Array) -> jax.Array:
+def _merged(matrix: Symmetric) -> Symmetric:
+    entries = dict(matrix.entries)
+    entries[3, 3] = matrix[3, 3] + 2 * matrix[3, 4] + matrix[4, 4]
+    for i in range(3):
+        entries[i, 3] = matrix[i, 3] + matrix[i, 4]
+    return Symmetric(entries, matrix.size)
+
+
+def _held(matrix: Symmetric, free: Sequence[jax.Array | bool]) -> Symmetric:
+    entries = {
+        (i, j): where_free(free[i] & free[j], entry, 1 if i == j else 0)
+        for (i, j), entry in matrix.entries.items()
+    }
+    return Symmetric(entries, matrix.size)
+
+
+_LEAST_DAMPING = 0.15
+_GENTLE = 0.05
+
+
+def newton(view: View, step: jax.Array) -> Vector:
     r"""Newton's step where the likelihood is concave, and the nearest that climbs elsewhere.
 
     Solves :math:`(I+\lambda D)\,\delta=\nabla\mathcal L` with the observed information :math:`I`
@@ -143,23 +170,29 @@ def newton(view: View, step: jax.Array) -> jax.Array:
 
     Returns
     -------
-    array, shape (5, *lanes)
+    five arrays, shape (*lanes)
         Shortened to one unit of the complete-data metric: on average a standard deviation a point.
     """
-    damping = jnp.maximum(1 / step - 1, _LEAST_DAMPING)
-    damped, definite = coordinates.solve(
-        view.information + damping[None, None] * view.complete_information, view.gradient
+    damping = (1 / step - 1) * jnp.where(view.concave, _GENTLE, 1)
+    damping = jnp.where(view.concave, damping, jnp.maximum(damping, _LEAST_DAMPING))
+    damped, definite = view.information.plus(view.complete_information, damping).solve(
+        view.gradient
     )
     whole = view.concave & (step >= 1)
-    move = jnp.where(whole[None], view.newton_move, damped)
-    count = jnp.sum(view.sums.effective_counts, axis=0)
-    length = jnp.sqrt(quadratic(view.complete_information, move) / count)
-    move = move / jnp.maximum(length, 1)[None]
+    move = [
+        jnp.where(whole, full, short) for full, short in zip(view.newton_move, damped, strict=True)
+    ]
+    count = view.sums.effective_counts[0] + view.sums.effective_counts[1]
+    length = jnp.sqrt(view.complete_information.quadratic(tuple(move)) / count)
+    shorter = 1 / jnp.maximum(length, 1)
     # The EM step climbs at its full length, and only there.
-    return jnp.where((whole | definite)[None], move, em(view, jnp.ones_like(step)))
+    return tuple(
+        jnp.where(whole | definite, shorter * change, other)
+        for change, other in zip(move, em(view, jnp.ones_like(step)), strict=True)
+    )
 
 
-def em(view: View, step: jax.Array) -> jax.Array:
+def em(view: View, step: jax.Array) -> Vector:
     """The EM step, in the coordinates: at step 1 the textbook's, under the constraints.
 
     Parameters
@@ -169,18 +202,20 @@ def em(view: View, step: jax.Array) -> jax.Array:
 
     Returns
     -------
-    array, shape (5, *lanes)
+    five arrays, shape (*lanes)
 
     References
     ----------
     Equations (16) to (19) of ``derivation.md``.
     """
-    target = coordinates.em_step(view.at, view.sums, view.free, view.equal_variances)
-    move = coordinates.pack(target) - coordinates.pack(view.at)
-    return jnp.where(view.free, step[None] * move, 0)
+    target = coordinates.em_step(view.theta, view.sums, view.free, view.equal_variances)
+    return tuple(
+        where_free(free, step * (there - here))
+        for free, there, here in zip(view.free, target, view.theta, strict=True)
+    )
 
 
-def gradient(view: View, step: jax.Array) -> jax.Array:
+def gradient(view: View, step: jax.Array) -> Vector:
     """Plain steepest ascent in the five coordinates, per point.
 
     Parameters
@@ -190,23 +225,14 @@ def gradient(view: View, step: jax.Array) -> jax.Array:
 
     Returns
     -------
-    array, shape (5, *lanes)
+    five arrays, shape (*lanes)
 
     References
     ----------
     Equation (24) of ``derivation.md``.
     """
-    return step[None] * view.gradient / jnp.sum(view.sums.effective_counts, axis=0)[None]
-
-
-def quadratic(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-    """Give vᵀMv, shape (*lanes)."""
-    return jnp.sum(vector * jnp.sum(matrix * vector[None], axis=1), axis=0)
-
-
-def _merge(rows: jax.Array) -> jax.Array:
-    # One variance moves both: its slope is the sum of theirs.
-    return jnp.concatenate([rows[:3], (rows[3] + rows[4])[None], jnp.zeros_like(rows[4:])])
+    per_point = step / (view.sums.effective_counts[0] + view.sums.effective_counts[1])
+    return tuple(per_point * slope for slope in view.gradient)
 
 
 DIRECTIONS = {

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.fitting.reading import Array, Source, read
+from mog_jax.kernel import pad_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,9 +37,11 @@ class Points:
         rows = [row[:length] for row, length in zip(answer, np.diff(offsets), strict=True)]
         return rows if self.as_list or not rows else np.concatenate(rows)
 
-    def present(self) -> tuple[Array, Array]:
+    def present(self) -> tuple[Array, Array | None]:
         """Give points and counts, 0 for those that are missing, which are finite all the same."""
         is_present = ~np.isnan(self.values)
+        if self.counts is None and is_present.all():
+            return self.values, None
         times = is_present if self.counts is None else np.where(is_present, self.counts, 0)
         # NaN would poison sums even when multiplied by 0.
         return np.where(is_present, self.values, 0), times.astype(self.values.dtype)
@@ -64,7 +67,14 @@ def in_rows(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points:
         If there are not as many rows as fits, or the points are not real numbers.
     """
     source = read(data, counts)
-    values, times = source.rows(np.arange(len(source)))
+    if source.offsets is None:
+        values, times = source.values, source.counts
+    else:
+        values, times = source.rows(np.arange(len(source)))
+        # Few widths, so that there are few programs.
+        more = [(0, 0), (0, pad_rows(values.shape[1]) - values.shape[1])]
+        values = np.pad(values, more, constant_values=np.nan)
+        times = None if times is None else np.pad(times, more)
     if source.is_single:
         values, times = values[0], None if times is None else times[0]
     if values.shape[:-1] not in ((), batch):

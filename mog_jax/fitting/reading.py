@@ -285,8 +285,8 @@ def standardise(values: Array, counts: Array | None, given: Array) -> Standardis
 def sample(data: Standardised) -> tuple[Array, Array]:
     """Points of equal count that stand for the data while the best maximum is sought.
 
-    The data themselves, each as often as it was seen, where those are few; else the means of
-    equal shares of the sorted data.
+    The data themselves, each as often as it was seen, where those are few; else the means of equal
+    shares of the sorted data.
 
     Returns
     -------
@@ -296,35 +296,48 @@ def sample(data: Standardised) -> tuple[Array, Array]:
     """
     if data.counts is None and data.points.shape[0] <= _SEARCHED:
         return data.points, data.n
-    counts = data.counts
-    if counts is None:
-        counts = (np.arange(data.points.shape[0])[:, None] < data.n).astype(np.float64)
-    whole = (counts == np.rint(counts)).all(axis=0) & (data.total <= _SEARCHED)
+    if data.counts is None:
+        return _shares(data.points, data.n)
+    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= _SEARCHED)
     sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
     rows = pad_rows(int(sizes.max(initial=1)))
-    points = np.empty((rows, len(sizes)))
-    for i, size in enumerate(sizes):
-        if size == 0:
-            points[:, i] = 0
+    points = np.zeros((rows, len(sizes)))
+    for i, n in enumerate(sizes):
+        if n == 0:
             continue
         if whole[i]:
-            column = np.repeat(data.points[:, i], counts[:, i].astype(np.int64))
+            column = np.repeat(data.points[:, i], data.counts[:, i].astype(np.int64))
         else:
-            edges = np.linspace(0, data.total[i], size + 1)
-            mass = np.concatenate([[0], np.cumsum(counts[:, i])])
-            moment = np.concatenate([[0], np.cumsum(counts[:, i] * data.points[:, i])])
+            edges = np.linspace(0, data.total[i], n + 1)
+            mass = np.concatenate([[0], np.cumsum(data.counts[:, i])])
+            moment = np.concatenate([[0], np.cumsum(data.counts[:, i] * data.points[:, i])])
             column = np.diff(np.interp(edges, mass, moment)) / np.diff(edges)
-        points[:size, i] = column
-        points[size:, i] = column[-1]
+        points[:n, i] = column
+        points[n:, i] = column[-1]
     return points, sizes
 
 
+def _shares(points: Array, n: Array) -> tuple[Array, Array]:
+    """Means of equal shares of the sorted points, in datasets that have many."""
+    sizes = np.where(n > _SEARCHED, _SAMPLE, n)
+    rows = pad_rows(int(sizes.max(initial=1)))
+    # The sum of the first t points, for a t that need not be whole.
+    edges = n * np.minimum(np.arange(rows + 1)[:, None], sizes) / np.maximum(sizes, 1)
+    below = np.minimum(edges.astype(np.int64), np.maximum(n - 1, 0))
+    sums = np.concatenate([np.zeros((1, len(n))), np.cumsum(points, axis=0)])
+    partial = np.take_along_axis(sums, below, axis=0)
+    partial += (edges - below) * np.take_along_axis(points, below, axis=0)
+    shares = np.diff(partial, axis=0) / (np.maximum(n, 1) / np.maximum(sizes, 1))
+    last = np.minimum(np.arange(rows)[:, None], np.maximum(sizes - 1, 0))
+    return np.take_along_axis(shares, last, axis=0), sizes
+
+
 def size_classes(widths: Array, largest: int) -> Iterator[Array]:
-    """Give indices of datasets of similar length, at most `largest` points or 512 at a time."""
+    """Give indices of datasets of similar length, at most `largest` points or 1,024 at a time."""
     distinct, position = np.unique(widths, return_inverse=True)
     classes = np.array([pad_rows(int(width)) for width in distinct], np.int64)[position]
     for rows in np.unique(classes):
         members = np.flatnonzero(classes == rows)
-        at_once = int(np.clip(largest // rows, 1, 512))
+        at_once = int(np.clip(largest // rows, 1, 1024))
         for lo in range(0, members.size, at_once):
             yield members[lo : lo + at_once]

@@ -1,43 +1,43 @@
 """From a block of standardised datasets to the best maximum of each: all starts, side by side.
 
-The search climbs from every start in single precision; lanes that arrive where another one already
-is are dropped, and what is left is packed anew every few steps, so that the slowest datasets do not
-set the price for all. The best ends are then climbed to the top in the precision of the data.
+The search climbs from every start in single precision, on a sample of the points where those are
+many. Every few steps it drops the climbs that arrive where another one already is, and those that
+cannot reach what another one has in hand. The best ends are then climbed to the top, in the
+precision of the data and with all of them.
 """
 
 import dataclasses
 import functools
-from typing import Any
+import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.fitting import ascent, coordinates
-from mog_jax.fitting.ascent import Ascent, Lanes
+from mog_jax.fitting import coordinates, herd
+from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.directions import Direction
-from mog_jax.fitting.reading import Array
+from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
 from mog_jax.fitting.starts import window_starts
-from mog_jax.kernel import Sums, Totals
+from mog_jax.kernel import Sums
 
-# XLA uses vectors of half the width that the machine has, unless told otherwise.
-_COMPILER = {"xla_cpu_prefer_vector_width": 512}
-
-# Steps between two packings: a packing costs about one.
-_STEPS = 6
-_SEARCH_STEPS = 30
-# Points that one program is given at most, so that memory stays bounded for long datasets.
-_TILE_POINTS = 2**22
-# Nats left at which the search leaves a lane to the finish.
+# Steps between two looks at the whole herd: fewer while there is much to drop.
+_SEARCH_ROUNDS = (4, 3, 3, 4, 6, 10)
+_FINISH_ROUNDS = (4, 6, 10, 20)
+# Nats left at which the search leaves a climb to the finish.
 _SEARCH_TOLERANCE = 1e-3
-# Nats by which a lane may trail the best and still be climbed to the top.
+# Nats left at which a climb's end can be foretold, and how many times as much it may still gain.
+_SETTLING = 1.0
+_SURPRISE = 3.0
+# Nats by which a climb may trail the best and still be climbed to the top.
 _TRAILING = 0.2
 _TRAILING_UNFINISHED = 3.0
-_TRAILING_SAMPLE = 3.0
+# What a sample may be wrong by, in nats.
+_TRAILING_SAMPLE = 2.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
 # Two climbs have met when they are closer than this, in nats by the information, and in value.
-_SAME_PLACE = 0.1
+_SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
 
 
@@ -87,11 +87,22 @@ class Options:
     min_points: float
     equal_variances: bool
 
+    def rules(self, *, searching: bool) -> Rules:
+        """How to climb, in the search or to the top."""
+        return Rules(
+            direction=self.direction,
+            tolerance=_SEARCH_TOLERANCE if searching else self.tolerance,
+            max_steps=sum(_SEARCH_ROUNDS) if searching else self.max_steps,
+            variance_floor=self.variance_floor,
+            equal_variances=self.equal_variances,
+            give_up=searching,
+        )
+
 
 @jax.jit
 def information(theta: jax.Array, sums: Sums) -> jax.Array:
     """Observed information, shape (5, 5, *lanes), constraints left out of account."""
-    return coordinates.information(coordinates.unpack(theta), sums)
+    return coordinates.information(tuple(theta), sums.unstacked()).dense()
 
 
 def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
@@ -105,8 +116,9 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
         Passes over the data, summed over all its climbs.
     """
     theta = starts(block, options)
-    found = _search(theta, block, options)
-    return _finish(found, block, options)
+    found, searched = _search(theta, block, options)
+    end, climbed = _finish(found, block, options)
+    return end, searched + climbed
 
 
 def starts(block: Block, options: Options) -> Array:
@@ -135,77 +147,162 @@ def starts(block: Block, options: Options) -> Array:
     return theta
 
 
-@functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=_COMPILER)
+@functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
 def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
     return window_starts(*sums, plan=plan, narrowest=narrowest)
 
 
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class _Group:
-    """Lanes of a block under way: which dataset each climbs, and where it stands (NumPy arrays)."""
-
-    dataset: Array
-    state: Ascent
-
-
-def _search(theta: Array, block: Block, options: Options) -> _Group:
-    """Climb from all starts in single precision, dropping those that meet."""
+def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
+    """Climb from all starts in single precision, and say how many passes each dataset took."""
     n_starts, b = theta.shape[1:]
-    sample = _Data(block.sample, None, block.n_sample, block.free, np.dtype(np.float32))
-    group = _begin(theta.reshape(5, -1), np.tile(np.arange(b), n_starts), sample)
-    while group.state.climbing.any() and group.state.n_steps.max() < _SEARCH_STEPS:
-        group = _climb(
-            group,
-            sample,
-            options,
-            tolerance=_SEARCH_TOLERANCE,
-            max_steps=_SEARCH_STEPS,
-            give_up=True,
-        )
-        group = _drop_twins(group, n_starts, b)
-    return group
+    data = Data(block.sample, None, block.n_sample, block.free, np.dtype(np.float32))
+    scale = block.total / block.n_sample
+    margin = _TRAILING + np.where(scale > 1, _TRAILING_SAMPLE, 0)
+    rules = options.rules(searching=True)
+    start, dataset = np.divmod(np.arange(n_starts * b), b)
+    climbs = herd.begin(theta.reshape(5, -1), dataset, start, data.dtype)
+    passes = np.zeros(b)
+    for steps in _SEARCH_ROUNDS:
+        climbs, made = _climb(climbs, data, rules, steps)
+        passes += made
+        climbs = climbs.take(_worth_while(climbs, (n_starts, b), scale, margin, options))
+        if not climbs.state.climbing.any():
+            break
+    return climbs, passes
 
 
-def _finish(found: _Group, block: Block, options: Options) -> tuple[Ascent, Array]:
-    b = block.n.shape[0]
-    passes = np.bincount(found.dataset, weights=found.state.n_steps, minlength=b)
-    data = _Data(block.points, block.counts, block.n, block.free, block.points.dtype)
+def _finish(found: Herd, block: Block, options: Options) -> tuple[Ascent, Array]:
+    """Climb to the top with all points, from the best ends of a search."""
+    b = block.n.size
+    data = Data(block.points, block.counts, block.n, block.free, block.points.dtype)
     rank, promising = _rank(found, block, options)
-    # What is held is held in full precision.
-    exact: Array = np.where(
-        block.free[:, found.dataset], found.state.theta, block.held[:, found.dataset]
-    )
-    found = dataclasses.replace(found, state=dataclasses.replace(found.state, theta=exact))
-    group = _climb_to_the_top(found, promising, data, options)
+    climbs, passes = _climb_to_the_top(found.take(promising), block, data, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
     settled = np.zeros(b, bool)
-    settled[group.dataset[_grade(group.state, options, under_way=False) == 0]] = True
+    settled[climbs.dataset[_grade(climbs.state, options, under_way=False) == 0]] = True
     rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
-        group = _join(group, _climb_to_the_top(found, rest, data, options))
-    passes += np.bincount(group.dataset, weights=group.state.n_steps, minlength=b)
-    best = _best_lanes(group, _grade(group.state, options, under_way=False), b)
-    return _take(group.state, best), passes.astype(np.int32)
+        others, more = _climb_to_the_top(found.take(rest), block, data, options)
+        climbs, passes = climbs.joined(others), passes + more
+    best = _best_lanes(climbs, _grade(climbs.state, options, under_way=False), b)
+    return climbs.take(best).state, passes
 
 
-def _climb_to_the_top(found: _Group, chosen: Array, data: "_Data", options: Options) -> _Group:
-    chosen = np.flatnonzero(chosen)
-    group = _begin(found.state.theta[:, chosen], found.dataset[chosen], data)
-    while group.state.climbing.any():
-        group = _climb(
-            group,
-            data,
-            options,
-            tolerance=options.tolerance,
-            max_steps=options.max_steps,
-            give_up=False,
+def _climb_to_the_top(
+    found: Herd, block: Block, data: Data, options: Options
+) -> tuple[Herd, Array]:
+    b = block.n.size
+    # What is held is held in full precision.
+    dataset, state = found.dataset, found.state
+    theta = np.where(block.free[:, dataset], state.theta, block.held[:, dataset])
+    climbs = herd.begin(theta, dataset, found.start, data.dtype)
+    rules = options.rules(searching=False)
+    shape = (int(found.start.max(initial=0)) + 1, b)
+    scale, margin = np.ones(b), np.full(b, _TRAILING)
+    passes = np.zeros(b)
+    rounds = itertools.chain(_FINISH_ROUNDS, itertools.repeat(_FINISH_ROUNDS[-1]))
+    while climbs.state.climbing.any():
+        climbs, made = _climb(climbs, data, rules, next(rounds))
+        passes += made
+        climbs = climbs.take(_worth_while(climbs, shape, scale, margin, options))
+    return climbs, passes
+
+
+def _climb(climbs: Herd, data: Data, rules: Rules, steps: int) -> tuple[Herd, Array]:
+    moved = herd.climb(climbs, data, rules, steps)
+    made = moved.state.n_steps - climbs.state.n_steps
+    return moved, np.bincount(climbs.dataset, weights=made, minlength=data.n.size)
+
+
+def _worth_while(
+    climbs: Herd, shape: tuple[int, int], scale: Array, margin: Array, options: Options
+) -> Array:
+    """Say which climbs are to go on: an array of bool, shape (lanes,)."""
+    state = climbs.state
+    place = climbs.start, climbs.dataset
+    dense = np.full((9, *shape), np.nan, climbs.rows.dtype)
+    dense[(slice(None), *place)] = np.concatenate(
+        [
+            state.theta,
+            state.sums.effective_counts,
+            state.sums.log_likelihood[None],
+            state.gain_left[None],
+        ]
+    )
+    kept: Array = np.asarray(
+        _dense_worth_while(
+            dense,
+            scale.astype(dense.dtype),
+            margin.astype(dense.dtype),
+            variance_floor=options.variance_floor,
+            min_points=options.min_points,
         )
-    return group
+    )
+    return kept[place]
 
 
-def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
-    """Rank the lanes of each dataset, regular ones first, and say which are to be climbed on."""
-    b = block.n.shape[0]
+@functools.partial(
+    jax.jit, static_argnames=("variance_floor", "min_points"), compiler_options=COMPILER
+)
+def _dense_worth_while(
+    dense: jax.Array,
+    scale: jax.Array,
+    margin: jax.Array,
+    *,
+    variance_floor: float,
+    min_points: float,
+) -> jax.Array:
+    """Drop climbs that have met a better one, and those that cannot become the best.
+
+    Parameters
+    ----------
+    dense : array, shape (9, starts, b)
+        Coordinates, effective counts, log-likelihood and gain left; NaN where there is no climb.
+    scale : array, shape (b,)
+        Points that each point of the sample stands for.
+    margin : array, shape (b,)
+        Nats by which the sample may be wrong about which of two climbs ends higher.
+    """
+    n_starts = dense.shape[1]
+    theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
+    value, gain_left = dense[7] * scale, dense[8] * scale
+    there = jnp.isfinite(value)
+    value = jnp.where(there, value, -jnp.inf)
+    # The complete-data information of each climb: what a step away from it costs, in nats.
+    weights = [
+        counts[0] * counts[1] / (counts[0] + counts[1]),
+        counts[0] * jnp.exp(-theta[3]),
+        counts[1] * jnp.exp(-theta[4]),
+        0.5 * counts[0],
+        0.5 * counts[1],
+    ]
+    order = jnp.arange(n_starts)[:, None]
+    met = jnp.zeros(value.shape, bool)
+    for other in range(n_starts):
+        its = [each[other] for each in theta]
+        mirrored = [-its[0], its[2], its[1], its[4], its[3]]
+        apart = [
+            sum(w * jnp.square(a - b) for w, a, b in zip(weights, theta, them, strict=True))
+            for them in (its, mirrored)
+        ]
+        near = jnp.minimum(*apart) < _SAME_PLACE
+        level = jnp.abs(value - value[other]) < _SAME_VALUE
+        better = (value[other] > value) | ((value[other] == value) & (other < order))
+        met = met | (near & level & better)
+    settling = gain_left < _SETTLING
+    fewest = jnp.minimum(*counts)
+    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    regular = (fewest >= min_points) & above_floor
+    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)
+    beaten = value + _SURPRISE * gain_left + margin < in_hand
+    # A component that is about to settle with far too few points will not be regular.
+    too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
+    return there & ~met & ~(settling & (beaten | too_few))
+
+
+def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
+    """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
+    b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
     scale = (block.total / block.n_sample)[found.dataset]
     value = found.state.sums.log_likelihood * scale
@@ -229,11 +326,11 @@ def _rank(found: _Group, block: Block, options: Options) -> tuple[Array, Array]:
     return rank, (rank == 0) | close
 
 
-def _best_lanes(group: _Group, grade: Array, b: int) -> Array:
-    value: Array = group.state.sums.log_likelihood
+def _best_lanes(climbs: Herd, grade: Array, b: int) -> Array:
+    value: Array = climbs.state.sums.log_likelihood
     value = np.where(np.isfinite(value), value, -np.inf)
-    order = np.lexsort((-value, grade, group.dataset))
-    return order[np.searchsorted(group.dataset[order], np.arange(b))]
+    order = np.lexsort((-value, grade, climbs.dataset))
+    return order[np.searchsorted(climbs.dataset[order], np.arange(b))]
 
 
 def _grade(
@@ -255,160 +352,3 @@ def arrived(state: Ascent, tolerance: float) -> Array:
     total = state.sums.effective_counts.sum(axis=0)
     enough: Array = state.gain_left <= np.maximum(tolerance, rounding * total)
     return enough
-
-
-def _drop_twins(group: _Group, n_starts: int, b: int) -> _Group:
-    """Of lanes of a dataset that have met, keep the one that is furthest up."""
-    state = group.state
-    order = np.lexsort((-state.sums.log_likelihood, group.dataset))
-    theta = state.theta[:, order]
-    counts = state.sums.effective_counts[:, order]
-    value = state.sums.log_likelihood[order]
-    dataset = group.dataset[order]
-    keep = np.ones(order.size, bool)
-    # Information distance, to each of the next better lanes of the same dataset.
-    weight = np.concatenate(
-        [
-            (counts.prod(axis=0) / counts.sum(axis=0))[None],
-            counts * np.exp(-theta[3:]),
-            0.5 * counts,
-        ]
-    )
-    for back in range(1, n_starts):
-        here, there = slice(back, None), slice(None, -back)
-        if back >= order.size:
-            break
-        same = dataset[here] == dataset[there]
-        if not same.any():
-            break
-        apart = theta[:, here] - theta[:, there]
-        mirrored = theta[:, there][[0, 2, 1, 4, 3]].copy()
-        mirrored[0] *= -1
-        apart_mirrored = theta[:, here] - mirrored
-        near = (
-            np.minimum(
-                (weight[:, here] * apart**2).sum(axis=0),
-                (weight[:, here] * apart_mirrored**2).sum(axis=0),
-            )
-            < 0.5
-        )
-        close = np.abs(value[here] - value[there]) < _SAME_VALUE
-        keep[here] &= ~(same & near & close)
-    kept = np.sort(order[keep])
-    return _Group(dataset=group.dataset[kept], state=_take(state, kept))
-
-
-def _join(group: _Group, other: _Group) -> _Group:
-    joined: Ascent = jax.tree.map(
-        lambda *leaves: np.concatenate(leaves, axis=-1), group.state, other.state
-    )
-    return _Group(dataset=np.concatenate([group.dataset, other.dataset]), state=joined)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Data:
-    """A block's points in one precision, from which any lanes can be gathered."""
-
-    points: Array
-    counts: Array | None
-    n: Array
-    free: Array
-    dtype: np.dtype[Any]
-
-    @functools.cached_property
-    def columns(self) -> Lanes:
-        rows = self.points.shape[0]
-        points = self.points.astype(self.dtype)
-        row = np.arange(rows)[:, None]
-        weight = (row < self.n).astype(np.float64) if self.counts is None else self.counts
-        count = weight.sum(axis=0)
-        mean = (weight * points).sum(axis=0) / np.maximum(count, 1e-30)
-        variance = (weight * (points - mean) ** 2).sum(axis=0) / np.maximum(count, 1e-30)
-        lanes = Lanes(
-            x=points,
-            totals=Totals(count=count, mean=mean, variance=variance),
-            counts=self.counts,
-            padding=None if self.counts is not None else rows - self.n,
-            free=self.free,
-        )
-        columns: Lanes = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype)),
-            lanes,
-        )
-        return columns
-
-
-def _tile(data: "_Data", n_lanes: int) -> int:
-    """Lanes that one program climbs: few sizes, so that there are few programs."""
-    tile = 512 if data.dtype == np.float32 and n_lanes > 128 else 128
-    while tile > 8 and tile * data.points.shape[0] > _TILE_POINTS:
-        tile //= 2
-    return tile
-
-
-def _begin(theta: Array, dataset: Array, data: "_Data") -> _Group:
-    return _Group(dataset=dataset, state=ascent.begin(theta.astype(data.dtype)))
-
-
-def _climb(
-    group: _Group,
-    data: _Data,
-    options: Options,
-    *,
-    tolerance: float,
-    max_steps: int,
-    give_up: bool,
-) -> _Group:
-    """Climb a few steps with all lanes that are not done yet."""
-    active = np.flatnonzero(group.state.climbing)
-    state = jax.tree.map(np.copy, group.state)
-    tile = _tile(data, active.size)
-    for lo in range(0, active.size, tile):
-        hi = min(lo + tile, active.size)
-        index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]
-        moved = _climb_tile(
-            _take(group.state, index),
-            data.columns,
-            group.dataset[index],
-            # When few are left, packing them anew saves nothing.
-            np.int32(_STEPS if active.size > tile else max_steps),
-            direction=options.direction,
-            tolerance=tolerance,
-            variance_floor=options.variance_floor,
-            max_steps=max_steps,
-            equal_variances=options.equal_variances,
-            give_up=give_up,
-        )
-        for old, new in zip(
-            jax.tree.leaves(state), jax.tree.leaves(jax.device_get(moved)), strict=True
-        ):
-            old[..., index[: hi - lo]] = new[..., : hi - lo]
-    return _Group(dataset=group.dataset, state=state)
-
-
-@functools.partial(
-    jax.jit,
-    static_argnames=(
-        "direction",
-        "tolerance",
-        "variance_floor",
-        "max_steps",
-        "equal_variances",
-        "give_up",
-    ),
-    compiler_options=_COMPILER,
-)
-def _climb_tile(
-    state: Ascent, columns: Lanes, dataset: jax.Array, steps: jax.Array, **options: Any
-) -> Ascent:
-    return ascent.ascend(state, _gather(columns, dataset), steps=steps, **options)
-
-
-def _gather(columns: Lanes, dataset: jax.Array) -> Lanes:
-    gathered: Lanes = jax.tree.map(lambda leaf: jnp.take(leaf, dataset, axis=-1), columns)
-    return gathered
-
-
-def _take(state: Ascent, index: Any) -> Ascent:
-    taken: Ascent = jax.tree.map(lambda leaf: leaf[..., index], state)
-    return taken

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.likelihood import multiplicities, responsibilities
+from mog_jax.inference.components import scaled_joint_densities
+from mog_jax.likelihood import multiplicities
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -95,7 +96,9 @@ def icl(
 @compiled
 @over_batch(core=(0, 1, 1, 1))
 def _icl(bic: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    doubt = jnp.log(jnp.max(responsibilities(mixture, x), axis=-1))
+    # The largest responsibility is 1 over the sum of all, each divided by the largest.
+    _, scaled = scaled_joint_densities(mixture, x)
+    doubt = -jnp.log(sum(scaled[1:], scaled[0]))
     return bic - 2 * jnp.sum(doubt if counts is None else multiplicities(doubt, counts) * doubt)
 
 

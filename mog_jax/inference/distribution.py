@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax import likelihood
 from mog_jax.inference.batches import over_batch
+from mog_jax.inference.components import responsibilities_of_each, scaled_joint_densities
 from mog_jax.inference.zeros import monotone_zero
+from mog_jax.likelihood import multiplicities
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -141,7 +142,7 @@ def kolmogorov_distance(
     Returns
     -------
     array, shape (...,)
-        Between 0 and 1.
+        Between 0 and 1. NaN where there are no data.
 
     Examples
     --------
@@ -153,7 +154,9 @@ def kolmogorov_distance(
         return _kolmogorov_distance(mixture, x, counts)
     # NumPy sorts many times faster than XLA does on a CPU, and plain sorting beats an argsort.
     points = np.asarray(x)
-    times = np.ones_like(points) if counts is None else np.asarray(counts)
+    if counts is None:
+        return _kolmogorov_of_sorted(mixture, np.sort(points, axis=-1), None)
+    times = np.asarray(counts)
     if ((times == 0) | (times == 1)).all():
         points = np.sort(np.where(times > 0, points, np.inf), axis=-1)
         inside = np.arange(points.shape[-1]) < np.sum(times > 0, axis=-1, keepdims=True)
@@ -164,8 +167,17 @@ def kolmogorov_distance(
     return _kolmogorov_of_sorted(mixture, points, times)
 
 
-_log_density = compiled(over_batch(core=(1, 1))(likelihood.log_density))
-_responsibilities = compiled(over_batch(core=(1, 1))(likelihood.responsibilities))
+@compiled
+@over_batch(core=(1, 1))
+def _log_density(mixture: Mixture, x: jax.Array) -> jax.Array:
+    largest, scaled = scaled_joint_densities(mixture, x)
+    return largest + jnp.log(sum(scaled[1:], scaled[0]))
+
+
+@compiled
+@over_batch(core=(1, 1))
+def _responsibilities(mixture: Mixture, x: jax.Array) -> jax.Array:
+    return jnp.stack(responsibilities_of_each(mixture, x), axis=-1)
 
 
 @compiled
@@ -175,8 +187,13 @@ def _cdf(mixture: Mixture, x: jax.Array) -> jax.Array:
 
 
 def _distribution(mixture: Mixture, x: jax.Array) -> jax.Array:
-    z = (x[:, None] - mixture.means[None, :]) / jnp.sqrt(mixture.variances)[None, :]
-    return jax.scipy.stats.norm.cdf(z) @ mixture.weights
+    # Half of erfc(-z/√2) keeps the digits of the lower tail, which 1 + erf(z/√2) does not.
+    scales = -jnp.sqrt(2 * mixture.variances)
+    below = [
+        0.5 * mixture.weights[k] * jax.scipy.special.erfc((x - mixture.means[k]) / scales[k])
+        for k in range(mixture.n_components)
+    ]
+    return sum(below[1:], below[0])
 
 
 @compiled
@@ -212,21 +229,29 @@ def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
 @compiled
 @over_batch(core=(1, 1, 1))
 def _kolmogorov_distance(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    counts = jnp.ones_like(x) if counts is None else likelihood.multiplicities(x, counts)
+    if counts is None:
+        return _largest_gap(mixture, jnp.sort(x), None)
     order = jnp.argsort(x)
-    return _largest_gap(mixture, x[order], counts[order])
+    return _largest_gap(mixture, x[order], multiplicities(x, counts)[order])
 
 
 @compiled
 @over_batch(core=(1, 1, 1))
-def _kolmogorov_of_sorted(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
-    return _largest_gap(mixture, x, likelihood.multiplicities(x, counts))
+def _kolmogorov_of_sorted(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
+    return _largest_gap(mixture, x, None if counts is None else multiplicities(x, counts))
 
 
-def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
-    below = jnp.cumsum(counts) / jnp.sum(counts)
-    before = below - counts / jnp.sum(counts)
+def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
+    if counts is None:
+        step = jnp.full_like(x, 1 / x.shape[0])
+        below = jnp.arange(1, x.shape[0] + 1, dtype=x.dtype) * step
+    else:
+        step = counts / jnp.sum(counts)
+        below = jnp.cumsum(step)
     expected = _distribution(mixture, x)
-    gap = jnp.maximum(jnp.abs(below - expected), jnp.abs(before - expected))
+    gap = jnp.maximum(jnp.abs(below - expected), jnp.abs(below - step - expected))
+    if counts is None:
+        return jnp.max(gap)
     # The step of a point that was never seen has no height, and no gap of its own.
-    return jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
+    largest = jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
+    return jnp.where(jnp.sum(counts) > 0, largest, jnp.nan)

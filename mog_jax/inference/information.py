@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.likelihood import multiplicities, points, responsibilities
+from mog_jax.inference.components import responsibilities_of_each
+from mog_jax.likelihood import multiplicities, points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -107,9 +108,23 @@ def sandwich(
 def _sandwich(
     covariance: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None
 ) -> jax.Array:
-    half = scores(mixture, x) @ covariance
-    weighted = half if counts is None else multiplicities(half[:, 0], counts)[:, None] * half
-    both: jax.Array = half.T @ weighted
+    by_point = _scores(mixture, x)
+    weighted = by_point
+    if counts is not None:
+        times = multiplicities(by_point[0], counts)
+        weighted = [times * score for score in by_point]
+    entries = [(i, j) for i in range(N_COORDINATES) for j in range(i, N_COORDINATES)]
+    # All fifteen sums in one pass: sums apart would each take the exponentials again.
+    sums = jax.lax.reduce(
+        tuple(weighted[i] * by_point[j] for i, j in entries),
+        (jnp.zeros((), by_point[0].dtype),) * len(entries),
+        lambda left, right: tuple(a + b for a, b in zip(left, right, strict=True)),
+        dimensions=(0,),
+    )
+    found = dict(zip(entries, sums, strict=True))
+    indices = range(N_COORDINATES)
+    meat = jnp.stack([jnp.stack([found[min(i, j), max(i, j)] for j in indices]) for i in indices])
+    both: jax.Array = covariance @ meat @ covariance
     return both
 
 
@@ -129,14 +144,20 @@ def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
     ----------
     Equation (27) of ``derivation.md``.
     """
+    return jnp.stack(_scores(mixture, x), axis=-1)
+
+
+def _scores(mixture: Mixture, x: jax.Array) -> list[jax.Array]:
     x = points(mixture, x)
-    gamma = responsibilities(mixture, x)
-    deviations = jnp.sqrt(mixture.variances)[None, :]
-    z = (x[:, None] - mixture.means[None, :]) / deviations
+    gamma = responsibilities_of_each(mixture, x)
+    deviations = jnp.sqrt(mixture.variances)
     # Half of one difference, so that neither component's excess loses its digits.
-    logit = gamma[:, :1] * mixture.weights[1] - gamma[:, 1:] * mixture.weights[0]
+    logit = gamma[0] * mixture.weights[1] - gamma[1] * mixture.weights[0]
+    z = [(x - mixture.means[k]) / deviations[k] for k in range(2)]
     # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
-    return jnp.concatenate([logit, gamma * z / deviations, 0.5 * (gamma * z * z - gamma)], axis=-1)
+    means = [gamma[k] * z[k] / deviations[k] for k in range(2)]
+    log_variances = [0.5 * (gamma[k] * z[k] * z[k] - gamma[k]) for k in range(2)]
+    return [logit, *means, *log_variances]
 
 
 def _invert(information: jax.Array, held: jax.Array, *, equal_variances: bool) -> jax.Array:

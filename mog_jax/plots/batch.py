@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.points import in_rows
 from mog_jax.plots import style
-from mog_jax.plots.fit import density_grid, draw_densities, finite_points
+from mog_jax.plots.fit import density_grid, draw_densities, finite_points, shown_range
 
 
 def plot_fits(
@@ -145,7 +145,8 @@ def _draw_panel(axes: Any, fit: Fit, row: np.ndarray[Any, Any], name: str) -> No
         note = "no data"
     else:
         points, times = finite_points(row)
-        draw_densities(axes, fit, points, times, density_grid(fit, points), width=1.2)
+        grid = density_grid(fit, *shown_range(points))
+        draw_densities(axes, fit, points, times, grid, width=1.2)
         cut = float(fit.threshold().value)
         if np.isfinite(cut):
             axes.axvline(cut, color=style.CUT, lw=1.1)
@@ -166,8 +167,8 @@ def _draw_evidence(axes: Any, fits: Fit) -> None:
             separation[here],
             evidence[here],
             s=size,
-            c=style.STATUS_COLOURS[ending % len(style.STATUS_COLOURS)],
-            marker=style.STATUS_MARKERS[ending % len(style.STATUS_MARKERS)],
+            c=style.STATUS_COLOURS[ending],
+            marker=style.STATUS_MARKERS[ending],
             alpha=0.6,
             linewidths=0,
             rasterized=len(evidence) > 2_000,
@@ -175,6 +176,17 @@ def _draw_evidence(axes: Any, fits: Fit) -> None:
     axes.set_yscale("symlog", linthresh=10)
     axes.axhline(0, color="black", lw=0.8)
     axes.axvline(2, color="black", lw=0.8, ls=":")
+    for text, offset, side in (("two ↑", 3, "bottom"), ("one ↓", -3, "top")):
+        axes.annotate(
+            text,
+            (1, 0),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(0, offset),
+            textcoords="offset points",
+            ha="right",
+            va=side,
+            fontsize="small",
+        )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     favoured = int((evidence[shown] > 0).sum())
     axes.set_title(
@@ -193,7 +205,7 @@ def _draw_statuses(axes: Any, fits: Fit) -> None:
             place,
             number,
             height=0.6,
-            color=style.STATUS_COLOURS[ending % len(style.STATUS_COLOURS)],
+            color=style.STATUS_COLOURS[ending],
         )
         axes.annotate(
             f" {number:,}", (number, place), va="center", fontsize="small", annotation_clip=False
@@ -201,7 +213,10 @@ def _draw_statuses(axes: Any, fits: Fit) -> None:
     names = [Status(int(ending)).name.lower().replace("_", " ") for ending in endings[order]]
     axes.set_yticks(places, names)
     axes.set_xscale("symlog", linthresh=1)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlim(0, 4 * numbers.max())
-    axes.set_xlabel("datasets")
+    # The numbers stand beside the bars.
+    axes.set_xticks([])
+    axes.minorticks_off()
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xlabel("datasets, on a logarithmic scale")
     axes.set_title("how they ended", fontsize="medium", loc="left")

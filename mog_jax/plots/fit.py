@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit
+from mog_jax.fitting import Fit, Status
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
+
+# Points that are drawn one by one, below the responsibilities.
+_RUG = 500
 
 
 def plot_fit(
@@ -35,7 +38,7 @@ def plot_fit(
     label : str
         What the data are, for the axis.
     level : float
-        Of the threshold's confidence interval, drawn as a band.
+        Of the threshold's confidence interval, drawn as a band and given as ±.
 
     Returns
     -------
@@ -52,15 +55,17 @@ def plot_fit(
     if np.ndim(fit.status) != 0:
         raise ValueError("`fit` must be of one dataset; choose one, or use plot_fits for many.")
     points, times = finite_points(data, counts)
+    low, high = shown_range(points)
     if axes is None:
         _, axes = style.pyplot().subplots(
             2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(5, 2), layout="constrained"
         )
     both = np.atleast_1d(np.asarray(axes, dtype=object))
-    grid = density_grid(fit, points)
+    grid = density_grid(fit, low, high)
     draw_densities(both[0], fit, points, times, grid)
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel("density")
+    _draw_note(both[0], fit, points, (low, high))
     # Above the axes: inside, there is room only where the data happen to leave some.
     handles, labels = both[0].get_legend_handles_labels()
     both[0].legend(
@@ -91,15 +96,17 @@ def draw_densities(
     width: float = 1.6,
 ) -> None:
     """Draw histogram, weighted components and their sum."""
+    edges = _edges(points, times, fit)
     heights, _, _ = axes.hist(
         points,
-        bins=_edges(points, times),
+        bins=edges,
         weights=times,
         density=True,
         color=style.BARS,
         edgecolor="white",
-        linewidth=0.5,
+        linewidth=0.5 if len(edges) < 80 else 0,
     )
+    axes.set_xlim(grid[0], grid[-1])
     mixture, tallest = fit.mixture, float(heights.max())
     if np.isnan(np.asarray(mixture.means)).any():
         return
@@ -110,10 +117,8 @@ def draw_densities(
     for k, (colour, dashes) in enumerate(
         [(style.LOW, style.LOW_STYLE), (style.HIGH, style.HIGH_STYLE)]
     ):
-        text = (
-            f"{float(mixture.weights[k]):.3f} · N({float(mixture.means[k]):.4g}, "
-            f"{float(mixture.standard_deviations[k]):.3g}²)"
-        )
+        mean, deviation = float(mixture.means[k]), float(mixture.standard_deviations[k])
+        text = f"{float(mixture.weights[k]):.3f} · N({_figure(mean, deviation)}, {deviation:.3g}²)"
         axes.plot(grid, components[:, k], linestyle=dashes, color=colour, lw=width, label=text)
     # A spike at tied points runs out of the picture rather than flattening all the rest.
     axes.set_ylim(0, 1.08 * max(tallest, min(float(total.max()), 2.5 * tallest)))
@@ -136,30 +141,91 @@ def finite_points(
     return points[drawn], times[drawn]
 
 
-def _edges(points: np.ndarray[Any, Any], times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Bins of Freedman and Diaconis, of points that were seen `times` times."""
-    low, high = points.min(), points.max()
-    if low == high:
-        return np.array([low - 0.5, low + 0.5])
-    order = np.argsort(points)
-    share = np.cumsum(times[order]) / times.sum()
-    quartiles = points[order][np.searchsorted(share, [0.25, 0.75])]
-    width = 2 * (quartiles[1] - quartiles[0]) / times.sum() ** (1 / 3)
-    # Where half of the points are tied the rule has no width to give; Sturges' always has.
-    number = np.ceil((high - low) / width) if width > 0 else np.ceil(np.log2(times.sum()) + 1)
-    return np.linspace(low, high, int(np.clip(number, 5, 200)) + 1)
+def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Give the range to draw: all points, but for a few that would flatten all others."""
+    ordered = np.sort(points)
+    low, high = ordered[0], ordered[-1]
+    few = len(points) // 100
+    inner_low, inner_high = ordered[few], ordered[-1 - few]
+    reach = 5 * (inner_high - inner_low)
+    if reach > 0:
+        inside = ordered[(ordered >= inner_low - reach) & (ordered <= inner_high + reach)]
+        low, high = inside[0], inside[-1]
+    return float(low), float(high)
 
 
-def density_grid(fit: Fit, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Where to draw densities: evenly over the data, and densely around narrow components."""
-    margin = 0.08 * np.ptp(points) or 0.5
-    ends = points.min() - margin, points.max() + margin
+def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
+    """Where to draw densities: evenly over the range, and densely around narrow components."""
+    margin = 0.08 * (high - low) or 0.5
+    ends = low - margin, high + margin
     # A narrow component must not fall between two points of an even grid.
     means = np.asarray(fit.mixture.means, dtype=np.float64)
     deviations = np.asarray(fit.mixture.standard_deviations, dtype=np.float64)
     around = (means[:, None] + deviations[:, None] * np.linspace(-5, 5, 201)).ravel()
     around = around[(around > ends[0]) & (around < ends[1])]
     return np.union1d(np.linspace(*ends, 600), around)
+
+
+def _edges(
+    points: np.ndarray[Any, Any], times: np.ndarray[Any, Any], fit: Fit
+) -> np.ndarray[Any, Any]:
+    """Bins of Freedman and Diaconis, of points that were seen `times` times."""
+    low, high = shown_range(points)
+    inside = (points >= low) & (points <= high)
+    points, times = points[inside], times[inside]
+    if low == high:
+        return np.array([low - 0.5, low + 0.5])
+    order = np.argsort(points)
+    share = np.cumsum(times[order]) / times.sum()
+    quartiles = points[order][np.searchsorted(share, [0.25, 0.75])]
+    # The quartiles of two clusters span both; within one they are 1.349 standard deviations apart.
+    within = np.sqrt(np.sum(np.asarray(fit.mixture.weights) * np.asarray(fit.mixture.variances)))
+    spread = np.fmin(quartiles[1] - quartiles[0], 1.349 * within)
+    width = 2 * spread / times.sum() ** (1 / 3)
+    # Where half of the points are tied the rule has no width to give; Sturges' always has.
+    if not width > 0:
+        width = (high - low) / np.ceil(np.log2(times.sum()) + 1)
+    width = np.clip(width, (high - low) / 200, (high - low) / 5)
+    unit = np.diff(np.unique(points)).min()
+    steps = (points - low) / unit
+    if unit > 0.2 * width and np.abs(steps - np.rint(steps)).max() < 0.01:
+        # Counts, or values that were rounded: each bin holds as many of them as the others.
+        width = unit * max(1, round(width / unit))
+        low = low - 0.5 * unit
+        number = int(np.ceil((high + 0.49 * unit - low) / width))
+        return np.linspace(low, low + width * number, number + 1)
+    return np.linspace(low, high, int(np.ceil((high - low) / width)) + 1)
+
+
+def _figure(value: float, scale: float) -> str:
+    """Show four digits of a number, or as many as it takes to see `scale`."""
+    size = abs(value) / scale if scale > 0 else 1
+    return f"{value:.{max(4, int(np.ceil(np.log10(max(size, 1)))) + 2)}g}"
+
+
+def _draw_note(
+    axes: Any, fit: Fit, points: np.ndarray[Any, Any], shown: tuple[float, float]
+) -> None:
+    """Say how many points there are, what two components gain, and what is amiss."""
+    status = Status(int(fit.status))
+    lines = [f"n = {float(fit.n_points):,.6g}"]
+    if np.isfinite(fit.delta_bic()):
+        lines.append(f"ΔBIC = {float(fit.delta_bic()):,.1f}")
+    if status != Status.CONVERGED:
+        lines.append(status.name.lower().replace("_", " "))
+    for beyond, arrow in ((points < shown[0], "←"), (points > shown[1], "→")):
+        if beyond.any():
+            lines.append(f"{int(beyond.sum())} beyond {arrow}")
+    axes.annotate(
+        "\n".join(lines),
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(-2, -2),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize="small",
+    )
 
 
 def _draw_threshold(
@@ -174,9 +240,9 @@ def _draw_threshold(
         return
     reach = float(norm.ppf(0.5 + 0.5 * level)) * float(found.standard_error)
     low, high = max(value - reach, ends[0]), min(value + reach, ends[1])
-    text = f"threshold {value:.4g}"
+    text = f"threshold {_figure(value, float(np.min(fit.mixture.standard_deviations)))}"
     if np.isfinite(reach):
-        text += f" ({value - reach:.4g} to {value + reach:.4g})"
+        text += f" ± {reach:.2g}"
     for each in axes:
         each.axvline(value, color=style.CUT, lw=1.4, zorder=1.5, label=text)
         if np.isfinite(reach):
@@ -191,9 +257,11 @@ def _draw_responsibilities(
     posterior = np.asarray(fit.responsibilities(grid))
     axes.plot(grid, posterior[:, 0], ls=style.LOW_STYLE, color=style.LOW, lw=1.6)
     axes.plot(grid, posterior[:, 1], ls=style.HIGH_STYLE, color=style.HIGH, lw=1.6)
-    # Lighter where there are many, so that a crowd does not become a bar.
-    shade = float(np.clip(60 / points.size, 0.02, 0.6))
-    axes.plot(points, np.full_like(points, -0.1), "|", color="black", ms=6, alpha=shade)
+    # Of very many points, quantiles; and lighter, so that a crowd does not become a bar.
+    if points.size > _RUG:
+        points = np.sort(points)[np.linspace(0, points.size - 1, _RUG).astype(int)]
+    shade = float(np.clip(60 / points.size, 0.1, 0.6))
+    axes.plot(points, np.full_like(points, -0.1), "|", color="black", ms=6, mew=0.7, alpha=shade)
     axes.set_ylim(-0.2, 1.06)
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("responsibility")

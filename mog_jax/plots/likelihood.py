@@ -1,6 +1,7 @@
 """The log-likelihood over a plane of two parameters, and the path of an ascent across it."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit
+from mog_jax.fitting import AscentPath, Fit
 from mog_jax.likelihood import log_likelihood
 from mog_jax.mixture import Mixture
 from mog_jax.plots import style
@@ -20,7 +21,7 @@ def plot_likelihood(
     fit: Fit,
     data: ArrayLike,
     *,
-    path: Mixture | None = None,
+    paths: Mapping[str, AscentPath] | None = None,
     axes: Any = None,
     resolution: int = 121,
     reach: float = 1.0,
@@ -33,15 +34,15 @@ def plot_likelihood(
         Of one dataset.
     data : array-like, shape (n,)
         What was fitted; NaN is left out.
-    path : Mixture, shape (steps, 2), optional
-        Where an ascent came by. Drawn in the plane of its means: its weights and variances are
-        those of the fit only at the end.
+    paths : dict from str to AscentPath, optional
+        What ascents came by, from :func:`mog_jax.ascent_path`, and what to call them. Drawn in the
+        plane of their means: their weights and variances are those of the fit only at the end.
     axes : matplotlib axes, optional
         Where to draw. A new figure where not given.
     resolution : int
         Points of the grid, in each direction.
     reach : float
-        How far around the maximum and the path to draw, in standard deviations of the data.
+        How far around the maxima and the paths to draw, in standard deviations of the data.
 
     Returns
     -------
@@ -60,8 +61,12 @@ def plot_likelihood(
     if np.isnan(best).any():
         raise ValueError("`fit` must have a maximum to draw; here nothing was fitted.")
     points, _ = finite_points(data)
-    passed = np.empty((0, 2)) if path is None else np.asarray(path.means, dtype=np.float64)
-    around = np.concatenate([best[None], best[None, ::-1], passed])
+    passed = {name: np.asarray(path.mixture.means) for name, path in (paths or {}).items()}
+    labels = {
+        name: f"{name}, {path.n_steps:,} steps" + ("" if path.converged else ", not there yet")
+        for name, path in (paths or {}).items()
+    }
+    around = np.concatenate([best[None], best[None, ::-1], *passed.values()])
     margin = reach * np.std(points)
     low, high = around.min() - margin, around.max() + margin
     side = np.linspace(low, high, resolution)
@@ -69,31 +74,68 @@ def plot_likelihood(
     drop = values.max() - values
 
     if axes is None:
-        _, axes = style.pyplot().subplots(figsize=(5.6, 4.4), layout="constrained")
-    # In nats below the maximum, each level twice as far down as the last.
-    levels = np.concatenate([[0], 2.0 ** np.arange(0, np.log2(max(drop.max(), 4)) + 1)])
-    # The lightest at the top; the lines say the same in grey.
-    filled = axes.contourf(side, side, drop.T, levels=levels, cmap="cividis_r", norm="symlog")
-    axes.contour(side, side, drop.T, levels=levels[1:], colors="white", linewidths=0.5)
-    bar = axes.figure.colorbar(filled, ax=axes, ticks=levels[1::2])
-    bar.ax.set_yticklabels([f"{level:g}" for level in levels[1::2]])
-    bar.set_label("nats below the maximum")
-    axes.plot([low, high], [low, high], color="white", lw=1, ls=":")
-    if len(passed):
-        axes.plot(*passed.T, color="black", lw=1.2, marker="o", ms=3.5, mfc="white", mew=0.9)
-        axes.annotate(
-            "start",
-            passed[0],
-            xytext=(6, -10),
-            textcoords="offset points",
+        _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="constrained")
+    _draw_plane(axes, side, drop)
+    for number, (name, means) in enumerate(passed.items()):
+        _draw_path(axes, means, labels[name], number)
+    # Which component is called the first is a matter of words: there are two maxima.
+    for place in (best, best[::-1]):
+        axes.plot(*place, marker="*", ms=11, color="white", mec="black", mew=0.9, zorder=5)
+    if passed:
+        # Above the axes: inside, there is room only where the paths happen to leave some.
+        axes.legend(
+            frameon=False,
             fontsize="small",
-            color="white",
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            borderaxespad=0.3,
+            handlelength=3,
         )
-    axes.plot(*best, marker="*", ms=14, color=style.HIGH, mec="black", mew=0.7)
     axes.set_xlabel("mean of the first component")
     axes.set_ylabel("mean of the second component")
     axes.set_aspect("equal")
     return axes
+
+
+def _draw_plane(axes: Any, side: np.ndarray[Any, Any], drop: np.ndarray[Any, Any]) -> None:
+    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+
+    # In nats below the maximum, each level twice as far down as the last.
+    levels = np.concatenate([[0], 2.0 ** np.arange(0, np.log2(max(drop.max(), 4)) + 1)])
+    # White at the top and never dark, so that paths stand out; the lines say the same in grey.
+    shades = LinearSegmentedColormap.from_list("height", ["#FFFFFF", "#B9D3E6", "#7E9DBB"])
+    norm = BoundaryNorm(levels, shades.N)
+    filled = axes.contourf(side, side, drop.T, levels=levels, cmap=shades, norm=norm)
+    axes.contour(side, side, drop.T, levels=levels[1:], colors="#4A6076", linewidths=0.4)
+    axes.plot(side[[0, -1]], side[[0, -1]], color="#4A6076", lw=0.8, ls=":")
+    axes.set(xlim=side[[0, -1]], ylim=side[[0, -1]])
+    beside = axes.inset_axes((1.03, 0, 0.04, 1))
+    bar = axes.figure.colorbar(filled, cax=beside, ticks=levels[1::2])
+    bar.ax.set_yticklabels([f"{level:,.0f}" for level in levels[1::2]])
+    bar.ax.tick_params(labelsize="small")
+    bar.set_label("nats below the maximum")
+
+
+def _draw_path(axes: Any, means: np.ndarray[Any, Any], label: str, number: int) -> None:
+    colour, dashes, marker = style.PATHS[number % len(style.PATHS)]
+    # All of a few steps; of many, those at 0, 1, 2, 4, 8, ...
+    steps = len(means)
+    marked = range(steps) if steps <= 20 else [0, *(2**k for k in range((steps - 1).bit_length()))]
+    axes.plot(
+        *means.T,
+        color=colour,
+        ls=dashes,
+        lw=1.3,
+        marker=marker,
+        ms=4,
+        mec="white",
+        mew=0.5,
+        markevery=list(marked),
+        label=label,
+        zorder=4,
+    )
+    axes.plot(*means[0], marker="o", ms=8, mfc="none", mec="black", mew=1.1, zorder=4)
 
 
 @compiled

@@ -6,9 +6,17 @@ from typing import Any
 LOW, HIGH, TOTAL = "#0072B2", "#D55E00", "#000000"
 LOW_STYLE, HIGH_STYLE = (0, (5, 1.5)), (0, (4, 1.2, 1, 1.2))
 CUT = "#009E73"
+# Of several paths in one picture: colour, dashes, marker.
+PATHS = (
+    ("#000000", "-", "o"),
+    ("#D55E00", (0, (5, 1.5)), "^"),
+    ("#0072B2", (0, (1.5, 1)), "s"),
+    ("#009E73", (0, (4, 1.2, 1, 1.2)), "D"),
+)
 BARS = "#DCDCDC"
-STATUS_COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
-STATUS_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+# By status. Of those that are not at a maximum nothing but their number is drawn.
+STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 4)
+STATUS_MARKERS = ("o", "s", "s", "^", "s", "s", "s", "s")
 
 
 def pyplot() -> Any:

@@ -2,6 +2,7 @@
 
 - `sources`: a path, a glob, standard input or a frame becomes something that DuckDB can read;
 - `rows`: which columns hold the groups, the values and the counts, and whether they can be used;
+- `fixed`: what is known of the groups beforehand;
 - `stream`: rows sorted by group in, a row per group out, in bounded memory;
 - `answers`: what a row of the answer holds;
 - `run`: a run that can be killed at any moment, and resumed;

@@ -1,6 +1,6 @@
 """`fit_table`: the whole way from a table to a row per group, in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ def fit_table(
     value: str | None = None,
     count: str | None = None,
     columns: str | Sequence[str] | None = None,
+    fixed: Mapping[str, float | str] | None = None,
     out: str | Path | None = None,
     progress: bool = False,
     **options: Any,
@@ -38,6 +39,12 @@ def fit_table(
     columns : str or sequence of str, optional
         In place of `value`, for a wide table: each of these columns is fitted (within each group
         of `by`), and the answer's column ``column`` holds its name.
+    fixed : mapping, optional
+        What is known beforehand, such as a component from controls: from ``weight_1``, ``mean_1``,
+        ``sd_1`` and so on to a number for all groups, or to the name of a column that holds each
+        group's (null where it is free). As components of the answer are in the order of their
+        means, one that was fixed as the first may come out as the second; its standard errors
+        are 0.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
         the run is killed, the same call takes it up where it was.
@@ -73,6 +80,7 @@ def fit_table(
             value=value,
             count=count,
             columns=[columns] if isinstance(columns, str) else columns and list(columns),
+            fixed=fixed,
             out=out,
             options=options,
             report=report,

@@ -8,6 +8,7 @@ import numpy as np
 
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
+from mog_jax.tables.fixed import columns_of
 from mog_jax.tables.rows import choose
 from mog_jax.tables.sources import literal, open_source
 
@@ -15,16 +16,18 @@ Array = np.ndarray[Any, Any]
 
 
 def group_values(
-    source: Any, columns: Mapping[str, Any], key: Sequence[Any]
-) -> tuple[Array, Array | None]:
-    """Fetch the values of one group, ascending, and their counts; missing ones are left out.
+    source: Any, run: Mapping[str, Any], key: Sequence[Any]
+) -> tuple[Array, Array | None, dict[str, float]]:
+    """Fetch the values of one group, ascending, their counts, and what is fixed of it.
+
+    Missing values are left out.
 
     Parameters
     ----------
     source : path or frame
         See `fit_table`.
-    columns : mapping
-        The choice of columns: by, value, count, columns.
+    run : mapping
+        What was done, as `mog_jax.tables.identity.describe` says it: columns and options.
     key : sequence
         One entry for each key column; None is null.
 
@@ -33,6 +36,7 @@ def group_values(
     TableError
         If the source cannot be read or has no such group.
     """
+    columns, fixed = run["columns"], run["options"].get("fixed", {})
     with opened(None) as (connection, scratch):
         readable = open_source(connection, source, scratch)
         rows = choose(
@@ -41,21 +45,26 @@ def group_values(
             value=columns["value"],
             count=columns["count"],
             columns=columns["columns"] or None,
+            fixed=columns_of(fixed),
         )
+        held = "".join(f", fixed_{name}" for name in rows.fixed)
         condition = " AND ".join(
             f"k{index} IS NULL" if part is None else f"k{index}::VARCHAR = {literal(str(part))}"
             for index, part in enumerate(key)
         )
         with reading(readable.name):
             found = connection.sql(
-                f"SELECT value, count FROM ({rows.sql}) WHERE {condition} AND value IS NOT NULL "
+                f"SELECT value, count{held} FROM ({rows.sql}) "
+                f"WHERE {condition} AND value IS NOT NULL "
                 f"{'AND count IS NOT NULL ' if rows.has_counts else ''}ORDER BY value, count"
             ).to_arrow_table()
     if not found.num_rows:
         name = ", ".join(map(str, key))
         raise TableError(f"{readable.name} has no values for {name}: did the source change?")
     counts = found["count"].to_numpy() if rows.has_counts else None
-    return found["value"].to_numpy(), counts
+    own = {name: found[f"fixed_{name}"][0].as_py() for name in rows.fixed}
+    known = {name: value for name, value in {**fixed, **own}.items() if value is not None}
+    return found["value"].to_numpy(), counts, known
 
 
 def recorded_source(run: Mapping[str, Any] | None, name: str) -> str | list[str]:

@@ -12,7 +12,11 @@ from mog_jax.tables.sources import Source
 
 
 def describe(
-    connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows, options: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    rows: Rows,
+    options: dict[str, Any],
+    fixed: dict[str, float | str],
 ) -> dict[str, Any]:
     """Say in JSON what is about to be done; ``survey`` must be there.
 
@@ -34,13 +38,21 @@ def describe(
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
         "columns": rows.chosen,
-        "options": _settings(options),
+        "options": {**_settings(options), **({"fixed": fixed} if fixed else {})},
     }
 
 
 def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise `TableError` unless both are the same run."""
     fresh = "finish that one with the command that began it, or choose another --out."
+    for kind in ("columns", "options"):
+        for name in sorted({*there[kind], *here[kind]}):
+            old, new = there[kind].get(name), here[kind].get(name)
+            if old != new:
+                raise TableError(
+                    f"{database} holds a run with other settings ({name}: {old} there, {new} "
+                    f"here); {fresh}"
+                )
     if there["input"] != here["input"]:
         old, new = there["input"], here["input"]
         if (old["n_rows"], old["n_groups"]) == (new["n_rows"], new["n_groups"]):
@@ -51,14 +63,6 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
                 f"{new['n_rows']:,} in {new['n_groups']:,} here"
             )
         raise TableError(f"{database} holds a run over another input ({what}); {fresh}")
-    for kind in ("columns", "options"):
-        for name in sorted({*there[kind], *here[kind]}):
-            old, new = there[kind].get(name), here[kind].get(name)
-            if old != new:
-                raise TableError(
-                    f"{database} holds a run with other settings ({name}: {old} there, {new} "
-                    f"here); {fresh}"
-                )
     if there["version"] != here["version"]:
         raise TableError(
             f"{database} was begun with mog_jax {there['version']}, this is {here['version']}; "

@@ -28,11 +28,15 @@ def bar(*, show: bool) -> Iterator[Report]:
         progress.BarColumn(),
         progress.TaskProgressColumn(),
         progress.TextColumn("{task.fields[rate]}"),
+        progress.TextColumn("elapsed"),
         progress.TimeElapsedColumn(),
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
     ]
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as display:
+    # A chunk may take longer than the half minute after which the display forgets a rate.
+    with progress.Progress(
+        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=3600
+    ) as display:
         task = display.add_task("reading", total=None, rate="")
         stages: dict[str, tuple[float, int, int]] = {}
 

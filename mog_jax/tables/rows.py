@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -22,6 +22,8 @@ _NUMERIC = re.compile(
 class Rows:
     """The rows of a source as SQL: keys ``k0, k1, ...``, ``value``, ``count`` and ``unreadable``.
 
+    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column.
+
     Parameters
     ----------
     sql : str
@@ -33,12 +35,15 @@ class Rows:
         The columns that must hold numbers.
     chosen : dict
         The choice of columns, for the record.
+    fixed : dict
+        The parameters that a column fixes for each group, and its name.
     """
 
     sql: str
     keys: list[str]
     numbers: list[str]
     chosen: dict[str, Any]
+    fixed: dict[str, str]
 
     @property
     def has_counts(self) -> bool:
@@ -53,6 +58,7 @@ def choose(
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
+    fixed: Mapping[str, str] | None = None,
 ) -> Rows:
     """Check the choice of columns against what there is, and write it as a query.
 
@@ -61,22 +67,25 @@ def choose(
     TableError
         If a column is not there, holds no numbers, or the choice is ambiguous.
     """
+    fixed = dict(fixed or {})
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
     if columns is None and value is None:
-        rest = [name for name in source.types if name not in by and name != count]
+        used = {*by, *fixed.values(), count}
+        rest = [name for name in source.types if name not in used]
         if len(rest) != 1:
             shown = ", ".join(rest[:12]) + (" ..." if len(rest) > 12 else "")
             raise TableError(f"{source.name} has several columns ({shown}); choose one: --value.")
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
-    for name in [*by, *wide, *([value] if value else []), *([count] if count else [])]:
+    beside = [*([count] if count else []), *fixed.values()]
+    for name in [*by, *wide, *([value] if value else []), *beside]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
     keys = [*by, *(["column"] if wide else [])]
     _refuse_clashes(source, keys)
-    for name in [*wide, *([value] if value else []), *([count] if count else [])]:
+    for name in [*wide, *([value] if value else []), *beside]:
         kind = source.types[name]
         if not (_is_text(kind) or _NUMERIC.match(kind)):
             raise TableError(
@@ -85,12 +94,17 @@ def choose(
 
     selected = [f"{identifier(name)} AS k{index}" for index, name in enumerate(by)]
     counted = _number(identifier(count), source.types[count]) if count else "NULL::DOUBLE"
-    selected += [f"{counted} AS count", f"{_unreadable(count, source)} AS bad_count"]
+    bad = ", ".join(["NULL::VARCHAR", *(_unreadable(name, source) for name in beside)])
+    selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
+    selected += [
+        f"{_number(identifier(column), source.types[column])} AS fixed_{name}"
+        for name, column in fixed.items()
+    ]
     if not wide:
         assert value is not None
         selected += [
             f"{_number(identifier(value), source.types[value])} AS value",
-            f"coalesce({_unreadable(value, source)}, bad_count) AS unreadable",
+            f"coalesce({_unreadable(value, source)}, bad_number) AS unreadable",
         ]
         sql = f"SELECT {', '.join(selected)} FROM {source.sql}"
     else:
@@ -101,15 +115,16 @@ def choose(
         sql = (
             f"SELECT * EXCLUDE (cell, {key}), substr({key}, 3) AS {key}, "
             f"{_number('cell', kind)} AS value, "
-            f"coalesce({_cell_unreadable('cell', kind)}, bad_count) AS unreadable "
+            f"coalesce({_cell_unreadable('cell', kind)}, bad_number) AS unreadable "
             f"FROM (SELECT {', '.join(selected + cells)} FROM {source.sql}) UNPIVOT INCLUDE NULLS "
             f"(cell FOR {key} IN ({', '.join(identifier('c_' + name) for name in wide)}))"
         )
     return Rows(
         sql=sql,
         keys=keys,
-        numbers=[*(wide or [str(value)]), *([count] if count else [])],
+        numbers=[*(wide or [str(value)]), *beside],
         chosen={"by": list(by), "value": None if wide else value, "columns": wide, "count": count},
+        fixed=fixed,
     )
 
 
@@ -150,7 +165,8 @@ def _is_text(kind: str) -> bool:
 
 
 def _number(cell: str, kind: str) -> str:
-    number = f"TRY_CAST({cell}::VARCHAR AS DOUBLE)" if _is_text(kind) else f"{cell}::DOUBLE"
+    # A bare cast DuckDB leaves to its reader of CSV, for which one that fails is a broken file.
+    number = f"TRY_CAST(trim({cell}::VARCHAR) AS DOUBLE)" if _is_text(kind) else f"{cell}::DOUBLE"
     # Not a number is a missing value; and 0.0 makes one zero of the two.
     return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} + 0.0 END"
 

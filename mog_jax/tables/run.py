@@ -14,7 +14,7 @@ run gives.
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ import pyarrow.compute
 
 from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.database import database_of, discard, export, opened
-from mog_jax.tables.errors import reading, writing
+from mog_jax.tables.errors import TableError, reading, writing
+from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.identity import describe, refuse_other
 from mog_jax.tables.progress import Report
 from mog_jax.tables.results import Results, read_run
@@ -47,6 +48,7 @@ def fit_source(
     out: str | Path | None,
     options: dict[str, Any],
     report: Report,
+    fixed: Mapping[str, float | str] | None = None,
 ) -> Iterator[Results]:
     """Fit every group of `source`, or take up such a run; see `fit_table` for the arguments.
 
@@ -56,12 +58,17 @@ def fit_source(
         To be read until the context ends. An export is then complete, and its database goes.
     """
     database = None if out is None else database_of(Path(out))
+    held = check_fixed(fixed)
+    if options.get("equal_variances") and not {"sd_1", "sd_2"}.isdisjoint(held):
+        raise TableError("a fixed sd and equal variances exclude each other.")
     with opened(database) as (connection, scratch):
         readable = open_source(connection, source, scratch)
-        rows = choose(readable, by=by, value=value, count=count, columns=columns)
+        rows = choose(
+            readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
+        )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
-        run = describe(connection, readable, rows, options)
+        run = describe(connection, readable, rows, options, held)
         with writing(str(database)):
             earlier = read_run(connection)
             if earlier is None:
@@ -95,7 +102,7 @@ def _begin(
     connection.begin()
     connection.execute(
         f"CREATE TABLE _groups AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, "
-        f"{', '.join(keys)}, n_rows FROM survey ORDER BY id"
+        f"{', '.join([*keys, 'n_rows', *_fixed_columns(rows)])} FROM survey ORDER BY id"
     )
     connection.execute("CREATE TABLE _fits AS SELECT 0::BIGINT AS id, * FROM answers_before")
     connection.execute(
@@ -105,6 +112,10 @@ def _begin(
     connection.execute(f"CREATE TABLE _run AS SELECT {literal(json.dumps(run))} AS run")
     connection.commit()
     connection.unregister("answers_before")
+
+
+def _fixed_columns(rows: Rows) -> list[str]:
+    return [f"fixed_{name}" for name in rows.fixed]
 
 
 def _as_number(connection: duckdb.DuckDBPyConnection, key: str) -> str:
@@ -131,6 +142,9 @@ def _fit_the_rest(
     if done == run["input"]["n_groups"]:
         return
     report("sorting", 0, 0, 0)
+    options = dict(run["options"])
+    if rows.fixed:
+        options["fixed"] = {**options["fixed"], **{name: f"fixed_{name}" for name in rows.fixed}}
     chunks = fit_batches(
         _sorted_rows(
             connection, source, rows, done, lambda: report("fitting", points, total, done)
@@ -138,7 +152,7 @@ def _fit_the_rest(
         by=["id", "n_rows"],
         value="value",
         count="count" if rows.has_counts else None,
-        **run["options"],
+        **options,
     )
     for chunk in chunks:
         points += pyarrow.compute.sum(chunk["n_rows"]).as_py()
@@ -160,8 +174,9 @@ def _sorted_rows(
         f"r.k{index} IS NOT DISTINCT FROM g.k{index}" for index in range(len(rows.keys))
     )
     # The number sorts twenty times sooner than the key; with the value it costs nothing more.
+    fixed = "".join(f", g.{name} AS {name}" for name in _fixed_columns(rows))
     query = (
-        f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count "
+        f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{fixed} "
         f"FROM ({rows.sql}) r JOIN _groups g ON {same} WHERE g.id >= {first} "
         "ORDER BY id, value, count"
     )

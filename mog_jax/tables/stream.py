@@ -7,7 +7,7 @@ alone. So a run that is taken up again at the first group of a chunk gives the s
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ import pyarrow.compute
 
 from mog_jax.tables.answers import ANSWERS, answer
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.fixed import as_mixture, check_fixed, columns_of
 
+# Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
-CHUNK_GROUPS = 1 << 16
+CHUNK_GROUPS = 1 << 12
 
 Array = np.ndarray[Any, Any]
 
@@ -29,6 +31,7 @@ def fit_batches(
     by: Sequence[str],
     value: str,
     count: str | None = None,
+    fixed: Mapping[str, float | str] | None = None,
     chunk_points: int = CHUNK_POINTS,
     chunk_groups: int = CHUNK_GROUPS,
     **options: Any,
@@ -45,6 +48,8 @@ def fit_batches(
         The column to fit. Null and NaN are missing: left out, and counted.
     count : str, optional
         How often each value occurs.
+    fixed : mapping, optional
+        What is known beforehand: see `fit_table`.
     chunk_points, chunk_groups : int
         A chunk is closed by the group that brings it to either.
     **options
@@ -70,8 +75,16 @@ def fit_batches(
     ...     print(fits["gene"].to_pylist(), fits["status"].to_pylist())
     ['a', 'b'] ['converged', 'constant']
     """
-    for chunk in _chunks(batches, by, value, count, chunk_points, chunk_groups):
+    held = check_fixed(fixed)
+    wanted = [*by, value, *([count] if count else []), *columns_of(held).values()]
+    for chunk in _chunks(batches, by, value, count, wanted, chunk_points, chunk_groups):
         values, lengths, counts, n_missing = _usable(chunk)
+        if held:
+            of_each = {
+                name: _one_each(chunk, value) if isinstance(value, str) else value
+                for name, value in held.items()
+            }
+            options["fixed"] = as_mixture(of_each, len(lengths))
         columns = answer(values, lengths, counts, n_missing, options)
         fields = [*chunk.keys.schema, *ANSWERS]
         yield pyarrow.RecordBatch.from_arrays(
@@ -81,12 +94,13 @@ def fit_batches(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Chunk:
-    """Whole groups: a row of `keys` each, and their points one after the other."""
+    """Whole groups: a row of `keys` each, their points one after the other, and their rows."""
 
     keys: pyarrow.RecordBatch
     values: Array
     lengths: Array
     counts: Array | None
+    rows: pyarrow.Table
 
 
 def _chunks(
@@ -94,12 +108,12 @@ def _chunks(
     by: Sequence[str],
     value: str,
     count: str | None,
+    wanted: Sequence[str],
     chunk_points: int,
     chunk_groups: int,
 ) -> Iterator[_Chunk]:
     pieces: list[pyarrow.RecordBatch] = []  # rows not yet handed on
     lengths = np.zeros(0, dtype=np.int64)  # of their groups; the last one may still grow
-    wanted = [*by, value, *([count] if count else [])]
     last: pyarrow.RecordBatch | None = None
 
     def cut(n_groups: int) -> _Chunk:
@@ -118,6 +132,7 @@ def _chunks(
             values=_numbers(rows[value], value),
             lengths=sizes,
             counts=None if count is None else _numbers(rows[count], count),
+            rows=rows,
         )
 
     for batch in batches:
@@ -127,7 +142,7 @@ def _chunks(
             raise TableError(f"the rows have no column {missing[0]!r}; they have {there}.")
         if batch.num_rows == 0:
             continue
-        batch = batch.select(wanted)
+        batch = batch.select(list(dict.fromkeys(wanted)))
         begins = np.flatnonzero(_begins(batch, by, last))
         edges = np.append(begins, batch.num_rows)
         if len(lengths):
@@ -191,6 +206,15 @@ def _numbers(column: pyarrow.ChunkedArray, name: str) -> Array:
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         raise TableError(f"column {name!r} should hold numbers; it holds {column.type}.") from None
     return numbers
+
+
+def _one_each(chunk: _Chunk, name: str) -> Array:
+    """Give each group's value of a column that holds one in a whole group."""
+    column = _numbers(chunk.rows[name], name)
+    first: Array = column[np.cumsum(chunk.lengths) - chunk.lengths]
+    if not np.array_equal(column, np.repeat(first, chunk.lengths), equal_nan=True):
+        raise TableError(f"column {name!r} must hold one value in a whole group.")
+    return first
 
 
 def _usable(chunk: _Chunk) -> tuple[Array, Array, Array | None, Array]:

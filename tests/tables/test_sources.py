@@ -142,13 +142,26 @@ def test_numbers_of_any_kind_are_numbers(tmp_path):
         ({"value": "gene"}, r"the table, row 2: column 'gene' should hold numbers; got 'g1'"),
         ({"value": "x", "count": "negative"}, r"counts .* not negative; got -1"),
         ({"value": "when"}, r"column 'when' should hold numbers; it holds DATE"),
+        ({"value": "x", "fixed": {"maen_1": 0}}, r"no parameter 'maen_1'.*did you mean 'mean_1'\?"),
+        ({"value": "x", "fixed": {"sd_2": -1}}, "fixed sd_2 must be positive; got -1"),
+        ({"value": "x", "fixed": {"weight_1": 1}}, "fixed weight_1 must be between 0 and 1; got 1"),
+        ({"value": "x", "fixed": {"mean_1": np.inf}}, "fixed mean_1 must be finite; got inf"),
+        ({"value": "x", "fixed": {"weight_1": 0.5, "weight_2": 0.5}}, "fix one of the weights"),
+        ({"value": "x", "fixed": {"mean_1": "m"}}, r"no column 'm'; it has gene, batch, x, n"),
+        ({"value": "x", "fixed": {"mean_1": "gene"}}, "row 2: column 'gene' should hold numbers"),
+        ({"value": "x", "fixed": {"sd_1": "negative"}}, "'negative' fixes sd_1, .* be positive"),
+        ({"by": "gene", "value": "x", "fixed": {"mean_1": "n"}}, "one value in a whole group; in"),
+        (
+            {"value": "x", "fixed": {"sd_1": 1}, "equal_variances": True},
+            "a fixed sd and equal variances exclude each other",
+        ),
         ({"by": "Status", "value": "x"}, r"cannot be called 'Status'.*rename it"),
     ],
 )
 def test_a_choice_of_columns_that_cannot_be(table, choice, message):
     dates = pyarrow.array([0] * table.num_rows, pyarrow.date32())
     negative = pyarrow.array([-1] * table.num_rows)
-    used = [*choice.values()]
+    used = [*choice.values(), *choice.get("fixed", {}).values()]
     for name, column in {"when": dates, "negative": negative, "Status": negative}.items():
         if name in used:
             table = table.append_column(name, column)

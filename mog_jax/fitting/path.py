@@ -1,0 +1,224 @@
+"""One climb, step by step, from a start of one's own: to look at how an ascent goes its way."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.fitting import ascent
+from mog_jax.fitting.ascent import Ascent, Lanes
+from mog_jax.fitting.directions import DIRECTIONS, Direction
+from mog_jax.fitting.reading import Array, Standardised, read, standardise
+from mog_jax.kernel import Totals
+from mog_jax.mixture import Mixture
+
+# Steps of one compiled program; the climb goes on in as many as it needs.
+_AT_ONCE = 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AscentPath:
+    """Where an ascent came by: the start, and every mixture that it moved to.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (moves + 1, 2)
+        In the data's unit, the components in the order of the start.
+    log_likelihood : array, shape (moves + 1,)
+        At each of them, in nats. It never falls, but for rounding.
+    n_steps : int
+        Passes over the data: one for each mixture, and one for each proposal that did not climb.
+    converged : bool
+        Whether less than the tolerance is left to be gained.
+    """
+
+    mixture: Mixture
+    log_likelihood: Array
+    n_steps: int
+    converged: bool
+
+    def __len__(self) -> int:
+        return len(self.log_likelihood)
+
+    def __repr__(self) -> str:
+        end = "converged" if self.converged else "not converged"
+        return (
+            f"AscentPath({len(self)} mixtures, log-likelihood {self.log_likelihood[0]:.6f} to "
+            f"{self.log_likelihood[-1]:.6f} in {self.n_steps} steps, {end})"
+        )
+
+
+def ascent_path(
+    data: ArrayLike,
+    start: Mixture,
+    *,
+    counts: ArrayLike | None = None,
+    direction: str | Direction = "newton",
+    tolerance: float = 1e-9,
+    max_steps: int = 10_000,
+    variance_floor: float = 1e-6,
+) -> AscentPath:
+    """Climb the likelihood of one dataset from a given start, and tell every step.
+
+    It is the ascent of :func:`mog_jax.fit`, which begins at several starts of its own and keeps
+    the highest end; from one start the end may be another maximum, or the variance floor.
+
+    Parameters
+    ----------
+    data : array-like, shape (n,)
+        NaN is a missing value.
+    start : Mixture, fields of shape (2,)
+        Where to begin, in the data's unit.
+    counts : array-like, shape (n,), optional
+        How often each point was seen.
+    direction : "newton", "em", "gradient" or Direction
+        How to climb.
+    tolerance : float
+        The climb has arrived when less than this is left to be gained, in nats.
+    max_steps : int
+        Steps after which to give up.
+    variance_floor : float
+        Lowest variance of a component, in units of the data's variance.
+
+    Returns
+    -------
+    AscentPath
+
+    Raises
+    ------
+    ValueError
+        If `start` is no mixture of two, or the data cannot be fitted.
+
+    Examples
+    --------
+    >>> import mog_jax
+    >>> start = mog_jax.Mixture.from_arrays(weights=[0.5, 0.5], means=[50, 60], variances=[99, 99])
+    >>> mog_jax.ascent_path(mog_jax.datasets.faithful(), start)
+    AscentPath(... mixtures, log-likelihood ... to -1034.001750 in ... steps, converged)
+    """
+    source = read(data, counts)
+    if not source.is_single:
+        raise ValueError("`data` must have shape (n,): one dataset.")
+    if not isinstance(direction, Direction):
+        if direction not in DIRECTIONS:
+            known = ", ".join(map(repr, DIRECTIONS))
+            raise ValueError(f"`direction` must be one of {known}; got {direction!r}.")
+        direction = DIRECTIONS[direction]
+    if max_steps < 1:
+        raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
+    if np.shape(start.means) != (2,):
+        raise ValueError(
+            f"`start` must be a mixture with fields of shape (2,); got {np.shape(start.means)}."
+        )
+    Mixture.from_arrays(weights=start.weights, means=start.means, variances=start.variances)
+    values, times = source.rows(np.arange(1))
+    points = standardise(values, times, np.full(1, values.shape[1]))
+    if not points.is_finite[0] or points.is_constant[0]:
+        raise ValueError("`data` must be finite and hold at least two different points.")
+    path = _climb(
+        points, _on_standard_scale(start, points), direction, tolerance, max_steps, variance_floor
+    )
+    return _described(path, points, tolerance)
+
+
+def lanes_of(data: Standardised, columns: Array, free: Array) -> Lanes:
+    """Lay datasets side by side, the same one as often as `columns` names it.
+
+    Parameters
+    ----------
+    data : Standardised
+    columns : array of int, shape (lanes,)
+        Which dataset is in each lane.
+    free : array of bool, shape (5, lanes)
+        The coordinates that are not held fixed.
+    """
+    x, n = data.points[:, columns], data.n[columns]
+    counts = None if data.counts is None else data.counts[:, columns]
+    weight = (np.arange(len(x))[:, None] < n).astype(x.dtype) if counts is None else counts
+    count = weight.sum(axis=0)
+    mean = (weight * x).sum(axis=0) / count
+    variance = (weight * np.square(x - mean)).sum(axis=0) / count
+    return Lanes(
+        x=x,
+        totals=Totals(count=count, mean=mean, variance=variance),
+        counts=counts,
+        padding=None if counts is not None else (len(x) - n).astype(x.dtype),
+        free=free,
+    )
+
+
+def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
+    weights, means, variances = (
+        np.asarray(field, np.float64) for field in (start.weights, start.means, start.variances)
+    )
+    if not (weights > 0).all():
+        raise ValueError("`start` must have positive weights: an empty component stays empty.")
+    return np.concatenate(
+        [
+            [np.log(weights[0] / weights[1])],
+            (means - data.mean) / data.scale,
+            np.log(variances) - 2 * np.log(data.scale),
+        ]
+    )[:, None]
+
+
+def _climb(
+    data: Standardised,
+    theta: Array,
+    direction: Direction,
+    tolerance: float,
+    max_steps: int,
+    variance_floor: float,
+) -> Ascent:
+    """Give the states after each step, one behind the other."""
+    lanes = lanes_of(data, np.zeros(1, int), np.ones((5, 1), bool))
+    with jax.enable_x64(True):
+        state, lanes = jax.tree.map(jnp.asarray, (ascent.begin(theta), lanes))
+        pieces: list[Ascent] = []
+        while not pieces or bool(state.climbing[0]):
+            state, piece = _some_steps(
+                state,
+                lanes,
+                direction=direction,
+                tolerance=float(tolerance),
+                max_steps=int(max_steps),
+                variance_floor=float(variance_floor),
+            )
+            pieces.append(jax.device_get(piece))
+    joined: Ascent = jax.tree.map(lambda *leaves: np.concatenate(leaves)[..., 0], *pieces)
+    return joined
+
+
+@functools.partial(
+    jax.jit, static_argnames=("direction", "tolerance", "max_steps", "variance_floor")
+)
+def _some_steps(state: Ascent, lanes: Lanes, **options: Any) -> tuple[Ascent, Ascent]:
+    def step(state: Ascent, _: None) -> tuple[Ascent, Ascent]:
+        moved = ascent.ascend(state, lanes, steps=1, **options)
+        return moved, moved
+
+    return jax.lax.scan(step, state, length=_AT_ONCE)
+
+
+def _described(path: Ascent, data: Standardised, tolerance: float) -> AscentPath:
+    """Keep the steps that moved, in the data's unit."""
+    moved = np.append(True, (np.diff(path.theta, axis=0) != 0).any(axis=1))
+    theta = path.theta[moved]
+    total, scale = data.total[0], data.scale[0]
+    fields: dict[str, Any] = {
+        "weights": 1 / (1 + np.exp(np.stack([-theta[:, 0], theta[:, 0]], axis=1))),
+        "means": data.mean[0] + scale * theta[:, 1:3],
+        "variances": scale**2 * np.exp(theta[:, 3:]),
+    }
+    enough = max(tolerance, 32 * np.finfo(np.float64).eps * total)
+    return AscentPath(
+        mixture=Mixture(**fields),
+        # The constant of the change of units.
+        log_likelihood=path.sums.log_likelihood[moved] - total * np.log(scale),
+        n_steps=int(path.n_steps[-1]),
+        converged=bool(path.gain_left[-1] <= enough),
+    )
