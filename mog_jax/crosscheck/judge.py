@@ -351,7 +351,6 @@ class Case:
             self._report("float32", "raised", 0, text=judgement.described(own.error))
             return False
         narrow = self.fits(measure, outcomes)
-        fits.update(narrow)
         fit = narrow.pop("float32")
         excused = fit.missing
         if narrow and fit.bad.any():
@@ -359,13 +358,18 @@ class Case:
             # have the subject for its rule, which must not excuse itself.
             plain = self.fits(measure, self.lanes.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
+        # What nobody is blamed for is nobody's record either.
+        excused = excused & fit.bad
+        fits.update(
+            {name: own.without(excused) for name, own in {"float32": fit, **narrow}.items()}
+        )
         if (fit.bad & ~excused).any():
             entry = int(np.flatnonzero(fit.bad & ~excused)[0])
             kind = "not_finite" if fit.missing[entry] else "unstable"
             self._report_fit("float32", kind, entry, measure, fit, outcomes)
         elif thorough:
             self._blame_narrow_formula(truth)
-        return bool((fit.bad & excused).any())
+        return bool(excused.any())
 
     def _blame_narrow_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that is traced in float32, which may be another one."""

@@ -176,7 +176,8 @@ class Search:
         )
         drawn = hypothesis.given(inputs, st.booleans())(attempt)
         try:
-            hypothesis.seed(seed)(settings(drawn))()
+            # In this order: `seed` takes the database away.
+            settings(hypothesis.seed(seed)(drawn))()
         except Unsatisfiable:
             self._error = self._error or ValueError(_NOTHING)
         except InvalidArgument as caught:
