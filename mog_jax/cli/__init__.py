@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mog_jax.cli import check, fit, plot, report
 
@@ -68,8 +69,16 @@ def _is_for_people(error: Exception) -> bool:
     return tables is not None and isinstance(error, tables.TableError)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, like everything else here."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mog-jax",
         description="Cross-checked gradients and maximum-likelihood fits of Gaussian mixtures.",
         epilog=_EPILOG,

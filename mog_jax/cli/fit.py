@@ -9,9 +9,21 @@ _EPILOG = """\
 examples:
   mog-jax fit faithful
   mog-jax fit cells.csv --value intensity --plot fit.png
+  mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
   mog-jax fit 'runs/*.parquet' --by gene --by guide --value count --out fits.duckdb
   mog-jax fit wide.csv --columns CD3,CD4,CD8 --json | jq .threshold
   zcat latencies.csv.gz | mog-jax fit - --by endpoint --value ms > fits.csv
+
+columns of the answer, after those of --by:
+  weight_1 weight_2 mean_1 mean_2 sd_1 sd_2   the components, by ascending mean
+  weight_se mean_1_se ... sd_2_se             their standard errors
+  log_likelihood                              in nats
+  delta_bic                                   BIC of one component minus that of two: positive
+                                              favours two, above 10 strongly
+  threshold threshold_se                      where to cut between the components
+  gain_left                                   nats that the climb has left, by its own estimate
+  n_points n_missing lowest highest           of the values
+  status                                      converged, or why not; what has no meaning is empty
 
 Without --by, one column is fitted and the answer is for reading. With --by or --columns there is a
 row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
@@ -30,7 +42,7 @@ def add_to(commands: Any) -> None:
     fit = commands.add_parser(
         "fit",
         help="fit a two-component mixture to a column, or to every group of a table",
-        description="Fit a two-component Gaussian mixture by maximum likelihood to a column of "
+        description="Fit a two-component Gaussian mixture by maximum likelihood to a column of\n"
         "numbers, or to every group of a table.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -41,19 +53,16 @@ def add_to(commands: Any) -> None:
         help="CSV, TSV, Parquet or JSON lines, plain or compressed; a quoted pattern for several "
         "files; - for standard input; 'faithful' for Old Faithful",
     )
-    fit.add_argument(
+    what = fit.add_argument_group("what to fit")
+    what.add_argument(
         "--by", metavar="COLUMN", action="append", default=[], help="fit each of its groups apart"
     )
-    fit.add_argument("--value", metavar="COLUMN", help="the column to fit")
-    fit.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
-    fit.add_argument(
+    what.add_argument("--value", metavar="COLUMN", help="the column to fit")
+    what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
+    what.add_argument(
         "--columns", metavar="A,B,...", help="for a wide table: fit each of these columns"
     )
-    fit.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
-    fit.add_argument("--json", action="store_true", help="answers on standard output as JSON lines")
-    fit.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
-    fit.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
-    fit.add_argument(
+    what.add_argument(
         "--fixed",
         metavar="NAME=VALUE",
         action="append",
@@ -61,6 +70,13 @@ def add_to(commands: Any) -> None:
         help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
     )
+    where = fit.add_argument_group("what becomes of the answers")
+    where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
+    where.add_argument(
+        "--json", action="store_true", help="answers on standard output as JSON lines"
+    )
+    where.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
+    where.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
     how = fit.add_argument_group("how to climb")
     how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
@@ -73,10 +89,23 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help="least that a component holds (default: 5)",
     )
-    how.add_argument("--tolerance", type=_positive, metavar="NATS", help="what may be left to gain")
-    how.add_argument("--max-steps", type=_steps, metavar="N", help="when to give up")
     how.add_argument(
-        "--variance-floor", type=_share, metavar="SHARE", help="of the data's variance"
+        "--tolerance",
+        type=_positive,
+        metavar="NATS",
+        help="what may be left to gain (default: 1e-9)",
+    )
+    how.add_argument(
+        "--max-steps",
+        type=_steps,
+        metavar="N",
+        help="when to give up (default: 200 of Newton's steps, 10000 of others)",
+    )
+    how.add_argument(
+        "--variance-floor",
+        type=_share,
+        metavar="SHARE",
+        help="least variance of a component, as a share of the data's (default: 1e-6)",
     )
     fit.set_defaults(command=run)
 

@@ -11,12 +11,20 @@ def add_to(commands: Any) -> None:
     plot = commands.add_parser(
         "plot",
         help="draw the fit of one group",
-        description="Draw the fit of one group: histogram, components, density, responsibilities. "
+        description="Draw the fit of one group: histogram, components, density, responsibilities.\n"
         "The values are read again from the file that was fitted.",
+        epilog="examples:\n"
+        "  mog-jax plot fits.parquet --group CD4\n"
+        "  mog-jax plot fits.duckdb --group CD4 treated    after --by gene --by arm",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     plot.add_argument("fits", metavar="FITS", help="what `mog-jax fit --out` has written")
     plot.add_argument(
-        "--group", metavar="NAME", nargs="+", required=True, help="its key; several in their order"
+        "--group",
+        metavar="NAME",
+        nargs="+",
+        required=True,
+        help="its value of --by; one for each, in their order",
     )
     plot.add_argument("-o", "--output", metavar="FILE.png", help="default: NAME.png")
     plot.add_argument("--source", metavar="SOURCE", help="where the values are now, if they moved")

@@ -11,6 +11,7 @@ def add_to(commands: Any) -> None:
         help="make a page of all fits, to sort, search and look at",
         description="Make one HTML page of all fits: a summary, a table to sort and search, and "
         "the fit of the chosen group drawn. It needs no network and no server.",
+        epilog="example: mog-jax report fits.parquet -o fits.html",
     )
     report.add_argument("fits", metavar="FITS", help="what `mog-jax fit --out` has written")
     report.add_argument("-o", "--output", metavar="FILE.html", default="report.html")

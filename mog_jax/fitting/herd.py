@@ -63,28 +63,44 @@ class Data:
     free: Array
     dtype: np.dtype[Any]
 
+    def lanes(self, dataset: Array) -> Lanes:
+        """Gather the points of some datasets, and what holds for each, as lanes of a program."""
+        # Wider indices, or one program for all that is gathered, and XLA is several times slower.
+        place = dataset.astype(np.int32)
+        points, times = self._on_device
+        counts = None if times is None else _columns_of(times, place)
+        totals: Totals = jax.tree.map(lambda leaf: leaf[dataset], self._totals)
+        padding: Any = None
+        if counts is None:
+            padding = (self.points.shape[0] - self.n[dataset]).astype(self.dtype)
+        free = None if self.free.all() else self.free[:, dataset]
+        return Lanes(
+            x=_columns_of(points, place), totals=totals, counts=counts, padding=padding, free=free
+        )
+
     @functools.cached_property
-    def columns(self) -> Lanes:
-        """The same on the device, with their totals."""
-        rows = self.points.shape[0]
+    def _on_device(self) -> tuple[Any, Any]:
+        points = jnp.asarray(self.points.astype(self.dtype))
+        return points, None if self.counts is None else jnp.asarray(self.counts, self.dtype)
+
+    @functools.cached_property
+    def _totals(self) -> Totals:
         points = self.points.astype(self.dtype)
-        row = np.arange(rows)[:, None]
+        row = np.arange(points.shape[0])[:, None]
         weight = (row < self.n).astype(np.float64) if self.counts is None else self.counts
         count = weight.sum(axis=0)
         mean = (weight * points).sum(axis=0) / np.maximum(count, 1e-30)
         variance = (weight * (points - mean) ** 2).sum(axis=0) / np.maximum(count, 1e-30)
-        lanes = Lanes(
-            x=points,
-            totals=Totals(count=count, mean=mean, variance=variance),
-            counts=self.counts,
-            padding=None if self.counts is not None else rows - self.n,
-            free=None if self.free.all() else self.free,
+        totals: Totals = jax.tree.map(
+            lambda leaf: leaf.astype(self.dtype),
+            Totals(count=count, mean=mean, variance=variance),
         )
-        columns: Lanes = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype)),
-            lanes,
-        )
-        return columns
+        return totals
+
+
+@functools.partial(jax.jit, compiler_options=COMPILER)
+def _columns_of(matrix: jax.Array, index: jax.Array) -> jax.Array:
+    return jnp.take(matrix, index, axis=-1, mode="clip")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -133,31 +149,36 @@ def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> H
 def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(herd.state.climbing)
-    rows = herd.rows.copy()
+    begun, dataset = np.take(herd.rows, active, axis=1), herd.dataset[active]
     tile = _tile(data, active.size)
+    moved = np.empty_like(begun)
     for lo in range(0, active.size, tile):
-        hi = min(lo + tile, active.size)
-        index = active[np.minimum(np.arange(lo, lo + tile), hi - 1)]
-        moved = _climb_tile(
-            rows[:, index], data.columns, herd.dataset[index], np.int32(steps), rules=rules
+        lanes = slice(lo, min(lo + tile, active.size))
+        # The last tile is filled up with its last lane.
+        filled = np.minimum(np.arange(lo, lo + tile), lanes.stop - 1)
+        end = _climb_tile(
+            np.take(begun, filled, axis=1),
+            data.lanes(dataset[filled]),
+            np.int32(steps),
+            rules=rules,
         )
-        rows[:, index[: hi - lo]] = np.asarray(moved)[:, : hi - lo]
+        moved[:, lanes] = np.asarray(end)[:, : lanes.stop - lo]
+    if active.size == herd.dataset.size:
+        return dataclasses.replace(herd, rows=moved)
+    rows = herd.rows.copy()
+    rows[:, active] = moved
     return dataclasses.replace(herd, rows=rows)
 
 
 @functools.partial(jax.jit, static_argnames="rules", compiler_options=COMPILER)
-def _climb_tile(
-    rows: jax.Array, columns: Lanes, dataset: jax.Array, steps: jax.Array, *, rules: Rules
-) -> jax.Array:
-    gathered: Lanes = jax.tree.map(lambda leaf: jnp.take(leaf, dataset, axis=-1), columns)
+def _climb_tile(rows: jax.Array, lanes: Lanes, steps: jax.Array, *, rules: Rules) -> jax.Array:
     how = {field.name: getattr(rules, field.name) for field in dataclasses.fields(rules)}
-    end = ascent.ascend(ascent.unpacked(rows), gathered, steps=steps, **how)
-    return ascent.packed(end)
+    return ascent.packed(ascent.ascend(ascent.unpacked(rows), lanes, steps=steps, **how))
 
 
 def _tile(data: Data, n_lanes: int) -> int:
     """Lanes that one program climbs: few sizes, so that there are few programs."""
-    tile = 1024 if data.dtype == np.float32 and n_lanes > 128 else 128
+    tile = 512 if data.dtype == np.float32 and n_lanes > 128 else 128
     while tile > 8 and tile * data.points.shape[0] > _TILE_POINTS:
         tile //= 2
     return tile

@@ -123,10 +123,9 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
 
 def starts(block: Block, options: Options) -> Array:
     """Give where the climbs begin, shape (5, starts, b)."""
-    zero = np.zeros((1, block.sample.shape[1]))
     row = np.arange(block.sample.shape[0])[:, None]
     present = np.where(row < block.n_sample, block.sample, 0)
-    sums = [np.concatenate([zero, np.cumsum(power, axis=0)]) for power in (present, present**2)]
+    sums = [_running_sums(present), _running_sums(present**2)]
     theta = np.array(
         _starts(
             *sums,
@@ -145,6 +144,16 @@ def starts(block: Block, options: Options) -> Array:
         theta = np.concatenate([theta, swapped], axis=1)
         theta = np.where(block.free[:, None], theta, block.held[:, None])
     return theta
+
+
+def _running_sums(rows: Array) -> Array:
+    """Give the sums of the first 0, 1, ..., n rows."""
+    sums = np.empty((len(rows) + 1, *rows.shape[1:]))
+    sums[0] = 0
+    # Row by row, along the memory: several times faster than a cumulative sum over columns.
+    for i, row in enumerate(rows):
+        np.add(sums[i], row, out=sums[i + 1])
+    return sums
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
@@ -202,9 +211,11 @@ def _climb_to_the_top(
     passes = np.zeros(b)
     rounds = itertools.chain(_FINISH_ROUNDS, itertools.repeat(_FINISH_ROUNDS[-1]))
     while climbs.state.climbing.any():
-        climbs, made = _climb(climbs, data, rules, next(rounds))
+        steps = next(rounds)
+        climbs, made = _climb(climbs, data, rules, steps)
         passes += made
-        climbs = climbs.take(_worth_while(climbs, shape, scale, margin, options))
+        patient = steps < _FINISH_ROUNDS[-1]
+        climbs = climbs.take(_worth_while(climbs, shape, scale, margin, options, patient))
     return climbs, passes
 
 
@@ -215,7 +226,12 @@ def _climb(climbs: Herd, data: Data, rules: Rules, steps: int) -> tuple[Herd, Ar
 
 
 def _worth_while(
-    climbs: Herd, shape: tuple[int, int], scale: Array, margin: Array, options: Options
+    climbs: Herd,
+    shape: tuple[int, int],
+    scale: Array,
+    margin: Array,
+    options: Options,
+    patient: bool = True,
 ) -> Array:
     """Say which climbs are to go on: an array of bool, shape (lanes,)."""
     state = climbs.state
@@ -236,13 +252,16 @@ def _worth_while(
             margin.astype(dense.dtype),
             variance_floor=options.variance_floor,
             min_points=options.min_points,
+            patient=patient,
         )
     )
     return kept[place]
 
 
 @functools.partial(
-    jax.jit, static_argnames=("variance_floor", "min_points"), compiler_options=COMPILER
+    jax.jit,
+    static_argnames=("variance_floor", "min_points", "patient"),
+    compiler_options=COMPILER,
 )
 def _dense_worth_while(
     dense: jax.Array,
@@ -251,6 +270,7 @@ def _dense_worth_while(
     *,
     variance_floor: float,
     min_points: float,
+    patient: bool,
 ) -> jax.Array:
     """Drop climbs that have met a better one, and those that cannot become the best.
 
@@ -262,6 +282,9 @@ def _dense_worth_while(
         Points that each point of the sample stands for.
     margin : array, shape (b,)
         Nats by which the sample may be wrong about which of two climbs ends higher.
+    patient : bool
+        Whether a climb may go on below another one that is nearly at its end, for as long as it
+        cannot be foretold where it will end itself.
     """
     n_starts = dense.shape[1]
     theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
@@ -276,6 +299,9 @@ def _dense_worth_while(
         0.5 * counts[0],
         0.5 * counts[1],
     ]
+    fewest = jnp.minimum(*counts)
+    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    regular = (fewest >= min_points) & above_floor
     order = jnp.arange(n_starts)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
@@ -288,16 +314,23 @@ def _dense_worth_while(
         near = jnp.minimum(*apart) < _SAME_PLACE
         level = jnp.abs(value - value[other]) < _SAME_VALUE
         better = (value[other] > value) | ((value[other] == value) & (other < order))
-        met = met | (near & level & better)
+        # The regular one of two is kept, be it the lower one.
+        met = met | (near & level & jnp.where(regular == regular[other], better, regular[other]))
+    # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
+    arrived = regular & (gain_left < _SEARCH_TOLERANCE)
+    sure = jnp.max(jnp.where(arrived, value, -jnp.inf), axis=0)
+    kept = arrived & (value >= sure)
     settling = gain_left < _SETTLING
-    fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
-    regular = (fewest >= min_points) & above_floor
-    in_hand = jnp.max(jnp.where(settling & regular, value, -jnp.inf), axis=0)
+    # A few points more than it must hold: it may lose some on its way.
+    promising = regular & settling & (fewest >= 1.3 * min_points)
+    in_hand = jnp.maximum(sure, jnp.max(jnp.where(promising, value, -jnp.inf), axis=0))
     beaten = value + _SURPRISE * gain_left + margin < in_hand
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
-    return there & ~met & ~(settling & (beaten | too_few))
+    dropped = settling & (beaten | too_few)
+    if not patient:
+        dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
+    return there & ~met & (kept | ~dropped)
 
 
 def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:

@@ -100,19 +100,22 @@ class _Windows(NamedTuple):
 
         `points` and `squares` are their sums over the windows.
         """
-        dtype = points.dtype
-        inside = jnp.maximum(length, 1).astype(dtype)
-        outside = jnp.maximum(self.n[None] - length, 1).astype(dtype)
-        mean = points / inside
-        variance = jnp.maximum(squares / inside - mean * mean, narrowest)
-        rest = (self.points[-1:] - points) / outside
-        rest_squares = (self.squares[-1:] - squares) / outside
-        rest_variance = jnp.maximum(rest_squares - rest * rest, narrowest)
-        # Single precision is enough for a start, and its logarithms are several times cheaper.
+        inside = jnp.maximum(length, 1).astype(points.dtype)
+        outside = jnp.maximum(self.n[None] - length, 1).astype(jnp.float32)
+        # Divided once for each length, and not for each window.
+        per_inside, per_outside = 1 / inside, 1 / outside
+        mean = points * per_inside
+        variance = squares * per_inside - mean * mean
+        # Single precision is enough for a start, but not to take the difference above, which is
+        # small where the window is narrow.
+        rest = (self.points[-1:] - points).astype(jnp.float32) * per_outside
+        rest_squares = (self.squares[-1:] - squares).astype(jnp.float32) * per_outside
         log_variance, rest_log_variance = (
-            jnp.log(v.astype(jnp.float32)).astype(dtype) for v in (variance, rest_variance)
+            jnp.log(jnp.maximum(each.astype(jnp.float32), narrowest))
+            for each in (variance, rest_squares - rest * rest)
         )
-        return jnp.log(inside / outside), mean, rest, log_variance, rest_log_variance
+        log_odds = jnp.log(inside.astype(jnp.float32) * per_outside)
+        return log_odds, mean.astype(jnp.float32), rest, log_variance, rest_log_variance
 
 
 def _best_windows(sums: _Windows, lengths: jax.Array, narrowest: float) -> jax.Array:
@@ -135,10 +138,9 @@ def _best_windows(sums: _Windows, lengths: jax.Array, narrowest: float) -> jax.A
             inside[0], inside[1], length, narrowest
         )
         # Twice the log-likelihood of both parts, each a Gaussian of its own, less constants.
-        n = sums.n[None].astype(odds.dtype)
-        part = length.astype(odds.dtype)
+        n = sums.n[None].astype(jnp.float32)
+        part = length.astype(jnp.float32)
         score = 2 * part * odds - part * log_variance - (n - part) * rest_log_variance
-        score = score.astype(jnp.float32)
         last = sums.n[None] - length
         interior = (start > 0) & (start < last)
         better = interior & (score > best)

@@ -26,12 +26,15 @@ at("summary").textContent = `${count(data.total)} groups: `
 at("settings").textContent = Object.entries(data.settings).map(([k, v]) => `${k} ${v}`).join(" · ");
 
 // ---- table
-const number = (cell) => {
-  const value = cell.getValue();
-  if (value === null || value === undefined) return "";
+const figure = (value) => {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
-  return String(Number(value.toPrecision(4)));
+  // Four digits, and no more decimals than a column has room for.
+  return String(Number(value.toFixed(Math.min(4, Math.max(0, 3 - Math.floor(Math.log10(size || 1)))))));
+};
+const number = (cell) => {
+  const value = cell.getValue();
+  return value === null || value === undefined ? "" : figure(value);
 };
 const plain = (cell) => {
   const span = document.createElement("span");
@@ -40,7 +43,7 @@ const plain = (cell) => {
 };
 const numeric = (title, field, tip) => ({
   title, field, formatter: number, sorter: "number", hozAlign: "right", headerHozAlign: "right",
-  headerTooltip: tip, headerSortStartingDir: "desc", sorterParams: { alignEmptyValues: "bottom" },
+  headerTooltip: tip, headerSortStartingDir: "desc", minWidth: Math.max(64, 22 + 7 * title.length), sorterParams: { alignEmptyValues: "bottom" },
 });
 const shown = [
   ...keys.map((key, index) => ({
@@ -101,11 +104,22 @@ function bars(row) {
 function show(row) {
   at("name").textContent = row.name;
   at("numbers").replaceChildren();
+  mark(row);
+  const status = row.status.replaceAll("_", " ");
   if (row.mean_1 === null) {
-    at("fit").textContent = `No fit: ${row.status.replaceAll("_", " ")}, `
-      + `${count(row.n_points)} points.`;
+    at("fit").textContent = `No fit: ${status}, ${count(row.n_points)} points.`;
+    at("about").textContent = "";
     return;
   }
+  const found = (name) => row[name] !== null && row[name] !== undefined;
+  const precise = (value, error) => found(value)
+    ? figure(row[value]) + (found(error) ? ` ± ${Number(row[error].toPrecision(2))}` : "") : "";
+  at("about").textContent = [
+    `${count(row.n_points)} points`,
+    found("delta_bic") && `ΔBIC ${figure(row.delta_bic)}`,
+    found("threshold") && `threshold ${precise("threshold", "threshold_se")}`,
+    status,
+  ].filter(Boolean).join(" · ");
   const reach = [1, 2].flatMap((k) => [-4, 4].map((z) => row["mean_" + k] + z * row["sd_" + k]));
   const ends = row.histogram ? [row.lowest, row.highest] : d3.extent(reach);
   const margin = 0.04 * (ends[1] - ends[0]);
@@ -131,13 +145,14 @@ function show(row) {
       text: () => `threshold ${Number(t.toPrecision(4))}` }));
   }
   at("fit").replaceChildren(Plot.plot({
-    width: 500, height: 300, marginTop: 26, marginLeft: 56, marks,
+    width: 460, height: 280, marginTop: 26, marginLeft: 56, marks,
     x: { label: null, domain: [from, to] },
     y: { label: "density", ticks: 5, nice: true },
   }));
   const cells = [["", "weight", "mean", "sd"], ...[1, 2].map((k) => [
     k === 1 ? "lower" : "upper",
-    ...["weight_", "mean_", "sd_"].map((name) => String(Number(row[name + k].toPrecision(5))))])];
+    precise("weight_" + k, "weight_se"), precise("mean_" + k, `mean_${k}_se`),
+    precise("sd_" + k, `sd_${k}_se`)])];
   cells.forEach((line, index) => {
     const tr = at("numbers").insertRow();
     line.forEach((text, column) => {
@@ -150,17 +165,21 @@ function show(row) {
 }
 
 // ---- all groups
-const dots = rows.filter((row) => row.separation !== null && Number.isFinite(row.delta_bic))
-  .slice(0, 4000);
+const known = rows.filter((row) => row.separation !== null && Number.isFinite(row.delta_bic));
+// More dots than a browser moves lightly: then every second one in the order of ΔBIC, or fewer.
+const every = Math.ceil(known.length / 4000);
+const dots = known.filter((row, index) => index % every === 0);
+if (every > 1) at("drawn").textContent = `Drawn are ${count(dots.length)} of ${count(known.length)}.`;
 const [low, high] = d3.extent(dots, (row) => row.delta_bic);
 const overview = Plot.plot({
-  width: 500, height: 260, marginLeft: 56,
+  width: 460, height: 260, marginLeft: 56,
   x: { label: "separation (standard deviations) →", type: "symlog" },
   y: { label: "↑ ΔBIC", type: "symlog", tickFormat: "~s",
-    ticks: [-1e3, -100, -10, 0, 10, 100, 1e3, 1e4, 1e5, 1e6].filter((t) => t >= low && t <= high) },
+    ticks: [-1e3, -100, -10, -3, 0, 3, 10, 30, 100, 1e3, 1e4, 1e5, 1e6].filter((t) => t >= low && t <= high) },
   marks: [
     Plot.ruleY([0], { stroke: "#999" }),
-    Plot.dot(dots, { x: "separation", y: "delta_bic", r: 3, fill: LOW, fillOpacity: 0.45,
+    Plot.dot(dots, { x: "separation", y: "delta_bic", fill: LOW,
+      r: dots.length > 1000 ? 1.6 : 3, fillOpacity: dots.length > 1000 ? 0.35 : 0.45,
       title: (row) => row.name }),
   ],
 });
@@ -170,3 +189,14 @@ d3.select(overview).selectAll("circle").on("click", (event, index) => {
   table.scrollToRow(row.id, "center", false).catch(() => {});
 });
 at("overview").append(overview);
+// The chosen group wears a ring.
+const ring = d3.select(overview).append("circle").attr("class", "ring").attr("r", 6).attr("fill", "none")
+  .attr("stroke", "#1b1b1b").attr("stroke-width", 1.6).attr("visibility", "hidden")
+  .attr("pointer-events", "none");
+function mark(row) {
+  const there = row.separation !== null && Number.isFinite(row.delta_bic);
+  ring.attr("visibility", there ? "visible" : "hidden");
+  if (!there) return;
+  ring.attr("cx", overview.scale("x").apply(row.separation))
+    .attr("cy", overview.scale("y").apply(row.delta_bic));
+}

@@ -89,7 +89,14 @@ def test_it_says_how_many_and_draws_the_first(page):
     assert page.locator("#fit rect").count() >= 8
     assert page.locator("#fit path").count() >= 3
     assert "threshold 2.5" in page.locator("#fit").inner_text()
-    assert page.locator("#overview circle").count() == 39
+    assert page.locator("#overview circle:not(.ring)").count() == 39
+    about = page.locator("#about").inner_text()
+    assert about == "300 points · ΔBIC 29 · threshold 2.5 ± 0.2 · converged"
+    # The chosen group, the first by ΔBIC, wears the ring.
+    first = page.locator("#overview circle:not(.ring)").first
+    ring = page.locator("#overview .ring")
+    assert ring.get_attribute("visibility") == "visible"
+    assert float(ring.get_attribute("cx")) == pytest.approx(float(first.get_attribute("cx")))
 
 
 def test_it_searches(page):
