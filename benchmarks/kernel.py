@@ -114,7 +114,7 @@ def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 def _check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
     """Hold the gradient that the sums give against autodiff's."""
     theta, x, _ = tile
-    sums = kernel(*tile)
+    sums = kernel(*tile).stacked()
     weights, variances = jnp.exp(theta.logits), jnp.exp(theta.log_variances)
     value, expected = gradients(*upright)
     found = {

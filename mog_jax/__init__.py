@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         View,
         ascent_path,
         fit,
+        local_maximum,
     )
     from mog_jax.gradients import (
         gradient,
@@ -65,6 +66,7 @@ _HOME = {
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
+    "local_maximum": "mog_jax.fitting",
     "log_density": "mog_jax.likelihood",
     "log_likelihood": "mog_jax.likelihood",
     "log_variance_gradient": "mog_jax.gradients",
@@ -103,6 +105,7 @@ __all__ = [
     "gradient",
     "inference",
     "lagrangian_weight_condition",
+    "local_maximum",
     "log_density",
     "log_likelihood",
     "log_variance_gradient",

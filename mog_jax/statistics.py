@@ -16,9 +16,9 @@ from mog_jax.gradients import point_gradients
 from mog_jax.kernel import Sums, lane_sums, pad_rows, totals
 from mog_jax.likelihood import log_density
 from mog_jax.mixture import Coordinates, Mixture
-from mog_jax.precision import compiled
+from mog_jax.precision import compiled, is_traced
 
-__all__ = ["Sums", "log_likelihood", "sums"]
+__all__ = ["Sums", "add", "log_likelihood", "sums"]
 
 
 def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sums:
@@ -56,6 +56,52 @@ def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sum
     """
     _check_shapes(mixture, x, counts)
     return _sums(mixture, x, counts)
+
+
+def add(*parts: Sums) -> Sums:
+    """Sums over a whole dataset, from those over its parts: chunks of a file, shares of machines.
+
+    Parameters
+    ----------
+    *parts : Sums
+        At least one; all taken at the same mixture.
+
+    Returns
+    -------
+    Sums
+        The same, up to rounding, as of all points together.
+
+    Raises
+    ------
+    ValueError
+        If there are no parts, or they were taken at different mixtures.
+
+    References
+    ----------
+    Equation (23) of ``derivation.md``.
+
+    Examples
+    --------
+    One step of EM on data that never are in memory together:
+
+    >>> mixture = Mixture.from_arrays(weights=[0.5, 0.5], means=[-1, 1], variances=[1, 1])
+    >>> chunks = [-3.0, 0.0, 3.0], [-2.0, 2.5]
+    >>> whole = add(*(sums(mixture, chunk) for chunk in chunks))
+    >>> (mixture.means + whole.first / whole.effective_counts).round(3)
+    array([-1.982,  2.163])
+    """
+    if not parts:
+        raise ValueError("`add` needs the sums of at least one part.")
+    first, *others = parts
+    if not is_traced(parts):
+        for part in others:
+            if not np.array_equal(part.centre, first.centre):
+                raise ValueError(
+                    f"the parts must be taken at one mixture; got centres {first.centre} and "
+                    f"{part.centre}."
+                )
+    total: Sums = jax.tree.map(lambda *leaves: sum(leaves), *parts)
+    return dataclasses.replace(total, centre=first.centre)
 
 
 @compiled

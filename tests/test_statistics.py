@@ -1,10 +1,12 @@
 """The nine sums against the textbook functions; additivity; the hand-written derivative rule."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mog_jax
@@ -80,6 +82,47 @@ def test_sums_add_over_parts_of_the_data():
     for field in ("log_likelihood", "effective_counts", "first", "second", "cross"):
         added = sum(getattr(part, field) for part in parts)
         np.testing.assert_allclose(added, getattr(whole, field), rtol=1e-12, atol=1e-11)
+
+
+CUTS = st.lists(st.sampled_from([1, 4, 60, 123, 124, 130, 400, 500]), max_size=3, unique=True)
+
+
+@settings(max_examples=20)
+@given(CUTS, st.randoms(use_true_random=False), st.booleans(), st.floats(0, 4))
+def test_chunks_in_any_order_add_up_to_the_whole(cuts, random, counted, separation):
+    mixture = dataclasses.replace(MIXTURE, means=np.array([0.2, 0.2 + separation]))
+    counts = np.arange(X.size) % 3 + 0.5 if counted else np.ones(X.size)
+    chunks = list(zip(np.split(X, sorted(cuts)), np.split(counts, sorted(cuts)), strict=True))
+    random.shuffle(chunks)
+    added = statistics.add(
+        *(statistics.sums(mixture, x, c if counted else None) for x, c in chunks)
+    )
+    whole = statistics.sums(mixture, X, counts if counted else None)
+    for found, expected in zip(jax.tree.leaves(added), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11)
+
+
+def test_shares_of_machines_add_up_to_the_whole():
+    shares = X[:500].reshape(4, 125)
+    with jax.enable_x64(True):
+        # `axis_name` stands for devices: psum is the addition that they would do.
+        added = jax.vmap(
+            lambda share: jax.lax.psum(statistics.sums(MIXTURE, share), "machines"),
+            axis_name="machines",
+        )(shares)
+    whole = statistics.sums(MIXTURE, X[:500])
+    for field in ("log_likelihood", "effective_counts", "first", "second", "cross"):
+        np.testing.assert_allclose(
+            getattr(added, field)[0], getattr(whole, field), rtol=1e-12, atol=1e-11
+        )
+
+
+def test_what_does_not_belong_together_is_not_added():
+    other = dataclasses.replace(MIXTURE, means=MIXTURE.means + 1)
+    with pytest.raises(ValueError, match=r"at one mixture; got centres 0\.2 and 1\.2"):
+        statistics.add(statistics.sums(MIXTURE, X), statistics.sums(other, X))
+    with pytest.raises(ValueError, match="at least one part"):
+        statistics.add()
 
 
 def test_a_batch_is_its_datasets_one_by_one():

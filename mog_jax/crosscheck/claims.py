@@ -6,7 +6,7 @@ that the harness checks, first or second order, is such a pair.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -57,6 +57,21 @@ class Claim:
     function: Program | None = None
     directed: bool = False
     like_wrt: bool = True
+
+    def tangent_groups(
+        self, contract: Signature, args: Sequence[Any]
+    ) -> list[tuple[int, tuple[int, ...]]]:
+        """Find where in the output vector the leaves lie that are claimed along a simplex only."""
+        groups = []
+        start = 0
+        if self.like_wrt:
+            leaves = jax.tree.leaves(contract.differentiated(args))
+            for name, leaf in zip(contract.wrt_names(args), leaves, strict=True):
+                simplex = contract.simplex.get(name)
+                if simplex is not None and simplex.tangent:
+                    groups.append((start, leaf.shape))
+                start += leaf.size
+        return groups
 
 
 def of_derivative(

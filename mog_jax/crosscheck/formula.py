@@ -179,3 +179,29 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
         allowed += size * (_SMALL if hidden else _INVISIBLE * unit)
         explained.append(bool(distance.lower() <= allowed))
     return np.array(explained, bool)
+
+
+def settled_formula(found: Formula, entries: Array) -> Formula:
+    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
+    truth = settled(found.truth, np.flatnonzero(entries).tolist())
+    return dataclasses.replace(found, truth=truth)
+
+
+def most_visible(found: Formula, entries: Array) -> int:
+    """Choose the entry with the fewest digits in common."""
+    common = [common_digits(found.truth.values[e], found.given[e]) for e in entries]
+    return int(entries[int(np.argmin(common))])
+
+
+def common_digits(exact: flint.arb, given: flint.arb) -> float:
+    """Count the decimal digits that two numbers have in common."""
+    with balls.precision(128):
+        gap, size = abs(exact - given), abs(exact)
+        if not float(size.upper()) or not gap.is_finite():
+            return 0.0
+        ratio = float((gap / size).mid())
+    return (
+        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
+        if ratio > 0
+        else float(oracle.DIGITS)
+    )

@@ -8,7 +8,6 @@ one way of running it fails and another does not, that difference is what is rep
 import dataclasses
 from typing import Any
 
-import flint
 import jax
 import numpy as np
 
@@ -98,7 +97,7 @@ class Case:
         self.floats = jax.tree.leaves(values)
         self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
         self.entries = lanes.entries(draw.args)
-        self.tangents = _tangent_groups(self.claim, self.contract, lanes, draw)
+        self.tangents = self.claim.tangent_groups(self.contract, draw.args)
         self.problems: list[Problem] = []
 
     def judged(self, thorough: bool) -> Judgement:
@@ -118,7 +117,7 @@ class Case:
         fits = self.fits(measure, outcomes)
         bad = np.any([fit.bad for fit in fits.values()], axis=0)
         if found.truth.tied and bad.any():
-            found = _settled(found, bad)
+            found = formula.settled_formula(found, bad)
             measure = self.measure(found.truth)
             fits = self.fits(measure, outcomes)
         self._blame_lanes(measure, outcomes, fits)
@@ -189,7 +188,7 @@ class Case:
         """Report disproved entries; say whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if entries.size:
-            entry = _most_visible(found, entries)
+            entry = formula.most_visible(found, entries)
             if self._is_right_eagerly(found, entry):
                 self._report_formula("differs_under_jit", entry, found, judgement.ONLY_TRACED)
             else:
@@ -202,7 +201,7 @@ class Case:
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.rounded.any():
-            entry = _most_visible(found, np.flatnonzero(found.rounded))
+            entry = formula.most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula("rounded_constant", entry, found, judgement.ROUNDED)
         return False
 
@@ -245,7 +244,7 @@ class Case:
             self._remark_not_finite(strictest, own)
             return found
         if found.truth.tied:
-            found = _settled(found, suspects)
+            found = formula.settled_formula(found, suspects)
         measure = self.measure(found.truth)
         fits = self.fits(measure, outcomes)
         own, twice = fits["jit"], fits["twice"]
@@ -265,7 +264,7 @@ class Case:
     def _remark_not_finite(self, measure: digits.Yardstick, fit: digits.Fit) -> None:
         if fit.missing.any():
             entry = int(np.flatnonzero(fit.missing)[0])
-            text = f"where the exact value is {_shown(measure.centre.high[entry])}"
+            text = f"where the exact value is {balls.shown(measure.centre.high[entry])}"
             self._report("jit", "second_order_not_finite", entry, text=text)
 
     def _report_formula(
@@ -280,9 +279,9 @@ class Case:
                 lane=lane,
                 entry=self.entries[entry],
                 explanation=text,
-                exact=_shown(exact),
-                got=_shown(given),
-                digits_kept=_common_digits(exact, given),
+                exact=balls.shown(exact),
+                got=balls.shown(given),
+                digits_kept=formula.common_digits(exact, given),
             )
         )
 
@@ -323,7 +322,7 @@ class Case:
                 continue
             found = self.examined(truth, given)
             if found.wrong.any():
-                entry = _most_visible(found, np.flatnonzero(found.wrong))
+                entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     "differs_under_vmap", entry, found, judgement.ONLY_BATCHED, name
                 )
@@ -380,7 +379,7 @@ class Case:
             return
         found = self.examined(truth, given, FLOAT32)
         if found.wrong.any():
-            entry = _most_visible(found, np.flatnonzero(found.wrong))
+            entry = formula.most_visible(found, np.flatnonzero(found.wrong))
             self._report_formula(self.claim.kind, entry, found, judgement.ONLY_NARROW, "float32")
 
     def _report_fit(
@@ -399,8 +398,8 @@ class Case:
             kind,
             entry,
             text=text or judgement.EXPLANATIONS[kind],
-            exact=_shown(measure.centre.high[entry]),
-            got=_shown(values[entry]),
+            exact=balls.shown(measure.centre.high[entry]),
+            got=balls.shown(values[entry]),
             roundings=float(fit.roundings[entry]),
             digits_kept=float(fit.kept[entry]),
             digits_allowed=float(measure.allowed[entry]),
@@ -446,53 +445,6 @@ class Case:
         return relative, absolute
 
 
-def _settled(found: formula.Formula, entries: Array) -> formula.Formula:
-    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
-    truth = formula.settled(found.truth, np.flatnonzero(entries).tolist())
-    return dataclasses.replace(found, truth=truth)
-
-
 def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:
     """Whether a lane is off as well, if not by enough to be blamed itself."""
     return bool(fit.bad[entry] or fit.roundings[entry] > measure.limit[entry] / 100)
-
-
-def _most_visible(found: formula.Formula, entries: Array) -> int:
-    """Choose the entry with the fewest digits in common."""
-    common = [_common_digits(found.truth.values[e], found.given[e]) for e in entries]
-    return int(entries[int(np.argmin(common))])
-
-
-def _common_digits(exact: flint.arb, given: flint.arb) -> float:
-    with balls.precision(128):
-        gap, size = abs(exact - given), abs(exact)
-        if not float(size.upper()) or not gap.is_finite():
-            return 0.0
-        ratio = float((gap / size).mid())
-    return (
-        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
-        if ratio > 0
-        else float(oracle.DIGITS)
-    )
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, flint.arb):
-        return str(value.mid().str(17, radius=False))
-    return repr(float(value))
-
-
-def _tangent_groups(
-    claim: Claim, contract: Signature, lanes: Lanes, draw: Draw
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Find where in the output vector the leaves lie that are claimed along a simplex only."""
-    groups = []
-    start = 0
-    if claim.like_wrt:
-        leaves = jax.tree.leaves(contract.differentiated(draw.args))
-        for name, leaf in zip(contract.wrt_names(draw.args), leaves, strict=True):
-            simplex = contract.simplex.get(name)
-            if simplex is not None and simplex.tangent:
-                groups.append((start, leaf.shape))
-            start += leaf.size
-    return groups

@@ -2,6 +2,7 @@
 
 from mog_jax.fitting.batch import fit
 from mog_jax.fitting.directions import Direction, View
+from mog_jax.fitting.maximum import local_maximum
 from mog_jax.fitting.path import AscentPath, ascent_path
 from mog_jax.fitting.reading import Ragged
 from mog_jax.fitting.result import Fit, OneComponent, Status
@@ -16,4 +17,5 @@ __all__ = [
     "View",
     "ascent_path",
     "fit",
+    "local_maximum",
 ]

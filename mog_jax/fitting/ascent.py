@@ -193,6 +193,9 @@ def ascend(
     # The log-likelihood of so many points is not known better than this.
     slack = 4 * precision * lanes.totals.count
     enough = jnp.maximum(tolerance, slack)
+    # A step that gains less than a comparison can tell is taken all the same: the last one of
+    # Newton's, which doubles the digits of the parameters, is of this kind.
+    noise = 4 * slack
 
     def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
         going: jax.Array = (carry[1] < steps) & jnp.any(carry[0].climbing)
@@ -205,7 +208,7 @@ def ascend(
         )
         gained = sums.log_likelihood - old.sums.log_likelihood
         # A lane that is done stands where it stood, and sees what it saw.
-        climbs = (gained >= -slack) & old.climbing
+        climbs = (gained >= -noise) & old.climbing
         step = jnp.where(climbs, old.step, _SHRINKAGE * old.step)
         pays = climbs & (gained >= _DISAPPOINTING * old.expected)
         step = jnp.where(pays, jnp.minimum(_GROWTH * step, direction.longest), step)

@@ -104,7 +104,10 @@ def fit(
 def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
     if dtype is None:
         return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
-    precision: np.dtype[Any] = np.dtype(dtype)
+    try:
+        precision: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"`dtype` must be float32 or float64; got {dtype!r}.") from None
     if precision not in (np.float32, np.float64):
         raise ValueError(f"`dtype` must be float32 or float64; got {precision}.")
     return precision
@@ -136,6 +139,8 @@ def _options(
         raise ValueError(f"`min_points` must be non-negative; got {min_points}.")
     if max_steps is None:
         max_steps = 200 if direction is DIRECTIONS["newton"] else 10_000
+    if not isinstance(max_steps, int | np.integer):
+        raise ValueError(f"`max_steps` must be a whole number; got {max_steps!r}.")
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
     return Options(
@@ -154,6 +159,8 @@ def _held(fixed: Mixture | None, b: int, equal_variances: bool) -> Mixture:
     if fixed is None:
         free: Array = np.full((b, 2), np.nan)
         return Mixture(weights=free, means=free, variances=free)
+    if not isinstance(fixed, Mixture):
+        raise ValueError(f"`fixed` must be a Mixture, NaN where free; got {type(fixed).__name__}.")
     fields: dict[str, Array] = {}
     for name in ("weights", "means", "variances"):
         value = np.asarray(getattr(fixed, name), dtype=np.float64)

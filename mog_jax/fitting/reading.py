@@ -146,13 +146,19 @@ def _read_list(data: Any) -> tuple[Array, Array]:
 
 
 def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -> Array:
+    lengths = None if offsets is None else np.diff(offsets).tolist()
     if isinstance(counts, Ragged):
+        if np.asarray(counts.lengths).tolist() != lengths:
+            raise ValueError("`counts` must have the lengths of `data`, dataset by dataset.")
         counts = counts.values
-    elif offsets is not None and not isinstance(data, Ragged):
+    elif lengths is not None and not isinstance(data, Ragged):
+        if not isinstance(counts, list | tuple) and np.ndim(counts) == 0:
+            raise ValueError(
+                f"`counts` must be a list of arrays, as `data` is; got {type(counts).__name__}."
+            )
         rows = [_real(row, f"counts[{i}]") for i, row in enumerate(counts)]
-        lengths = [row.size for row in rows]
-        if lengths != np.diff(offsets).tolist():
-            raise ValueError("`counts` must have as many entries as `data`, dataset by dataset.")
+        if [row.size for row in rows] != lengths:
+            raise ValueError("`counts` must have the lengths of `data`, dataset by dataset.")
         counts = np.concatenate(rows)
     counts = _real(counts, "counts")
     if counts.shape != values.shape:
@@ -170,6 +176,9 @@ def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -
 
 
 def _real(value: Any, name: str) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        # NumPy would hand out what lies under the mask.
+        value = np.ma.filled(value.astype(np.result_type(value.dtype, np.float32)), np.nan)
     try:
         array = np.asarray(value)
     except ValueError as error:

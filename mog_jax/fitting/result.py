@@ -161,7 +161,7 @@ class Fit(Answers):
                 f"{number} {Status(ending).name.lower()}"
                 for ending, number in zip(endings, numbers, strict=True)
             )
-            return f"Fit of {len(self)} datasets: {summary}"
+            return f"Fit of {len(self)} datasets" + (f": {summary}" if summary else "")
         status = Status(int(self.status))
         deviations = np.sqrt(np.asarray(self.mixture.variances))
         components = " + ".join(

@@ -9,6 +9,7 @@ precision of the data and with all of them.
 import dataclasses
 import functools
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -287,6 +288,7 @@ def _dense_worth_while(
         cannot be foretold where it will end itself.
     """
     n_starts = dense.shape[1]
+    scale = scale[None]
     theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
     value, gain_left = dense[7] * scale, dense[8] * scale
     there = jnp.isfinite(value)
@@ -300,37 +302,43 @@ def _dense_worth_while(
         0.5 * counts[1],
     ]
     fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > np.log(variance_floor) + 1e-6
+    above_floor = jnp.minimum(theta[3], theta[4]) > math.log(variance_floor) + 1e-6
     regular = (fewest >= min_points) & above_floor
     order = jnp.arange(n_starts)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
-        its = [each[other] for each in theta]
+        its = [each[other : other + 1] for each in theta]
         mirrored = [-its[0], its[2], its[1], its[4], its[3]]
         apart = [
             sum(w * jnp.square(a - b) for w, a, b in zip(weights, theta, them, strict=True))
             for them in (its, mirrored)
         ]
         near = jnp.minimum(*apart) < _SAME_PLACE
-        level = jnp.abs(value - value[other]) < _SAME_VALUE
-        better = (value[other] > value) | ((value[other] == value) & (other < order))
+        its_value, its_regularity = value[other : other + 1], regular[other : other + 1]
+        level = jnp.abs(value - its_value) < _SAME_VALUE
+        better = (its_value > value) | ((its_value == value) & (other < order))
         # The regular one of two is kept, be it the lower one.
-        met = met | (near & level & jnp.where(regular == regular[other], better, regular[other]))
+        met = met | (near & level & jnp.where(regular == its_regularity, better, its_regularity))
     # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
     arrived = regular & (gain_left < _SEARCH_TOLERANCE)
-    sure = jnp.max(jnp.where(arrived, value, -jnp.inf), axis=0)
+    sure = _highest(value, arrived)
     kept = arrived & (value >= sure)
     settling = gain_left < _SETTLING
     # A few points more than it must hold: it may lose some on its way.
     promising = regular & settling & (fewest >= 1.3 * min_points)
-    in_hand = jnp.maximum(sure, jnp.max(jnp.where(promising, value, -jnp.inf), axis=0))
-    beaten = value + _SURPRISE * gain_left + margin < in_hand
+    in_hand = jnp.maximum(sure, _highest(value, promising))
+    beaten = value + _SURPRISE * gain_left + margin[None] < in_hand
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
     dropped = settling & (beaten | too_few)
     if not patient:
         dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
-    return there & ~met & (kept | ~dropped)
+    going: jax.Array = there & ~met & (kept | ~dropped)
+    return going
+
+
+def _highest(value: jax.Array, among: jax.Array) -> jax.Array:
+    return jnp.max(jnp.where(among, value, -jnp.inf), axis=0, keepdims=True)
 
 
 def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:

@@ -278,3 +278,17 @@ def test_under_vmap_each_element_leaves_a_while_loop_for_itself():
     assert_agrees(
         jax.vmap(lambda m: lax.while_loop(lambda v: jnp.sum(v) < 90, lambda v: v @ v, m)), matrices
     )
+
+
+@pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 2)])
+def test_several_arrays_are_folded_at_once_by_a_program(axes):
+    def weighted_total(x):
+        # The total of the values and of their weights, and the largest weight, in one fold.
+        def join(one, other):
+            return one[0] + other[0], one[1] + other[1], lax.max(one[2], other[2])
+
+        weights = jnp.exp(-x)
+        initial = (jnp.float64(0.5), jnp.float64(0), jnp.float64(0))
+        return lax.reduce((x * weights, weights, weights), initial, join, axes)
+
+    assert_agrees(weighted_total, CUBE)

@@ -84,6 +84,23 @@ def _nothing(avals: Sequence[Any]) -> list[Array]:
     return [np.empty((0, *a.shape), d) for a, d in zip(avals, dtypes, strict=True)]
 
 
+def _reduce(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    # Several arrays at once, by a program that joins two entries of each: one after the other.
+    n, axes = len(operands) // 2, params["dimensions"]
+    arrays, initial = operands[:n], operands[n:]
+    shape = [size for axis, size in enumerate(arrays[0].shape) if axis not in axes]
+    folded = [np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*shape, -1) for x in arrays]
+    results = [np.empty(shape, x.dtype) for x in arrays]
+    for at in np.ndindex(*shape):
+        carry = list(initial)
+        for i in range(folded[0].shape[-1]):
+            entries = [x[(*at, i, ...)] for x in folded]
+            carry = evaluation.run(params["jaxpr"], [*carry, *entries])
+        for result, value in zip(results, carry, strict=True):
+            result[at] = value[()]
+    return results
+
+
 def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
     # The constants of matvec, vecmat, solve and transposed solve stand before the right-hand side.
     lengths = list(params["const_lengths"])
@@ -113,5 +130,6 @@ RULES: dict[str, Rule] = {
     "platform_index": _platform_index,
     "while": _while,
     "scan": _scan,
+    "reduce": _reduce,
     "custom_linear_solve": _linear_solve,
 }
