@@ -58,6 +58,15 @@ class Fit:
     bad: Array
     missing: Array
 
+    def without(self, entries: Array) -> "Fit":
+        """Leave out some entries."""
+        return Fit(
+            np.where(entries, np.nan, self.roundings),
+            np.where(entries, np.nan, self.kept),
+            self.bad & ~entries,
+            self.missing & ~entries,
+        )
+
     @property
     def worst(self) -> int:
         """The entry with the most roundings."""
@@ -92,7 +101,7 @@ def fit(measure: Yardstick, values: Array) -> Fit:
         missing = measure.judged & ~np.isfinite(values)
         roundings = np.where(missing, np.inf, error / measure.bound)
         kept = np.where(missing, 0.0, -np.log10(error / np.abs(measure.centre.high)))
-        kept = np.clip(kept, 0.0, measure.most)
+        kept = np.clip(kept, 0.0, measure.most) + 0.0  # no minus zero
     unknown = ~measure.judged
     roundings = np.where(unknown, np.nan, roundings)
     kept = np.where(unknown | ~measure.informative, np.nan, kept)

@@ -8,7 +8,6 @@ one way of running it fails and another does not, that difference is what is rep
 import dataclasses
 from typing import Any
 
-import flint
 import jax
 import numpy as np
 
@@ -18,9 +17,13 @@ from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw, draw_of, places
 from mog_jax.crosscheck.exact import Undecided
 from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting
-from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome
+from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting, raising
+from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome, judging_at
 from mog_jax.crosscheck.programs import trace, uses
+
+# Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
+_SHAPES = 16
+_NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
 
 
 class Judge:
@@ -32,10 +35,13 @@ class Judge:
         self.min_digits = min_digits
         self._seed = seed
         self._lanes: dict[Any, Lanes] = {}
+        self._outputs: dict[Any, Any] = {}
 
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
         """Judge one input; `thorough` adds the checks that cost more."""
         case = self.case(draw)
+        if case.lanes.error is not None:
+            return Judgement(self.claim.name, [raising(self.claim, case.lanes.error)])
         if case.lanes.misfits:
             problems = [misfitting(self.claim, misfit) for misfit in case.lanes.misfits]
             return Judgement(self.claim.name, problems)
@@ -47,9 +53,11 @@ class Judge:
         """Give an input, about which the subject or a program in its place can be asked."""
         tangent, cotangent = self._directions(draw)
         values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
-        if draw.key not in self._lanes:
-            self._lanes[draw.key] = Lanes(self.claim, self.contract, values)
-        return Case(self, self._lanes[draw.key], draw, values, jax.tree.leaves(tangent))
+        lanes = self._lanes.pop(draw.key, None) or Lanes(self.claim, self.contract, values)
+        self._lanes[draw.key] = lanes
+        if len(self._lanes) > _SHAPES:
+            del self._lanes[next(iter(self._lanes))]
+        return Case(self, lanes, draw, values, jax.tree.leaves(tangent))
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:
         """Say why the subject cannot be differentiated in this way, if it cannot."""
@@ -60,14 +68,17 @@ class Judge:
             with jax.enable_x64(True):
                 closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
         except Exception as error:
+            if "custom_lin" in str(error):
+                return _NO_FORWARD_MODE
             return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
         # Forward mode through a custom_vjp function fails only when it is run.
-        return "a custom_vjp rule has no forward mode" if uses(closed, "custom_lin") else None
+        return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
-        with jax.enable_x64(True):
-            output = jax.eval_shape(self.claim.undirected, *draw.args)
-        return draw.directions(self.contract, output, self._seed)
+        if draw.key not in self._outputs:
+            with jax.enable_x64(True), judging_at(draw.args):
+                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+        return draw.directions(self.contract, self._outputs[draw.key], self._seed)
 
 
 class Case:
@@ -86,7 +97,7 @@ class Case:
         self.floats = jax.tree.leaves(values)
         self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
         self.entries = lanes.entries(draw.args)
-        self.tangents = _tangent_groups(self.claim, self.contract, lanes, draw)
+        self.tangents = self.claim.tangent_groups(self.contract, draw.args)
         self.problems: list[Problem] = []
 
     def judged(self, thorough: bool) -> Judgement:
@@ -97,11 +108,18 @@ class Case:
         except Undecided:
             return Judgement(self.claim.name, [], self.entries, undecided=len(self.entries))
         found = self.examined(truth, given)
-        if self._blame_formula(found) or self.claim.order == 2:
+        if self._blame_formula(found):
             return self._concluded(found)
+        if self.claim.order == 2:
+            return self._concluded(self._blame_second_order(found))
         measure = self.measure(found.truth)
         outcomes = self.lanes.run(self.values)
         fits = self.fits(measure, outcomes)
+        bad = np.any([fit.bad for fit in fits.values()], axis=0)
+        if found.truth.tied and bad.any():
+            found = formula.settled_formula(found, bad)
+            measure = self.measure(found.truth)
+            fits = self.fits(measure, outcomes)
         self._blame_lanes(measure, outcomes, fits)
         beyond = False
         if not self._failed():
@@ -170,7 +188,7 @@ class Case:
         """Report disproved entries; say whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if entries.size:
-            entry = _most_visible(found, entries)
+            entry = formula.most_visible(found, entries)
             if self._is_right_eagerly(found, entry):
                 self._report_formula("differs_under_jit", entry, found, judgement.ONLY_TRACED)
             else:
@@ -183,10 +201,8 @@ class Case:
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.rounded.any():
-            entry = _most_visible(found, np.flatnonzero(found.rounded))
+            entry = formula.most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula("rounded_constant", entry, found, judgement.ROUNDED)
-        if self.claim.order == 2:
-            self._remark_not_finite(found)
         return False
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
@@ -196,27 +212,60 @@ class Case:
         """
         if self.claim.directed:
             return False
-        centre = balls.Centre.of(found.truth.values)
-        none = np.zeros(len(self.entries))
-        measure = digits.yardstick(centre, none, none, FLOAT64, 0.0)
-        fits = self.fits(measure, self.lanes.run(self.values, batched=False))
+        fits = self.fits(self._strictest(found), self.lanes.run(self.values, batched=False))
         traced, eager = fits.get("jit"), fits.get("eager")
         return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
 
-    def _remark_not_finite(self, found: formula.Formula) -> None:
-        """Remark that a second derivative is NaN in floating point.
-
-        How many digits it keeps is nobody's claim: the derivative was written by hand, its
-        derivative was not.
-        """
-        main = self.lanes.run_main(self.values)
+    def _strictest(self, found: formula.Formula) -> digits.Yardstick:
+        """Measure as if the problem excused nothing, which costs nothing to find out."""
+        none = np.zeros(len(self.entries))
         centre = balls.Centre.of(found.truth.values)
-        if main.values is not None:
-            lost = np.flatnonzero(np.isfinite(centre.high) & ~np.isfinite(main.values))
-            if lost.size:
-                shown = _shown(centre.high[lost[0]])
-                text = f"where the exact value is {shown}"
-                self._report("jit", "second_order_not_finite", int(lost[0]), text=text)
+        return digits.yardstick(centre, none, none, FLOAT64, self.min_digits)
+
+    def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
+        """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
+
+        Nobody wrote the program of the derivative's derivative. It need not be better than the one
+        in whose place it comes, which a user of `jax.hessian` would have had without it; and of
+        digits only a rule has to keep as many, unless `min_digits` asks for them.
+        """
+        outcome = self.lanes.run_main(self.values)
+        if outcome.error is not None:
+            self._report("jit", "raised", 0, text=judgement.described(outcome.error))
+            return found
+        strictest = self._strictest(found)
+        own = self.fits(strictest, {"jit": outcome})["jit"]
+        if not own.bad.any():
+            return found
+        outcomes = {"jit": outcome, "twice": self.lanes.run_twice(self.values)}
+        twice = self.fits(strictest, outcomes).get("twice")
+        suspects = own.bad & ~twice.bad if twice else np.zeros_like(own.bad)
+        if not suspects.any():
+            self._remark_not_finite(strictest, own)
+            return found
+        if found.truth.tied:
+            found = formula.settled_formula(found, suspects)
+        measure = self.measure(found.truth)
+        fits = self.fits(measure, outcomes)
+        own, twice = fits["jit"], fits["twice"]
+        spoilt = [e for e in np.flatnonzero(own.bad) if not _nearly_bad(twice, measure, int(e))]
+        if not spoilt:
+            return found
+        entry = int(max(spoilt, key=lambda e: own.roundings[e]))
+        kind = "not_finite" if own.missing[entry] else "unstable"
+        if kind == "not_finite" or self.claim.to_the_digit or self.min_digits:
+            text = judgement.SPOILT[kind]
+            self._report_fit("jit", kind, entry, measure, own, outcomes, text=text)
+        else:
+            text = f"it keeps {own.kept[entry]:.1f} of {measure.allowed[entry]:.1f}"
+            self._report("jit", "second_order_unstable", entry, text=text)
+        return found
+
+    def _remark_not_finite(self, measure: digits.Yardstick, fit: digits.Fit) -> None:
+        if fit.missing.any():
+            entry = int(np.flatnonzero(fit.missing)[0])
+            text = f"where the exact value is {balls.shown(measure.centre.high[entry])}"
+            self._report("jit", "second_order_not_finite", entry, text=text)
 
     def _report_formula(
         self, kind: str, entry: int, found: formula.Formula, text: str, lane: str = "exact"
@@ -230,9 +279,9 @@ class Case:
                 lane=lane,
                 entry=self.entries[entry],
                 explanation=text,
-                exact=_shown(exact),
-                got=_shown(given),
-                digits_kept=_common_digits(exact, given),
+                exact=balls.shown(exact),
+                got=balls.shown(given),
+                digits_kept=formula.common_digits(exact, given),
             )
         )
 
@@ -245,7 +294,7 @@ class Case:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
         for name, error in raised.items():
-            self._report(name, "raised", 0, text=f"{type(error).__name__}: {error}")
+            self._report(name, "raised", 0, text=judgement.described(error))
         if raised:
             return
         main, eager = fits["jit"], fits.get("eager")
@@ -273,7 +322,7 @@ class Case:
                 continue
             found = self.examined(truth, given)
             if found.wrong.any():
-                entry = _most_visible(found, np.flatnonzero(found.wrong))
+                entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     "differs_under_vmap", entry, found, judgement.ONLY_BATCHED, name
                 )
@@ -287,24 +336,31 @@ class Case:
         thorough: bool,
     ) -> bool:
         """Judge the float32 program; say whether the input is beyond what float32 can do."""
-        misfits = self.lanes.narrow_misfits(self.values)
+        try:
+            misfits = self.lanes.narrow_misfits(self.values)
+        except Exception as error:
+            self._report("float32", "raised", 0, text=judgement.described(error))
+            return False
         if misfits:
             self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
             return False
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
         if own.error is not None:
-            self._report("float32", "raised", 0, text=f"{type(own.error).__name__}: {own.error}")
+            self._report("float32", "raised", 0, text=judgement.described(own.error))
             return False
         narrow = self.fits(measure, outcomes)
-        fits.update(narrow)
-        fit = narrow["float32"]
-        witnesses = [narrow[name] for name in narrow if name != "float32"]
-        # Where every program runs out of float32's range, the range is to blame.
-        excused = (
-            np.logical_and.reduce([witness.bad for witness in witnesses])
-            if witnesses
-            else fit.missing
+        fit = narrow.pop("float32")
+        excused = fit.missing
+        if narrow and fit.bad.any():
+            # Where every program runs out of float32's range, the range is to blame. A function may
+            # have the subject for its rule, which must not excuse itself.
+            plain = self.fits(measure, self.lanes.run_narrow_plain(self.values))
+            excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
+        # What nobody is blamed for is nobody's record either.
+        excused = excused & fit.bad
+        fits.update(
+            {name: own.without(excused) for name, own in {"float32": fit, **narrow}.items()}
         )
         if (fit.bad & ~excused).any():
             entry = int(np.flatnonzero(fit.bad & ~excused)[0])
@@ -312,7 +368,7 @@ class Case:
             self._report_fit("float32", kind, entry, measure, fit, outcomes)
         elif thorough:
             self._blame_narrow_formula(truth)
-        return bool((fit.bad & excused).any())
+        return bool(excused.any())
 
     def _blame_narrow_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that is traced in float32, which may be another one."""
@@ -323,7 +379,7 @@ class Case:
             return
         found = self.examined(truth, given, FLOAT32)
         if found.wrong.any():
-            entry = _most_visible(found, np.flatnonzero(found.wrong))
+            entry = formula.most_visible(found, np.flatnonzero(found.wrong))
             self._report_formula(self.claim.kind, entry, found, judgement.ONLY_NARROW, "float32")
 
     def _report_fit(
@@ -334,15 +390,16 @@ class Case:
         measure: digits.Yardstick,
         fit: digits.Fit,
         outcomes: dict[str, Outcome],
+        text: str | None = None,
     ) -> None:
         values = self._projected(outcomes[lane].values)
         self._report(
             lane,
             kind,
             entry,
-            text=judgement.EXPLANATIONS[kind],
-            exact=_shown(measure.centre.high[entry]),
-            got=_shown(values[entry]),
+            text=text or judgement.EXPLANATIONS[kind],
+            exact=balls.shown(measure.centre.high[entry]),
+            got=balls.shown(values[entry]),
             roundings=float(fit.roundings[entry]),
             digits_kept=float(fit.kept[entry]),
             digits_allowed=float(measure.allowed[entry]),
@@ -391,44 +448,3 @@ class Case:
 def _nearly_bad(fit: digits.Fit, measure: digits.Yardstick, entry: int) -> bool:
     """Whether a lane is off as well, if not by enough to be blamed itself."""
     return bool(fit.bad[entry] or fit.roundings[entry] > measure.limit[entry] / 100)
-
-
-def _most_visible(found: formula.Formula, entries: Array) -> int:
-    """Choose the entry with the fewest digits in common."""
-    common = [_common_digits(found.truth.values[e], found.given[e]) for e in entries]
-    return int(entries[int(np.argmin(common))])
-
-
-def _common_digits(exact: flint.arb, given: flint.arb) -> float:
-    with balls.precision(128):
-        gap, size = abs(exact - given), abs(exact)
-        if not float(size.upper()) or not gap.is_finite():
-            return 0.0
-        ratio = float((gap / size).mid())
-    return (
-        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
-        if ratio > 0
-        else float(oracle.DIGITS)
-    )
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, flint.arb):
-        return str(value.mid().str(17, radius=False))
-    return repr(float(value))
-
-
-def _tangent_groups(
-    claim: Claim, contract: Signature, lanes: Lanes, draw: Draw
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Find where in the output vector the leaves lie that are claimed along a simplex only."""
-    groups = []
-    start = 0
-    if claim.like_wrt:
-        leaves = jax.tree.leaves(contract.differentiated(draw.args))
-        for name, leaf in zip(contract.wrt_names(draw.args), leaves, strict=True):
-            simplex = contract.simplex.get(name)
-            if simplex is not None and simplex.tangent:
-                groups.append((start, leaf.shape))
-            start += leaf.size
-    return groups

@@ -100,12 +100,15 @@ class Search:
         """Judge drawn inputs, and shrink those that fail."""
         given = set(self.found)
 
+        def thorough(draw: Draw) -> bool:
+            return examples <= _FEW or _is_thorough(draw)
+
         def see(draw: Draw) -> None:
-            self._failures(draw, thorough=_is_thorough(draw))
+            self._failures(draw, thorough=thorough(draw))
             progress(len(self._judged))
 
         def fail(draw: Draw) -> None:
-            for problem in self._failures(draw, thorough=_is_thorough(draw)):
+            for problem in self._failures(draw, thorough=thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
                     raise _Failure(problem, draw)
 
@@ -173,7 +176,8 @@ class Search:
         )
         drawn = hypothesis.given(inputs, st.booleans())(attempt)
         try:
-            hypothesis.seed(seed)(settings(drawn))()
+            # In this order: `seed` takes the database away.
+            settings(hypothesis.seed(seed)(drawn))()
         except Unsatisfiable:
             self._error = self._error or ValueError(_NOTHING)
         except InvalidArgument as caught:
@@ -253,6 +257,9 @@ def gravest(found: Found) -> list[Key]:
     keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
     if any(kind in _DISPROOFS[:4] for kind, _ in keys):
         keys = [key for key in keys if key[0] not in _OF_DIGITS]
+    # Nor digits of what is derived from a program that has lost them already.
+    lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=2)
+    keys = [key for key in keys if key[0] not in _OF_DIGITS or found[key][0].order <= lost]
     return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 
 
