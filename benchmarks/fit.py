@@ -91,6 +91,10 @@ QUICK = Size(
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     size = QUICK if options.quick else FULL
+    if options.datasets:
+        size = dataclasses.replace(
+            size, n_datasets=options.datasets, n_others=min(options.datasets, size.n_others)
+        )
     if options.families:
         size = dataclasses.replace(size, families=tuple(options.families))
     console = _timing.console()
@@ -123,6 +127,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes: a smoke test")
     parser.add_argument("--seed", type=int, default=20, help="of the random data (default 20)")
+    parser.add_argument("--datasets", type=int, metavar="N", help="of each random family")
     parser.add_argument(
         "--tools", nargs="+", choices=list(_peers.TOOLS), default=list(_peers.TOOLS), metavar="TOOL"
     )

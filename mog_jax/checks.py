@@ -225,6 +225,7 @@ def plane(
     report : Report
     kept : dict from lane to array, shape (r, s)
         The fewest digits kept in any entry that is large enough to have some; NaN where none is.
+        ``"allowed"`` and ``"allowed, float32"`` are the fewest that conditioning allows any entry.
     """
     inputs = [
         (_in_plane(float(separation), float(ratio)), _points_about(separation, ratio, n))
@@ -234,8 +235,13 @@ def plane(
     report = crosscheck(log_likelihood, gradients.gradient, inputs, order=1, name="gradient")
     shape = len(log10_variance_ratios), len(separations)
     kept: dict[str, Array] = {}
+    fewer = float(np.log10(np.finfo(np.float32).eps / np.finfo(np.float64).eps))
     for point in report.points:
-        for lane, digits in point["kept"].items():
+        allowed = {
+            "allowed": point["allowed"],
+            "allowed, float32": max(point["allowed"] - fewer, 0.0),
+        }
+        for lane, digits in {**point["kept"], **allowed}.items():
             row = kept.setdefault(lane, np.full(shape[0] * shape[1], np.nan))
             row[point["number"] // 2] = digits
     return report, {lane: values.reshape(shape) for lane, values in kept.items()}

@@ -59,7 +59,8 @@ def _print_reports(reports: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title="Hand-written derivatives against the textbook likelihood")
-    for column in ("function", "inputs", "digits kept", "of", "in float32", "of", "verdict"):
+    columns = "function", "inputs", "digits kept", "of", "in float32", "of", "beyond", "verdict"
+    for column in columns:
         table.add_column(column, justify="left" if column in ("function", "verdict") else "right")
     for name, report in reports.items():
         (claim, *_) = report.claims.values()
@@ -69,10 +70,13 @@ def _print_reports(reports: dict[str, Any]) -> None:
             for value in ((lane.digits_kept, lane.digits_allowed) if lane else (float("nan"),) * 2)
         ]
         verdict = "right" if report.ok else ", ".join(f.kind for f in report.findings)
-        table.add_row(name, str(report.examples), *cells, verdict)
+        beyond = str(report.beyond_float32 or "-")
+        table.add_row(name, str(report.examples), *cells, beyond, verdict)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     print(
         "Digits: at the input where the program loses most of those that conditioning allows.\n"
+        "Beyond: inputs at which no program, automatic differentiation included, stays within the\n"
+        "range of float32; digits that are lost there are left out.\n"
         "Right: the formula agrees with the likelihood's own derivative in exact arithmetic."
     )
     for report in reports.values():

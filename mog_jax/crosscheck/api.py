@@ -1,5 +1,6 @@
 """The two questions that can be asked: of a derivative, and of a rule."""
 
+import inspect
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 import hypothesis
 import hypothesis.strategies as st
 import jax
+import numpy as np
 
 from mog_jax.crosscheck import claims, reproduce, session, words
 from mog_jax.crosscheck.arguments import Signature, signature
@@ -100,15 +102,31 @@ def crosscheck(
     >>> [finding.kind for finding in report.findings]
     ['wrong_formula']
     """
-    _validate(examples=examples, order=order, lowest_order=1, min_digits=min_digits)
-    title = name or f"{_name(function)}, derivative {_name(derivative)}"
+    _validate(
+        {"function": function, "derivative": derivative},
+        edges,
+        examples=examples,
+        seed=seed,
+        order=order,
+        lowest_order=1,
+        min_digits=min_digits,
+    )
+    title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
-        contract = signature(function, example, wrt, simplex or {})
+        contract = signature(function, example, wrt, {} if simplex is None else simplex)
+        if not contract.wrt:
+            raise ValueError(f"`wrt` must name an argument; got {wrt!r}.")
         _refuse_unusable(function, derivative, example)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
-    options = {"wrt": wrt if isinstance(wrt, int) else tuple(wrt)}
+    options = {
+        "wrt": wrt,
+        "seed": seed,
+        "order": order,
+        "min_digits": min_digits,
+        "simplex": simplex or None,
+    }
     return _checked(
         title,
         make,
@@ -122,7 +140,7 @@ def crosscheck(
             "crosscheck",
             [("function", function), ("derivative", derivative)],
             args,
-            options | ({"simplex": dict(simplex)} if simplex else {}),
+            _unusual(crosscheck, options),
         ),
     )
 
@@ -162,17 +180,27 @@ def crosscheck_rule(
     -------
     Report
     """
-    _validate(examples=examples, order=order, lowest_order=0, min_digits=min_digits)
-    title = name or f"{_name(function)}, rule"
+    _validate(
+        {"function": function, "plain": plain},
+        edges,
+        examples=examples,
+        seed=seed,
+        order=order,
+        lowest_order=0,
+        min_digits=min_digits,
+    )
+    title = name or f"{_name(function) or 'function'}, rule"
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         indices = _float_arguments(example) if wrt is None else wrt
         contract = signature(function, example, indices, {})
+        if order and not contract.wrt:
+            raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
         _refuse_untraceable("function", function, example)
         _refuse_untraceable("plain", plain, example)
         return contract, claims.of_rule(function, plain, contract, order)
 
-    options: dict[str, Any] = {} if wrt is None else {"wrt": wrt}
+    options = {"wrt": wrt, "seed": seed, "order": order, "min_digits": min_digits}
     return _checked(
         title,
         make,
@@ -182,7 +210,10 @@ def crosscheck_rule(
         seed=seed,
         min_digits=min_digits,
         snippet=lambda args: reproduce.snippet(
-            "crosscheck_rule", [("function", function), ("plain", plain)], args, options
+            "crosscheck_rule",
+            [("function", function), ("plain", plain)],
+            args,
+            _unusual(crosscheck_rule, options),
         ),
     )
 
@@ -206,7 +237,8 @@ def _checked(
     draws: list[Draw] = []
 
     def observe(draw: Draw, judgements: list[Judgement]) -> None:
-        draws.append(draw)
+        if plant_bugs:
+            draws.append(draw)
         report.observe(draw, judgements)
 
     def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
@@ -250,6 +282,12 @@ def _checked(
     return report
 
 
+def _unusual(entry: Callable[..., Report], options: dict[str, Any]) -> dict[str, Any]:
+    """Pick the options that do not have their defaults."""
+    defaults = inspect.signature(entry).parameters
+    return {name: value for name, value in options.items() if value != defaults[name].default}
+
+
 def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
     return Finding(
         kind=problem.kind,
@@ -282,13 +320,34 @@ def _listed(inputs: Any) -> list[Any]:
     return list(inputs)
 
 
-def _validate(*, examples: int, order: int, lowest_order: int, min_digits: float) -> None:
-    if not isinstance(examples, int) or examples < 1:
+def _validate(
+    functions: Mapping[str, Any],
+    edges: Any,
+    *,
+    examples: Any,
+    seed: Any,
+    order: Any,
+    lowest_order: int,
+    min_digits: Any,
+) -> None:
+    for name, function in functions.items():
+        if not callable(function):
+            raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
+    if not _is_integer(examples) or examples < 1:
         raise ValueError(f"`examples` must be a positive integer; got {examples!r}.")
-    if order not in range(lowest_order, 3):
+    if not _is_integer(seed):
+        raise ValueError(f"`seed` must be an integer; got {seed!r}.")
+    if not _is_integer(order) or order not in range(lowest_order, 3):
         raise ValueError(f"`order` must be from {lowest_order} to 2; got {order!r}.")
-    if not 0 <= min_digits <= 16:
+    if not isinstance(min_digits, int | float) or not 0 <= min_digits <= 16:
         raise ValueError(f"`min_digits` must be between 0 and 16; got {min_digits!r}.")
+    if isinstance(edges, tuple | list) and all(isinstance(edge, tuple) for edge in edges):
+        return
+    raise ValueError("`edges` must be a list of tuples of arguments, [(x,)] for a single one.")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _refuse_unusable(
@@ -310,10 +369,13 @@ def _refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[
         with jax.enable_x64(True):
             return jax.eval_shape(function, *example)
     except Exception as error:
-        first = str(error).strip().split("\n")[0]
+        first = str(error).strip().split("\n")[0].rstrip(".")
+        hint = ""
+        if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
+            hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
         raise ValueError(
             f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
-            f"{type(error).__name__}: {first}"
+            f"{type(error).__name__}: {first}.{hint}"
         ) from error
 
 
@@ -327,4 +389,4 @@ def _float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
 
 def _name(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", type(function).__name__)
-    return "derivative" if name == "<lambda>" else name
+    return "" if name == "<lambda>" else name

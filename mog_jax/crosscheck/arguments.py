@@ -81,15 +81,13 @@ def signature(
 ) -> Signature:
     """Validate `wrt` and `simplex` against an example of the arguments."""
     single = isinstance(wrt, int)
-    indices: tuple[int, ...] = (wrt,) if isinstance(wrt, int) else tuple(wrt)
     count = len(example)
-    for i in indices:
-        if not isinstance(i, int) or not -count <= i < count:
-            raise ValueError(
-                f"`wrt` must be an index of the arguments, 0 to {count - 1}, or a tuple of such; "
-                f"got {wrt!r}."
-            )
-    indices = tuple(i % count for i in indices)
+    indices = _indices(wrt, count)
+    if not isinstance(simplex, Mapping):
+        raise ValueError(
+            "`simplex` must map names of leaves to 'partial' or 'tangent'; "
+            f"got {type(simplex).__name__}."
+        )
     for name, contract in simplex.items():
         if contract not in ("partial", "tangent"):
             raise ValueError(
@@ -113,6 +111,20 @@ def signature(
                 "Let `inputs` yield floats for it, or leave it out of `wrt`."
             )
     return result
+
+
+def _indices(wrt: Any, count: int) -> tuple[int, ...]:
+    """Give the positions that `wrt` means, each from 0."""
+    given = tuple(wrt) if isinstance(wrt, tuple | list) else (wrt,)
+    if not all(type(i) is int and -count <= i < count for i in given):
+        raise ValueError(
+            f"`wrt` must be an index of the arguments, 0 to {count - 1}, or a tuple of such; "
+            f"got {wrt!r}."
+        )
+    indices = tuple(i % count for i in given)
+    if len(set(indices)) < len(indices):
+        raise ValueError(f"`wrt` must name each argument once; got {wrt!r}.")
+    return indices
 
 
 def _parameters(function: Callable[..., Any], count: int) -> tuple[str, ...]:

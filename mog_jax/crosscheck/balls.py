@@ -1,6 +1,7 @@
 """Balls beside floats: arrays of `flint.arb`, and how far floating-point numbers lie from them."""
 
 import dataclasses
+from typing import Any
 
 import flint
 import numpy as np
@@ -78,3 +79,10 @@ class Centre:
 def upper(balls: Array) -> Array:
     """Round the largest absolute values in balls up to floats."""
     return np.asarray(_upper(balls), np.float64)
+
+
+def shown(value: Any) -> str:
+    """Show a ball's middle, or a float."""
+    if isinstance(value, flint.arb):
+        return str(value.mid().str(17, radius=False))
+    return repr(float(value))

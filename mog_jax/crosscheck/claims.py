@@ -6,7 +6,7 @@ that the harness checks, first or second order, is such a pair.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -30,8 +30,15 @@ class Claim:
     order : of the derivative; a finding of a lower order explains those of higher ones
     subject : the judged program, a function of the arguments
     reference : the trusted program
-    forward : another trusted program for the same, by forward differentiation
+    witnesses : automatic differentiation of the function as it was given, by what it is called:
+        what its user gets without the subject
+    plain_witnesses : the same without the custom rules in the function, if it has any; these do
+        not run the subject, even if it is one of the rules
     undirected : the program whose output a cotangent looks like
+    twice : for second order, the function as it was given, differentiated twice by JAX: what its
+        user gets without the subject
+    to_the_digit : for second order, whether its digits are claimed as well; a rule is written to be
+        differentiated, a derivative need not be
     function : the scalar function whose gradient the reference is, for difference quotients
     directed : whether both take a tangent and a cotangent after the arguments
     like_wrt : whether the output looks like the differentiated arguments
@@ -43,10 +50,28 @@ class Claim:
     subject: Program
     reference: Program
     undirected: Program
-    forward: Program | None = None
+    witnesses: Mapping[str, Program] = dataclasses.field(default_factory=dict)
+    plain_witnesses: Mapping[str, Program] = dataclasses.field(default_factory=dict)
+    twice: Program | None = None
+    to_the_digit: bool = False
     function: Program | None = None
     directed: bool = False
     like_wrt: bool = True
+
+    def tangent_groups(
+        self, contract: Signature, args: Sequence[Any]
+    ) -> list[tuple[int, tuple[int, ...]]]:
+        """Find where in the output vector the leaves lie that are claimed along a simplex only."""
+        groups = []
+        start = 0
+        if self.like_wrt:
+            leaves = jax.tree.leaves(contract.differentiated(args))
+            for name, leaf in zip(contract.wrt_names(args), leaves, strict=True):
+                simplex = contract.simplex.get(name)
+                if simplex is not None and simplex.tangent:
+                    groups.append((start, leaf.shape))
+                start += leaf.size
+        return groups
 
 
 def of_derivative(
@@ -64,7 +89,8 @@ def of_derivative(
             subject=derivative,
             reference=reverse,
             undirected=reverse,
-            forward=jax.jacfwd(opened, argnums=wrt),
+            witnesses=_autodiff(function, wrt),
+            plain_witnesses=_autodiff(opened, wrt),
             function=opened,
         )
     ]
@@ -78,6 +104,7 @@ def of_derivative(
                 order=2,
                 subject=_directed(derivative, how, contract),
                 reference=_directed(reverse, _push, contract),
+                twice=_directed(jax.grad(function, argnums=wrt), _push, contract),
                 undirected=reverse,
                 directed=True,
             )
@@ -97,6 +124,8 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
             order=order,
             subject=_directed(function, how, contract),
             reference=_directed(opened, trusted, contract),
+            twice=_directed(without, trusted, contract) if order == 2 else None,
+            to_the_digit=True,
             undirected=opened,
             directed=True,
             like_wrt=like_wrt,
@@ -119,6 +148,13 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
         claim("second order, reverse over forward", 2, _pull_push, _push_pull),
     ]
     return [claim for claim in claims if claim.order <= order]
+
+
+def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[str, Program]:
+    return {
+        "reverse autodiff": jax.grad(function, argnums=wrt),
+        "forward autodiff": jax.jacfwd(function, argnums=wrt),
+    }
 
 
 def _directed(program: Program, how: Direct, contract: Signature) -> Program:

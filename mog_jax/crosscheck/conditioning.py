@@ -30,6 +30,7 @@ from mog_jax.crosscheck.programs import (
     Literal,
     bind,
     closed_call,
+    cond,
     inner_program,
     is_float,
     scan,
@@ -134,7 +135,7 @@ class _Slot(NamedTuple):
 
 
 def _slots(jaxpr: Any) -> Iterator[_Slot]:
-    """Yield the shape of every intermediate, those in a loop once for each step."""
+    """Yield the shape of every intermediate: in a loop for each step, and in each branch."""
     for equation in jaxpr.eqns:
         inner = inner_program(equation)
         if inner is not None:
@@ -143,6 +144,9 @@ def _slots(jaxpr: Any) -> Iterator[_Slot]:
             length = equation.params["length"]
             for slot in _slots(equation.params["jaxpr"].jaxpr):
                 yield _Slot((length, *slot.shape), slot.dtype)
+        elif equation.primitive.name == "cond":
+            for branch in equation.params["branches"]:
+                yield from _slots(branch.jaxpr)
         else:
             for variable in equation.outvars:
                 if is_float(variable.aval):
@@ -155,6 +159,8 @@ def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
         if equation.primitive.name == "scan":
             return _tracked_scan(equation, operands, errors, tape)
+        if equation.primitive.name == "cond":
+            return _tracked_cond(equation, operands, errors, tape)
         results = []
         for result in bind(equation, operands):
             if is_float(result):
@@ -183,6 +189,28 @@ def _tracked_scan(
     return results[:n_results]
 
 
+def _tracked_cond(
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+) -> Sequence[Any]:
+    slots = [list(_slots(branch.jaxpr)) for branch in equation.params["branches"]]
+    inside = [next(errors) for own in slots for _ in own]
+    ends = np.cumsum([len(operands) - 1, *map(len, slots)])
+
+    def branch(number: int, program: Any, values: Sequence[Any]) -> list[Any]:
+        # What is met in the other branches is zero, and nothing depends on its error.
+        met: list[list[Any]] = [[jnp.zeros(*slot) for slot in own] for own in slots]
+        met[number] = []
+        own_errors = iter(values[ends[number] : ends[number + 1]])
+        rule = _tracking(own_errors, met[number])
+        results = closed_call(program, values[: ends[0]], rule)
+        return [*results, *(value for own in met for value in own)]
+
+    results = cond(equation, [*operands, *inside], branch)
+    n_results = len(equation.outvars)
+    tape.extend(results[n_results:])
+    return results[:n_results]
+
+
 def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
     r"""Compile how far each output may be off because constants in the program were rounded.
 
@@ -207,10 +235,13 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
             def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
                 if equation.primitive.name == "scan":
-                    return scan(
-                        equation, operands, lambda body, xs: closed_call(body, xs, rule, literal)
-                    )
+                    return scan(equation, operands, within)
+                if equation.primitive.name == "cond":
+                    return cond(equation, operands, lambda _, branch, xs: within(branch, xs))
                 return bind(equation, operands)
+
+            def within(program: Any, operands: Sequence[Any]) -> list[Any]:
+                return closed_call(program, operands, rule, literal)
 
             return _vector(closed_call(closed, args, rule, literal))
 
@@ -229,7 +260,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
 
 def _constants(closed: Any) -> Iterator[Any]:
-    """Yield the rounded constants of a program, also those in its loops' bodies."""
+    """Yield the rounded constants of a program, also those in its loops and branches."""
     yield from filter(_is_rounded, closed.consts)
     yield from _literals(closed.jaxpr)
 
@@ -245,6 +276,9 @@ def _literals(jaxpr: Any) -> Iterator[Any]:
             yield from _literals(inner[0])
         elif equation.primitive.name == "scan":
             yield from _constants(equation.params["jaxpr"])
+        elif equation.primitive.name == "cond":
+            for branch in equation.params["branches"]:
+                yield from _constants(branch)
 
 
 def _is_rounded(value: Any) -> bool:

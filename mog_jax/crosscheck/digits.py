@@ -58,6 +58,15 @@ class Fit:
     bad: Array
     missing: Array
 
+    def without(self, entries: Array) -> "Fit":
+        """Leave out some entries."""
+        return Fit(
+            np.where(entries, np.nan, self.roundings),
+            np.where(entries, np.nan, self.kept),
+            self.bad & ~entries,
+            self.missing & ~entries,
+        )
+
     @property
     def worst(self) -> int:
         """The entry with the most roundings."""

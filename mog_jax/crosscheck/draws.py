@@ -56,6 +56,11 @@ class Draw:
 
 def draw_of(args: tuple[Any, ...], contract: Signature, *, narrow: bool) -> Draw:
     """Make a draw of validated arguments, rounded to float32 first if asked and possible."""
+    if len(args) != len(contract.parameters):
+        raise ValueError(
+            "`inputs` must yield tuples of one length; "
+            f"got {len(args)} arguments after {len(contract.parameters)}."
+        )
     rounded = narrowed(args) if narrow else None
     placed = settled(args if rounded is None else rounded, contract)
     return Draw(

@@ -1,6 +1,7 @@
 """What a cross-check found, and the words for it."""
 
 import dataclasses
+import math
 from typing import Any
 
 # What fails a check, gravest first: where several are found, this is the order of the report.
@@ -21,8 +22,10 @@ REMARKS = {
     "rounded_constant": "differs by no more than the rounding of a constant explains",
     "uninformative": "no input could have shown an error in this entry",
     "undefined_order": "this mode of differentiation is not defined for the code",
-    "second_order_not_finite": "the derivative's own derivative is NaN or infinite in its program",
-    "autodiff_wrong": "automatic differentiation of the function itself is wrong here",
+    "second_order_unstable": "differentiating the derivative loses digits, "
+    "which differentiating the function twice does not",
+    "second_order_not_finite": "the derivative's own derivative is NaN or infinite in its program, "
+    "and so is the function's second derivative",
 }
 
 
@@ -72,15 +75,16 @@ class Finding:
         return {"fails": self.fails, **fields}
 
     def __str__(self) -> str:
-        place = " ".join(filter(None, [self.entry, f"({self.claim}, {self.lane})"]))
-        lines = [f"{self.kind}: {place}", f"  {self.explanation}"]
+        how = "; ".join(filter(None, [self.claim, self.lane]))
+        place = " ".join(filter(None, [self.entry, how and f"({how})"]))
+        lines = [f"{self.kind}: {place}".rstrip(": "), f"  {self.explanation}"]
         if self.exact is not None:
-            lines.append(f"  exact {self.exact}")
+            wanted = "wanted" if self.kind == "wrong_shape_or_dtype" else "exact "
+            lines.append(f"  {wanted} {self.exact}")
         if self.got is not None:
-            lines.append(f"  got   {self.got}")
-        if self.digits_kept is not None:
-            allowed = (
-                "" if self.digits_allowed is None else f" of {self.digits_allowed:.1f} allowed"
-            )
-            lines.append(f"  {self.digits_kept:.1f} digits kept{allowed}")
+            lines.append(f"  got    {self.got}")
+        if self.digits_kept is not None and not math.isnan(self.digits_kept):
+            allowed = self.digits_allowed
+            most = "" if allowed is None else f", of {allowed:.1f} that conditioning allows"
+            lines.append(f"  {self.digits_kept:.1f} digits kept{most}")
         return "\n".join(lines)

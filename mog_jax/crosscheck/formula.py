@@ -97,6 +97,18 @@ def revised(truth: Truth, entries: Sequence[int]) -> Truth:
     return dataclasses.replace(truth, values=values, autodiff_wrong=overruled, kinks=kinks)
 
 
+def settled(truth: Truth, entries: Sequence[int]) -> Truth:
+    """Settle entries at a tie, where autodiff follows a convention: there may be no derivative."""
+    if not truth.derivative:
+        return truth
+    if truth.function is not None:
+        return revised(truth, entries)
+    # A derivative of a derivative: there is no function to ask for quotients.
+    values = truth.values.copy()
+    values[list(entries)] = flint.arb.nan()
+    return dataclasses.replace(truth, values=values, kinks=truth.kinks + len(entries))
+
+
 def confirmed(truth: Truth, direction: Sequence[Array]) -> Truth:
     """Check autodiff along one direction, and revise every entry if it fails."""
     if truth.function is None or not balls.finite(truth.values).all():
@@ -111,7 +123,7 @@ def examine(
     truth: Truth,
     given: Array,
     direction: Sequence[Array],
-    constants: Callable[[], Array],
+    constants: Callable[[bool], Array],
     dtype: Any,
 ) -> Formula:
     """Compare what a formula gives with what it should.
@@ -124,23 +136,22 @@ def examine(
         Along which autodiff is confirmed before it accuses anybody.
     constants : callable
         Gives how far each entry may be off because the programs' constants were rounded; asked only
-        where there is a difference to explain.
+        where there is a difference to explain. It is told whether that is so small that the
+        roundings of this answer itself matter.
     dtype
         The precision of the programs.
     """
     apart = ~balls.overlap(truth.values, given)
-    if apart.any() and truth.function is not None:
+    if apart.any():
         entries = [int(entry) for entry in np.flatnonzero(apart)]
-        truth = revised(truth, entries) if truth.tied else confirmed(truth, direction)
+        truth = settled(truth, entries) if truth.tied else confirmed(truth, direction)
         apart = ~balls.overlap(truth.values, given)
-    elif apart.any() and truth.tied and truth.derivative:
-        # A derivative at a tie, and no function to ask for quotients.
-        truth = dataclasses.replace(truth, kinks=int(apart.sum()))
-        apart = np.zeros_like(apart)
     gap = balls.distance(truth.values, given)
     rounded = np.zeros_like(apart)
     if apart.any():
-        rounded = apart & _explained(gap, truth.values, constants(), dtype)
+        small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(truth.values)
+        moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
+        rounded = apart & _explained(gap, truth.values, moved, dtype)
     return Formula(
         truth=truth,
         given=given,
@@ -173,6 +184,12 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
     return np.array(explained, bool)
 
 
+def settled_formula(found: Formula, entries: Array) -> Formula:
+    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
+    truth = settled(found.truth, np.flatnonzero(entries).tolist())
+    return dataclasses.replace(found, truth=truth)
+
+
 def most_visible(found: Formula, entries: Array) -> int:
     """Choose the entry with the fewest digits in common."""
     common = [common_digits(found.truth.values[e], found.given[e]) for e in entries]
@@ -180,7 +197,7 @@ def most_visible(found: Formula, entries: Array) -> int:
 
 
 def common_digits(exact: flint.arb, given: flint.arb) -> float:
-    """Count the decimal digits that two balls have in common."""
+    """Count the decimal digits that two numbers have in common."""
     with balls.precision(128):
         gap, size = abs(exact - given), abs(exact)
         if not float(size.upper()) or not gap.is_finite():

@@ -61,20 +61,42 @@ def misfitting(claim: Claim, misfit: Misfit) -> Problem:
         order=claim.order,
         lane=misfit.precision,
         entry=misfit.entry,
-        explanation=f"given {misfit.precision}, {misfit.entry} should be {misfit.wanted}",
+        explanation=f"given {misfit.precision}, the output must look like {_model(claim)}",
         exact=misfit.wanted,
         got=misfit.got,
     )
 
 
+def raising(claim: Claim, error: Exception) -> Problem:
+    """Say that a program cannot be traced at all."""
+    return Problem(
+        kind="raised",
+        claim=claim.name,
+        order=claim.order,
+        lane="tracing",
+        entry="",
+        explanation=described(error),
+    )
+
+
+def described(error: Exception) -> str:
+    """Describe an exception in a line."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+
+
+def _model(claim: Claim) -> str:
+    return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
+
+
 DISPROVED = {
-    0: "the function with the rule is another function than the one without",
-    1: "the formula is not the derivative of the function",
-    2: "the derivative's own derivative is not the second derivative of the function",
+    0: "disproved: the function with the rule is another function than the one without",
+    1: "disproved: the formula is not the derivative of the function",
+    2: "disproved: the derivative's own derivative is not the second derivative of the function",
 }
 DISPROVED_BY_QUOTIENT = (
-    "the formula is not the derivative of the function, as its difference quotient shows; "
-    "automatic differentiation is wrong here too (stop_gradient, or a branch that where hides)"
+    "disproved: the formula is not the derivative of the function, as its difference quotient "
+    "shows; automatic differentiation of what the function computes is wrong here too "
+    "(stop_gradient, a tie, or a branch that where hides)"
 )
 ONLY_TRACED = "the program that jit traces is another one than the program that runs eagerly"
 ONLY_BATCHED = "the program that vmap makes computes another function"
@@ -85,4 +107,10 @@ EXPLANATIONS = {
     "not_finite": "the formula is right, but its program gives no finite number",
     "differs_under_jit": "the same program gives another value under jit than eagerly",
     "differs_under_vmap": "the same program gives another value under vmap than alone",
+}
+SPOILT = {
+    "unstable": "differentiating the derivative loses digits, "
+    "which differentiating the function twice does not",
+    "not_finite": "differentiating the derivative gives no finite number, "
+    "where differentiating the function twice does",
 }

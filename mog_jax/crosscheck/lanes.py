@@ -6,7 +6,8 @@ Every lane gets the same numbers, and each is judged by the exact value, never b
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 _LOOPS = ("scan", "while", "cond")
 # A program in one compiled piece, which every other lane is compared with for blame.
 MAIN = "jit"
+NARROW = "float32"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,18 +50,28 @@ class Lanes:
     def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
         self.claim = claim
         self._contract = contract
+        self.error: Exception | None = None
+        self.misfits: list[Misfit] = []
+        self.dear_eagerly = False
         with jax.enable_x64(True):
-            self.reference, self.shapes = trace(claim.reference, *args)
-            self.function = trace(claim.function, *args)[0] if claim.function else None
-            self.subject, given = trace(claim.subject, *args)
-            if uses(self.subject, "custom_vmap_call"):
-                self.subject = _opened(self.subject, args)
-        self.misfits = _misfits(self.shapes, given, "float64")
-        self.dear_eagerly = any(e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns)
-        # A derivative of the judged program is only remarked upon.
-        self.main = _quickly(claim.subject) if claim.order == 2 else _jitted(claim.subject)
-        self._reference = _quickly(claim.reference)
-        self._forward = _quickly(claim.forward) if claim.forward else None
+            with judging_at(args):
+                self.reference, self.shapes = trace(claim.reference, *args)
+                self.function = trace(claim.function, *args)[0] if claim.function else None
+            try:
+                self.subject, given = trace(claim.subject, *args)
+                if uses(self.subject, "custom_vmap_call"):
+                    self.subject = _opened(self.subject, args)
+                self.dear_eagerly = any(e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns)
+                self.misfits = _misfits(self.shapes, given, "float64")
+            except Exception as error:
+                # At inputs of this shape only: those of the first were tried at the door.
+                self.error = error
+        self.main = _jitted(claim.subject)
+        self._twice = _quickly(claim.twice) if claim.twice else None
+        self._witnesses = {name: _quickly(program) for name, program in claim.witnesses.items()}
+        self._plain_witnesses = {
+            name: _quickly(program) for name, program in claim.plain_witnesses.items()
+        }
         self._batched = {
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
@@ -76,7 +88,7 @@ class Lanes:
             return {}
         indices = range(len(args))
         lanes: dict[str, tuple[int | None, ...]] = {"vmap": (0,) * len(args)}
-        if len(self._contract.wrt) < len(args):
+        if 0 < len(self._contract.wrt) < len(args):
             wrt = self._contract.wrt
             lanes["vmap over parameters"] = tuple(0 if i in wrt else None for i in indices)
             lanes["vmap over data"] = tuple(None if i in wrt else 0 for i in indices)
@@ -107,7 +119,7 @@ class Lanes:
         """Give how far each output may be off because constants were rounded, in both programs."""
         subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
         leaves = jax.tree.leaves(in_precision(args, dtype))
-        with jax.enable_x64(dtype == FLOAT64):
+        with jax.enable_x64(True) if dtype == FLOAT64 else _in_float32():
             reference = self.reference
             if dtype != FLOAT64:
                 reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
@@ -136,6 +148,11 @@ class Lanes:
         with jax.enable_x64(True):
             return _outcome(self.main, args)
 
+    def run_twice(self, args: tuple[Any, ...]) -> Outcome:
+        """Run what JAX makes of the function by differentiating it twice."""
+        with jax.enable_x64(True):
+            return _outcome(self._twice, args)
+
     def run(
         self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True
     ) -> dict[str, Outcome]:
@@ -150,29 +167,31 @@ class Lanes:
 
     def run_witnesses(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
         """Run automatic differentiation itself, to say how well it does."""
-        if not self.claim.forward:
-            return {}
         with jax.enable_x64(True):
-            return {
-                "reverse autodiff": _outcome(self._reference, args),
-                "forward autodiff": _outcome(self._forward, args),
-            }
+            return {name: _outcome(program, args) for name, program in self._witnesses.items()}
 
     def run_narrow(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)
-        with jax.enable_x64(False):
-            outcomes = {"float32": _outcome(self.main, narrow)}
-            if self.claim.forward:
-                outcomes["reverse autodiff, float32"] = _outcome(self._reference, narrow)
-                outcomes["forward autodiff, float32"] = _outcome(self._forward, narrow)
+        with _in_float32():
+            outcomes = {NARROW: _outcome(self.main, narrow)}
+            for name, program in self._witnesses.items():
+                outcomes[f"{name}, {NARROW}"] = _outcome(program, narrow)
         return outcomes
+
+    def run_narrow_plain(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
+        """Run autodiff of the function without its rules in float32."""
+        narrow = in_precision(args, np.float32)
+        with _in_float32():
+            return {
+                name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
+            }
 
     def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
         """Compare shapes and dtypes of the subject in float32."""
         if self._narrow_misfits is None:
             narrow = in_precision(args, np.float32)
-            with jax.enable_x64(False):
+            with _in_float32():
                 wanted = jax.eval_shape(self.claim.reference, *narrow)
                 given = jax.eval_shape(self.claim.subject, *narrow)
             self._narrow_misfits = _misfits(wanted, given, "float32")
@@ -200,12 +219,33 @@ class Lanes:
     def narrow_subject(self, args: tuple[Any, ...]) -> Any:
         """Give the program that the subject is when it is traced in float32, as a jaxpr."""
         if self._narrow_program is None:
-            with jax.enable_x64(False):
+            with _in_float32():
                 self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
         return self._narrow_program
 
     def _eagerly(self, *args: Any) -> Any:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
+
+
+@contextlib.contextmanager
+def judging_at(args: Sequence[Any]) -> Iterator[None]:
+    """Say that what fails inside is the function, and at which shapes."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error).strip().split("\n")[0].rstrip(".")
+        raise ValueError(
+            "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
+            f"{_outline(tuple(args))}: {type(error).__name__}: {text}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _in_float32() -> Iterator[None]:
+    with jax.enable_x64(False), warnings.catch_warnings():
+        # A program that asks for float64 by name gets float32 here, as its user would.
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        yield
 
 
 def _opened(closed: Any, args: Sequence[Any]) -> Any:
@@ -271,16 +311,20 @@ def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome
 def _misfits(wanted: Any, given: Any, precision: str) -> list[Misfit]:
     structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
     if structures[0] != structures[1]:
-        return [Misfit("the output", str(structures[1]), str(structures[0]), precision)]
+        return [Misfit("the output", _outline(given), _outline(wanted), precision)]
     pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
     return [
-        Misfit(
-            f"the output{jax.tree_util.keystr(path)}", _described(got), _described(want), precision
-        )
+        Misfit(f"the output{jax.tree_util.keystr(path)}", _outline(got), _outline(want), precision)
         for (path, want), got in pairs
         if (want.shape, want.dtype) != (got.shape, got.dtype)
     ]
 
 
-def _described(leaf: Any) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"
+class _Leaf(str):
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _outline(tree: Any) -> str:
+    """Show a pytree with dtypes and shapes for its leaves, as in ``(float64[3], float64[])``."""
+    return repr(jax.tree.map(lambda leaf: _Leaf(f"{leaf.dtype}{list(leaf.shape)}"), tree))

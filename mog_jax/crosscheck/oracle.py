@@ -22,10 +22,12 @@ from mog_jax.crosscheck.arguments import Array
 from mog_jax.crosscheck.exact import evaluate
 
 DIGITS = 40
-_STEP = -60
+_STEP, _LONGER_STEP = -60, -50
 # Digits of the function behind a quotient of a few dozen digits; more where it is flat.
 _QUOTIENT_DIGITS = (160, 500, 1500)
 _AGREE = -25
+# A derivative below this is zero to any program.
+_NOTHING = -400
 # Entries that are settled one by one on one draw, each at the price of two evaluations.
 _MOST_ENTRIES = 24
 
@@ -54,28 +56,40 @@ def directional_quotient(
     """
     for digits in _QUOTIENT_DIGITS:
         with balls.precision(int(3.33 * digits) + 64):
-            ahead = _value(function, _moved(arguments, places, direction, +1), digits)
-            behind = _value(function, _moved(arguments, places, direction, -1), digits)
-            quotient = (ahead - behind) / 2 / flint.arb(10) ** _STEP
+            step = flint.arb(10) ** _STEP
+            ahead = _value(function, _moved(arguments, places, direction, +step), digits)
+            behind = _value(function, _moved(arguments, places, direction, -step), digits)
+            quotient = (ahead - behind) / 2 / step
         if not quotient.is_finite() or quotient.rel_accuracy_bits() > 100:
             break
     return quotient
 
 
 def one_sided_quotients(
-    function: Any, arguments: Sequence[Array], place: int, index: int, scale: float
+    function: Any,
+    arguments: Sequence[Array],
+    place: int,
+    index: int,
+    scale: float,
+    exponent: int = _STEP,
 ) -> tuple[flint.arb, flint.arb]:
-    """Difference quotients of a scalar function in one entry, from the left and the right."""
+    """Difference quotients of a scalar function in one entry, from the left and the right.
+
+    The step is `scale` times ten to the power of `exponent`.
+    """
     unit = np.zeros(arguments[place].shape)
-    unit.reshape(-1)[index] = scale
+    unit.reshape(-1)[index] = 1.0
+
+    def value(step: flint.arb, digits: int) -> flint.arb:
+        return _value(function, _moved(arguments, [place], [unit], step), digits)
+
     for digits in _QUOTIENT_DIGITS:
         with balls.precision(int(3.33 * digits) + 64):
-            step = flint.arb(10) ** _STEP * flint.arb(scale)
+            step = flint.arb(10) ** exponent * flint.arb(scale)
             here = _value(function, arguments, digits)
-            right = (_value(function, _moved(arguments, [place], [unit], +1), digits) - here) / step
-            left = (here - _value(function, _moved(arguments, [place], [unit], -1), digits)) / step
-        settled = [not q.is_finite() or q.rel_accuracy_bits() > 100 for q in (left, right)]
-        if all(settled):
+            right, left = (value(step, digits) - here) / step, (here - value(-step, digits)) / step
+        sharp = [not q.is_finite() or q.rel_accuracy_bits() > 100 for q in (left, right)]
+        if all(sharp):
             break
     return left, right
 
@@ -97,15 +111,34 @@ def settle_entries(
         place, index = places[which], int(entry - (ends[which] - sizes[which]))
         leaf = arguments[place].reshape(-1)[index]
         scale = float(abs(flint.arb(leaf)).upper()) or 1.0
-        left, right = one_sided_quotients(function, arguments, place, index, scale)
-        if not (left.is_finite() and right.is_finite()):
-            continue
-        # Both are off by the second derivative times the step; they agree where there is one.
+        both = [
+            one_sided_quotients(function, arguments, place, index, scale, exponent)
+            for exponent in (_STEP, _LONGER_STEP)
+        ]
         with balls.precision(256):
-            slack = (abs(left) + abs(right)) * flint.arb(10) ** _AGREE
-            if abs(left - right) <= slack:
-                found[entry] = flint.arb(((left + right) / 2).mid(), slack.upper())
+            derivative = _where_sides_meet(*both)
+        if derivative is not None:
+            found[entry] = derivative
     return found
+
+
+def _where_sides_meet(
+    sides: tuple[flint.arb, flint.arb], of_longer_step: tuple[flint.arb, flint.arb]
+) -> flint.arb | None:
+    """Give the derivative that quotients from the left and from the right approach, if they do."""
+    left, right = sides
+    if not (left.is_finite() and right.is_finite()):
+        return None
+    size, gap = abs(left) + abs(right), abs(left - right)
+    if size < flint.arb(10) ** _NOTHING:
+        return flint.arb(0, size.upper())
+    slack = size * flint.arb(10) ** _AGREE
+    # Both are off by the second derivative times the step, which may be all there is to see. At a
+    # kink a longer step makes no difference.
+    far = abs(of_longer_step[0] - of_longer_step[1])
+    if not (gap <= slack or gap < far / 100):
+        return None
+    return flint.arb(((left + right) / 2).mid(), (slack + gap).upper())
 
 
 def agrees_with_quotient(
@@ -115,7 +148,7 @@ def agrees_with_quotient(
     with balls.precision(256):
         along = np.concatenate([balls.as_balls(v).reshape(-1) for v in direction])
         terms = gradient * along
-        total, size = terms.sum(), abs(terms).sum()
+        total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
         if not (quotient.is_finite() and total.is_finite()):
             return None
         slack = size * flint.arb(10) ** _AGREE
@@ -131,10 +164,9 @@ def _value(function: Any, arguments: Sequence[Array], digits: int) -> flint.arb:
 
 
 def _moved(
-    arguments: Sequence[Array], places: Sequence[int], direction: Sequence[Array], sign: int
+    arguments: Sequence[Array], places: Sequence[int], direction: Sequence[Array], step: flint.arb
 ) -> list[Array]:
     moved = list(arguments)
-    step = sign * flint.arb(10) ** _STEP
     for place, slope in zip(places, direction, strict=True):
         moved[place] = balls.as_balls(moved[place]) + step * balls.as_balls(slope)
     return moved

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.crosscheck import bugs, digits, formula, oracle
+from mog_jax.crosscheck.case import Case
 from mog_jax.crosscheck.draws import Draw
 from mog_jax.crosscheck.exact import Undecided
-from mog_jax.crosscheck.judge import Case, Judge
+from mog_jax.crosscheck.judge import Judge
 from mog_jax.crosscheck.lanes import Outcome
 from mog_jax.crosscheck.programs import bind, run, trace
 

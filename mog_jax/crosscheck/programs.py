@@ -105,11 +105,9 @@ def _plain_rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
             operands[n_test + n_body :],
         )
     if name == "cond":
-        branches = [
-            lambda *values, branch=branch: closed_call(branch, values, _plain_rule)
-            for branch in parameters["branches"]
-        ]
-        return jax.lax.switch(operands[0], branches, *operands[1:])  # type: ignore[no-any-return]
+        return cond(
+            equation, operands, lambda _, branch, values: closed_call(branch, values, _plain_rule)
+        )
     return bind(equation, operands)
 
 
@@ -143,6 +141,17 @@ def scan(
         reverse=parameters["reverse"],
     )
     return [*carry, *ys]
+
+
+def cond(
+    equation: Any, operands: list[Any], branch: Callable[[int, Any, Sequence[Any]], list[Any]]
+) -> list[Any]:
+    """Evaluate a ``cond`` equation with another meaning for its branches, given by number."""
+    branches = [
+        lambda *values, i=i, program=program: branch(i, program, values)
+        for i, program in enumerate(equation.params["branches"])
+    ]
+    return jax.lax.switch(operands[0], branches, *operands[1:])  # type: ignore[no-any-return]
 
 
 def _has_custom_rule(program: Any) -> bool:

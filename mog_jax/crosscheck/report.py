@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.crosscheck.draws import Draw
-from mog_jax.crosscheck.findings import REMARKS, Finding
+from mog_jax.crosscheck.findings import FAILURES, REMARKS, Finding
 from mog_jax.crosscheck.judgement import Judgement
 from mog_jax.crosscheck.planting import Planted
 
@@ -43,10 +43,20 @@ class Lane:
 
 @dataclasses.dataclass
 class Claimed:
-    """What was seen of one claim, over all inputs."""
+    """What was seen of one claim, over all inputs.
+
+    Attributes
+    ----------
+    name : what was judged
+    judged : inputs at which its formula was compared with a finite exact value
+    failed : inputs at which something failed
+    informative : by entry, inputs at which an error would have shown
+    lanes : how each way of running it did
+    """
 
     name: str
     judged: int = 0
+    failed: int = 0
     informative: dict[str, int] = dataclasses.field(default_factory=dict)
     lanes: dict[str, Lane] = dataclasses.field(default_factory=dict)
 
@@ -114,6 +124,7 @@ class Report:
             "claims": {
                 name: {
                     "judged": claim.judged,
+                    "failed": claim.failed,
                     "informative": claim.informative,
                     "lanes": {lane: value.to_dict() for lane, value in claim.lanes.items()},
                 }
@@ -158,8 +169,11 @@ class Report:
     def conclude(self) -> None:
         """Draw the conclusions that only all inputs together allow."""
         if self.findings:
-            # The search stopped early, and what it had not met yet is not remarkable.
-            self.remarks = [r for r in self.remarks if r.kind != "rounded_constant"]
+            # What the failures bring about, or their search did not get to, is not remarkable.
+            moot = {"rounded_constant", "second_order_not_finite", "second_order_unstable"}
+            if any(finding.kind == "wrong_shape_or_dtype" for finding in self.findings):
+                moot.add("undefined_order")
+            self.remarks = [remark for remark in self.remarks if remark.kind not in moot]
             return
         for claim in self.claims.values():
             for entry, count in claim.informative.items():
@@ -182,6 +196,7 @@ class Report:
     def _add(self, judgement: Judgement) -> None:
         claim = self.claims.setdefault(judgement.claim, Claimed(judgement.claim))
         claim.judged += judgement.exact
+        claim.failed += any(problem.kind in FAILURES for problem in judgement.problems)
         self._add_remarks(judgement)
         if judgement.measure is None:
             return
@@ -236,11 +251,13 @@ def _add_fit(lane: Lane, fit: Any, allowed: Any, entries: list[str]) -> None:
         return
     lane.inputs += 1
     lane.roundings = max(lane.roundings, float(np.nanmax(fit.roundings)))
-    lost = np.where(np.isnan(fit.kept), -np.inf, allowed - fit.kept)
+    lost = np.where(np.isnan(fit.kept), -np.inf, np.maximum(allowed - fit.kept, 0.0))
     worst = int(np.argmax(lost))
     before = lane.digits_allowed - lane.digits_kept
     if np.isfinite(lost[worst]) and (math.isnan(before) or lost[worst] > before):
-        lane.digits_kept, lane.digits_allowed = float(fit.kept[worst]), float(allowed[worst])
+        # A lucky result may have a digit more than it can rely on.
+        lane.digits_allowed = float(allowed[worst])
+        lane.digits_kept = min(float(fit.kept[worst]), lane.digits_allowed)
         lane.entry = entries[worst]
 
 

@@ -81,6 +81,7 @@ class Search:
         self._judged: dict[Any, list[Problem]] = {}
         self._error: Exception | None = None
         self._shrinking = False
+        self._few = False
         self._scouting = True
         self._waiting: list[Draw] = []
         self._last: tuple[Any, list[Judgement]] = None, []
@@ -106,6 +107,7 @@ class Search:
     ) -> None:
         """Judge drawn inputs, and shrink those that fail."""
         given = set(self.found)
+        self._few = examples <= _FEW
 
         def see(draw: Draw) -> None:
             self._look(draw)
@@ -115,7 +117,7 @@ class Search:
             # Whether a simpler input is a disproof as well is told without compiling anything.
             if wanted[0] == "wrong_formula" and not self._fell(draw, wanted[1]):
                 return
-            for problem in self._failures(draw, thorough=_is_thorough(draw)):
+            for problem in self._failures(draw, thorough=self._is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
                     raise _Failure(problem, draw)
 
@@ -186,7 +188,8 @@ class Search:
         # precisions. What is drawn last it takes most often, so that this comes first.
         drawn = hypothesis.given(st.booleans(), inputs)(attempt)
         try:
-            hypothesis.seed(seed)(settings(drawn))()
+            # In this order: `seed` takes the database away.
+            settings(hypothesis.seed(seed)(drawn))()
         except Unsatisfiable:
             self._error = self._error or ValueError(_NOTHING)
         except InvalidArgument as caught:
@@ -210,7 +213,7 @@ class Search:
             if len(self._waiting) == _SCOUTED:
                 self._judge_waiting()
             return
-        self._failures(draw, thorough=_is_thorough(draw))
+        self._failures(draw, thorough=self._is_thorough(draw))
 
     def _judge_waiting(self) -> None:
         self._scouting = False
@@ -218,7 +221,7 @@ class Search:
             if self._is_settled():
                 self._observe(draw, [judge.glance(draw)[0] for judge in self._lower])
             else:
-                self._failures(draw, thorough=_is_thorough(draw))
+                self._failures(draw, thorough=self._is_thorough(draw))
         self._waiting = []
 
     @property
@@ -233,6 +236,9 @@ class Search:
 
     def _is_settled(self) -> bool:
         return any(kind in _FINAL for kind, _ in self.found)
+
+    def _is_thorough(self, draw: Draw) -> bool:
+        return self._few or _is_thorough(draw)
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
         """Judge every claim at one draw, once; remember what fails."""
@@ -299,6 +305,9 @@ def gravest(found: Found) -> list[Key]:
     keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
     if any(kind in _DISPROOFS[:4] for kind, _ in keys):
         keys = [key for key in keys if key[0] not in _OF_DIGITS]
+    # Nor digits of what is derived from a program that has lost them already.
+    lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=2)
+    keys = [key for key in keys if key[0] not in _OF_DIGITS or found[key][0].order <= lost]
     return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 
 

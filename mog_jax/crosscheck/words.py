@@ -3,12 +3,17 @@
 import math
 from typing import TYPE_CHECKING
 
-from mog_jax.crosscheck.findings import FAILURES, REMARKS, Finding
+from mog_jax.crosscheck.findings import REMARKS, Finding
 
 if TYPE_CHECKING:
     from mog_jax.crosscheck.report import Claimed, Lane, Report
 
 _ORDER = ("eager", "jit", "vmap", "vmap over parameters", "vmap over data", "float32")
+
+_LEGEND = (
+    "digits kept: at the input and entry where most of those allowed by conditioning are lost",
+    "roundings: the largest error, in units of what rounding may cause at its input",
+)
 
 
 def described(report: "Report") -> str:
@@ -17,8 +22,12 @@ def described(report: "Report") -> str:
     lines = [f"{report.name}: {verdict} ({_counts(report)})"]
     for finding in report.findings:
         lines += ["", _finding(finding)]
-    for claim in report.claims.values():
+    # What is derived from something wrong was not judged.
+    claims = [claim for claim in report.claims.values() if report.ok or claim.judged]
+    for claim in claims:
         lines += ["", *_table(claim)]
+    if any(_shown(claim) for claim in claims):
+        lines += ["", *_LEGEND]
     for remark in report.remarks:
         lines += ["", f"remark: {_remark(remark)}"]
     if report.planted:
@@ -47,7 +56,7 @@ def _counts(report: "Report") -> str:
         (report.undecided, "undecided"),
         (report.kinks, "at a kink"),
         (report.beyond_float32, "beyond float32"),
-        (report.autodiff_wrong, "where autodiff itself is wrong"),
+        (report.autodiff_wrong, "where a difference quotient overrules autodiff"),
     ):
         if count:
             parts.append(f"{count} {text}")
@@ -55,7 +64,7 @@ def _counts(report: "Report") -> str:
 
 
 def _finding(finding: Finding) -> str:
-    lines = [str(finding), f"  {finding.kind}: {FAILURES[finding.kind]}"]
+    lines = [str(finding)]
     if finding.reproduce:
         lines += ["  to see it again:", *(f"    {line}" for line in finding.reproduce.splitlines())]
     return "\n".join(lines)
@@ -80,25 +89,27 @@ def _planted(report: "Report") -> list[str]:
 
 
 def _table(claim: "Claimed") -> list[str]:
-    if not claim.lanes:
-        return [f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs"]
-    lines = [
-        f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs",
-        f"  {'':26}{'inputs':>8}{'digits kept':>13}{'of allowed':>12}{'roundings':>12}  where",
-    ]
-    names = [name for name in _ORDER if name in claim.lanes]
-    names += [name for name in claim.lanes if name not in _ORDER]
-    for name in names:
-        lane = claim.lanes[name]
+    failed = f"; {claim.failed} fail" if claim.failed else ""
+    lines = [f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs{failed}"]
+    lanes = _shown(claim)
+    if not lanes:
+        return lines
+    head = f"  {'':26}{'inputs':>8}{'digits kept':>13}{'of allowed':>12}{'roundings':>12}  where"
+    lines.append(head)
+    for name, lane in lanes.items():
         lines.append(
-            f"  {name:26}{lane.inputs:>8}{_number(lane.digits_kept):>13}"
-            f"{_number(lane.digits_allowed):>12}{_roundings(lane.roundings):>12}  {lane.entry}"
+            f"  {name:26}{lane.inputs:>8}{lane.digits_kept:>13.1f}"
+            f"{lane.digits_allowed:>12.1f}{_roundings(lane.roundings):>12}  {lane.entry}"
         )
     return lines
 
 
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1f}"
+def _shown(claim: "Claimed") -> dict[str, "Lane"]:
+    """Give the lanes of which there is something to say, in their order."""
+    names = [name for name in _ORDER if name in claim.lanes]
+    names += [name for name in claim.lanes if name not in _ORDER]
+    lanes = {name: claim.lanes[name] for name in names}
+    return {name: lane for name, lane in lanes.items() if not math.isnan(lane.digits_kept)}
 
 
 def _roundings(value: float) -> str:

@@ -246,7 +246,7 @@ class Answers:
         --------
         >>> import mog_jax
         >>> mog_jax.fit(mog_jax.datasets.faithful()).threshold()
-        Threshold(66.5831, standard error 1.01, other 42975.6; false positives 0.0208,
+        Threshold(66.5831, standard error 1.01, other 42975...; false positives 0.0208,
         false negatives 0.0107)
         """
         about = self.mixture, self.covariance(), self.reason

@@ -9,14 +9,13 @@ precision of the data and with all of them.
 import dataclasses
 import functools
 import itertools
-import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.fitting import coordinates, herd
 from mog_jax.fitting.ascent import Ascent
+from mog_jax.fitting.culling import SEARCH_TOLERANCE, worth_while
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
 from mog_jax.fitting.starts import window_starts
@@ -25,11 +24,6 @@ from mog_jax.kernel import Sums
 # Steps between two looks at the whole herd: fewer while there is much to drop.
 _SEARCH_ROUNDS = (4, 3, 3, 4, 6, 10)
 _FINISH_ROUNDS = (4, 6, 10, 20)
-# Nats left at which the search leaves a climb to the finish.
-_SEARCH_TOLERANCE = 1e-3
-# Nats left at which a climb's end can be foretold, and how many times as much it may still gain.
-_SETTLING = 1.0
-_SURPRISE = 3.0
 # Nats by which a climb may trail the best and still be climbed to the top.
 _TRAILING = 0.2
 _TRAILING_UNFINISHED = 3.0
@@ -37,9 +31,6 @@ _TRAILING_UNFINISHED = 3.0
 _TRAILING_SAMPLE = 2.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
-# Two climbs have met when they are closer than this, in nats by the information, and in value.
-_SAME_PLACE = 0.5
-_SAME_VALUE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,7 +83,7 @@ class Options:
         """How to climb, in the search or to the top."""
         return Rules(
             direction=self.direction,
-            tolerance=_SEARCH_TOLERANCE if searching else self.tolerance,
+            tolerance=SEARCH_TOLERANCE if searching else self.tolerance,
             max_steps=sum(_SEARCH_ROUNDS) if searching else self.max_steps,
             variance_floor=self.variance_floor,
             equal_variances=self.equal_variances,
@@ -175,7 +166,7 @@ def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
     for steps in _SEARCH_ROUNDS:
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
-        climbs = climbs.take(_worth_while(climbs, (n_starts, b), scale, margin, options))
+        climbs = climbs.take(_going(climbs, (n_starts, b), scale, margin, options))
         if not climbs.state.climbing.any():
             break
     return climbs, passes
@@ -216,7 +207,7 @@ def _climb_to_the_top(
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
         patient = steps < _FINISH_ROUNDS[-1]
-        climbs = climbs.take(_worth_while(climbs, shape, scale, margin, options, patient))
+        climbs = climbs.take(_going(climbs, shape, scale, margin, options, patient))
     return climbs, passes
 
 
@@ -226,7 +217,7 @@ def _climb(climbs: Herd, data: Data, rules: Rules, steps: int) -> tuple[Herd, Ar
     return moved, np.bincount(climbs.dataset, weights=made, minlength=data.n.size)
 
 
-def _worth_while(
+def _going(
     climbs: Herd,
     shape: tuple[int, int],
     scale: Array,
@@ -234,111 +225,15 @@ def _worth_while(
     options: Options,
     patient: bool = True,
 ) -> Array:
-    """Say which climbs are to go on: an array of bool, shape (lanes,)."""
-    state = climbs.state
-    place = climbs.start, climbs.dataset
-    dense = np.full((9, *shape), np.nan, climbs.rows.dtype)
-    dense[(slice(None), *place)] = np.concatenate(
-        [
-            state.theta,
-            state.sums.effective_counts,
-            state.sums.log_likelihood[None],
-            state.gain_left[None],
-        ]
+    return worth_while(
+        climbs,
+        shape,
+        scale,
+        margin,
+        variance_floor=options.variance_floor,
+        min_points=options.min_points,
+        patient=patient,
     )
-    kept: Array = np.asarray(
-        _dense_worth_while(
-            dense,
-            scale.astype(dense.dtype),
-            margin.astype(dense.dtype),
-            variance_floor=options.variance_floor,
-            min_points=options.min_points,
-            patient=patient,
-        )
-    )
-    return kept[place]
-
-
-@functools.partial(
-    jax.jit,
-    static_argnames=("variance_floor", "min_points", "patient"),
-    compiler_options=COMPILER,
-)
-def _dense_worth_while(
-    dense: jax.Array,
-    scale: jax.Array,
-    margin: jax.Array,
-    *,
-    variance_floor: float,
-    min_points: float,
-    patient: bool,
-) -> jax.Array:
-    """Drop climbs that have met a better one, and those that cannot become the best.
-
-    Parameters
-    ----------
-    dense : array, shape (9, starts, b)
-        Coordinates, effective counts, log-likelihood and gain left; NaN where there is no climb.
-    scale : array, shape (b,)
-        Points that each point of the sample stands for.
-    margin : array, shape (b,)
-        Nats by which the sample may be wrong about which of two climbs ends higher.
-    patient : bool
-        Whether a climb may go on below another one that is nearly at its end, for as long as it
-        cannot be foretold where it will end itself.
-    """
-    n_starts = dense.shape[1]
-    scale = scale[None]
-    theta, counts = list(dense[:5]), [dense[5] * scale, dense[6] * scale]
-    value, gain_left = dense[7] * scale, dense[8] * scale
-    there = jnp.isfinite(value)
-    value = jnp.where(there, value, -jnp.inf)
-    # The complete-data information of each climb: what a step away from it costs, in nats.
-    weights = [
-        counts[0] * counts[1] / (counts[0] + counts[1]),
-        counts[0] * jnp.exp(-theta[3]),
-        counts[1] * jnp.exp(-theta[4]),
-        0.5 * counts[0],
-        0.5 * counts[1],
-    ]
-    fewest = jnp.minimum(*counts)
-    above_floor = jnp.minimum(theta[3], theta[4]) > math.log(variance_floor) + 1e-6
-    regular = (fewest >= min_points) & above_floor
-    order = jnp.arange(n_starts)[:, None]
-    met = jnp.zeros(value.shape, bool)
-    for other in range(n_starts):
-        its = [each[other : other + 1] for each in theta]
-        mirrored = [-its[0], its[2], its[1], its[4], its[3]]
-        apart = [
-            sum(w * jnp.square(a - b) for w, a, b in zip(weights, theta, them, strict=True))
-            for them in (its, mirrored)
-        ]
-        near = jnp.minimum(*apart) < _SAME_PLACE
-        its_value, its_regularity = value[other : other + 1], regular[other : other + 1]
-        level = jnp.abs(value - its_value) < _SAME_VALUE
-        better = (its_value > value) | ((its_value == value) & (other < order))
-        # The regular one of two is kept, be it the lower one.
-        met = met | (near & level & jnp.where(regular == its_regularity, better, its_regularity))
-    # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
-    arrived = regular & (gain_left < _SEARCH_TOLERANCE)
-    sure = _highest(value, arrived)
-    kept = arrived & (value >= sure)
-    settling = gain_left < _SETTLING
-    # A few points more than it must hold: it may lose some on its way.
-    promising = regular & settling & (fewest >= 1.3 * min_points)
-    in_hand = jnp.maximum(sure, _highest(value, promising))
-    beaten = value + _SURPRISE * gain_left + margin[None] < in_hand
-    # A component that is about to settle with far too few points will not be regular.
-    too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
-    dropped = settling & (beaten | too_few)
-    if not patient:
-        dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
-    going: jax.Array = there & ~met & (kept | ~dropped)
-    return going
-
-
-def _highest(value: jax.Array, among: jax.Array) -> jax.Array:
-    return jnp.max(jnp.where(among, value, -jnp.inf), axis=0, keepdims=True)
 
 
 def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
@@ -356,7 +251,7 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
     # A climb that was stopped short may still rise, and a sample is not the data.
-    trailing = np.where(found.state.gain_left > _SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
+    trailing = np.where(found.state.gain_left > SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
     trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
     close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
     # The best of those that are not regular comes right behind the first of those that are.

@@ -32,23 +32,32 @@ def plot_digits(
         Without matplotlib.
     """
     columns = {
+        "conditioning allows": "allowed",
         "hand-written": "jit",
         "reverse autodiff": "reverse autodiff",
         "forward autodiff": "forward autodiff",
     }
-    figure, panels = style.pyplot().subplots(
-        2, 3, sharex=True, sharey=True, figsize=(10, 5.8), layout="constrained"
+    pyplot = style.pyplot()
+    figure, panels = pyplot.subplots(
+        2, 4, sharex=True, sharey=True, figsize=(11, 5.4), layout="constrained"
     )
+    # Whole digits, a colour each: what differs by a part of one is not worth looking at.
     for row, (precision, most) in zip(panels, (("float64", 16), ("float32", 7)), strict=True):
+        colors = pyplot.get_cmap("viridis", most)
         for axes, (title, lane) in zip(row, columns.items(), strict=True):
             if precision == "float32":
                 lane = "float32" if lane == "jit" else f"{lane}, float32"
             image = axes.pcolormesh(
-                separations, log10_variance_ratios, kept[lane], vmin=0, vmax=most, cmap="viridis"
+                separations, log10_variance_ratios, kept[lane], vmin=0, vmax=most, cmap=colors
             )
-            axes.set_title(f"{title}, {precision}", fontsize="medium")
-        figure.colorbar(image, ax=list(row), label="digits kept")
-        row[0].set_ylabel("log10 of the variances' ratio")
+            axes.set_facecolor("0.85")  # no entry large enough to have digits
+            worst = float(np.nanmin(kept[lane]))
+            axes.set_title(f"{title}\n{precision}, at worst {worst:.1f}", fontsize="medium")
+        ticks = range(0, most + 1, 4 if most > 8 else 1)
+        figure.colorbar(image, ax=list(row), label="digits", ticks=ticks, aspect=15)
+        row[0].set_ylabel(r"$\log_{10}\;\sigma_2^2/\sigma_1^2$")
     for axes in panels[-1]:
-        axes.set_xlabel("separation, in standard deviations")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel(r"$(\mu_2-\mu_1)/\sigma_1$")
+    figure.suptitle("Decimal digits kept by the worst entry of the log-likelihood's gradient")
     return figure

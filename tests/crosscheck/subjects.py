@@ -1,9 +1,20 @@
 """A function to check, and derivatives of it: right ones, and ones that are wrong on purpose."""
 
+import contextlib
+import io
+
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+
+def shown_by(snippet, **names):
+    """Run a snippet in a namespace of its own: what it prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(snippet, {"__name__": "pasted", **names})
+    return printed.getvalue()
 
 
 def log_sum(w, z):
@@ -71,6 +82,11 @@ def is_traced(x):
     return isinstance(x, jax.core.Tracer)
 
 
+def _not_finite_in_second_order(w, z):
+    """Right, but the square root's own derivative is infinite where a share vanishes."""
+    return jnp.sum(jnp.sqrt(shares(w, z)) ** 2, axis=0) / w
+
+
 # Wrong on purpose, each with the kind that it is to be called.
 WRONG = {
     "factor": (lambda w, z: 2 * right(w, z), "wrong_formula"),
@@ -110,6 +126,7 @@ WRONG = {
         lambda w, z: jax.lax.stop_gradient(right(w, z)),
         "wrong_second_order",
     ),
+    "second derivative not finite": (_not_finite_in_second_order, "not_finite"),
     "shape": (lambda w, z: right(w, z)[None, :], "wrong_shape_or_dtype"),
     "dtype": (lambda w, z: right(w, z).astype(jnp.float32), "wrong_shape_or_dtype"),
     "structure": (lambda w, z: (right(w, z),), "wrong_shape_or_dtype"),

@@ -12,7 +12,6 @@ from jax.scipy import special
 
 from tests.crosscheck.exact_oracles import assert_agrees, exactly, in_floats, to_floats
 
-mpmath.mp.dps = 60
 REAL = (-3.7, -0.5, -1e-9, 0.25, 1.0, 2.5, 30.0)
 POSITIVE = (1e-12, 0.3, 1.0, 4.5, 170.0)
 UNIT = (-0.999, -0.3, 1e-9, 0.5, 0.99)
@@ -92,6 +91,7 @@ def _cases(table):
 
 
 @pytest.mark.parametrize(("function", "oracle", "points"), _cases(UNARY))
+@mpmath.workdps(60)
 def test_unary_function_has_forty_digits_and_agrees_with_jax(function, oracle, points):
     (balls,) = exactly(function, np.array(points))
     for point, ball in zip(points, balls, strict=True):
@@ -102,6 +102,7 @@ def test_unary_function_has_forty_digits_and_agrees_with_jax(function, oracle, p
 
 
 @pytest.mark.parametrize(("function", "oracle", "points"), _cases(BINARY))
+@mpmath.workdps(60)
 def test_binary_function_has_forty_digits_and_agrees_with_jax(function, oracle, points):
     left, right = (np.array(side) for side in zip(*points, strict=True))
     (balls,) = exactly(function, left, right)
@@ -111,6 +112,7 @@ def test_binary_function_has_forty_digits_and_agrees_with_jax(function, oracle, 
     assert_agrees(function, left, right, rtol=1e-11)
 
 
+@mpmath.workdps(60)
 def test_incomplete_beta_agrees_with_mpmath():
     (value,) = exactly(lambda a, b, x: special.betainc(a, b, x), 2.5, 0.7, 0.3)
     expected = mpmath.betainc(2.5, 0.7, 0, 0.3, regularized=True)

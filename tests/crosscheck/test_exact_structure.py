@@ -269,6 +269,17 @@ def test_a_matrix_that_is_not_positive_definite_has_no_factor():
     assert all(factor[i, j].is_nan() for i, j in [(0, 0), (1, 0), (1, 1)])
 
 
+def test_under_vmap_each_element_leaves_a_while_loop_for_itself():
+    def doublings(x):
+        return lax.while_loop(lambda c: c[0] < 100, lambda c: (2 * c[0], c[1] + 1), (x, 0))
+
+    assert_agrees(jax.vmap(doublings), np.array([1.0, 30.0, 500.0]))
+    matrices = np.arange(8.0).reshape(2, 2, 2) + 1
+    assert_agrees(
+        jax.vmap(lambda m: lax.while_loop(lambda v: jnp.sum(v) < 90, lambda v: v @ v, m)), matrices
+    )
+
+
 @pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 2)])
 def test_several_arrays_are_folded_at_once_by_a_program(axes):
     def weighted_total(x):

@@ -41,9 +41,21 @@ def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
     of_condition, of_body = operands[:n], operands[n : n + m]
     carry = list(operands[n + m :])
     for _ in range(MOST_STEPS):
-        if not evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])[0]:
+        (goes_on,) = evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])
+        if not goes_on.any():
             return carry
-        carry = evaluation.run(params["body_jaxpr"], [*of_body, *carry])
+        step = evaluation.run(params["body_jaxpr"], [*of_body, *carry])
+        # Under `vmap` each element of the batch stops for itself.
+        carry = (
+            step
+            if goes_on.ndim == 0
+            else [
+                np.where(
+                    goes_on.reshape(goes_on.shape + (1,) * (new.ndim - goes_on.ndim)), new, old
+                )
+                for new, old in zip(step, carry, strict=True)
+            ]
+        )
     raise UnknownPrimitive(
         f"`while` has not ended after {MOST_STEPS:,} steps. A loop that ends because floating "
         "point rounds or underflows does not end on exact numbers: give it a fixed number of steps."

@@ -40,8 +40,17 @@ class Evaluation:
         self._runner = runner
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}
-        self._ufuncs: dict[Hashable, Any] = {}
+        times = _remembering(self._product, 2, symmetric=True)
+        self._ufuncs: dict[Hashable, Any] = {"mul": np.frompyfunc(times, 2, 1)}
         self._sums: dict[tuple[int, ...], tuple[list[Ball], Ball]] = {}
+
+    def _product(self, x: Ball, y: Ball) -> Ball:
+        # A computed zero that absorbs is no zero of a branch not taken: as at the tip of a cone,
+        # where a derivative is 0 times infinity, there may be none.
+        result = balls.multiply(x, y)
+        if result is ZERO and x is not ZERO and y is not ZERO:
+            self.kinks["mul"] += 1
+        return result
 
     def run(self, program: ClosedJaxpr | Jaxpr, arguments: Sequence[Array]) -> list[Array]:
         """Evaluate a program that is a parameter of a primitive."""

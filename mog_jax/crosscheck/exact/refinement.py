@@ -56,8 +56,8 @@ def evaluate(
         they got.
     kinks : Counter, optional
         Is replaced by how often each primitive met a tie (``max`` of equals, ``abs`` at 0, a
-        comparison of equals): there the function may have no derivative. Ties of values that
-        go nowhere but into ``stop_gradient`` are not counted.
+        comparison of equals, a computed 0 times infinity): there the function may have no
+        derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted.
 
     Returns
     -------

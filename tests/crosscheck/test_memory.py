@@ -1,0 +1,63 @@
+"""What a check keeps: programs of the last few shapes, and next to nothing for each input."""
+
+import gc
+import tracemalloc
+
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import numpy as np
+
+from mog_jax.crosscheck import crosscheck, judge, search
+from mog_jax.crosscheck.lanes import Lanes
+
+
+def square(x):
+    return jnp.sum(x**2)
+
+
+def twice(x):
+    return 2 * x
+
+
+def test_programs_of_earlier_shapes_are_let_go(monkeypatch):
+    monkeypatch.setattr(judge, "_SHAPES", 2)
+    made, most = [], []
+
+    def counted(self, *args):
+        made.append(None)
+        most.append(sum(isinstance(thing, Lanes) for thing in gc.get_objects()))
+        original(self, *args)
+
+    original = Lanes.__init__
+    monkeypatch.setattr(Lanes, "__init__", counted)
+    gc.collect()
+    given = [(np.full(n, x),) for n, x in [(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0), (1, 2.0)]]
+    report = crosscheck(square, twice, given, order=1)
+    assert report.ok, str(report)
+    assert len(made) == 5
+    assert max(most) <= 4
+
+
+def test_an_input_leaves_next_to_nothing_behind(monkeypatch):
+    sizes = {}
+    judged = []
+
+    def counted(self, draw, *, thorough):
+        result = original(self, draw, thorough=thorough)
+        judged.append(None)
+        if len(judged) in (150, 450):
+            gc.collect()
+            ours = tracemalloc.take_snapshot().filter_traces(
+                [tracemalloc.Filter(True, pattern) for pattern in ("*mog_jax*", "*/jax/*")]
+            )
+            sizes[len(judged)] = sum(trace.size for trace in ours.traces)
+        return result
+
+    original = search.Search._failures
+    monkeypatch.setattr(search.Search, "_failures", counted)
+    tracemalloc.start()
+    try:
+        crosscheck(square, twice, st.tuples(st.floats(-9, 9)), examples=490, order=1)
+    finally:
+        tracemalloc.stop()
+    assert (sizes[450] - sizes[150]) / 300 < 3000
