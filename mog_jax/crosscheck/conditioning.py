@@ -70,7 +70,7 @@ def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
 
         inputs = [args[i] for i in moving]
         outputs, pullback, tape = jax.vjp(perturbed, inputs, slots, has_aux=True)
-        values = [*map(_sized, inputs), *tape]
+        values = [*inputs, *tape]
 
         def row(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
             slopes = [slope for group in pullback(direction) for slope in group]
@@ -96,20 +96,9 @@ def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
 
         inputs = [args[i] for i in moving]
         jacobians = jax.jacfwd(outputs, argnums=tuple(range(len(inputs))))(*inputs)
-        values = [_sized(value) for value in inputs]
-        return jax.vmap(lambda *slopes: _accumulated(slopes, values))(*jacobians)
+        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)
 
     return measured
-
-
-def _sized(value: Any) -> jax.Array:
-    """Give a zero the size of the largest number beside it.
-
-    A residual of 5 - 5 may be off by the roundings of both; so may 0 - 0, the same data shifted,
-    and a program that goes another way about it has not lost anything.
-    """
-    size = jnp.abs(value)
-    return jnp.where(size == 0, jnp.max(size, initial=0.0), size)
 
 
 def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
