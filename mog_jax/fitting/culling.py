@@ -19,6 +19,8 @@ SEARCH_TOLERANCE = 1e-3
 # Nats left at which a climb's end can be foretold, and how many times as much it may still gain.
 _SETTLING = 1.0
 _SURPRISE = 3.0
+# Nats left at which a climb may be held against others before it has arrived.
+_CERTAIN = 0.1
 # Two climbs have met when they are closer than this, in nats by the information, and in value.
 _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
@@ -137,8 +139,8 @@ def _dense_worth_while(
     sure = _highest(value, arrived)
     kept = arrived & (value >= sure)
     settling = gain_left < _SETTLING
-    # A few points more than it must hold: it may lose some on its way.
-    promising = regular & settling & (fewest >= 1.3 * min_points)
+    # Twice the points that it must hold: it may lose some on its way.
+    promising = regular & (gain_left < _CERTAIN) & (fewest >= 2 * min_points)
     in_hand = jnp.maximum(sure, _highest(value, promising))
     beaten = value + _SURPRISE * gain_left + margin[None] < in_hand
     # A component that is about to settle with far too few points will not be regular.
