@@ -236,18 +236,14 @@ class Case:
         self, kind: str, entry: int, found: formula.Formula, text: str, lane: str = "exact"
     ) -> None:
         exact, given = found.truth.values[entry], found.given[entry]
-        self.problems.append(
-            Problem(
-                kind=kind,
-                claim=self.claim.name,
-                order=self.claim.order,
-                lane=lane,
-                entry=self.entries[entry],
-                explanation=text,
-                exact=balls.shown(exact),
-                got=balls.shown(given),
-                digits_kept=formula.common_digits(exact, given),
-            )
+        self._report(
+            lane,
+            kind,
+            entry,
+            text=text,
+            exact=balls.shown(exact),
+            got=balls.shown(given),
+            digits_kept=formula.common_digits(exact, given),
         )
 
     def _blame_lanes(
