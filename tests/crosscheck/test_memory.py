@@ -39,18 +39,18 @@ def test_programs_of_earlier_shapes_are_let_go(monkeypatch):
 
 
 def test_an_input_leaves_next_to_nothing_behind(monkeypatch):
-    sizes = {}
+    sizes = []
     judged = []
 
     def counted(self, draw, *, thorough):
         result = original(self, draw, thorough=thorough)
         judged.append(None)
-        if len(judged) in (150, 450):
+        if len(judged) % 110 == 0:
             gc.collect()
             ours = tracemalloc.take_snapshot().filter_traces(
                 [tracemalloc.Filter(True, pattern) for pattern in ("*mog_jax*", "*/jax/*")]
             )
-            sizes[len(judged)] = sum(trace.size for trace in ours.traces)
+            sizes.append(sum(trace.size for trace in ours.traces))
         return result
 
     original = search.Search._failures
@@ -60,4 +60,6 @@ def test_an_input_leaves_next_to_nothing_behind(monkeypatch):
         crosscheck(square, twice, st.tuples(st.floats(-9, 9)), examples=490, order=1)
     finally:
         tracemalloc.stop()
-    assert (sizes[450] - sizes[150]) / 300 < 3000
+    # A cache of JAX's may grow once, at any time; what inputs leave behind grows all the time.
+    assert len(sizes) == 4
+    assert np.diff(sizes).min() / 110 < 3000
