@@ -1,5 +1,6 @@
 """The two questions that can be asked: of a derivative, and of a rule."""
 
+import dataclasses
 import inspect
 import re
 import time
@@ -22,7 +23,35 @@ from mog_jax.crosscheck.planting import plant
 from mog_jax.crosscheck.report import Report
 from mog_jax.crosscheck.search import Progress, Search, gravest
 
-Inputs = "st.SearchStrategy[tuple[Any, ...]] | Sequence[tuple[Any, ...]]"
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What both questions leave open, as it was given."""
+
+    examples: int
+    seed: int
+    order: int
+    min_digits: float
+    normwise: bool
+    edges: Sequence[tuple[Any, ...]]
+
+    def validate(self, *, lowest_order: int) -> None:
+        """Refuse what cannot be used, by its name."""
+        if not _is_integer(self.examples) or self.examples < 1:
+            raise ValueError(f"`examples` must be a positive integer; got {self.examples!r}.")
+        if not _is_integer(self.seed):
+            raise ValueError(f"`seed` must be an integer; got {self.seed!r}.")
+        if not _is_integer(self.order) or self.order not in range(lowest_order, 3):
+            raise ValueError(f"`order` must be from {lowest_order} to 2; got {self.order!r}.")
+        if not isinstance(self.min_digits, int | float) or not 0 <= self.min_digits <= 16:
+            raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
+        if not isinstance(self.normwise, bool):
+            raise ValueError(f"`normwise` must be True or False; got {self.normwise!r}.")
+        listed = isinstance(self.edges, tuple | list)
+        if not (listed and all(isinstance(edge, tuple) for edge in self.edges)):
+            raise ValueError(
+                "`edges` must be a list of tuples of arguments, [(x,)] for a single one."
+            )
 
 
 def crosscheck(
@@ -35,6 +64,7 @@ def crosscheck(
     seed: int = 0,
     order: int = 2,
     min_digits: float = 0.0,
+    normwise: bool = False,
     simplex: Mapping[str, str] | None = None,
     edges: Sequence[tuple[Any, ...]] = (),
     plant_bugs: bool = False,
@@ -69,6 +99,9 @@ def crosscheck(
     min_digits : float
         Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
         it, a result fails that keeps fewer than half of the digits that conditioning allows.
+    normwise : bool
+        Count the digits of each array by its largest entry, as error bounds of linear algebra do,
+        not entry by entry. The formula is judged entry by entry all the same.
     simplex : mapping of str to str, optional
         By the name of a leaf, such as ``"mixture.weights"``: its last axis sums to exactly 1, and
         its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
@@ -102,15 +135,16 @@ def crosscheck(
     >>> [finding.kind for finding in report.findings]
     ['wrong_formula']
     """
-    _validate(
-        {"function": function, "derivative": derivative},
-        edges,
+    options = _Options(
         examples=examples,
         seed=seed,
         order=order,
-        lowest_order=1,
         min_digits=min_digits,
+        normwise=normwise,
+        edges=edges,
     )
+    options.validate(lowest_order=1)
+    _refuse_uncallable(function=function, derivative=derivative)
     title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
@@ -120,29 +154,12 @@ def crosscheck(
         _refuse_unusable(function, derivative, example)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
-    options = {
-        "wrt": wrt,
-        "seed": seed,
-        "order": order,
-        "min_digits": min_digits,
-        "simplex": simplex or None,
-    }
-    return _checked(
-        title,
-        make,
-        inputs,
-        edges,
-        examples=examples,
-        seed=seed,
-        min_digits=min_digits,
-        plant_bugs=plant_bugs,
-        snippet=lambda args: reproduce.snippet(
-            "crosscheck",
-            [("function", function), ("derivative", derivative)],
-            args,
-            _unusual(crosscheck, options),
-        ),
-    )
+    def snippet(args: tuple[Any, ...]) -> str:
+        functions = [("function", function), ("derivative", derivative)]
+        keywords = _unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
+        return reproduce.snippet("crosscheck", functions, args, keywords)
+
+    return _checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
 
 
 def crosscheck_rule(
@@ -155,6 +172,7 @@ def crosscheck_rule(
     seed: int = 0,
     order: int = 2,
     min_digits: float = 0.0,
+    normwise: bool = False,
     edges: Sequence[tuple[Any, ...]] = (),
     name: str | None = None,
 ) -> Report:
@@ -169,7 +187,7 @@ def crosscheck_rule(
         A JAX function with a ``custom_jvp`` or ``custom_vjp`` rule; any pytree as output.
     plain : callable
         The same function without the rule. A rule in it is not used.
-    inputs, examples, seed, min_digits, edges, name
+    inputs, examples, seed, min_digits, normwise, edges, name
         As for `crosscheck`.
     wrt : int or tuple of int, optional
         Which arguments are differentiated; all floating-point ones if not given.
@@ -180,15 +198,16 @@ def crosscheck_rule(
     -------
     Report
     """
-    _validate(
-        {"function": function, "plain": plain},
-        edges,
+    options = _Options(
         examples=examples,
         seed=seed,
         order=order,
-        lowest_order=0,
         min_digits=min_digits,
+        normwise=normwise,
+        edges=edges,
     )
+    options.validate(lowest_order=0)
+    _refuse_uncallable(function=function, plain=plain)
     title = name or f"{_name(function) or 'function'}, rule"
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
@@ -200,38 +219,25 @@ def crosscheck_rule(
         _refuse_untraceable("plain", plain, example)
         return contract, claims.of_rule(function, plain, contract, order)
 
-    options = {"wrt": wrt, "seed": seed, "order": order, "min_digits": min_digits}
-    return _checked(
-        title,
-        make,
-        inputs,
-        edges,
-        examples=examples,
-        seed=seed,
-        min_digits=min_digits,
-        snippet=lambda args: reproduce.snippet(
-            "crosscheck_rule",
-            [("function", function), ("plain", plain)],
-            args,
-            _unusual(crosscheck_rule, options),
-        ),
-    )
+    def snippet(args: tuple[Any, ...]) -> str:
+        functions = [("function", function), ("plain", plain)]
+        keywords = _unusual(crosscheck_rule, options, wrt=wrt)
+        return reproduce.snippet("crosscheck_rule", functions, args, keywords)
+
+    return _checked(title, make, inputs, options, snippet)
 
 
 def _checked(
     title: str,
     make: Callable[[tuple[Any, ...]], tuple[Signature, list[Claim]]],
     inputs: Any,
-    edges: Sequence[tuple[Any, ...]],
-    *,
-    examples: int,
-    seed: int,
-    min_digits: float,
-    plant_bugs: bool = False,
+    options: _Options,
     snippet: Callable[[tuple[Any, ...]], str],
+    *,
+    plant_bugs: bool = False,
 ) -> Report:
     start = time.perf_counter()
-    report = Report(title, seed)
+    report = Report(title, options.seed)
     undefined: list[Finding] = []
     judges: list[Judge] = []
     draws: list[Draw] = []
@@ -244,7 +250,13 @@ def _checked(
     def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
         contract, all_claims = make(example)
         for claim in all_claims:
-            judge = Judge(claim, contract, seed=seed, min_digits=min_digits)
+            judge = Judge(
+                claim,
+                contract,
+                seed=options.seed,
+                min_digits=options.min_digits,
+                normwise=options.normwise,
+            )
             reason = judge.undefined(example) if claim.order else None
             if reason is None:
                 judges.append(judge)
@@ -253,15 +265,16 @@ def _checked(
         return contract, judges
 
     search = Search(make_judges, observe)
-    if edges:
-        search.over_list(edges)
+    if options.edges:
+        search.over_list(options.edges)
     if isinstance(inputs, st.SearchStrategy):
-        progress = Progress(title, session.current.examples or examples)
+        examples = session.current.examples or options.examples
+        progress = Progress(title, examples)
         try:
             search.over_strategy(
                 inputs,
-                examples=session.current.examples or examples,
-                seed=seed,
+                examples=examples,
+                seed=options.seed,
                 name=re.sub(r"\W+", "_", f"{session.current.test}_{title}"),
                 database=hypothesis.settings().database if session.current.remember else None,
                 progress=progress,
@@ -282,10 +295,16 @@ def _checked(
     return report
 
 
-def _unusual(entry: Callable[..., Report], options: dict[str, Any]) -> dict[str, Any]:
-    """Pick the options that do not have their defaults."""
-    defaults = inspect.signature(entry).parameters
-    return {name: value for name, value in options.items() if value != defaults[name].default}
+def _unusual(entry: Callable[..., Report], options: _Options, **others: Any) -> dict[str, Any]:
+    """Pick the options that do not have their defaults, of those that one input is judged by."""
+    given = others | {
+        "seed": options.seed,
+        "order": options.order,
+        "min_digits": options.min_digits,
+        "normwise": options.normwise,
+    }
+    parameters = inspect.signature(entry).parameters.values()
+    return {p.name: given[p.name] for p in parameters if given.get(p.name, p.default) != p.default}
 
 
 def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
@@ -320,30 +339,10 @@ def _listed(inputs: Any) -> list[Any]:
     return list(inputs)
 
 
-def _validate(
-    functions: Mapping[str, Any],
-    edges: Any,
-    *,
-    examples: Any,
-    seed: Any,
-    order: Any,
-    lowest_order: int,
-    min_digits: Any,
-) -> None:
+def _refuse_uncallable(**functions: Any) -> None:
     for name, function in functions.items():
         if not callable(function):
             raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
-    if not _is_integer(examples) or examples < 1:
-        raise ValueError(f"`examples` must be a positive integer; got {examples!r}.")
-    if not _is_integer(seed):
-        raise ValueError(f"`seed` must be an integer; got {seed!r}.")
-    if not _is_integer(order) or order not in range(lowest_order, 3):
-        raise ValueError(f"`order` must be from {lowest_order} to 2; got {order!r}.")
-    if not isinstance(min_digits, int | float) or not 0 <= min_digits <= 16:
-        raise ValueError(f"`min_digits` must be between 0 and 16; got {min_digits!r}.")
-    if isinstance(edges, tuple | list) and all(isinstance(edge, tuple) for edge in edges):
-        return
-    raise ValueError("`edges` must be a list of tuples of arguments, [(x,)] for a single one.")
 
 
 def _is_integer(value: Any) -> bool:

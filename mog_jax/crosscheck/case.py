@@ -35,6 +35,7 @@ class Case:
         direction: list[Array],
     ) -> None:
         self.claim, self.contract, self.min_digits = judge.claim, judge.contract, judge.min_digits
+        self.arrays = lanes.arrays() if judge.normwise else None
         self.lanes, self.draw, self.values, self.direction = lanes, draw, values, direction
         self.floats = jax.tree.leaves(values)
         self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
@@ -100,8 +101,12 @@ class Case:
 
     def measure(self, truth: formula.Truth, dtype: Any = FLOAT64) -> digits.Yardstick:
         """Say what rounding may do to each entry."""
-        centre = balls.Centre.of(truth.values)
-        return digits.yardstick(centre, *self._scales(), dtype, self.min_digits)
+        return self._yardstick(balls.Centre.of(truth.values), self._scales(), dtype)
+
+    def _yardstick(
+        self, centre: balls.Centre, scales: tuple[Array, Array], dtype: Any = FLOAT64
+    ) -> digits.Yardstick:
+        return digits.yardstick(centre, *scales, dtype, self.min_digits, self.arrays)
 
     def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
@@ -182,8 +187,7 @@ class Case:
     def _strictest(self, found: formula.Formula) -> digits.Yardstick:
         """Measure as if the problem excused nothing, which costs nothing to find out."""
         none = np.zeros(len(self.entries))
-        centre = balls.Centre.of(found.truth.values)
-        return digits.yardstick(centre, none, none, FLOAT64, self.min_digits)
+        return self._yardstick(balls.Centre.of(found.truth.values), (none, none))
 
     def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
         """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
@@ -284,10 +288,7 @@ class Case:
 
         Two lanes of an unstable program differ by luck, which is no difference between programs.
         """
-        centre = measure.centre
-        own = digits.yardstick(
-            centre, *self._spread(self.lanes.own_scales(self.floats)), FLOAT64, self.min_digits
-        )
+        own = self._yardstick(measure.centre, self._spread(self.lanes.own_scales(self.floats)))
         error = fit.roundings[entry] * measure.bound[entry]
         return bool(error <= digits.TOLERATED * own.bound[entry])
 

@@ -21,6 +21,7 @@ class Yardstick:
     Attributes
     ----------
     centre : the exact values
+    size : what digits are counted of: of each entry itself, or of the largest one of its array
     bound : size of one rounding; not finite where nothing can be judged
     allowed : decimal digits of the entry above one rounding
     limit : roundings beyond which the program is called unstable
@@ -29,6 +30,7 @@ class Yardstick:
     """
 
     centre: Centre
+    size: Array
     bound: Array
     allowed: Array
     limit: Array
@@ -38,7 +40,7 @@ class Yardstick:
     @property
     def informative(self) -> Array:
         """Entries that are large enough to tell right from wrong."""
-        return self.judged & (np.abs(self.centre.high) > _INFORMATIVE * self.bound)
+        return self.judged & (self.size > _INFORMATIVE * self.bound)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,24 +76,47 @@ class Fit:
 
 
 def yardstick(
-    centre: Centre, relative: Array, absolute: Array, dtype: Any, min_digits: float
+    centre: Centre,
+    relative: Array,
+    absolute: Array,
+    dtype: Any,
+    min_digits: float,
+    arrays: Array | None = None,
 ) -> Yardstick:
     """Turn error scales into bounds.
 
     A program fails that keeps fewer than half of the digits that conditioning allows, or fewer
     than `min_digits` where that many and a tolerance are allowed.
+
+    Parameters
+    ----------
+    centre, relative, absolute
+        Exact values, and the two scales of `mog_jax.crosscheck.conditioning`.
+    dtype, min_digits
+        The precision, and the digits that are asked for in it.
+    arrays : array of int, optional
+        Which array each entry belongs to, if arrays are measured as one: every entry by the largest
+        value and the largest scales beside it.
     """
     limits = np.finfo(dtype)
-    size = np.abs(centre.high)
+    own = size = np.abs(centre.high)
+    if arrays is not None:
+        size, relative, absolute = (_largest(v, arrays) for v in (size, relative, absolute))
     with np.errstate(all="ignore"):
         bound = unit_roundoff(dtype) * np.maximum(relative, size)
         bound = bound + float(limits.tiny) * (1 + absolute)
         ratio = np.maximum(size / bound, 1.0)
         allowed = np.log10(ratio)
         limit = np.maximum(TOLERATED, np.minimum(np.sqrt(ratio), ratio / 10.0**min_digits))
-    judged = np.isfinite(centre.high) & (size <= float(limits.max)) & np.isfinite(bound)
+    judged = np.isfinite(own) & (own <= float(limits.max)) & np.isfinite(bound)
     most = -float(np.log10(unit_roundoff(dtype)))
-    return Yardstick(centre, bound, allowed, limit, judged, most)
+    return Yardstick(centre, size, bound, allowed, limit, judged, most)
+
+
+def _largest(values: Array, arrays: Array) -> Array:
+    largest = np.zeros(arrays.max(initial=-1) + 1)
+    np.maximum.at(largest, arrays, np.where(np.isfinite(values), values, 0.0))
+    return largest[arrays]
 
 
 def fit(measure: Yardstick, values: Array) -> Fit:
@@ -100,7 +125,7 @@ def fit(measure: Yardstick, values: Array) -> Fit:
         error = measure.centre.error(values)
         missing = measure.judged & ~np.isfinite(values)
         roundings = np.where(missing, np.inf, error / measure.bound)
-        kept = np.where(missing, 0.0, -np.log10(error / np.abs(measure.centre.high)))
+        kept = np.where(missing, 0.0, -np.log10(error / measure.size))
         kept = np.clip(kept, 0.0, measure.most) + 0.0  # no minus zero
     unknown = ~measure.judged
     roundings = np.where(unknown, np.nan, roundings)

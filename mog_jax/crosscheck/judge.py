@@ -20,10 +20,19 @@ _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
 class Judge:
     """Judges one claim; keeps the compiled programs of each shape."""
 
-    def __init__(self, claim: Claim, contract: Signature, *, seed: int, min_digits: float) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        contract: Signature,
+        *,
+        seed: int,
+        min_digits: float,
+        normwise: bool = False,
+    ) -> None:
         self.claim = claim
         self.contract = contract
         self.min_digits = min_digits
+        self.normwise = normwise
         self._seed = seed
         self._lanes: dict[Any, Lanes] = {}
         self._outputs: dict[Any, Any] = {}

@@ -130,6 +130,11 @@ class Lanes:
             moved = [np.asarray(f(*leaves), np.float64) for f in self._constants[str(dtype)]]
         return np.asarray(sum(moved))
 
+    def arrays(self) -> Array:
+        """Number the array that each number belongs to which the programs put out."""
+        sizes = [leaf.size for leaf in jax.tree.leaves(self.shapes)]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
     def entries(self, args: Sequence[Any]) -> list[str]:
         """Name every number that the programs put out."""
         paths = jax.tree_util.tree_leaves_with_path(self.shapes)

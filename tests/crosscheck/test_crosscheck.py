@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy.linalg import cho_solve, solve_triangular
 
 from mog_jax.crosscheck import CrosscheckError, crosscheck, crosscheck_rule
 from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right, shown_by
@@ -85,6 +86,54 @@ def test_edges_are_always_tried():
         lambda x: x * x, wrong_at_seven, st.tuples(st.floats(-1, 1)), examples=5, edges=[(7.25,)]
     )
     assert [finding.kind for finding in loud.findings] == ["wrong_formula"]
+
+
+def quadratic(factor, x):
+    z = solve_triangular(factor, x, lower=True)
+    return -0.5 * jnp.sum(z * z)
+
+
+def scores(factor, x):
+    z = solve_triangular(factor, x, lower=True)
+    return jnp.tril(jnp.outer(solve_triangular(factor, z, lower=True, trans="T"), z))
+
+
+def scores_by_a_product(factor, x):
+    pull = cho_solve((factor, True), x)
+    return jnp.tril(jnp.outer(pull, factor.T @ pull))
+
+
+def scores_in_float32(factor, x):
+    return scores(factor, x.astype(jnp.float32).astype(x.dtype))
+
+
+def scores_off_in_the_smallest(factor, x):
+    return scores(factor, x).at[1, 0].multiply(1 + 1e-12)
+
+
+GRADED = [(np.array([[1, 0], [0.3, 1.3]]), np.array([small, 30.1])) for small in (1e-10, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("derivative", "by_entry", "in_a_norm"),
+    [
+        (scores, [], []),
+        (scores_by_a_product, ["unstable"], []),
+        (scores_in_float32, ["unstable"], ["unstable"]),
+        (scores_off_in_the_smallest, ["wrong_formula"], ["wrong_formula"]),
+    ],
+)
+def test_digits_are_counted_by_entry_or_in_a_norm(derivative, by_entry, in_a_norm):
+    for normwise, kinds in ((False, by_entry), (True, in_a_norm)):
+        report = crosscheck(quadratic, derivative, GRADED, order=1, normwise=normwise)
+        assert [finding.kind for finding in report.findings] == kinds
+        if normwise and kinds:
+            assert "normwise=True" in report.findings[0].reproduce
+
+
+def test_noise_in_the_place_of_a_zero_is_unstable_by_entry_alone():
+    assert not crosscheck(quadratic, scores_by_a_product, GRADED[1:], order=1).ok
+    assert crosscheck(quadratic, scores_by_a_product, GRADED[1:], order=1, normwise=True).ok
 
 
 def test_an_entry_that_no_input_could_judge_is_reported():
