@@ -11,6 +11,7 @@ import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as numpy_strategies
 
@@ -89,6 +90,55 @@ def test_what_cannot_be_written_is_left_to_the_reader():
     assert "# Yours, to be defined first: rule" in text
     assert "crosscheck_rule(rule, sin, [args], seed=3, order=1)" in text
     assert "wrong_formula: value" in shown_by(text, rule=rule)
+
+
+def with_a_wrong_transpose(matrix, b):
+    def by_cramer(_, right):
+        (a, c), (d, e) = matrix
+        return jnp.stack([e * right[0] - c * right[1], a * right[1] - d * right[0]]) / (
+            a * e - c * d
+        )
+
+    x = jax.lax.custom_linear_solve(lambda x: matrix @ x, b, by_cramer, by_cramer)
+    return 0.5 * b @ x
+
+
+def without_the_rule(matrix, b):
+    (a, c), (d, e) = matrix
+    x = jnp.stack([e * b[0] - c * b[1], a * b[1] - d * b[0]]) / (a * e - c * d)
+    return 0.5 * b @ x
+
+
+def test_one_mode_that_is_wrong_is_shown_again():
+    args = (np.array([[3.0, 1.0], [0.5, 2.0]]), np.array([1.0, -2.0]))
+    report = crosscheck_rule(with_a_wrong_transpose, without_the_rule, [args], order=1)
+    (finding,) = report.findings
+    assert finding.kind == "forward_reverse_differ"
+    assert f"forward_reverse_differ: {finding.entry}" in shown_by(finding.reproduce)
+
+
+def doubled_for_two(x):
+    return 2 * x if x.shape == (2,) else 1 / 0
+
+
+def doubled_in_float64(x):
+    return 2 * x if x.dtype == np.float64 else 1 / 0
+
+
+def squared(x):
+    return jnp.sum(x**2)
+
+
+def test_what_raised_raises_again():
+    inputs = [(np.ones(2),), (np.ones(3),)]
+    (of_dtype,) = crosscheck(squared, doubled_in_float64, inputs[:1]).findings
+    assert of_dtype.kind == "raised"
+    assert "raised: " in shown_by(of_dtype.reproduce)
+    (of_shape,) = crosscheck(squared, doubled_for_two, inputs).findings
+    assert of_shape.kind == "raised"
+    # There is no other input that could be judged: a mistake in calling.
+    with pytest.raises(ValueError, match=r"`derivative` cannot be traced.* ZeroDivisionError"):
+        shown_by(of_shape.reproduce)
 
 
 def test_two_things_of_one_name_are_not_confused():
