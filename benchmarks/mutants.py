@@ -35,6 +35,8 @@ from benchmarks.planted import CASES, KINDS, Case
 from benchmarks.planted.case import Group
 
 OURS = "crosscheck"
+# Cases that a process judges before another one takes its place.
+_BATCH = 25
 
 GROUPS: dict[Group, str] = {
     "known": "Bugs caught: cases known to the author of the harness",
@@ -208,13 +210,20 @@ def _results(names: list[str], options: Options, jobs: int) -> Iterator[Judged]:
     if jobs == 1:
         yield from (_judge(name, options) for name in names)
         return
-    # A process that has run JAX must not be forked; one that has compiled much is large.
+    # A process that has run JAX must not be forked. One that has compiled much is large, so that
+    # processes are replaced from time to time; a pool that does so itself may wait forever for
+    # processes that have all left at once (`max_tasks_per_child`, seen in Python 3.11).
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=25) as pool:
-        futures = [pool.submit(_judge_outcomes, name, options) for name in names]
-        for future in as_completed(futures):
-            name, outcomes = future.result()
-            yield Judged(case=next(case for case in CASES if case.name == name), outcomes=outcomes)
+    for start in range(0, len(names), _BATCH * jobs):
+        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            futures = [
+                pool.submit(_judge_outcomes, name, options)
+                for name in names[start : start + _BATCH * jobs]
+            ]
+            for future in as_completed(futures):
+                name, outcomes = future.result()
+                case = next(case for case in CASES if case.name == name)
+                yield Judged(case=case, outcomes=outcomes)
 
 
 def _judge_outcomes(name: str, options: Options) -> tuple[str, dict[str, Outcome]]:
