@@ -1,7 +1,8 @@
 """Walk through a program, equation by equation, each by the rule of its primitive."""
 
+import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 import jax
@@ -69,16 +70,42 @@ def run(
     values: dict[Any, Array] = dict(zip(jaxpr.invars, arguments, strict=True))
     for variable, const in zip(jaxpr.constvars, consts, strict=True):
         values[variable] = _exactly(evaluation, const)
-    constant = _held_constant(jaxpr)
-    for i, equation in enumerate(jaxpr.eqns):
+    for equation, rule, held in _plan(jaxpr):
         operands = [_read(evaluation, values, atom) for atom in equation.invars]
-        met = evaluation.kinks.copy() if i in constant else None
-        results = _step(evaluation, equation, operands)
+        met = evaluation.kinks.copy() if held else None
+        try:
+            results = rule(evaluation, operands, equation.params)
+        except Overlap:
+            raise Undecided(equation.primitive.name, flint.ctx.prec) from None
         if met is not None:
             evaluation.kinks.clear()
             evaluation.kinks.update(met)
+        results = [results] if isinstance(results, np.ndarray) else results
         values.update(zip(equation.outvars, results, strict=True))
     return [_read(evaluation, values, atom) for atom in jaxpr.outvars]
+
+
+class _Step(NamedTuple):
+    """An equation, how to evaluate it, and whether its results are held constant."""
+
+    equation: JaxprEqn
+    rule: Rule
+    held: bool
+
+
+# What can be told of a program once for all its evaluations.
+_PLANS: weakref.WeakKeyDictionary[Jaxpr, list[_Step]] = weakref.WeakKeyDictionary()
+
+
+def _plan(jaxpr: Jaxpr) -> list[_Step]:
+    plan = _PLANS.get(jaxpr)
+    if plan is None:
+        held = _held_constant(jaxpr)
+        plan = [
+            _Step(equation, _rule_of(equation), i in held) for i, equation in enumerate(jaxpr.eqns)
+        ]
+        _PLANS[jaxpr] = plan
+    return plan
 
 
 def _held_constant(jaxpr: Jaxpr) -> set[int]:
@@ -106,24 +133,21 @@ def _read(evaluation: Evaluation, values: dict[Any, Array], atom: Any) -> Array:
     return np.full((), ZERO, object) if is_zero else literal
 
 
-def _step(evaluation: Evaluation, equation: JaxprEqn, operands: Sequence[Array]) -> Sequence[Array]:
+def _rule_of(equation: JaxprEqn) -> Rule:
     name = equation.primitive.name
     rule = _REGISTERED.get(name)
     if rule is None and _is_integer(equation):
         if name in arithmetic.INTEGER:
-            return [np.asarray(arithmetic.INTEGER[name](*operands))]
+            function = arithmetic.INTEGER[name]
+            return lambda evaluation, operands, params: np.asarray(function(*operands))
         rule = _OF_ANYTHING.get(name)
         if rule is None and not name.startswith(_RANDOM):
-            return _on_the_machine(equation, operands)
+            return lambda evaluation, operands, params: _on_the_machine(equation, operands)
     elif rule is None:
         rule = _RULES.get(name)
     if rule is None or _is_complex(equation):
         raise UnknownPrimitive(_advice(name, equation))
-    try:
-        result = rule(evaluation, operands, equation.params)
-    except Overlap:
-        raise Undecided(name, flint.ctx.prec) from None
-    return [result] if isinstance(result, np.ndarray) else result
+    return rule
 
 
 def _dtypes(equation: JaxprEqn) -> list[Any]:
