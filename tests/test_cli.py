@@ -1,9 +1,11 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,26 @@ def test_check_reports_each_function_and_fails_when_one_is_wrong(run, monkeypatc
     assert [f["kind"] for f in reports["mean_gradient"]["findings"]] == ["wrong_formula"]
 
 
+def test_a_report_from_another_process_is_the_same():
+    from mog_jax import checks
+
+    (claim,) = (claim for claim in checks.claims() if claim.name == "weight_gradient")
+    here = claim.check(examples=3, seed=1, name=claim.name)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        name, there = pool.submit(checks._checked_by_name, claim.name, 3, 1).result()
+    there.seconds = here.seconds
+    assert name == claim.name
+    assert there.to_dict() == here.to_dict()
+    assert str(there) == str(here)
+
+
+def test_a_folder_that_is_missing_is_told_before_the_checks(run, tmp_path):
+    code, out, err = run("check", "--plot", tmp_path / "none" / "digits.png")
+    assert (code, out) == (2, "")
+    assert f"no folder {tmp_path / 'none'}" in err
+
+
 def test_every_hand_written_derivative_is_checked():
     from mog_jax import checks, gradients
 
@@ -173,7 +195,8 @@ def test_every_hand_written_derivative_is_checked():
     assert {claim.name for claim in checks.claims()} == by_hand | others
 
 
-def test_the_number_of_examples_is_validated(run):
+@pytest.mark.parametrize("option", ["--examples", "--jobs"])
+def test_numbers_are_validated(run, option):
     with pytest.raises(SystemExit) as stopped:
-        run("check", "--examples", "0")
+        run("check", option, "0")
     assert stopped.value.code == 2
