@@ -56,6 +56,13 @@ class Judge:
             return Judgement(self.claim.name, []), True
         return case.glanced()
 
+    def overflows(self, draw: Draw) -> bool:
+        """Whether the subject gives no number in float32 where it gives one in float64."""
+        case = self.case(draw)
+        if case.lanes.misfits or case.lanes.error is not None:
+            return False
+        return case.lanes.overflows(case.values)
+
     def case(self, draw: Draw) -> "Case":
         """Give an input, about which the subject or a program in its place can be asked."""
         tangent, cotangent = self._directions(draw)

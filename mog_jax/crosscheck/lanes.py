@@ -175,6 +175,16 @@ class Lanes:
         with jax.enable_x64(True):
             return {name: _outcome(program, args) for name, program in self._witnesses.items()}
 
+    def overflows(self, args: tuple[Any, ...]) -> bool:
+        """Whether the subject gives no number in float32 where in float64 it does, within range."""
+        wide = self.run_main(args)
+        with _in_float32():
+            narrow = _outcome(self.main, in_precision(args, np.float32))
+        if wide.values is None or narrow.values is None:
+            return False
+        within = np.abs(wide.values) <= float(np.finfo(np.float32).max)
+        return bool(np.any(within & ~np.isfinite(narrow.values)))
+
     def run_narrow(self, args: tuple[Any, ...]) -> dict[str, Outcome]:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)

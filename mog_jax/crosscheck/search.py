@@ -78,7 +78,7 @@ class Search:
         self._make_judges = make_judges
         self._observe = observe
         self._known: tuple[Signature, list[Judge]] | None = None
-        self._judged: dict[Any, list[Problem]] = {}
+        self._judged: dict[Any, list[tuple[Problem, Draw]]] = {}
         self._error: Exception | None = None
         self._shrinking = False
         self._few = False
@@ -117,9 +117,9 @@ class Search:
             # Whether a simpler input is a disproof as well is told without compiling anything.
             if wanted[0] == "wrong_formula" and not self._fell(draw, wanted[1]):
                 return
-            for problem in self._failures(draw, thorough=self._is_thorough(draw)):
+            for problem, shown in self._failures(draw, thorough=self._is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
-                    raise _Failure(problem, draw)
+                    raise _Failure(problem, shown)
 
         options = {"examples": examples, "seed": seed, "name": name, "database": database}
         self._drive(see, inputs, **options)
@@ -240,21 +240,35 @@ class Search:
     def _is_thorough(self, draw: Draw) -> bool:
         return self._few or _is_thorough(draw)
 
-    def _failures(self, draw: Draw, *, thorough: bool) -> list[Problem]:
-        """Judge every claim at one draw, once; remember what fails."""
+    def _failures(self, draw: Draw, *, thorough: bool) -> list[tuple[Problem, Draw]]:
+        """Judge every claim at one draw, once; remember what fails, and at which draw."""
         mark = _mark(draw)
         known = self._judged.get(mark)
         if known is not None:
             return known
         judgements = self._judge(draw, thorough)
         problems = [p for judgement in judgements for p in judgement.problems if p.kind in FAILURES]
-        self._judged[mark] = problems
+        failures = [(problem, draw) for problem in problems]
+        if not failures:
+            rounded = self._beyond_float32(draw)
+            failures += self._failures(rounded, thorough=thorough) if rounded else []
+        self._judged[mark] = failures
         if not self._shrinking:
             for problem in problems:
                 self.found.setdefault((problem.kind, problem.claim), (problem, draw))
             self._last = mark, judgements
             self._observe(draw, judgements)
-        return problems
+        return failures
+
+    def _beyond_float32(self, draw: Draw) -> Draw | None:
+        """Give a draw rounded to float32 if programs then give no number that float64 gives.
+
+        Not every input is judged in both precisions, and few reach the end of a range.
+        """
+        rounded = None if draw.narrow else self._draw(draw.args, narrow=True)
+        if rounded is None or not rounded.narrow:
+            return None
+        return rounded if any(judge.overflows(rounded) for judge in self._lower) else None
 
     def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None

@@ -84,3 +84,26 @@ def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, deriv
     monkeypatch.setattr(Lanes, "run", with_luck_under_jit)
     report = crosscheck(half_square, derivative, [(np.float64(1e-4 / 3),)], order=1)
     assert [finding.kind for finding in report.findings] == [kind]
+
+
+def test_where_float32_overflows_it_is_tried_whatever_was_drawn(monkeypatch):
+    # Every input is drawn for float64 alone.
+    monkeypatch.setattr(st, "booleans", lambda: st.just(True))
+
+    def log_cosh(x):
+        return jnp.logaddexp(x, -x)
+
+    def by_a_ratio(x):
+        return jnp.sinh(x) / jnp.cosh(x)
+
+    for derivative, kinds in ((by_a_ratio, ["not_finite"]), (jnp.tanh, [])):
+        inputs = st.tuples(st.floats(100, 200))
+        report = crosscheck(log_cosh, derivative, inputs, examples=8, order=1)
+        assert [finding.kind for finding in report.findings] == kinds
+        for finding in report.findings:
+            assert finding.lane == "float32"
+            # The input that is shown is the one that was judged.
+            (x,) = finding.args
+            assert x == np.float32(x)
+    # Where nothing overflows, nothing is judged twice.
+    assert "float32" not in report.claims["derivative"].lanes
