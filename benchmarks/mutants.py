@@ -243,7 +243,8 @@ def _print(judged: list[Judged], console: Console) -> None:
     failures = [one for one in judged if _is_failure(one)]
     for one in failures:
         expected = " or ".join(one.case.expected) or "nothing to be found"
-        got = ", ".join(one.outcomes[OURS].kinds) or one.outcomes[OURS].message or "nothing"
+        outcome = one.outcomes[OURS]
+        got = ", ".join(outcome.kinds) or (outcome.message if outcome.broke_down else "nothing")
         console.print(f"{one.grade(OURS)}: {one.case.name}: expected {expected}, got {got}")
 
 

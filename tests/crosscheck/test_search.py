@@ -86,6 +86,29 @@ def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, deriv
     assert [finding.kind for finding in report.findings] == [kind]
 
 
+@pytest.mark.parametrize(
+    ("derivative", "kind"),
+    [
+        (lambda x: x * (x - 0.25) / (x - 0.25), "not_finite"),
+        (lambda x: x, "differs_under_jit"),
+    ],
+)
+def test_whether_a_quotient_of_zeros_is_a_number_is_luck(monkeypatch, derivative, kind):
+    run = Lanes.run
+
+    def without_a_number_under_jit(self, args, **options):
+        outcomes = run(self, args, **options)
+        there = [dataclasses.replace(outcomes["jit"], values=v) for v in (args[0], np.nan)]
+        return outcomes | {
+            name: dataclasses.replace(one, values=np.reshape(one.values, -1))
+            for name, one in zip(("eager", "jit"), there, strict=True)
+        }
+
+    monkeypatch.setattr(Lanes, "run", without_a_number_under_jit)
+    report = crosscheck(half_square, derivative, [(np.float64(0.25),)], order=1)
+    assert [finding.kind for finding in report.findings] == [kind]
+
+
 def test_where_float32_overflows_it_is_tried_whatever_was_drawn(monkeypatch):
     # Every input is drawn for float64 alone.
     monkeypatch.setattr(st, "booleans", lambda: st.just(True))
