@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
-from mog_jax.kernel import lane_sums, totals
+from mog_jax.kernel import ROW_BYTES, lane_sums, totals
 from mog_jax.mixture import Coordinates
 
 FLOOR = "exp and sum (the floor)"
@@ -53,20 +53,18 @@ def measure(n_datasets: int, n_points: int, rounds: int) -> dict[str, np.ndarray
     batch = (jax.tree.map(lambda array: jnp.asarray(array.T), theta), jnp.asarray(x))
     groups = np.split(np.arange(n_datasets), n_datasets // TILE)
     upright = [jax.tree.map(lambda array, rows=rows: array[rows], batch) for rows in groups]
-    # Datasets on the trailing axis, and the totals that a fit computes once and not in each pass.
-    lanes = [
-        (Coordinates(**jax.tree.map(jnp.transpose, theta)), x.T, totals(x.T))
-        for theta, x in upright
-    ]
-    floor = jax.jit(lambda _, x, __: jnp.sum(jnp.exp(x)), compiler_options=COMPILER)
-    kernel = jax.jit(lane_sums, compiler_options=COMPILER)
+    lanes = [_as_lanes(*tile) for tile in upright]
+    floor = jax.jit(lambda tile: jnp.sum(jnp.exp(tile[1])), compiler_options=COMPILER)
+    kernel = jax.jit(
+        lambda tile: jax.lax.map(lambda lanes: lane_sums(*lanes), tile), compiler_options=COMPILER
+    )
     gradients = jax.jit(jax.vmap(jax.value_and_grad(textbook)))
     hessians = jax.jit(jax.vmap(jax.hessian(textbook)))
     _check(kernel, gradients, lanes[0], upright[0])
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         programs: dict[str, Callable[[], Any]] = {
-            FLOOR: functools.partial(_on_tiles, pool, floor, lanes),
-            KERNEL: functools.partial(_on_tiles, pool, kernel, lanes),
+            FLOOR: functools.partial(_on_tiles, pool, floor, [(tile,) for tile in lanes]),
+            KERNEL: functools.partial(_on_tiles, pool, kernel, [(tile,) for tile in lanes]),
             TEXTBOOK: functools.partial(gradients, *batch),
             "the same on the tiles": functools.partial(_on_tiles, pool, gradients, upright),
             "jit(vmap(hessian(textbook))) on the tiles": functools.partial(
@@ -91,6 +89,19 @@ def _draw(n_datasets: int, n_points: int) -> tuple[np.ndarray, dict[str, np.ndar
     return x, theta
 
 
+def _as_lanes(theta: Any, x: jax.Array) -> Any:
+    """Datasets on the trailing axis, as many as a fit has side by side, and their totals.
+
+    A fit computes the totals once, and not in each pass.
+    """
+
+    def group(array: jax.Array) -> jax.Array:
+        return jnp.swapaxes(array.reshape(-1, ROW_BYTES // 8, *array.shape[1:]), 1, -1)
+
+    points = group(x)
+    return Coordinates(**jax.tree.map(group, theta)), points, jax.vmap(totals)(points)
+
+
 def _on_tiles(
     pool: concurrent.futures.Executor, program: Callable[..., Any], tiles: list[Any]
 ) -> list[Any]:
@@ -113,8 +124,8 @@ def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 
 def _check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
     """Hold the gradient that the sums give against autodiff's."""
-    theta, x, _ = tile
-    sums = kernel(*tile).stacked()
+    theta, x, _ = jax.tree.map(lambda array: jnp.concatenate(array, axis=-1), tile)
+    sums = jax.tree.map(lambda array: jnp.concatenate(array, axis=-1), kernel(tile)).stacked()
     weights, variances = jnp.exp(theta.logits), jnp.exp(theta.log_variances)
     value, expected = gradients(*upright)
     found = {

@@ -22,6 +22,7 @@ of shape `(*lanes)`; what each component has one of, `(2, *lanes)`. One dataset 
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ import jax
 import jax.numpy as jnp
 
 from mog_jax.mixture import Coordinates
+from mog_jax.together import together
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -39,9 +41,10 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 _BLOCK = 4
 _TURN = 16
 
-# Bytes of one row of points: wide enough that what a step costs besides its points does not count,
-# and narrow enough that the sums stay in the nearest cache. Fewer lanes are cut into strips.
-_WIDTH = 2048
+# Bytes of one row of points: wide enough that what a step costs besides its points hardly counts.
+# Wider, and XLA shares out each of the small loops among its threads, which takes longer than the
+# loop. Fewer lanes are cut into strips.
+ROW_BYTES = 512
 
 
 @jax.tree_util.register_dataclass
@@ -290,26 +293,28 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
     turns = (rows // turn, turn, width)
 
     def add_turn(whole: Any, points: Any) -> tuple[Any, None]:
-        factor, excess, *moments = _turn_sums(odds, *points)
-        sums = (excess + jnp.log(factor), *moments)
-        return tuple(total + term for total, term in zip(whole, sums, strict=True)), None
+        return _add_turn(odds, whole, *points), None
 
     points = (x.reshape(turns), None if counts is None else counts.reshape(turns))
-    zero = jnp.zeros(width, x.dtype)
-    whole: tuple[jax.Array, ...] = jax.lax.scan(add_turn, (zero,) * 9, points)[0]
+    one, zero = jnp.ones(width, x.dtype), jnp.zeros(width, x.dtype)
+    odds, nothing = together((odds, (one, *(zero,) * 9)))
+    factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
+    whole: tuple[jax.Array, ...] = (excess + jnp.log(factor), *moments)
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
 
 
 def _strips(n: int, row_bytes: int) -> int:
     """Into how many strips a row of lanes is cut, each of several turns."""
     strips = 1
-    while 2 * strips * row_bytes <= _WIDTH and n % (4 * strips * _TURN) == 0:
+    while 2 * strips * row_bytes <= ROW_BYTES and n % (4 * strips * _TURN) == 0:
         strips *= 2
     return strips
 
 
-def _turn_sums(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
-    """Give the product of the factors 1 + exp(-|d|) of a turn's points, and their nine sums."""
+def _add_turn(
+    odds: _LogOdds, whole: tuple[jax.Array, ...], x: jax.Array, counts: jax.Array | None
+) -> tuple[jax.Array, ...]:
+    """Add a turn's points to the product of the factors 1 + exp(-|d|) and the nine sums."""
     u = x - odds.centre[None]
     d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
     # For all blocks at once, so that the exponential is not part of what is unrolled below.
@@ -319,10 +324,10 @@ def _turn_sums(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[
         block = slice(lo, lo + _BLOCK)
         times = None if counts is None else counts[block]
         parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = _join(whole, part)
-    return whole
+    factor, excess, *moments = whole
+    # The logarithm of the turn before: one for a whole turn, whose product cannot overflow.
+    before = (jnp.ones_like(factor), excess + jnp.log(factor), *moments)
+    return together(_join(before, functools.reduce(_join, parts)))
 
 
 def _point_terms(

@@ -7,19 +7,15 @@ is open on the side where the data set no bound.
 """
 
 import dataclasses
-import functools
 import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit, Ragged, fit
-from mog_jax.fitting.ascent import Ascent, Lanes, ascend, begin
+from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.fitting.path import lanes_of
 from mog_jax.fitting.points import in_rows
 from mog_jax.fitting.reading import standardise
 from mog_jax.inference import Reason
@@ -110,8 +106,9 @@ def profile_interval(
     shape = np.shape(fits.n_points)
     points = in_rows(data, shape, counts)
     values, times = np.atleast_2d(points.values), points.counts
-    branch = _Branch(fits, values, None if times is None else np.atleast_2d(times), options)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
+    times = None if times is None else np.atleast_2d(times)
+    branch = _Branch(fits, values, times, place, options)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
@@ -120,7 +117,7 @@ def profile_interval(
     if usable.size:
         rows, sides = np.tile(usable, 2), np.repeat([-1.0, 1.0], usable.size)
         found = _search(
-            lambda theta, lanes: branch.shortfall(rows[lanes], place, theta),
+            lambda theta, lanes: branch.shortfall(rows[lanes], theta),
             branch.theta[rows, place],
             sides * step[rows],
             float(norm.ppf(0.5 + level / 2)),
@@ -144,11 +141,30 @@ class _Branch:
     the fit's own maximum, and the two components cannot trade places.
     """
 
-    def __init__(self, fits: Fit, values: Array, counts: Array | None, options: Any) -> None:
+    def __init__(
+        self, fits: Fit, values: Array, counts: Array | None, place: int, options: Any
+    ) -> None:
         given = np.sum(~np.isnan(values), axis=1)
-        self._data = standardise(values, counts, given)
-        self._tolerance = float(options.get("tolerance", 1e-9))
-        self._floor = float(options.get("variance_floor", 1e-6))
+        # Few widths, so that there are few programs: the last dataset fills up.
+        width = next((w for w in (8, 128) if w >= len(values)), -(-len(values) // 1024) * 1024)
+        filled = np.minimum(np.arange(width), len(values) - 1)
+        self._data = standardise(
+            values[filled], None if counts is None else counts[filled], given[filled]
+        )
+        free = np.ones((5, width), bool)
+        free[place] = False
+        self._place = place
+        self._lanes = herd.Data(
+            self._data.points, self._data.counts, self._data.n, free, np.dtype(np.float64)
+        )
+        self._rules = herd.Rules(
+            direction=DIRECTIONS["newton"],
+            tolerance=float(options.get("tolerance", 1e-9)),
+            max_steps=_MAX_STEPS,
+            variance_floor=float(options.get("variance_floor", 1e-6)),
+            equal_variances=False,
+            give_up=False,
+        )
         mixture = fits.mixture
         weights, means, variances = (
             np.asarray(field, dtype=np.float64).reshape(-1, 2)
@@ -160,47 +176,31 @@ class _Branch:
         self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
         log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
         # On the standard scale, where the climbs are.
-        self._best = log_likelihood + self._data.total * np.log(self._data.scale)
+        total, scale = (each[: len(values)] for each in (self._data.total, self._data.scale))
+        self._best = log_likelihood + total * np.log(scale)
 
-    def shortfall(self, rows: Array, place: int, value: Array) -> Array:
-        """Root of the deviance of each dataset in `rows`, with a coordinate held at `value`."""
+    def shortfall(self, rows: Array, value: Array) -> Array:
+        """Root of the deviance of each dataset in `rows`, with the coordinate held at `value`."""
+        place = self._place
         theta, covariance = self.theta[rows], self.covariance[rows]
         along = covariance[:, :, place] / covariance[:, place, place][:, None]
         theta = theta + along * (value - theta[:, place])[:, None]
         theta[:, place] = value
         mean, scale = self._data.mean[rows, None], self._data.scale[rows, None]
         theta[:, 1:3] = (theta[:, 1:3] - mean) / scale
-        theta[:, 3:] = np.maximum(theta[:, 3:] - 2 * np.log(scale), np.log(self._floor))
-        reached = self._climb(rows, place, theta.T)
+        theta[:, 3:] = np.maximum(
+            theta[:, 3:] - 2 * np.log(scale), np.log(self._rules.variance_floor)
+        )
+        reached = self._climb(rows, theta.T)
         deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
         return np.sqrt(deviance)
 
-    def _climb(self, rows: Array, place: int, theta: Array) -> Array:
-        # Few widths, so that there are few programs.
-        width = next((w for w in (8, 64, 512) if w >= rows.size), rows.size)
-        lane = np.minimum(np.arange(width), rows.size - 1)
-        chosen = rows[lane]
-        free: Any = np.ones((5, width), dtype=bool)
-        free[place] = False
-        lanes = lanes_of(self._data, chosen, free)
+    def _climb(self, rows: Array, theta: Array) -> Array:
+        starts = np.arange(rows.size)
         with jax.enable_x64(True):
-            state, lanes = jax.tree.map(jnp.asarray, (begin(theta[:, lane]), lanes))
-            end = _climbed(state, lanes, self._tolerance, self._floor)
-            return np.asarray(end)[: rows.size]
-
-
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _climbed(state: Ascent, lanes: Lanes, tolerance: float, floor: float) -> jax.Array:
-    end = ascend(
-        state,
-        lanes,
-        direction=DIRECTIONS["newton"],
-        tolerance=tolerance,
-        variance_floor=floor,
-        steps=_MAX_STEPS,
-        max_steps=_MAX_STEPS,
-    )
-    return end.sums.log_likelihood
+            climbs = herd.begin(theta, rows, starts, np.dtype(np.float64))
+            ends = herd.climb(climbs, self._lanes, self._rules, _MAX_STEPS)
+        return np.asarray(ends.state.sums.log_likelihood)
 
 
 def _search(shortfall: Any, centre: Array, step: Array, target: float) -> Array:

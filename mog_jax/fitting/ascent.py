@@ -18,6 +18,7 @@ import numpy as np
 from mog_jax.fitting.coordinates import unpack
 from mog_jax.fitting.directions import Direction, View, look
 from mog_jax.kernel import Sums, Totals, lane_sums
+from mog_jax.together import together
 
 _SHRINKAGE = 0.3
 _GROWTH = 2.5
@@ -217,7 +218,8 @@ def ascend(
             (old.proposal, sums),
             (old.theta, old.sums),
         )
-        view = look(theta, sums, free, equal_variances, smallest=smallest)
+        theta, sums, step = together((theta, sums, step))
+        view = together(look(theta, sums, free, equal_variances, smallest=smallest))
         change = tuple(direction.propose(view, step))
         expected = sum(map(operator.mul, view.gradient, change))
         expected = expected - 0.5 * view.information.quadratic(change)
@@ -228,13 +230,13 @@ def ascend(
         n_steps = old.n_steps + old.climbing.astype(jnp.int32)
         # Where the likelihood is not concave there is no estimate of what is left; but where even
         # the slope is gone, as at a saddle, it is no use to go on.
-        slope = sum(
-            jnp.square(view.gradient[i]) / (view.complete_information[i, i] + precision)
-            for i in range(5)
-        )
+        sloping = jnp.zeros_like(view.concave)
+        for i in range(5):
+            flat = _STATIONARY * enough * (view.complete_information[i, i] + precision)
+            sloping = sloping | (jnp.square(view.gradient[i]) > flat)
         on = (
             (old.gain_left > enough)
-            & (view.concave | (slope > _STATIONARY * enough))
+            & (view.concave | sloping)
             & (n_steps < max_steps)
             & (step > precision)
         )
@@ -242,15 +244,17 @@ def ascend(
             on = on & jnp.isfinite(each)
         if give_up:
             on = on & (theta[3] > smallest) & (theta[4] > smallest)
-        new = Ascent(
-            theta=theta,
-            sums=sums,
-            gain_left=newton_decrement(view),
-            proposal=proposal,
-            expected=expected,
-            step=step,
-            n_steps=n_steps,
-            climbing=on & old.climbing,
+        new = together(
+            Ascent(
+                theta=theta,
+                sums=sums,
+                gain_left=newton_decrement(view),
+                proposal=proposal,
+                expected=expected,
+                step=step,
+                n_steps=n_steps,
+                climbing=on & old.climbing,
+            )
         )
         return new, made + 1
 

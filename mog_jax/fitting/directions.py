@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from mog_jax.fitting import coordinates
 from mog_jax.fitting.symmetric import Symmetric, Vector
 from mog_jax.kernel import Sums
+from mog_jax.together import together
 
 
 @jax.tree_util.register_dataclass
@@ -182,12 +183,13 @@ def newton(view: View, step: jax.Array) -> Vector:
     move = [
         jnp.where(whole, full, short) for full, short in zip(view.newton_move, damped, strict=True)
     ]
+    move, climbs, view = together((move, whole | definite, view))
     count = view.sums.effective_counts[0] + view.sums.effective_counts[1]
     length = jnp.sqrt(view.complete_information.quadratic(tuple(move)) / count)
     shorter = 1 / jnp.maximum(length, 1)
     # The EM step climbs at its full length, and only there.
     return tuple(
-        jnp.where(whole | definite, shorter * change, other)
+        jnp.where(climbs, shorter * change, other)
         for change, other in zip(move, em(view, jnp.ones_like(step)), strict=True)
     )
 

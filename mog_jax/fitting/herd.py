@@ -16,13 +16,16 @@ import numpy as np
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
-from mog_jax.kernel import Totals
+from mog_jax.kernel import ROW_BYTES, Totals
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any
 
 # XLA uses vectors of half the width that the machine has, unless told otherwise.
 COMPILER = {"xla_cpu_prefer_vector_width": 512}
+
+# Tiles that one program climbs at most, one after the other.
+_TILES = 32
 
 # Points that one program is given at most, so that memory stays bounded for long datasets.
 _TILE_POINTS = 2**22
@@ -63,44 +66,28 @@ class Data:
     free: Array
     dtype: np.dtype[Any]
 
-    def lanes(self, dataset: Array) -> Lanes:
-        """Gather the points of some datasets, and what holds for each, as lanes of a program."""
-        # Wider indices, or one program for all that is gathered, and XLA is several times slower.
-        place = dataset.astype(np.int32)
-        points, times = self._on_device
-        counts = None if times is None else _columns_of(times, place)
-        totals: Totals = jax.tree.map(lambda leaf: leaf[dataset], self._totals)
-        padding: Any = None
-        if counts is None:
-            padding = (self.points.shape[0] - self.n[dataset]).astype(self.dtype)
-        free = None if self.free.all() else self.free[:, dataset]
-        return Lanes(
-            x=_columns_of(points, place), totals=totals, counts=counts, padding=padding, free=free
-        )
-
     @functools.cached_property
-    def _on_device(self) -> tuple[Any, Any]:
-        points = jnp.asarray(self.points.astype(self.dtype))
-        return points, None if self.counts is None else jnp.asarray(self.counts, self.dtype)
-
-    @functools.cached_property
-    def _totals(self) -> Totals:
+    def on_device(self) -> Lanes:
+        """All datasets of the block, a lane for each."""
         points = self.points.astype(self.dtype)
         row = np.arange(points.shape[0])[:, None]
         weight = (row < self.n).astype(np.float64) if self.counts is None else self.counts
         count = weight.sum(axis=0)
         mean = (weight * points).sum(axis=0) / np.maximum(count, 1e-30)
         variance = (weight * (points - mean) ** 2).sum(axis=0) / np.maximum(count, 1e-30)
-        totals: Totals = jax.tree.map(
-            lambda leaf: leaf.astype(self.dtype),
-            Totals(count=count, mean=mean, variance=variance),
+        lanes = Lanes(
+            x=points,
+            totals=Totals(count=count, mean=mean, variance=variance),
+            counts=self.counts,
+            padding=None if self.counts is not None else points.shape[0] - self.n,
+            free=None if self.free.all() else self.free,
         )
-        return totals
 
+        def put(leaf: Array) -> jax.Array:
+            return jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype))
 
-@functools.partial(jax.jit, compiler_options=COMPILER)
-def _columns_of(matrix: jax.Array, index: jax.Array) -> jax.Array:
-    return jnp.take(matrix, index, axis=-1, mode="clip")
+        on_device: Lanes = jax.tree.map(put, lanes)
+        return on_device
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,36 +136,68 @@ def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> H
 def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(herd.state.climbing)
-    begun, dataset = np.take(herd.rows, active, axis=1), herd.dataset[active]
-    tile = _tile(data, active.size)
+    lanes = _lanes_of_a_tile(data)
+    # What is missing to whole tiles is filled up with the last lane.
+    n_tiles = -(-active.size // lanes)
+    filled = active[np.minimum(np.arange(n_tiles * lanes), active.size - 1)]
+    begun = herd.rows[:, filled].reshape(len(herd.rows), n_tiles, lanes).swapaxes(0, 1)
+    dataset = herd.dataset[filled].reshape(n_tiles, lanes).astype(np.int32)
     moved = np.empty_like(begun)
-    for lo in range(0, active.size, tile):
-        lanes = slice(lo, min(lo + tile, active.size))
-        # The last tile is filled up with its last lane.
-        filled = np.minimum(np.arange(lo, lo + tile), lanes.stop - 1)
-        end = _climb_tile(
-            np.take(begun, filled, axis=1),
-            data.lanes(dataset[filled]),
+    for lo in range(0, n_tiles, _TILES):
+        some = slice(lo, min(lo + _TILES, n_tiles))
+        end = _climb_tiles(
+            _padded(begun[some]),
+            _padded(dataset[some]),
+            np.int32(some.stop - lo),
+            data.on_device,
             np.int32(steps),
             rules=rules,
         )
-        moved[:, lanes] = np.asarray(end)[:, : lanes.stop - lo]
-    if active.size == herd.dataset.size:
-        return dataclasses.replace(herd, rows=moved)
+        moved[some] = np.asarray(end)[: some.stop - lo]
     rows = herd.rows.copy()
-    rows[:, active] = moved
+    rows[:, active] = moved.swapaxes(0, 1).reshape(len(rows), -1)[:, : active.size]
     return dataclasses.replace(herd, rows=rows)
 
 
+def _padded(tiles: Array) -> Array:
+    whole: Array = np.zeros((_TILES, *tiles.shape[1:]), tiles.dtype)
+    whole[: len(tiles)] = tiles
+    return whole
+
+
 @functools.partial(jax.jit, static_argnames="rules", compiler_options=COMPILER)
-def _climb_tile(rows: jax.Array, lanes: Lanes, steps: jax.Array, *, rules: Rules) -> jax.Array:
+def _climb_tiles(
+    rows: jax.Array,
+    dataset: jax.Array,
+    n_tiles: jax.Array,
+    data: Lanes,
+    steps: jax.Array,
+    *,
+    rules: Rules,
+) -> jax.Array:
+    """Climb with tiles of lanes, one after the other."""
     how = {field.name: getattr(rules, field.name) for field in dataclasses.fields(rules)}
-    return ascent.packed(ascent.ascend(ascent.unpacked(rows), lanes, steps=steps, **how))
+
+    def climb_tile(i: jax.Array, rows: jax.Array) -> jax.Array:
+        place = dataset[i]
+        lanes = jax.tree.map(functools.partial(_columns_of, place), data)
+        end = ascent.ascend(ascent.unpacked(rows[i]), lanes, steps=steps, **how)
+        return rows.at[i].set(ascent.packed(end))
+
+    climbed: jax.Array = jax.lax.fori_loop(0, n_tiles, climb_tile, rows)
+    return climbed
 
 
-def _tile(data: Data, n_lanes: int) -> int:
-    """Lanes that one program climbs: few sizes, so that there are few programs."""
-    tile = 512 if data.dtype == np.float32 and n_lanes > 128 else 128
-    while tile > 8 and tile * data.points.shape[0] > _TILE_POINTS:
-        tile //= 2
-    return tile
+def _columns_of(place: jax.Array, rows: jax.Array) -> jax.Array:
+    # Element by element: whole columns XLA would lay out the other way round, and turn again.
+    index = jnp.broadcast_to(place, (*rows.shape[:-1], place.size))
+    columns: jax.Array = jnp.take_along_axis(rows, index, axis=-1, mode="promise_in_bounds")
+    return columns
+
+
+def _lanes_of_a_tile(data: Data) -> int:
+    """Lanes that climb side by side."""
+    lanes = ROW_BYTES // data.dtype.itemsize
+    while lanes > 8 and lanes * data.points.shape[0] > _TILE_POINTS:
+        lanes //= 2
+    return lanes

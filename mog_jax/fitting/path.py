@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import DIRECTIONS, Direction
+from mog_jax.fitting.herd import Data
 from mog_jax.fitting.reading import Array, Standardised, read, standardise
-from mog_jax.kernel import Totals
 from mog_jax.mixture import Mixture
 
 # Steps of one compiled program; the climb goes on in as many as it needs.
@@ -125,32 +125,6 @@ def ascent_path(
     return _described(path, points, tolerance)
 
 
-def lanes_of(data: Standardised, columns: Array, free: Array) -> Lanes:
-    """Lay datasets side by side, the same one as often as `columns` names it.
-
-    Parameters
-    ----------
-    data : Standardised
-    columns : array of int, shape (lanes,)
-        Which dataset is in each lane.
-    free : array of bool, shape (5, lanes)
-        The coordinates that are not held fixed.
-    """
-    x, n = data.points[:, columns], data.n[columns]
-    counts = None if data.counts is None else data.counts[:, columns]
-    weight = (np.arange(len(x))[:, None] < n).astype(x.dtype) if counts is None else counts
-    count = weight.sum(axis=0)
-    mean = (weight * x).sum(axis=0) / count
-    variance = (weight * np.square(x - mean)).sum(axis=0) / count
-    return Lanes(
-        x=x,
-        totals=Totals(count=count, mean=mean, variance=variance),
-        counts=counts,
-        padding=None if counts is not None else (len(x) - n).astype(x.dtype),
-        free=free,
-    )
-
-
 def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
     weights, means, variances = (
         np.asarray(field, np.float64) for field in (start.weights, start.means, start.variances)
@@ -175,9 +149,15 @@ def _climb(
     variance_floor: float,
 ) -> Ascent:
     """Give the states after each step, one behind the other."""
-    lanes = lanes_of(data, np.zeros(1, int), np.ones((5, 1), bool))
     with jax.enable_x64(True):
-        state, lanes = jax.tree.map(jnp.asarray, (ascent.begin(theta), lanes))
+        lanes = Data(
+            points=data.points,
+            counts=data.counts,
+            n=data.n,
+            free=np.ones((5, 1), bool),
+            dtype=np.dtype(np.float64),
+        ).on_device
+        state = jax.tree.map(jnp.asarray, ascent.begin(theta))
         pieces: list[Ascent] = []
         while not pieces or bool(state.climbing[0]):
             state, piece = _some_steps(

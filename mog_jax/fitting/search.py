@@ -31,6 +31,8 @@ _TRAILING_UNFINISHED = 3.0
 _TRAILING_SAMPLE = 2.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
+# Datasets whose starts are sought together.
+_STARTED = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,14 +120,18 @@ def starts(block: Block, options: Options) -> Array:
     row = np.arange(block.sample.shape[0])[:, None]
     present = np.where(row < block.n_sample, block.sample, 0)
     sums = [_running_sums(present), _running_sums(present**2)]
-    theta = np.array(
+    b = block.n_sample.size
+    # So few at a time that their sums stay in the cache.
+    found = [
         _starts(
-            *sums,
-            block.n_sample.astype(np.int32),
+            *(each[:, lo : lo + _STARTED] for each in sums),
+            block.n_sample[lo : lo + _STARTED].astype(np.int32),
             plan=options.plan,
             narrowest=options.variance_floor,
         )
-    )
+        for lo in range(0, b, _STARTED)
+    ]
+    theta = np.concatenate(found, axis=-1)
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
