@@ -13,7 +13,7 @@ from mog_jax.kernel import pad_rows
 Array = Any
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
-_SEARCHED = 2048
+SEARCHED = 2048
 _SAMPLE = 1024
 
 
@@ -303,11 +303,11 @@ def sample(data: Standardised) -> tuple[Array, Array]:
     array of int, shape (b,)
         How many there are.
     """
-    if data.counts is None and data.points.shape[0] <= _SEARCHED:
+    if data.counts is None and data.points.shape[0] <= SEARCHED:
         return data.points, data.n
     if data.counts is None:
         return _shares(data.points, data.n)
-    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= _SEARCHED)
+    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= SEARCHED)
     sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
     rows = pad_rows(int(sizes.max(initial=1)))
     points = np.zeros((rows, len(sizes)))
@@ -328,7 +328,7 @@ def sample(data: Standardised) -> tuple[Array, Array]:
 
 def _shares(points: Array, n: Array) -> tuple[Array, Array]:
     """Means of equal shares of the sorted points, in datasets that have many."""
-    sizes = np.where(n > _SEARCHED, _SAMPLE, n)
+    sizes = np.where(n > SEARCHED, _SAMPLE, n)
     rows = pad_rows(int(sizes.max(initial=1)))
     # The sum of the first t points, for a t that need not be whole.
     edges = n * np.minimum(np.arange(rows + 1)[:, None], sizes) / np.maximum(sizes, 1)

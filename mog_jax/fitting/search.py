@@ -18,6 +18,7 @@ from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.culling import SEARCH_TOLERANCE, worth_while
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
+from mog_jax.fitting.reading import SEARCHED
 from mog_jax.fitting.starts import window_starts
 from mog_jax.kernel import Sums
 
@@ -50,8 +51,8 @@ class Block:
     total : array, shape (b,)
         Sum of the counts.
     sample : array, shape (m, b)
-        Points of equal count that stand for the dataset in the search: the data themselves where
-        they are few. Sorted, and filled up likewise.
+        Points of equal count that stand for the dataset where its climbs begin, and where it has
+        many points in the search as well. Sorted, and filled up likewise.
     n_sample : array of int, shape (b,)
     free : array of bool, shape (5, b)
         The coordinates that are not held fixed.
@@ -162,9 +163,8 @@ def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
 def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
     """Climb from all starts in single precision, and say how many passes each dataset took."""
     n_starts, b = theta.shape[1:]
-    data = Data(block.sample, None, block.n_sample, block.free, np.dtype(np.float32))
-    scale = block.total / block.n_sample
-    margin = _TRAILING + np.where(scale > 1, _TRAILING_SAMPLE, 0)
+    data, scale = _searched(block)
+    margin = _trailing(block, scale)
     rules = options.rules(searching=True)
     start, dataset = np.divmod(np.arange(n_starts * b), b)
     climbs = herd.begin(theta.reshape(5, -1), dataset, start, data.dtype)
@@ -176,6 +176,25 @@ def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
         if not climbs.state.climbing.any():
             break
     return climbs, passes
+
+
+def _searched(block: Block) -> tuple[Data, Array]:
+    """What the search climbs, and how many of the dataset's points each of its points stands for.
+
+    The data themselves where those are few.
+    """
+    single = np.dtype(np.float32)
+    if block.points.shape[0] <= SEARCHED:
+        return Data(block.points, block.counts, block.n, block.free, single), np.ones(block.n.size)
+    sample = Data(block.sample, None, block.n_sample, block.free, single)
+    return sample, block.total / block.n_sample
+
+
+def _trailing(block: Block, scale: Array) -> Array:
+    """Nats by which the search may be wrong about which of two climbs ends higher."""
+    rounding = 4 * float(np.finfo(np.float32).eps) * block.total
+    trailing: Array = _TRAILING + rounding + np.where(scale != 1, _TRAILING_SAMPLE, 0)
+    return trailing
 
 
 def _finish(found: Herd, block: Block, options: Options) -> tuple[Ascent, Array]:
@@ -246,7 +265,9 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
     b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = (block.total / block.n_sample)[found.dataset]
+    scale = _searched(block)[1]
+    margin = _trailing(block, scale)[found.dataset]
+    scale = scale[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
     grade = _grade(found.state, options, under_way=True, scale=scale)
@@ -257,8 +278,8 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
     # A climb that was stopped short may still rise, and a sample is not the data.
-    trailing = np.where(found.state.gain_left > SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
-    trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
+    unfinished = found.state.gain_left > SEARCH_TOLERANCE
+    trailing = margin + np.where(unfinished, _TRAILING_UNFINISHED - _TRAILING, 0)
     close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
     # The best of those that are not regular comes right behind the first of those that are.
     irregular = np.flatnonzero(grade > 0)
