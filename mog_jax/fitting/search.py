@@ -221,6 +221,9 @@ def _climb_to_the_top(
     # What is held is held in full precision.
     dataset, state = found.dataset, found.state
     theta = np.where(block.free[:, dataset], state.theta, block.held[:, dataset])
+    # The floor of single precision may lie below.
+    lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
+    theta[3:] = np.maximum(theta[3:], lowest)
     climbs = herd.begin(theta, dataset, found.start, data.dtype)
     rules = options.rules(searching=False)
     shape = (int(found.start.max(initial=0)) + 1, b)
