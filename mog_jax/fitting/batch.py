@@ -270,12 +270,15 @@ def _fit_block(
     usable = data.is_finite & ~data.is_constant & (data.n >= 2)
     points, counts = data.points.astype(precision), data.counts
     sampled, n_sampled = sample(data)
-    # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in: two
-    # points, which no neighbour notices.
+    # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
     width = next(size for size in (8, 128, 1024) if size >= b)
+    given = np.zeros(width, bool)
+    given[:b] = usable
+    given[0] |= not usable.any()
     block = Block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
+        given=given,
         n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
         total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
         sample=_columns(sampled, usable, width),

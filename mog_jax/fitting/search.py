@@ -46,6 +46,8 @@ class Block:
         Each dataset fills up its column with its last point.
     counts : array, shape (n, b), or None
         How often each point was seen; 0 for what fills up.
+    given : array of bool, shape (b,)
+        Which columns hold a dataset that is to be climbed, and not a stand-in: at least one.
     n : array of int, shape (b,)
         How many points there are.
     total : array, shape (b,)
@@ -62,6 +64,7 @@ class Block:
 
     points: Array
     counts: Array | None
+    given: Array
     n: Array
     total: Array
     sample: Array
@@ -117,22 +120,24 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
 
 
 def starts(block: Block, options: Options) -> Array:
-    """Give where the climbs begin, shape (5, starts, b)."""
+    """Give where the climbs begin, shape (5, starts, b'): columns beyond hold no dataset."""
     row = np.arange(block.sample.shape[0])[:, None]
-    present = np.where(row < block.n_sample, block.sample, 0)
-    sums = [_running_sums(present), _running_sums(present**2)]
-    b = block.n_sample.size
-    # So few at a time that their sums stay in the cache.
-    found = [
-        _starts(
-            *(each[:, lo : lo + _STARTED] for each in sums),
-            block.n_sample[lo : lo + _STARTED].astype(np.int32),
-            plan=options.plan,
-            narrowest=options.variance_floor,
+    found = []
+    # So few datasets at a time that their sums stay in the cache.
+    for lo in range(0, int(np.flatnonzero(block.given)[-1]) + 1, _STARTED):
+        some = slice(lo, lo + _STARTED)
+        n = block.n_sample[some]
+        present = np.where(row < n, block.sample[:, some], 0)
+        found.append(
+            _starts(
+                _running_sums(present),
+                _running_sums(present**2),
+                n.astype(np.int32),
+                plan=options.plan,
+                narrowest=options.variance_floor,
+            )
         )
-        for lo in range(0, b, _STARTED)
-    ]
-    theta = np.concatenate(found, axis=-1)
+    theta: Array = np.concatenate(found, axis=-1)
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
@@ -141,7 +146,8 @@ def starts(block: Block, options: Options) -> Array:
         # Which component is which now matters: each start is tried both ways.
         swapped = np.concatenate([-theta[:1], theta[[2, 1, 4, 3]]])
         theta = np.concatenate([theta, swapped], axis=1)
-        theta = np.where(block.free[:, None], theta, block.held[:, None])
+        some = slice(theta.shape[-1])
+        theta = np.where(block.free[:, None, some], theta, block.held[:, None, some])
     return theta
 
 
@@ -162,12 +168,13 @@ def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
 
 def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
     """Climb from all starts in single precision, and say how many passes each dataset took."""
-    n_starts, b = theta.shape[1:]
+    n_starts, b = theta.shape[1], block.n.size
     data, scale = _searched(block)
     margin = _trailing(block, scale)
     rules = options.rules(searching=True)
-    start, dataset = np.divmod(np.arange(n_starts * b), b)
-    climbs = herd.begin(theta.reshape(5, -1), dataset, start, data.dtype)
+    start, dataset = np.indices(theta.shape[1:])
+    climbed = block.given[dataset]
+    climbs = herd.begin(theta[:, climbed], dataset[climbed], start[climbed], data.dtype)
     passes = np.zeros(b)
     for steps in _SEARCH_ROUNDS:
         climbs, made = _climb(climbs, data, rules, steps)
@@ -296,7 +303,9 @@ def _best_lanes(climbs: Herd, grade: Array, b: int) -> Array:
     value: Array = climbs.state.sums.log_likelihood
     value = np.where(np.isfinite(value), value, -np.inf)
     order = np.lexsort((-value, grade, climbs.dataset))
-    return order[np.searchsorted(climbs.dataset[order], np.arange(b))]
+    # A column without a climb is given another one's.
+    place = np.searchsorted(climbs.dataset[order], np.arange(b))
+    return order[np.minimum(place, order.size - 1)]
 
 
 def _grade(
