@@ -1,8 +1,7 @@
 """Many climbs at once: packed into tiles of lanes, moved a few steps, and packed anew.
 
-A program has a fixed number of lanes, and all of them take as many steps as the slowest. So the
-climbs that are still under way are gathered every few steps, in tiles of few sizes, and the ones
-that are done cost nothing more.
+A tile has a fixed number of lanes, and all of them take as many steps as the slowest. So the climbs
+that are still under way are gathered every few steps, and the ones that are done cost nothing more.
 """
 
 import dataclasses
@@ -27,8 +26,8 @@ COMPILER = {"xla_cpu_prefer_vector_width": 512}
 # Lanes that one program climbs, tile after tile: to call one takes as long as many steps.
 _LANES = 4096
 
-# Points that one program is given at most, so that memory stays bounded for long datasets.
-_TILE_POINTS = 2**22
+# Points of one tile at most: long datasets climb alone, and memory stays bounded.
+_TILE_POINTS = 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,6 +198,6 @@ def _columns_of(place: jax.Array, rows: jax.Array) -> jax.Array:
 def _lanes_of_a_tile(data: Data) -> int:
     """Lanes that climb side by side."""
     lanes = row_bytes() // data.dtype.itemsize
-    while lanes > 8 and lanes * data.points.shape[0] > _TILE_POINTS:
+    while lanes > 1 and lanes * data.points.shape[0] > _TILE_POINTS:
         lanes //= 2
     return lanes
