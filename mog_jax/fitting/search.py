@@ -72,6 +72,23 @@ class Block:
     free: Array
     held: Array
 
+    @functools.cached_property
+    def whole(self) -> Data:
+        """What the finish climbs."""
+        return Data(self.points, self.counts, self.n, self.free, self.points.dtype)
+
+    @functools.cached_property
+    def searched(self) -> tuple[Data, Array]:
+        """What the search climbs, and how many points of the dataset each of its points stands for.
+
+        The data themselves where those are few.
+        """
+        single = np.dtype(np.float32)
+        if self.points.shape[0] <= SEARCHED:
+            return Data(self.points, self.counts, self.n, self.free, single), np.ones(self.n.size)
+        sample = Data(self.sample, None, self.n_sample, self.free, single)
+        return sample, self.total / self.n_sample
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
@@ -114,9 +131,15 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
         Passes over the data, summed over all its climbs.
     """
     theta = starts(block, options)
-    found, searched = _search(theta, block, options)
-    end, climbed = _finish(found, block, options)
-    return end, searched + climbed
+    found, passes = _search(theta, block, block.given, options)
+    climbs, more = _finish(found, block, options)
+    passes = passes + more
+    doubtful = block.given & ~_settled(climbs, block, options)
+    if doubtful.any():
+        others, more = _look_again(theta, block, doubtful, options)
+        climbs, passes = climbs.joined(others), passes + more
+    best = _best_lanes(climbs, _grade(climbs.state, options, under_way=False), block.n.size)
+    return climbs.take(best).state, passes
 
 
 def starts(block: Block, options: Options) -> Array:
@@ -166,35 +189,29 @@ def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
     return window_starts(*sums, plan=plan, narrowest=narrowest)
 
 
-def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
-    """Climb from all starts in single precision, and say how many passes each dataset took."""
+def _search(
+    theta: Array, block: Block, which: Array, options: Options, *, drop: bool = True
+) -> tuple[Herd, Array]:
+    """Climb from all starts of some datasets, and say how many passes each dataset took.
+
+    In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
+    """
     n_starts, b = theta.shape[1], block.n.size
-    data, scale = _searched(block)
+    data, scale = block.searched
     margin = _trailing(block, scale)
     rules = options.rules(searching=True)
     start, dataset = np.indices(theta.shape[1:])
-    climbed = block.given[dataset]
+    climbed = which[dataset]
     climbs = herd.begin(theta[:, climbed], dataset[climbed], start[climbed], data.dtype)
     passes = np.zeros(b)
     for steps in _SEARCH_ROUNDS:
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
-        climbs = climbs.take(_going(climbs, (n_starts, b), scale, margin, options))
+        if drop:
+            climbs = climbs.take(_going(climbs, (n_starts, b), scale, margin, options))
         if not climbs.state.climbing.any():
             break
     return climbs, passes
-
-
-def _searched(block: Block) -> tuple[Data, Array]:
-    """What the search climbs, and how many of the dataset's points each of its points stands for.
-
-    The data themselves where those are few.
-    """
-    single = np.dtype(np.float32)
-    if block.points.shape[0] <= SEARCHED:
-        return Data(block.points, block.counts, block.n, block.free, single), np.ones(block.n.size)
-    sample = Data(block.sample, None, block.n_sample, block.free, single)
-    return sample, block.total / block.n_sample
 
 
 def _trailing(block: Block, scale: Array) -> Array:
@@ -204,27 +221,39 @@ def _trailing(block: Block, scale: Array) -> Array:
     return trailing
 
 
-def _finish(found: Herd, block: Block, options: Options) -> tuple[Ascent, Array]:
+def _finish(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
     """Climb to the top with all points, from the best ends of a search."""
-    b = block.n.size
-    data = Data(block.points, block.counts, block.n, block.free, block.points.dtype)
     rank, promising = _rank(found, block, options)
-    climbs, passes = _climb_to_the_top(found.take(promising), block, data, options)
+    climbs, passes = _climb_to_the_top(found.take(promising), block, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
-    settled = np.zeros(b, bool)
-    settled[climbs.dataset[_grade(climbs.state, options, under_way=False) == 0]] = True
+    settled = _settled(climbs, block, options)
     rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
-        others, more = _climb_to_the_top(found.take(rest), block, data, options)
+        others, more = _climb_to_the_top(found.take(rest), block, options)
         climbs, passes = climbs.joined(others), passes + more
-    best = _best_lanes(climbs, _grade(climbs.state, options, under_way=False), b)
-    return climbs.take(best).state, passes
+    return climbs, passes
 
 
-def _climb_to_the_top(
-    found: Herd, block: Block, data: Data, options: Options
+def _look_again(
+    theta: Array, block: Block, doubtful: Array, options: Options
 ) -> tuple[Herd, Array]:
-    b = block.n.size
+    """Climb to the end from all starts: only then can it be said that none leads to one."""
+    found, passes = _search(theta, block, doubtful, options, drop=False)
+    scale = block.searched[1][found.dataset]
+    hopeful = _grade(found.state, options, under_way=True, scale=scale) == 0
+    climbs, more = _climb_to_the_top(found.take(hopeful), block, options)
+    return climbs, passes + more
+
+
+def _settled(climbs: Herd, block: Block, options: Options) -> Array:
+    """Whether a climb of the dataset has ended at a regular maximum."""
+    settled: Array = np.zeros(block.n.size, bool)
+    settled[climbs.dataset[_grade(climbs.state, options, under_way=False) == 0]] = True
+    return settled
+
+
+def _climb_to_the_top(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+    data, b = block.whole, block.n.size
     # What is held is held in full precision.
     dataset, state = found.dataset, found.state
     theta = np.where(block.free[:, dataset], state.theta, block.held[:, dataset])
@@ -275,7 +304,7 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
     b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = _searched(block)[1]
+    scale = block.searched[1]
     margin = _trailing(block, scale)[found.dataset]
     scale = scale[found.dataset]
     value = found.state.sums.log_likelihood * scale
