@@ -128,7 +128,7 @@ class Herd:
 def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> Herd:
     """Let climbs begin at `theta`, shape (5, lanes)."""
     state = ascent.begin(theta.astype(dtype))
-    rows = [np.asarray(leaf, dtype).reshape(-1, dataset.size) for leaf in jax.tree.leaves(state)]
+    rows = [np.atleast_2d(np.asarray(leaf, dtype)) for leaf in jax.tree.leaves(state)]
     return Herd(dataset=dataset, start=start, rows=np.concatenate(rows))
 
 
