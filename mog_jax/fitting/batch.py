@@ -198,13 +198,19 @@ def _fit_all(
     blocks = list(size_classes(source.widths(), _BLOCK_POINTS))
     given = source.widths() if source.offsets is not None else None
 
-    def work(index: Array) -> None:
+    def work(index: Array, least: int) -> None:
         values, counts = source.rows(index)
         lengths = np.full(len(index), values.shape[1]) if given is None else given[index]
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
             found = _fit_block(
-                values, counts, lengths, jax.tree.map(lambda f: f[index], held), options, precision
+                values,
+                counts,
+                lengths,
+                least,
+                jax.tree.map(lambda f: f[index], held),
+                options,
+                precision,
             )
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
@@ -214,7 +220,7 @@ def _fit_all(
         concurrent.futures.ThreadPoolExecutor(workers) as pool,
         _Progress(progress, len(source)) as bar,
     ):
-        jobs = {pool.submit(work, index): len(index) for index in blocks}
+        jobs = {pool.submit(work, index, least): len(index) for index, least in blocks}
         for job in concurrent.futures.as_completed(jobs):
             job.result()
             bar.advance(jobs[job])
@@ -252,11 +258,12 @@ def _fit_block(
     values: Array,
     counts: Array | None,
     lengths: Array,
+    least: int,
     held: Mixture,
     options: Options,
     precision: np.dtype[Any],
 ) -> Fit:
-    data = standardise(values, counts, lengths)
+    data = standardise(values, counts, lengths, least)
     b = len(lengths)
     log_scale = np.log(data.scale)
     theta_held = np.concatenate(

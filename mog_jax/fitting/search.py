@@ -19,8 +19,8 @@ from mog_jax.fitting.culling import SEARCH_TOLERANCE, worth_while
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
 from mog_jax.fitting.reading import SEARCHED
-from mog_jax.fitting.starts import window_starts
-from mog_jax.kernel import Sums
+from mog_jax.fitting.starts import n_starts, window_lengths, window_starts
+from mog_jax.kernel import Sums, pad_rows
 
 # Steps between two looks at the whole herd: fewer while there is much to drop.
 _SEARCH_ROUNDS = (4, 3, 3, 4, 6, 10)
@@ -143,24 +143,27 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
 
 
 def starts(block: Block, options: Options) -> Array:
-    """Give where the climbs begin, shape (5, starts, b'): columns beyond hold no dataset."""
+    """Give where the climbs begin, shape (5, starts, b): NaN where no dataset is given."""
     row = np.arange(block.sample.shape[0])[:, None]
-    found = []
-    # So few datasets at a time that their sums stay in the cache.
-    for lo in range(0, int(np.flatnonzero(block.given)[-1]) + 1, _STARTED):
-        some = slice(lo, lo + _STARTED)
-        n = block.n_sample[some]
-        present = np.where(row < n, block.sample[:, some], 0)
-        found.append(
-            _starts(
+    sizes = np.array([pad_rows(int(n)) for n in block.n_sample])
+    theta: Array = np.full((5, n_starts(options.plan), sizes.size), np.nan, np.float32)
+    for rows in np.unique(sizes[block.given]):
+        lengths = window_lengths(options.plan, int(rows))
+        columns = np.flatnonzero(block.given & (sizes == rows))
+        # So few datasets at a time that their sums stay in the cache.
+        at_once = min(_STARTED, sizes.size)
+        for lo in range(0, columns.size, at_once):
+            some = columns[np.minimum(np.arange(lo, lo + at_once), columns.size - 1)]
+            n = block.n_sample[some]
+            present = np.where(row < n, block.sample[:, some], 0)
+            theta[:, :, some] = _starts(
+                lengths,
                 _running_sums(present),
                 _running_sums(present**2),
                 n.astype(np.int32),
                 plan=options.plan,
                 narrowest=options.variance_floor,
             )
-        )
-    theta: Array = np.concatenate(found, axis=-1)
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
@@ -169,8 +172,7 @@ def starts(block: Block, options: Options) -> Array:
         # Which component is which now matters: each start is tried both ways.
         swapped = np.concatenate([-theta[:1], theta[[2, 1, 4, 3]]])
         theta = np.concatenate([theta, swapped], axis=1)
-        some = slice(theta.shape[-1])
-        theta = np.where(block.free[:, None, some], theta, block.held[:, None, some])
+        theta = np.where(block.free[:, None], theta, block.held[:, None])
     return theta
 
 
@@ -185,8 +187,8 @@ def _running_sums(rows: Array) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
-def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
-    return window_starts(*sums, plan=plan, narrowest=narrowest)
+def _starts(*windows: jax.Array, plan: str, narrowest: float) -> jax.Array:
+    return window_starts(*windows, plan=plan, narrowest=narrowest)
 
 
 def _search(
@@ -196,19 +198,19 @@ def _search(
 
     In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
     """
-    n_starts, b = theta.shape[1], block.n.size
+    shape = theta.shape[1:]
     data, scale = block.searched
     margin = _trailing(block, scale)
     rules = options.rules(searching=True)
-    start, dataset = np.indices(theta.shape[1:])
+    start, dataset = np.indices(shape)
     climbed = which[dataset]
     climbs = herd.begin(theta[:, climbed], dataset[climbed], start[climbed], data.dtype)
-    passes = np.zeros(b)
+    passes = np.zeros(block.n.size)
     for steps in _SEARCH_ROUNDS:
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
         if drop:
-            climbs = climbs.take(_going(climbs, (n_starts, b), scale, margin, options))
+            climbs = climbs.take(_going(climbs, shape, scale, margin, options))
         if not climbs.state.climbing.any():
             break
     return climbs, passes
