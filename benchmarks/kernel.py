@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
-from mog_jax.kernel import ROW_BYTES, lane_sums, totals
+from mog_jax.kernel import lane_sums, row_bytes, totals
 from mog_jax.mixture import Coordinates
 
 FLOOR = "exp and sum (the floor)"
@@ -96,7 +96,7 @@ def _as_lanes(theta: Any, x: jax.Array) -> Any:
     """
 
     def group(array: jax.Array) -> jax.Array:
-        return jnp.swapaxes(array.reshape(-1, ROW_BYTES // 8, *array.shape[1:]), 1, -1)
+        return jnp.swapaxes(array.reshape(-1, row_bytes() // 8, *array.shape[1:]), 1, -1)
 
     points = group(x)
     return Coordinates(**jax.tree.map(group, theta)), points, jax.vmap(totals)(points)

@@ -41,10 +41,11 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 _BLOCK = 4
 _TURN = 16
 
-# Bytes of one row of points: wide enough that what a step costs besides its points hardly counts.
-# Wider, and XLA shares out each of the small loops among its threads, which takes longer than the
-# loop. Fewer lanes are cut into strips.
-ROW_BYTES = 512
+# Bytes of one row of points on a CPU: wide enough that what a step costs besides its points hardly
+# counts. Wider, and XLA shares out each of the small loops among its threads, which takes longer
+# than the loop. Anything else has thousands of threads of its own, and wants to be filled.
+_ROW_BYTES = 512
+_WIDE_ROW_BYTES = 2**17
 
 
 @jax.tree_util.register_dataclass
@@ -167,6 +168,11 @@ def pad_rows(n: int) -> int:
     while n > 8 * step:
         step *= 2
     return max(_BLOCK, -(-n // step) * step)
+
+
+def row_bytes() -> int:
+    """Bytes of one row of points that suit the device: fewer lanes are cut into strips."""
+    return _ROW_BYTES if jax.default_backend() == "cpu" else _WIDE_ROW_BYTES
 
 
 @jax.custom_jvp
@@ -303,10 +309,10 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
 
 
-def _strips(n: int, row_bytes: int) -> int:
+def _strips(n: int, given_bytes: int) -> int:
     """Into how many strips a row of lanes is cut, each of several turns."""
     strips = 1
-    while 2 * strips * row_bytes <= ROW_BYTES and n % (4 * strips * _TURN) == 0:
+    while 2 * strips * given_bytes <= row_bytes() and n % (4 * strips * _TURN) == 0:
         strips *= 2
     return strips
 

@@ -198,13 +198,19 @@ def _fit_all(
     blocks = list(size_classes(source.widths(), _BLOCK_POINTS))
     given = source.widths() if source.offsets is not None else None
 
-    def work(index: Array) -> None:
+    def work(index: Array, least: int) -> None:
         values, counts = source.rows(index)
         lengths = np.full(len(index), values.shape[1]) if given is None else given[index]
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
             found = _fit_block(
-                values, counts, lengths, jax.tree.map(lambda f: f[index], held), options, precision
+                values,
+                counts,
+                lengths,
+                least,
+                jax.tree.map(lambda f: f[index], held),
+                options,
+                precision,
             )
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
@@ -214,7 +220,7 @@ def _fit_all(
         concurrent.futures.ThreadPoolExecutor(workers) as pool,
         _Progress(progress, len(source)) as bar,
     ):
-        jobs = {pool.submit(work, index): len(index) for index in blocks}
+        jobs = {pool.submit(work, index, least): len(index) for index, least in blocks}
         for job in concurrent.futures.as_completed(jobs):
             job.result()
             bar.advance(jobs[job])
@@ -252,11 +258,12 @@ def _fit_block(
     values: Array,
     counts: Array | None,
     lengths: Array,
+    least: int,
     held: Mixture,
     options: Options,
     precision: np.dtype[Any],
 ) -> Fit:
-    data = standardise(values, counts, lengths)
+    data = standardise(values, counts, lengths, least)
     b = len(lengths)
     log_scale = np.log(data.scale)
     theta_held = np.concatenate(
@@ -270,12 +277,15 @@ def _fit_block(
     usable = data.is_finite & ~data.is_constant & (data.n >= 2)
     points, counts = data.points.astype(precision), data.counts
     sampled, n_sampled = sample(data)
-    # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in: two
-    # points, which no neighbour notices.
+    # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
     width = next(size for size in (8, 128, 1024) if size >= b)
+    given = np.zeros(width, bool)
+    given[:b] = usable
+    given[0] |= not usable.any()
     block = Block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
+        given=given,
         n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
         total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
         sample=_columns(sampled, usable, width),

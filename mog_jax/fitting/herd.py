@@ -1,8 +1,7 @@
 """Many climbs at once: packed into tiles of lanes, moved a few steps, and packed anew.
 
-A program has a fixed number of lanes, and all of them take as many steps as the slowest. So the
-climbs that are still under way are gathered every few steps, in tiles of few sizes, and the ones
-that are done cost nothing more.
+A tile has a fixed number of lanes, and all of them take as many steps as the slowest. So the climbs
+that are still under way are gathered every few steps, and the ones that are done cost nothing more.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ import numpy as np
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
-from mog_jax.kernel import ROW_BYTES, Totals
+from mog_jax.kernel import Totals, row_bytes
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any
@@ -24,11 +23,11 @@ Array = Any
 # XLA uses vectors of half the width that the machine has, unless told otherwise.
 COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
-# Tiles that one program climbs at most, one after the other.
-_TILES = 32
+# Lanes that one program climbs, tile after tile: to call one takes as long as many steps.
+_LANES = 4096
 
-# Points that one program is given at most, so that memory stays bounded for long datasets.
-_TILE_POINTS = 2**22
+# Points of one tile at most: long datasets climb alone, and memory stays bounded.
+_TILE_POINTS = 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,7 +128,7 @@ class Herd:
 def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> Herd:
     """Let climbs begin at `theta`, shape (5, lanes)."""
     state = ascent.begin(theta.astype(dtype))
-    rows = [np.asarray(leaf, dtype).reshape(-1, dataset.size) for leaf in jax.tree.leaves(state)]
+    rows = [np.atleast_2d(np.asarray(leaf, dtype)) for leaf in jax.tree.leaves(state)]
     return Herd(dataset=dataset, start=start, rows=np.concatenate(rows))
 
 
@@ -143,11 +142,12 @@ def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
     begun = herd.rows[:, filled].reshape(len(herd.rows), n_tiles, lanes).swapaxes(0, 1)
     dataset = herd.dataset[filled].reshape(n_tiles, lanes).astype(np.int32)
     moved = np.empty_like(begun)
-    for lo in range(0, n_tiles, _TILES):
-        some = slice(lo, min(lo + _TILES, n_tiles))
+    at_once = max(1, _LANES // lanes)
+    for lo in range(0, n_tiles, at_once):
+        some = slice(lo, min(lo + at_once, n_tiles))
         end = _climb_tiles(
-            _padded(begun[some]),
-            _padded(dataset[some]),
+            _padded(begun[some], at_once),
+            _padded(dataset[some], at_once),
             np.int32(some.stop - lo),
             data.on_device,
             np.int32(steps),
@@ -159,8 +159,8 @@ def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
     return dataclasses.replace(herd, rows=rows)
 
 
-def _padded(tiles: Array) -> Array:
-    whole: Array = np.zeros((_TILES, *tiles.shape[1:]), tiles.dtype)
+def _padded(tiles: Array, number: int) -> Array:
+    whole: Array = np.zeros((number, *tiles.shape[1:]), tiles.dtype)
     whole[: len(tiles)] = tiles
     return whole
 
@@ -197,7 +197,7 @@ def _columns_of(place: jax.Array, rows: jax.Array) -> jax.Array:
 
 def _lanes_of_a_tile(data: Data) -> int:
     """Lanes that climb side by side."""
-    lanes = ROW_BYTES // data.dtype.itemsize
-    while lanes > 8 and lanes * data.points.shape[0] > _TILE_POINTS:
+    lanes = row_bytes() // data.dtype.itemsize
+    while lanes > 1 and lanes * data.points.shape[0] > _TILE_POINTS:
         lanes //= 2
     return lanes

@@ -13,8 +13,11 @@ from mog_jax.kernel import pad_rows
 Array = Any
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
-_SEARCHED = 2048
+SEARCHED = 2048
 _SAMPLE = 1024
+
+# Points that are fitted in the time it takes to compile the programs for another length.
+_POINTS_OF_A_PROGRAM = 10_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,7 +227,7 @@ class Standardised:
     is_constant: Array
 
 
-def standardise(values: Array, counts: Array | None, given: Array) -> Standardised:
+def standardise(values: Array, counts: Array | None, given: Array, least: int = 0) -> Standardised:
     """Sort and standardise rows of data, NaN being missing.
 
     Parameters
@@ -233,6 +236,8 @@ def standardise(values: Array, counts: Array | None, given: Array) -> Standardis
     counts : array, shape (b, n), or None
     given : array of int, shape (b,)
         How many values each dataset had, before its row was filled up with NaN.
+    least : int
+        Length to which the datasets are padded at least.
     """
     values = values.astype(np.float64)
     if values.shape[1] == 0:
@@ -252,7 +257,7 @@ def standardise(values: Array, counts: Array | None, given: Array) -> Standardis
         counts = np.where(np.isnan(values), 0, counts)
         n = np.sum(counts > 0, axis=1)
         total = counts.sum(axis=1)
-    rows = pad_rows(int(n.max(initial=1)))
+    rows = max(pad_rows(int(n.max(initial=1))), least)
     column = np.minimum(np.arange(rows), np.maximum(n - 1, 0)[:, None])
     values = np.take_along_axis(values, column, axis=1)
     values = np.where(n[:, None] > 0, values, 0)
@@ -303,11 +308,11 @@ def sample(data: Standardised) -> tuple[Array, Array]:
     array of int, shape (b,)
         How many there are.
     """
-    if data.counts is None and data.points.shape[0] <= _SEARCHED:
+    if data.counts is None and data.points.shape[0] <= SEARCHED:
         return data.points, data.n
     if data.counts is None:
         return _shares(data.points, data.n)
-    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= _SEARCHED)
+    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= SEARCHED)
     sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
     rows = pad_rows(int(sizes.max(initial=1)))
     points = np.zeros((rows, len(sizes)))
@@ -328,7 +333,7 @@ def sample(data: Standardised) -> tuple[Array, Array]:
 
 def _shares(points: Array, n: Array) -> tuple[Array, Array]:
     """Means of equal shares of the sorted points, in datasets that have many."""
-    sizes = np.where(n > _SEARCHED, _SAMPLE, n)
+    sizes = np.where(n > SEARCHED, _SAMPLE, n)
     rows = pad_rows(int(sizes.max(initial=1)))
     # The sum of the first t points, for a t that need not be whole.
     edges = n * np.minimum(np.arange(rows + 1)[:, None], sizes) / np.maximum(sizes, 1)
@@ -341,12 +346,35 @@ def _shares(points: Array, n: Array) -> tuple[Array, Array]:
     return np.take_along_axis(shares, last, axis=0), sizes
 
 
-def size_classes(widths: Array, largest: int) -> Iterator[Array]:
-    """Give indices of datasets of similar length, at most `largest` points or 1,024 at a time."""
+def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
+    """Divide datasets into blocks of similar length, so that few programs are compiled for them.
+
+    Parameters
+    ----------
+    widths : array of int, shape (b,)
+        Of the datasets.
+    largest : int
+        Points of one block at most; nor has it more than 1,024 datasets.
+
+    Yields
+    ------
+    array of int
+        The datasets of a block.
+    int
+        The length to which they are padded at least.
+    """
     distinct, position = np.unique(widths, return_inverse=True)
-    classes = np.array([pad_rows(int(width)) for width in distinct], np.int64)[position]
-    for rows in np.unique(classes):
-        members = np.flatnonzero(classes == rows)
-        at_once = int(np.clip(largest // rows, 1, 1024))
-        for lo in range(0, members.size, at_once):
-            yield members[lo : lo + at_once]
+    rows = np.array([pad_rows(int(width)) for width in distinct], np.int64)[position]
+    # Lengths within a factor of two share a program, unless they are so many that compiling their
+    # own takes less time than the points that fill them up.
+    octave = np.exp2(np.ceil(np.log2(rows))).astype(np.int64)
+    for top in np.unique(octave):
+        members = np.flatnonzero(octave == top)
+        own, of_each = np.unique(rows[members], return_counts=True)
+        filling = np.sum((top - own) * of_each)
+        shared = own.size > 1 and filling < _POINTS_OF_A_PROGRAM * (own.size - 1)
+        for size in [top] if shared else own:
+            block = members if shared else members[rows[members] == size]
+            at_once = int(np.clip(largest // size, 1, 1024))
+            for lo in range(0, block.size, at_once):
+                yield block[lo : lo + at_once], int(size) if shared else 0

@@ -18,8 +18,9 @@ from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.culling import SEARCH_TOLERANCE, worth_while
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
-from mog_jax.fitting.starts import window_starts
-from mog_jax.kernel import Sums
+from mog_jax.fitting.reading import SEARCHED
+from mog_jax.fitting.starts import n_starts, window_lengths, window_starts
+from mog_jax.kernel import Sums, pad_rows
 
 # Steps between two looks at the whole herd: fewer while there is much to drop.
 _SEARCH_ROUNDS = (4, 3, 3, 4, 6, 10)
@@ -45,13 +46,15 @@ class Block:
         Each dataset fills up its column with its last point.
     counts : array, shape (n, b), or None
         How often each point was seen; 0 for what fills up.
+    given : array of bool, shape (b,)
+        Which columns hold a dataset that is to be climbed, and not a stand-in: at least one.
     n : array of int, shape (b,)
         How many points there are.
     total : array, shape (b,)
         Sum of the counts.
     sample : array, shape (m, b)
-        Points of equal count that stand for the dataset in the search: the data themselves where
-        they are few. Sorted, and filled up likewise.
+        Points of equal count that stand for the dataset where its climbs begin, and where it has
+        many points in the search as well. Sorted, and filled up likewise.
     n_sample : array of int, shape (b,)
     free : array of bool, shape (5, b)
         The coordinates that are not held fixed.
@@ -61,12 +64,30 @@ class Block:
 
     points: Array
     counts: Array | None
+    given: Array
     n: Array
     total: Array
     sample: Array
     n_sample: Array
     free: Array
     held: Array
+
+    @functools.cached_property
+    def whole(self) -> Data:
+        """What the finish climbs."""
+        return Data(self.points, self.counts, self.n, self.free, self.points.dtype)
+
+    @functools.cached_property
+    def searched(self) -> tuple[Data, Array]:
+        """What the search climbs, and how many points of the dataset each of its points stands for.
+
+        The data themselves where those are few.
+        """
+        single = np.dtype(np.float32)
+        if self.points.shape[0] <= SEARCHED:
+            return Data(self.points, self.counts, self.n, self.free, single), np.ones(self.n.size)
+        sample = Data(self.sample, None, self.n_sample, self.free, single)
+        return sample, self.total / self.n_sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,28 +131,39 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
         Passes over the data, summed over all its climbs.
     """
     theta = starts(block, options)
-    found, searched = _search(theta, block, options)
-    end, climbed = _finish(found, block, options)
-    return end, searched + climbed
+    found, passes = _search(theta, block, block.given, options)
+    climbs, more = _finish(found, block, options)
+    passes = passes + more
+    doubtful = block.given & ~_settled(climbs, block, options)
+    if doubtful.any():
+        others, more = _look_again(theta, block, doubtful, options)
+        climbs, passes = climbs.joined(others), passes + more
+    best = _best_lanes(climbs, _grade(climbs.state, options, under_way=False), block.n.size)
+    return climbs.take(best).state, passes
 
 
 def starts(block: Block, options: Options) -> Array:
-    """Give where the climbs begin, shape (5, starts, b)."""
+    """Give where the climbs begin, shape (5, starts, b): NaN where no dataset is given."""
     row = np.arange(block.sample.shape[0])[:, None]
-    present = np.where(row < block.n_sample, block.sample, 0)
-    sums = [_running_sums(present), _running_sums(present**2)]
-    b = block.n_sample.size
-    # So few at a time that their sums stay in the cache.
-    found = [
-        _starts(
-            *(each[:, lo : lo + _STARTED] for each in sums),
-            block.n_sample[lo : lo + _STARTED].astype(np.int32),
-            plan=options.plan,
-            narrowest=options.variance_floor,
-        )
-        for lo in range(0, b, _STARTED)
-    ]
-    theta = np.concatenate(found, axis=-1)
+    sizes = np.array([pad_rows(int(n)) for n in block.n_sample])
+    theta: Array = np.full((5, n_starts(options.plan), sizes.size), np.nan, np.float32)
+    for rows in np.unique(sizes[block.given]):
+        lengths = window_lengths(options.plan, int(rows))
+        columns = np.flatnonzero(block.given & (sizes == rows))
+        # So few datasets at a time that their sums stay in the cache.
+        at_once = min(_STARTED, sizes.size)
+        for lo in range(0, columns.size, at_once):
+            some = columns[np.minimum(np.arange(lo, lo + at_once), columns.size - 1)]
+            n = block.n_sample[some]
+            present = np.where(row < n, block.sample[:, some], 0)
+            theta[:, :, some] = _starts(
+                lengths,
+                _running_sums(present),
+                _running_sums(present**2),
+                n.astype(np.int32),
+                plan=options.plan,
+                narrowest=options.variance_floor,
+            )
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
@@ -155,53 +187,81 @@ def _running_sums(rows: Array) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
-def _starts(*sums: jax.Array, plan: str, narrowest: float) -> jax.Array:
-    return window_starts(*sums, plan=plan, narrowest=narrowest)
+def _starts(*windows: jax.Array, plan: str, narrowest: float) -> jax.Array:
+    return window_starts(*windows, plan=plan, narrowest=narrowest)
 
 
-def _search(theta: Array, block: Block, options: Options) -> tuple[Herd, Array]:
-    """Climb from all starts in single precision, and say how many passes each dataset took."""
-    n_starts, b = theta.shape[1:]
-    data = Data(block.sample, None, block.n_sample, block.free, np.dtype(np.float32))
-    scale = block.total / block.n_sample
-    margin = _TRAILING + np.where(scale > 1, _TRAILING_SAMPLE, 0)
+def _search(
+    theta: Array, block: Block, which: Array, options: Options, *, drop: bool = True
+) -> tuple[Herd, Array]:
+    """Climb from all starts of some datasets, and say how many passes each dataset took.
+
+    In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
+    """
+    shape = theta.shape[1:]
+    data, scale = block.searched
+    margin = _trailing(block, scale)
     rules = options.rules(searching=True)
-    start, dataset = np.divmod(np.arange(n_starts * b), b)
-    climbs = herd.begin(theta.reshape(5, -1), dataset, start, data.dtype)
-    passes = np.zeros(b)
+    start, dataset = np.indices(shape)
+    climbed = which[dataset]
+    climbs = herd.begin(theta[:, climbed], dataset[climbed], start[climbed], data.dtype)
+    passes = np.zeros(block.n.size)
     for steps in _SEARCH_ROUNDS:
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
-        climbs = climbs.take(_going(climbs, (n_starts, b), scale, margin, options))
+        if drop:
+            climbs = climbs.take(_going(climbs, shape, scale, margin, options))
         if not climbs.state.climbing.any():
             break
     return climbs, passes
 
 
-def _finish(found: Herd, block: Block, options: Options) -> tuple[Ascent, Array]:
+def _trailing(block: Block, scale: Array) -> Array:
+    """Nats by which the search may be wrong about which of two climbs ends higher."""
+    rounding = 4 * float(np.finfo(np.float32).eps) * block.total
+    trailing: Array = _TRAILING + rounding + np.where(scale != 1, _TRAILING_SAMPLE, 0)
+    return trailing
+
+
+def _finish(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
     """Climb to the top with all points, from the best ends of a search."""
-    b = block.n.size
-    data = Data(block.points, block.counts, block.n, block.free, block.points.dtype)
     rank, promising = _rank(found, block, options)
-    climbs, passes = _climb_to_the_top(found.take(promising), block, data, options)
+    climbs, passes = _climb_to_the_top(found.take(promising), block, options)
     # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
-    settled = np.zeros(b, bool)
-    settled[climbs.dataset[_grade(climbs.state, options, under_way=False) == 0]] = True
+    settled = _settled(climbs, block, options)
     rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
-        others, more = _climb_to_the_top(found.take(rest), block, data, options)
+        others, more = _climb_to_the_top(found.take(rest), block, options)
         climbs, passes = climbs.joined(others), passes + more
-    best = _best_lanes(climbs, _grade(climbs.state, options, under_way=False), b)
-    return climbs.take(best).state, passes
+    return climbs, passes
 
 
-def _climb_to_the_top(
-    found: Herd, block: Block, data: Data, options: Options
+def _look_again(
+    theta: Array, block: Block, doubtful: Array, options: Options
 ) -> tuple[Herd, Array]:
-    b = block.n.size
+    """Climb to the end from all starts: only then can it be said that none leads to one."""
+    found, passes = _search(theta, block, doubtful, options, drop=False)
+    scale = block.searched[1][found.dataset]
+    hopeful = _grade(found.state, options, under_way=True, scale=scale) == 0
+    climbs, more = _climb_to_the_top(found.take(hopeful), block, options)
+    return climbs, passes + more
+
+
+def _settled(climbs: Herd, block: Block, options: Options) -> Array:
+    """Whether a climb of the dataset has ended at a regular maximum."""
+    settled: Array = np.zeros(block.n.size, bool)
+    settled[climbs.dataset[_grade(climbs.state, options, under_way=False) == 0]] = True
+    return settled
+
+
+def _climb_to_the_top(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+    data, b = block.whole, block.n.size
     # What is held is held in full precision.
     dataset, state = found.dataset, found.state
     theta = np.where(block.free[:, dataset], state.theta, block.held[:, dataset])
+    # The floor of single precision may lie below.
+    lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
+    theta[3:] = np.maximum(theta[3:], lowest)
     climbs = herd.begin(theta, dataset, found.start, data.dtype)
     rules = options.rules(searching=False)
     shape = (int(found.start.max(initial=0)) + 1, b)
@@ -246,7 +306,9 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
     b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = (block.total / block.n_sample)[found.dataset]
+    scale = block.searched[1]
+    margin = _trailing(block, scale)[found.dataset]
+    scale = scale[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
     grade = _grade(found.state, options, under_way=True, scale=scale)
@@ -257,8 +319,8 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
     # A climb that was stopped short may still rise, and a sample is not the data.
-    trailing = np.where(found.state.gain_left > SEARCH_TOLERANCE, _TRAILING_UNFINISHED, _TRAILING)
-    trailing = trailing + np.where(scale > 1, _TRAILING_SAMPLE, 0) + 1e-6 * np.abs(best)
+    unfinished = found.state.gain_left > SEARCH_TOLERANCE
+    trailing = margin + np.where(unfinished, _TRAILING_UNFINISHED - _TRAILING, 0)
     close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
     # The best of those that are not regular comes right behind the first of those that are.
     irregular = np.flatnonzero(grade > 0)
@@ -272,7 +334,9 @@ def _best_lanes(climbs: Herd, grade: Array, b: int) -> Array:
     value: Array = climbs.state.sums.log_likelihood
     value = np.where(np.isfinite(value), value, -np.inf)
     order = np.lexsort((-value, grade, climbs.dataset))
-    return order[np.searchsorted(climbs.dataset[order], np.arange(b))]
+    # A column without a climb is given another one's.
+    place = np.searchsorted(climbs.dataset[order], np.arange(b))
+    return order[np.minimum(place, order.size - 1)]
 
 
 def _grade(

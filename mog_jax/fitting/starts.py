@@ -8,11 +8,14 @@ tails and splits; no start suits all data. Nothing is random, and a reflection o
 of the data changes nothing but the units.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+# A NumPy array.
+Array = np.ndarray[Any, Any]
 
 # Window lengths, as points or as shares of the data, whichever is more; how many of the best
 # interior windows start a climb, and whether the windows at the two ends do. Chosen greedily from
@@ -39,13 +42,41 @@ _RATIO = 1.25
 _PICKS = 2
 
 
+def n_starts(plan: str) -> int:
+    """How many climbs a plan begins."""
+    return sum(interior + ends for _, _, interior, ends in PLANS[plan])
+
+
+def window_lengths(plan: str, rows: int) -> Array:
+    """Lengths of the windows that a plan tries in datasets of a size, shape (rules, 2).
+
+    Parameters
+    ----------
+    plan : str
+        A key of `PLANS`.
+    rows : int
+        How many points the datasets have, as :func:`mog_jax.kernel.pad_rows` rounds it: a dataset
+        has its own windows, whatever it is padded to beside others.
+    """
+    shortest = np.array([max(length, round(share * rows)) for length, share, _, _ in PLANS[plan]])
+    return np.stack([shortest, np.ceil(_RATIO * shortest)], axis=1).astype(np.int32)
+
+
 def window_starts(
-    points: jax.Array, squares: jax.Array, n: jax.Array, *, plan: str, narrowest: float
+    lengths: jax.Array,
+    points: jax.Array,
+    squares: jax.Array,
+    n: jax.Array,
+    *,
+    plan: str,
+    narrowest: float,
 ) -> jax.Array:
     """Give the starts of a plan as coordinates.
 
     Parameters
     ----------
+    lengths : array of int, shape (rules, 2)
+        From :func:`window_lengths`.
     points, squares : array, shape (n + 1, lanes)
         Sums of the first 0, 1, ..., n points, sorted and standardised, and of their squares.
     n : array of int, shape (lanes,)
@@ -59,10 +90,6 @@ def window_starts(
     -------
     array, shape (5, starts, lanes)
     """
-    rows = points.shape[0] - 1
-    rules = PLANS[plan]
-    shortest = np.array([max(length, round(share * rows)) for length, share, _, _ in rules])
-    lengths = np.stack([shortest, np.ceil(_RATIO * shortest)], axis=1).astype(np.int32)
     points, squares = (
         jnp.concatenate([s, jnp.broadcast_to(s[-1:], s.shape)]) for s in (points, squares)
     )
@@ -71,9 +98,9 @@ def window_starts(
     def search(_: None, lengths: jax.Array) -> tuple[None, jax.Array]:
         return None, _best_windows(sums, lengths, narrowest)
 
-    _, found = jax.lax.scan(search, None, jnp.asarray(lengths))
+    _, found = jax.lax.scan(search, None, lengths)
     chosen = []
-    for rule, (_, _, interior, ends) in enumerate(rules):
+    for rule, (_, _, interior, ends) in enumerate(PLANS[plan]):
         chosen += [found[rule, pick] for pick in range(interior)]
         chosen += [found[rule, _PICKS + end] for end in range(ends)]
     windows = jnp.stack(chosen)
