@@ -34,14 +34,18 @@ def test_values_types_and_structure_stay(x):
         assert_same(together(values(jnp.asarray(x))), values(jnp.asarray(x)))
 
 
+def arrays(x):
+    return {name: value for name, value in values(x).items() if name != "fixed"}
+
+
+mapped = jax.jit(jax.vmap(lambda row: together(arrays(row))))
+expected_of_mapped = jax.jit(jax.vmap(arrays))
+
+
 @given(hnp.arrays(np.float64, (3, 7), elements=st.floats(-9, 9, allow_subnormal=False)))
 def test_it_compiles_and_maps(x):
-    def arrays(x):
-        return {name: value for name, value in values(x).items() if name != "fixed"}
-
     with jax.enable_x64(True):
-        found = jax.jit(jax.vmap(lambda row: together(arrays(row))))(x)
-        expected = jax.jit(jax.vmap(arrays))(x)
+        found, expected = mapped(x), expected_of_mapped(x)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), found, expected)
 
 
