@@ -1,9 +1,11 @@
 """Strict settings for every test: promotion explicit, warnings as errors, examples reproducible."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -25,3 +27,10 @@ _COMMON = {
 settings.register_profile("ci", max_examples=60, derandomize=True, database=None, **_COMMON)
 settings.register_profile("nightly", max_examples=2_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_are_let_go() -> Iterator[None]:
+    """A worker does not keep the programs of all the files that it has run: gigabytes."""
+    yield
+    jax.clear_caches()
