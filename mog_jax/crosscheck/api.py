@@ -16,7 +16,7 @@ from mog_jax.crosscheck import claims, reproduce, session, words
 from mog_jax.crosscheck.arguments import Signature, signature
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw
-from mog_jax.crosscheck.findings import Finding
+from mog_jax.crosscheck.findings import Finding, error_line
 from mog_jax.crosscheck.judge import Judge
 from mog_jax.crosscheck.judgement import Judgement, Problem
 from mog_jax.crosscheck.planting import plant
@@ -368,13 +368,12 @@ def _refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[
         with jax.enable_x64(True):
             return jax.eval_shape(function, *example)
     except Exception as error:
-        first = str(error).strip().split("\n")[0].rstrip(".")
         hint = ""
         if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
             hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
         raise ValueError(
             f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
-            f"{type(error).__name__}: {first}.{hint}"
+            f"{error_line(error).rstrip('.')}.{hint}"
         ) from error
 
 

@@ -15,7 +15,7 @@ from mog_jax.crosscheck import balls, digits, formula, judgement, oracle
 from mog_jax.crosscheck.arguments import Array, unit_roundoff
 from mog_jax.crosscheck.draws import Draw, places
 from mog_jax.crosscheck.exact import Undecided
-from mog_jax.crosscheck.findings import FAILURES
+from mog_jax.crosscheck.findings import FAILURES, error_line
 from mog_jax.crosscheck.judgement import Judgement, Problem, misfitting
 from mog_jax.crosscheck.lanes import FLOAT32, FLOAT64, Lanes, Outcome
 
@@ -198,7 +198,7 @@ class Case:
         """
         outcome = self.lanes.run_main(self.values)
         if outcome.error is not None:
-            self._report("jit", "raised", 0, text=judgement.described(outcome.error))
+            self._report("jit", "raised", 0, text=error_line(outcome.error))
             return found
         strictest = self._strictest(found)
         own = self.fits(strictest, {"jit": outcome})["jit"]
@@ -259,7 +259,7 @@ class Case:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
         for name, error in raised.items():
-            self._report(name, "raised", 0, text=judgement.described(error))
+            self._report(name, "raised", 0, text=error_line(error))
         if raised:
             return
         main, eager = fits["jit"], fits.get("eager")
@@ -324,7 +324,7 @@ class Case:
         try:
             misfits = self.lanes.narrow_misfits(self.values)
         except Exception as error:
-            self._report("float32", "raised", 0, text=judgement.described(error))
+            self._report("float32", "raised", 0, text=error_line(error))
             return False
         if misfits:
             self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
@@ -332,7 +332,7 @@ class Case:
         outcomes = self.lanes.run_narrow(self.values)
         own = outcomes["float32"]
         if own.error is not None:
-            self._report("float32", "raised", 0, text=judgement.described(own.error))
+            self._report("float32", "raised", 0, text=error_line(own.error))
             return False
         narrow = self.fits(measure, outcomes)
         fit = narrow.pop("float32")

@@ -88,3 +88,9 @@ class Finding:
             most = "" if allowed is None else f", of {allowed:.1f} that conditioning allows"
             lines.append(f"  {self.digits_kept:.1f} digits kept{most}")
         return "\n".join(lines)
+
+
+def error_line(error: Exception) -> str:
+    """Describe an exception in a line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

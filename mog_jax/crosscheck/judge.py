@@ -8,6 +8,7 @@ from mog_jax.crosscheck.arguments import Signature
 from mog_jax.crosscheck.case import Case
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.draws import Draw, draw_of
+from mog_jax.crosscheck.findings import error_line
 from mog_jax.crosscheck.judgement import Judgement, misfitting, raising
 from mog_jax.crosscheck.lanes import Lanes, judging_at
 from mog_jax.crosscheck.programs import trace, uses
@@ -84,7 +85,7 @@ class Judge:
         except Exception as error:
             if "custom_lin" in str(error):
                 return _NO_FORWARD_MODE
-            return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            return error_line(error)
         # Forward mode through a custom_vjp function fails only when it is run.
         return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 

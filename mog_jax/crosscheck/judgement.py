@@ -4,6 +4,7 @@ import dataclasses
 
 from mog_jax.crosscheck import digits
 from mog_jax.crosscheck.claims import Claim
+from mog_jax.crosscheck.findings import error_line
 from mog_jax.crosscheck.lanes import Misfit
 
 
@@ -75,13 +76,8 @@ def raising(claim: Claim, error: Exception) -> Problem:
         order=claim.order,
         lane="tracing",
         entry="",
-        explanation=described(error),
+        explanation=error_line(error),
     )
-
-
-def described(error: Exception) -> str:
-    """Describe an exception in a line."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
 
 
 def _model(claim: Claim) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from mog_jax.crosscheck.arguments import Array, Signature, in_precision
 from mog_jax.crosscheck.claims import Claim
 from mog_jax.crosscheck.conditioning import input_scales, rounded_constants, scales
+from mog_jax.crosscheck.findings import error_line
 from mog_jax.crosscheck.programs import bind, closed_call, trace, uses
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
@@ -248,10 +249,9 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = str(error).strip().split("\n")[0].rstrip(".")
         raise ValueError(
             "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
-            f"{_outline(tuple(args))}: {type(error).__name__}: {text}."
+            f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
         ) from error
 
 
