@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
 from mog_jax.fitting.points import in_rows
-from mog_jax.fitting.reading import standardise
+from mog_jax.fitting.reading import padded_width, standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
 
@@ -145,8 +145,8 @@ class _Branch:
         self, fits: Fit, values: Array, counts: Array | None, place: int, options: Any
     ) -> None:
         given = np.sum(~np.isnan(values), axis=1)
-        # Few widths, so that there are few programs: the last dataset fills up.
-        width = next((w for w in (8, 128) if w >= len(values)), -(-len(values) // 1024) * 1024)
+        # The last dataset fills up.
+        width = padded_width(len(values))
         filled = np.minimum(np.arange(width), len(values) - 1)
         self._data = standardise(
             values[filled], None if counts is None else counts[filled], given[filled]

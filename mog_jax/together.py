@@ -43,10 +43,10 @@ def together(values: Tree) -> Tree:
     zeros = [np.zeros((), array.dtype) for array in arrays]
     rows = [jnp.where(is_first, array, zero) for array, zero in zip(arrays, zeros, strict=True)]
     computed = iter(jax.lax.reduce(rows, zeros, _add, (0,)))
-    together: Tree = jax.tree.unflatten(
+    looped: Tree = jax.tree.unflatten(
         tree, [next(computed) if isinstance(leaf, jax.Array) else leaf for leaf in leaves]
     )
-    return together
+    return looped
 
 
 def _add(one: list[jax.Array], other: list[jax.Array]) -> list[jax.Array]:

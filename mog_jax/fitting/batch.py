@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.directions import DIRECTIONS, Direction
-from mog_jax.fitting.reading import Array, Ragged, Source, read, sample, size_classes, standardise
+from mog_jax.fitting.reading import (
+    Array,
+    Ragged,
+    Source,
+    padded_width,
+    read,
+    sample,
+    size_classes,
+    standardise,
+)
 from mog_jax.fitting.result import Fit, OneComponent, Status
 from mog_jax.fitting.search import Block, Options, arrived, information, maximise
 from mog_jax.fitting.starts import PLANS
@@ -278,7 +287,7 @@ def _fit_block(
     points, counts = data.points.astype(precision), data.counts
     sampled, n_sampled = sample(data)
     # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
-    width = next(size for size in (8, 128, 1024) if size >= b)
+    width = padded_width(b)
     given = np.zeros(width, bool)
     given[:b] = usable
     given[0] |= not usable.any()

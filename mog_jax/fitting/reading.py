@@ -346,6 +346,17 @@ def _shares(points: Array, n: Array) -> tuple[Array, Array]:
     return np.take_along_axis(shares, last, axis=0), sizes
 
 
+def padded_lengths(lengths: Array) -> Array:
+    """Give the length to which each dataset is padded: :func:`mog_jax.kernel.pad_rows` of many."""
+    distinct, position = np.unique(lengths, return_inverse=True)
+    return np.array([pad_rows(int(length)) for length in distinct], np.int64)[position]
+
+
+def padded_width(b: int) -> int:
+    """Give the datasets to which `b` are filled up: few widths, so that there are few programs."""
+    return next((width for width in (8, 128) if width >= b), -(-b // 1024) * 1024)
+
+
 def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
     """Divide datasets into blocks of similar length, so that few programs are compiled for them.
 
@@ -363,8 +374,7 @@ def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
     int
         The length to which they are padded at least.
     """
-    distinct, position = np.unique(widths, return_inverse=True)
-    rows = np.array([pad_rows(int(width)) for width in distinct], np.int64)[position]
+    rows = padded_lengths(widths)
     # Lengths within a factor of two share a program, unless they are so many that compiling their
     # own takes less time than the points that fill them up.
     octave = np.exp2(np.ceil(np.log2(rows))).astype(np.int64)

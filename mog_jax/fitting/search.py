@@ -18,9 +18,9 @@ from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.culling import SEARCH_TOLERANCE, worth_while
 from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import COMPILER, Array, Data, Herd, Rules
-from mog_jax.fitting.reading import SEARCHED
+from mog_jax.fitting.reading import SEARCHED, padded_lengths
 from mog_jax.fitting.starts import n_starts, window_lengths, window_starts
-from mog_jax.kernel import Sums, pad_rows
+from mog_jax.kernel import Sums
 
 # Steps between two looks at the whole herd: fewer while there is much to drop.
 _SEARCH_ROUNDS = (4, 3, 3, 4, 6, 10)
@@ -78,16 +78,21 @@ class Block:
         return Data(self.points, self.counts, self.n, self.free, self.points.dtype)
 
     @functools.cached_property
-    def searched(self) -> tuple[Data, Array]:
-        """What the search climbs, and how many points of the dataset each of its points stands for.
-
-        The data themselves where those are few.
-        """
+    def searched(self) -> Data:
+        """What the search climbs: the data themselves where those are few."""
         single = np.dtype(np.float32)
-        if self.points.shape[0] <= SEARCHED:
-            return Data(self.points, self.counts, self.n, self.free, single), np.ones(self.n.size)
-        sample = Data(self.sample, None, self.n_sample, self.free, single)
-        return sample, self.total / self.n_sample
+        if self._is_sampled:
+            return Data(self.sample, None, self.n_sample, self.free, single)
+        return Data(self.points, self.counts, self.n, self.free, single)
+
+    @functools.cached_property
+    def scale(self) -> Array:
+        """How many points of the dataset each point stands for that the search climbs."""
+        return self.total / self.n_sample if self._is_sampled else np.ones(self.n.size)
+
+    @property
+    def _is_sampled(self) -> bool:
+        return bool(self.points.shape[0] > SEARCHED)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,7 +150,7 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
 def starts(block: Block, options: Options) -> Array:
     """Give where the climbs begin, shape (5, starts, b): NaN where no dataset is given."""
     row = np.arange(block.sample.shape[0])[:, None]
-    sizes = np.array([pad_rows(int(n)) for n in block.n_sample])
+    sizes = padded_lengths(block.n_sample)
     theta: Array = np.full((5, n_starts(options.plan), sizes.size), np.nan, np.float32)
     for rows in np.unique(sizes[block.given]):
         lengths = window_lengths(options.plan, int(rows))
@@ -199,8 +204,7 @@ def _search(
     In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
     """
     shape = theta.shape[1:]
-    data, scale = block.searched
-    margin = _trailing(block, scale)
+    data, margin = block.searched, _trailing(block)
     rules = options.rules(searching=True)
     start, dataset = np.indices(shape)
     climbed = which[dataset]
@@ -210,16 +214,16 @@ def _search(
         climbs, made = _climb(climbs, data, rules, steps)
         passes += made
         if drop:
-            climbs = climbs.take(_going(climbs, shape, scale, margin, options))
+            climbs = climbs.take(_going(climbs, shape, block.scale, margin, options))
         if not climbs.state.climbing.any():
             break
     return climbs, passes
 
 
-def _trailing(block: Block, scale: Array) -> Array:
+def _trailing(block: Block) -> Array:
     """Nats by which the search may be wrong about which of two climbs ends higher."""
     rounding = 4 * float(np.finfo(np.float32).eps) * block.total
-    trailing: Array = _TRAILING + rounding + np.where(scale != 1, _TRAILING_SAMPLE, 0)
+    trailing: Array = _TRAILING + rounding + np.where(block.scale != 1, _TRAILING_SAMPLE, 0)
     return trailing
 
 
@@ -241,7 +245,7 @@ def _look_again(
 ) -> tuple[Herd, Array]:
     """Climb to the end from all starts: only then can it be said that none leads to one."""
     found, passes = _search(theta, block, doubtful, options, drop=False)
-    scale = block.searched[1][found.dataset]
+    scale = block.scale[found.dataset]
     hopeful = _grade(found.state, options, under_way=True, scale=scale) == 0
     climbs, more = _climb_to_the_top(found.take(hopeful), block, options)
     return climbs, passes + more
@@ -306,9 +310,7 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
     b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
-    scale = block.searched[1]
-    margin = _trailing(block, scale)[found.dataset]
-    scale = scale[found.dataset]
+    scale, margin = block.scale[found.dataset], _trailing(block)[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
     grade = _grade(found.state, options, under_way=True, scale=scale)
