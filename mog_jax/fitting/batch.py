@@ -284,7 +284,7 @@ def _fit_block(
     )
     free = np.isnan(theta_held)
     usable = data.is_finite & ~data.is_constant & (data.n >= 2)
-    points, counts = data.points.astype(precision), data.counts
+    points, counts = data.points.astype(precision, copy=False), data.counts
     sampled, n_sampled = sample(data)
     # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
     width = padded_width(b)
@@ -311,10 +311,14 @@ def _fit_block(
 
 
 def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
+    if usable.all() and usable.size == width:
+        return array
     column = np.linspace(-1.5, 1.5, array.shape[0]) if stand_in is None else stand_in
+    column = np.reshape(column, (-1, 1))
     filled = np.empty((array.shape[0], width), array.dtype)
-    filled[:] = np.reshape(column, (-1, 1))
-    filled[:, : array.shape[1]] = np.where(usable, array, np.reshape(column, (-1, 1)))
+    filled[:, : usable.size] = array
+    filled[:, : usable.size][:, ~usable] = column
+    filled[:, usable.size :] = column
     return filled
 
 

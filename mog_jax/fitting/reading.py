@@ -19,6 +19,10 @@ _SAMPLE = 1024
 # Points that are fitted in the time it takes to compile the programs for another length.
 _POINTS_OF_A_PROGRAM = 10_000_000
 
+# Points that a core's cache holds with room to spare, and those that one line of it does.
+_CACHED = 2**16
+_LINE = 8
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ragged:
@@ -239,61 +243,92 @@ def standardise(values: Array, counts: Array | None, given: Array, least: int = 
     least : int
         Length to which the datasets are padded at least.
     """
-    values = values.astype(np.float64)
-    if values.shape[1] == 0:
-        values = np.full((len(values), 1), np.nan)
-        counts = None if counts is None else np.zeros(values.shape)
-    missing = np.isnan(values)
-    n_missing = given - np.sum(~missing, axis=1)
+    b, width = values.shape
+    length = max(pad_rows(max(width, 1)), least)
+    points = np.empty((length, b))
+    times = None if counts is None else np.empty((length, b))
+    # So few datasets at a time that they stay in the cache.
+    at_once = max(_LINE, _CACHED // length)
+    parts = []
+    for lo in range(0, max(b, 1), at_once):
+        some = slice(lo, lo + at_once)
+        own = None if counts is None else counts[some]
+        rows, row_times, part = _standardised(values[some], own, given[some], length)
+        _transpose(rows, points[:, some])
+        if times is not None:
+            _transpose(row_times, times[:, some])
+        parts.append(part)
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # Without what is missing the longest may be shorter.
+    longest = max(pad_rows(int(found["n"].max(initial=1))), least)
+    return Standardised(
+        points=points[:longest], counts=None if times is None else times[:longest], **found
+    )
+
+
+def _standardised(
+    values: Array, counts: Array | None, given: Array, length: int
+) -> tuple[Array, Array | None, dict[str, Array]]:
+    """Give points and counts as rows of a length, and the other fields of :class:`Standardised`."""
+    n_missing = given - np.sum(~np.isnan(values), axis=1)
     is_finite = ~np.isinf(values).any(axis=1)
+    rows, times = np.empty((len(values), length)), None
+    sorted_rows = rows[:, : values.shape[1]]
     if counts is None:
-        values = np.sort(np.where(is_finite[:, None], values, np.nan), axis=1)
-        total = n = np.sum(~np.isnan(values), axis=1)
+        sorted_rows[:] = np.sort(values, axis=1)
+        total = n = np.where(is_finite, given - n_missing, 0)
     else:
-        values = np.where((counts > 0) & is_finite[:, None], values, np.nan)
-        order = np.argsort(values, axis=1)
-        values = np.take_along_axis(values, order, axis=1)
-        counts = np.take_along_axis(counts, order, axis=1)
-        counts = np.where(np.isnan(values), 0, counts)
-        n = np.sum(counts > 0, axis=1)
-        total = counts.sum(axis=1)
-    rows = max(pad_rows(int(n.max(initial=1))), least)
-    column = np.minimum(np.arange(rows), np.maximum(n - 1, 0)[:, None])
-    values = np.take_along_axis(values, column, axis=1)
-    values = np.where(n[:, None] > 0, values, 0)
-    present = np.arange(rows) < n[:, None]
-    if counts is None:
-        weight = present.astype(np.float64)
-    else:
-        weight = counts = np.where(present, np.take_along_axis(counts, column, axis=1), 0)
+        seen = (counts > 0) & ~np.isnan(values) & is_finite[:, None]
+        order = np.argsort(np.where(seen, values, np.nan), axis=1)
+        sorted_rows[:] = np.take_along_axis(values, order, axis=1)
+        times = np.zeros(rows.shape)
+        times[:, : values.shape[1]] = np.take_along_axis(np.where(seen, counts, 0), order, axis=1)
+        n, total = np.sum(seen, axis=1), times.sum(axis=1)
+    rows[n == 0] = 0
+    # What fills up a row lies beyond the end of the shortest.
+    shortest = int(n.min(initial=length))
+    fills, filling = np.arange(shortest, length) >= n[:, None], rows[:, shortest:]
+    last = np.arange(len(rows)), np.maximum(n - 1, 0)
+
+    def summed(rows: Array) -> Array:
+        return np.sum(rows if times is None else times * rows, axis=1) / np.maximum(total, 1e-300)
+
     # Centred, and in units of the range, before anything is squared: neither a large offset nor an
     # extreme unit then costs digits or overflows.
-    low, high = values[:, 0], values[:, -1]
+    low, high = rows[:, 0].copy(), rows[last]
     middle = 0.5 * low + 0.5 * high
-    centred = values - middle[:, None]
-    reach = np.maximum(np.abs(centred).max(axis=1), np.finfo(np.float64).smallest_subnormal)
-    points = centred / reach[:, None]
-    heavy = np.maximum(total, 1e-300)
-    mean = np.sum(weight * points, axis=1) / heavy
-    points = points - mean[:, None]
-    deviation = np.sqrt(np.sum(weight * points**2, axis=1) / heavy)
+    np.copyto(filling, middle[:, None], where=fills)
+    rows -= middle[:, None]
+    farthest = np.maximum(np.abs(rows[:, 0]), np.abs(rows[last]))
+    reach = np.maximum(farthest, np.finfo(np.float64).smallest_subnormal)
+    rows /= reach[:, None]
+    mean = summed(rows)
+    rows -= mean[:, None]
+    np.copyto(filling, 0, where=fills)
+    deviation = np.sqrt(summed(rows**2))
+    rows /= np.where(deviation > 0, deviation, 1)[:, None]
+    np.copyto(filling, rows[last][:, None], where=fills)
     scale = reach * deviation
     with np.errstate(over="ignore", under="ignore"):
         square = scale**2
     normal = (square > np.finfo(np.float64).tiny) & (square < np.inf)
     is_constant = (low == high) | ~normal
-    safe = np.where(deviation > 0, deviation, 1)
-    return Standardised(
-        points=np.ascontiguousarray((points / safe[:, None]).T),
-        counts=None if counts is None else np.ascontiguousarray(counts.T),
-        n=n,
-        total=total,
-        n_missing=n_missing,
-        mean=middle + reach * mean,
-        scale=np.where(is_constant, 1, scale),
-        is_finite=is_finite,
-        is_constant=is_constant,
-    )
+    part = {
+        "n": n,
+        "total": total,
+        "n_missing": n_missing,
+        "mean": middle + reach * mean,
+        "scale": np.where(is_constant, 1, scale),
+        "is_finite": is_finite,
+        "is_constant": is_constant,
+    }
+    return rows, times, part
+
+
+def _transpose(rows: Array, columns: Array) -> None:
+    """Write rows into columns, as many at a time as fill a cache line."""
+    for lo in range(0, len(rows), _LINE):
+        columns[:, lo : lo + _LINE] = rows[lo : lo + _LINE].T
 
 
 def sample(data: Standardised) -> tuple[Array, Array]:
