@@ -2,7 +2,7 @@
 
 Most of what a search costs are climbs that end where another one has already arrived, or lower. A
 dataset's climbs are compared every few steps, all of them with each other: as a dense array, a row
-for each start and a column for each dataset.
+for each start and a column for each dataset that has several.
 """
 
 import functools
@@ -24,6 +24,8 @@ _CERTAIN = 0.1
 # Two climbs have met when they are closer than this, in nats by the information, and in value.
 _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
+# So few datasets are compared by a program of their own.
+_FEW = 128
 
 
 def worth_while(
@@ -59,33 +61,42 @@ def worth_while(
     -------
     array of bool, shape (lanes,)
     """
-    state = climbs.state
-    place = climbs.start, climbs.dataset
-    dense = np.full((9, *shape), np.nan, climbs.rows.dtype)
-    dense[(slice(None), *place)] = np.concatenate(
-        [
-            state.theta,
-            state.sums.effective_counts,
-            state.sums.log_likelihood[None],
-            state.gain_left[None],
-        ]
+    state, dataset, dtype = climbs.state, climbs.dataset, climbs.rows.dtype
+    # A climb that is alone goes on. Those of other datasets come side by side, a column for each.
+    kept: Array = np.isfinite(state.sums.log_likelihood)
+    contested = np.bincount(dataset, minlength=shape[1]) > 1
+    number = np.count_nonzero(contested)
+    if number == 0:
+        return kept
+    n_starts, width = shape
+    among: Array | slice
+    if number <= _FEW < width:
+        among, width = contested[dataset], _FEW
+    else:
+        among, contested = slice(None), np.ones(width, bool)
+    column = np.cumsum(contested) - 1
+    place = climbs.start[among] * width + column[dataset[among]]
+    dense = np.full((9, n_starts * width), np.nan, dtype)
+    fields = [*state.theta, *state.sums.effective_counts, state.sums.log_likelihood]
+    # Row by row: several times faster than to index all of them at once.
+    for row, field in zip(dense, [*fields, state.gain_left], strict=True):
+        row[place] = field[among]
+    weighing = np.zeros((2, width), dtype)
+    weighing[:, : column[-1] + 1] = scale[contested], margin[contested]
+    going = _dense_worth_while(
+        dense.reshape(9, n_starts, width),
+        *weighing,
+        variance_floor=variance_floor,
+        min_points=min_points,
+        patient=np.bool_(patient),
     )
-    kept: Array = np.asarray(
-        _dense_worth_while(
-            dense,
-            scale.astype(dense.dtype),
-            margin.astype(dense.dtype),
-            variance_floor=variance_floor,
-            min_points=min_points,
-            patient=patient,
-        )
-    )
-    return kept[place]
+    kept[among] = np.asarray(going).ravel()[place]
+    return kept
 
 
 @functools.partial(
     jax.jit,
-    static_argnames=("variance_floor", "min_points", "patient"),
+    static_argnames=("variance_floor", "min_points"),
     compiler_options=COMPILER,
 )
 def _dense_worth_while(
@@ -95,7 +106,7 @@ def _dense_worth_while(
     *,
     variance_floor: float,
     min_points: float,
-    patient: bool,
+    patient: jax.Array,
 ) -> jax.Array:
     """Decide for all climbs, shape (starts, b), at once.
 
@@ -119,7 +130,7 @@ def _dense_worth_while(
     fewest = jnp.minimum(*counts)
     above_floor = jnp.minimum(theta[3], theta[4]) > math.log(variance_floor) + 1e-6
     regular = (fewest >= min_points) & above_floor
-    order = jnp.arange(n_starts)[:, None]
+    order = jnp.arange(n_starts, dtype=np.int32)[:, None]
     met = jnp.zeros(value.shape, bool)
     for other in range(n_starts):
         its = [each[other : other + 1] for each in theta]
@@ -146,8 +157,8 @@ def _dense_worth_while(
     # A component that is about to settle with far too few points will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -jnp.inf)
     dropped = settling & (beaten | too_few)
-    if not patient:
-        dropped = dropped | (value + jnp.where(settling, gain_left, 0) < in_hand)
+    behind = value + jnp.where(settling, gain_left, 0) < in_hand
+    dropped = dropped | (behind & ~patient)
     going: jax.Array = there & ~met & (kept | ~dropped)
     return going
 
