@@ -193,7 +193,8 @@ def _running_sums(rows: Array) -> Array:
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
 def _starts(*windows: jax.Array, plan: str, narrowest: float) -> jax.Array:
-    return window_starts(*windows, plan=plan, narrowest=narrowest)
+    theta, _ = window_starts(*windows, plan=plan, narrowest=narrowest)
+    return theta
 
 
 def _search(

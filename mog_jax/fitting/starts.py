@@ -70,8 +70,8 @@ def window_starts(
     *,
     plan: str,
     narrowest: float,
-) -> jax.Array:
-    """Give the starts of a plan as coordinates.
+) -> tuple[jax.Array, jax.Array]:
+    """Give the starts of a plan: their coordinates, and the windows they are.
 
     Parameters
     ----------
@@ -88,7 +88,9 @@ def window_starts(
 
     Returns
     -------
-    array, shape (5, starts, lanes)
+    theta : array, shape (5, starts, lanes)
+    windows : array of int, shape (starts, 2, lanes)
+        First point and number of points.
     """
     points, squares = (
         jnp.concatenate([s, jnp.broadcast_to(s[-1:], s.shape)]) for s in (points, squares)
@@ -104,7 +106,7 @@ def window_starts(
         chosen += [found[rule, pick] for pick in range(interior)]
         chosen += [found[rule, _PICKS + end] for end in range(ends)]
     windows = jnp.stack(chosen)
-    return sums.describe(windows[:, 0], windows[:, 1], narrowest)
+    return sums.describe(windows[:, 0], windows[:, 1], narrowest), windows
 
 
 class _Windows(NamedTuple):
