@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
 from mog_jax.fitting.points import in_rows
-from mog_jax.fitting.reading import padded_width, standardise
+from mog_jax.fitting.reading import padded_width
+from mog_jax.fitting.standardising import standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
 

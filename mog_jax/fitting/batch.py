@@ -17,12 +17,11 @@ from mog_jax.fitting.reading import (
     Source,
     padded_width,
     read,
-    sample,
     size_classes,
-    standardise,
 )
 from mog_jax.fitting.result import Fit, OneComponent, Status
 from mog_jax.fitting.search import Block, Options, arrived, information, maximise
+from mog_jax.fitting.standardising import Standardised, sample, standardise
 from mog_jax.fitting.starts import PLANS
 from mog_jax.mixture import Mixture
 
@@ -327,7 +326,7 @@ def _describe(
     observed: Array,
     has_arrived: Array,
     passes: Array,
-    data: Any,
+    data: Standardised,
     free: Array,
     usable: Array,
     options: Options,
@@ -390,7 +389,7 @@ def _describe(
     )
 
 
-def _status(end: Ascent, has_arrived: Array, data: Any, options: Options) -> Array:
+def _status(end: Ascent, has_arrived: Array, data: Standardised, options: Options) -> Array:
     counts = end.sums.effective_counts
     log_variances = end.theta[3:]
     on_floor = log_variances.min(axis=0) <= math.log(options.variance_floor) + 1e-9

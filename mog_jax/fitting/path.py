@@ -13,7 +13,8 @@ from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import DIRECTIONS, Direction
 from mog_jax.fitting.herd import Data
-from mog_jax.fitting.reading import Array, Standardised, read, standardise
+from mog_jax.fitting.reading import Array, read
+from mog_jax.fitting.standardising import Standardised, standardise
 from mog_jax.mixture import Mixture
 
 # Steps of one compiled program; the climb goes on in as many as it needs.

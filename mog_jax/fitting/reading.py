@@ -1,4 +1,4 @@
-"""Reading what was given: many forms in, blocks of sorted and standardised datasets out."""
+"""Reading what was given: many forms in, blocks of datasets of similar length out."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,14 +14,9 @@ Array = Any
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 SEARCHED = 2048
-_SAMPLE = 1024
 
 # Points that are fitted in the time it takes to compile the programs for another length.
 _POINTS_OF_A_PROGRAM = 10_000_000
-
-# Points that a core's cache holds with room to spare, and those that one line of it does.
-_CACHED = 2**16
-_LINE = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -199,186 +194,6 @@ def _real(value: Any, name: str) -> Array:
     return array.astype(
         np.float32 if array.dtype.itemsize < 4 and array.dtype.kind == "f" else np.float64
     )
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Standardised:
-    """Datasets on their standard scale, one in each column, sorted and filled up.
-
-    Parameters
-    ----------
-    points : array, shape (n, b)
-    counts : array, shape (n, b), or None
-    n : array of int, shape (b,)
-        Points with a positive count.
-    total : array, shape (b,)
-        Sum of the counts.
-    n_missing : array of int, shape (b,)
-        NaNs left out.
-    mean, scale : array, shape (b,)
-        Of the data: x = mean + scale * point.
-    is_finite, is_constant : array of bool, shape (b,)
-    """
-
-    points: Array
-    counts: Array | None
-    n: Array
-    total: Array
-    n_missing: Array
-    mean: Array
-    scale: Array
-    is_finite: Array
-    is_constant: Array
-
-
-def standardise(values: Array, counts: Array | None, given: Array, least: int = 0) -> Standardised:
-    """Sort and standardise rows of data, NaN being missing.
-
-    Parameters
-    ----------
-    values : array, shape (b, n)
-    counts : array, shape (b, n), or None
-    given : array of int, shape (b,)
-        How many values each dataset had, before its row was filled up with NaN.
-    least : int
-        Length to which the datasets are padded at least.
-    """
-    b, width = values.shape
-    length = max(pad_rows(max(width, 1)), least)
-    points = np.empty((length, b))
-    times = None if counts is None else np.empty((length, b))
-    # So few datasets at a time that they stay in the cache.
-    at_once = max(_LINE, _CACHED // length)
-    parts = []
-    for lo in range(0, max(b, 1), at_once):
-        some = slice(lo, lo + at_once)
-        own = None if counts is None else counts[some]
-        rows, row_times, part = _standardised(values[some], own, given[some], length)
-        _transpose(rows, points[:, some])
-        if times is not None:
-            _transpose(row_times, times[:, some])
-        parts.append(part)
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # Without what is missing the longest may be shorter.
-    longest = max(pad_rows(int(found["n"].max(initial=1))), least)
-    return Standardised(
-        points=points[:longest], counts=None if times is None else times[:longest], **found
-    )
-
-
-def _standardised(
-    values: Array, counts: Array | None, given: Array, length: int
-) -> tuple[Array, Array | None, dict[str, Array]]:
-    """Give points and counts as rows of a length, and the other fields of :class:`Standardised`."""
-    n_missing = given - np.sum(~np.isnan(values), axis=1)
-    is_finite = ~np.isinf(values).any(axis=1)
-    rows, times = np.empty((len(values), length)), None
-    sorted_rows = rows[:, : values.shape[1]]
-    if counts is None:
-        sorted_rows[:] = np.sort(values, axis=1)
-        total = n = np.where(is_finite, given - n_missing, 0)
-    else:
-        seen = (counts > 0) & ~np.isnan(values) & is_finite[:, None]
-        order = np.argsort(np.where(seen, values, np.nan), axis=1)
-        sorted_rows[:] = np.take_along_axis(values, order, axis=1)
-        times = np.zeros(rows.shape)
-        times[:, : values.shape[1]] = np.take_along_axis(np.where(seen, counts, 0), order, axis=1)
-        n, total = np.sum(seen, axis=1), times.sum(axis=1)
-    rows[n == 0] = 0
-    # What fills up a row lies beyond the end of the shortest.
-    shortest = int(n.min(initial=length))
-    fills, filling = np.arange(shortest, length) >= n[:, None], rows[:, shortest:]
-    last = np.arange(len(rows)), np.maximum(n - 1, 0)
-
-    def summed(rows: Array) -> Array:
-        return np.sum(rows if times is None else times * rows, axis=1) / np.maximum(total, 1e-300)
-
-    # Centred, and in units of the range, before anything is squared: neither a large offset nor an
-    # extreme unit then costs digits or overflows.
-    low, high = rows[:, 0].copy(), rows[last]
-    middle = 0.5 * low + 0.5 * high
-    np.copyto(filling, middle[:, None], where=fills)
-    rows -= middle[:, None]
-    farthest = np.maximum(np.abs(rows[:, 0]), np.abs(rows[last]))
-    reach = np.maximum(farthest, np.finfo(np.float64).smallest_subnormal)
-    rows /= reach[:, None]
-    mean = summed(rows)
-    rows -= mean[:, None]
-    np.copyto(filling, 0, where=fills)
-    deviation = np.sqrt(summed(rows**2))
-    rows /= np.where(deviation > 0, deviation, 1)[:, None]
-    np.copyto(filling, rows[last][:, None], where=fills)
-    scale = reach * deviation
-    with np.errstate(over="ignore", under="ignore"):
-        square = scale**2
-    normal = (square > np.finfo(np.float64).tiny) & (square < np.inf)
-    is_constant = (low == high) | ~normal
-    part = {
-        "n": n,
-        "total": total,
-        "n_missing": n_missing,
-        "mean": middle + reach * mean,
-        "scale": np.where(is_constant, 1, scale),
-        "is_finite": is_finite,
-        "is_constant": is_constant,
-    }
-    return rows, times, part
-
-
-def _transpose(rows: Array, columns: Array) -> None:
-    """Write rows into columns, as many at a time as fill a cache line."""
-    for lo in range(0, len(rows), _LINE):
-        columns[:, lo : lo + _LINE] = rows[lo : lo + _LINE].T
-
-
-def sample(data: Standardised) -> tuple[Array, Array]:
-    """Points of equal count that stand for the data while the best maximum is sought.
-
-    The data themselves, each as often as it was seen, where those are few; else the means of equal
-    shares of the sorted data.
-
-    Returns
-    -------
-    array, shape (m, b)
-    array of int, shape (b,)
-        How many there are.
-    """
-    if data.counts is None and data.points.shape[0] <= SEARCHED:
-        return data.points, data.n
-    if data.counts is None:
-        return _shares(data.points, data.n)
-    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= SEARCHED)
-    sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
-    rows = pad_rows(int(sizes.max(initial=1)))
-    points = np.zeros((rows, len(sizes)))
-    for i, n in enumerate(sizes):
-        if n == 0:
-            continue
-        if whole[i]:
-            column = np.repeat(data.points[:, i], data.counts[:, i].astype(np.int64))
-        else:
-            edges = np.linspace(0, data.total[i], n + 1)
-            mass = np.concatenate([[0], np.cumsum(data.counts[:, i])])
-            moment = np.concatenate([[0], np.cumsum(data.counts[:, i] * data.points[:, i])])
-            column = np.diff(np.interp(edges, mass, moment)) / np.diff(edges)
-        points[:n, i] = column
-        points[n:, i] = column[-1]
-    return points, sizes
-
-
-def _shares(points: Array, n: Array) -> tuple[Array, Array]:
-    """Means of equal shares of the sorted points, in datasets that have many."""
-    sizes = np.where(n > SEARCHED, _SAMPLE, n)
-    rows = pad_rows(int(sizes.max(initial=1)))
-    # The sum of the first t points, for a t that need not be whole.
-    edges = n * np.minimum(np.arange(rows + 1)[:, None], sizes) / np.maximum(sizes, 1)
-    below = np.minimum(edges.astype(np.int64), np.maximum(n - 1, 0))
-    sums = np.concatenate([np.zeros((1, len(n))), np.cumsum(points, axis=0)])
-    partial = np.take_along_axis(sums, below, axis=0)
-    partial += (edges - below) * np.take_along_axis(points, below, axis=0)
-    shares = np.diff(partial, axis=0) / (np.maximum(n, 1) / np.maximum(sizes, 1))
-    last = np.minimum(np.arange(rows)[:, None], np.maximum(sizes - 1, 0))
-    return np.take_along_axis(shares, last, axis=0), sizes
 
 
 def padded_lengths(lengths: Array) -> Array:
