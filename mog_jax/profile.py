@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
 from mog_jax.fitting.points import in_rows
-from mog_jax.fitting.reading import padded_width
+from mog_jax.fitting.reading import Source, padded_width
 from mog_jax.fitting.standardising import standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
@@ -145,13 +145,11 @@ class _Branch:
     def __init__(
         self, fits: Fit, values: Array, counts: Array | None, place: int, options: Any
     ) -> None:
-        given = np.sum(~np.isnan(values), axis=1)
         # The last dataset fills up.
         width = padded_width(len(values))
         filled = np.minimum(np.arange(width), len(values) - 1)
-        self._data = standardise(
-            values[filled], None if counts is None else counts[filled], given[filled]
-        )
+        source = Source(values=values, counts=counts, offsets=None, is_single=False)
+        self._data = standardise(source, filled)
         free = np.ones((5, width), bool)
         free[place] = False
         self._place = place

@@ -204,17 +204,13 @@ def _fit_all(
 ) -> Fit:
     fits = _nothing(len(source), precision, options.equal_variances)
     blocks = list(size_classes(source.widths(), _BLOCK_POINTS))
-    given = source.widths() if source.offsets is not None else None
 
     def work(index: Array, least: int) -> None:
-        values, counts = source.rows(index)
-        lengths = np.full(len(index), values.shape[1]) if given is None else given[index]
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
             found = _fit_block(
-                values,
-                counts,
-                lengths,
+                source,
+                index,
                 least,
                 jax.tree.map(lambda f: f[index], held),
                 options,
@@ -263,16 +259,14 @@ class _Progress:
 
 
 def _fit_block(
-    values: Array,
-    counts: Array | None,
-    lengths: Array,
+    source: Source,
+    index: Array,
     least: int,
     held: Mixture,
     options: Options,
     precision: np.dtype[Any],
 ) -> Fit:
-    data = standardise(values, counts, lengths, least)
-    b = len(lengths)
+    data, b = standardise(source, index, least), len(index)
     log_scale = np.log(data.scale)
     theta_held = np.concatenate(
         [

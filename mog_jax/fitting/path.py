@@ -116,8 +116,7 @@ def ascent_path(
             f"`start` must be a mixture with fields of shape (2,); got {np.shape(start.means)}."
         )
     Mixture.from_arrays(weights=start.weights, means=start.means, variances=start.variances)
-    values, times = source.rows(np.arange(1))
-    points = standardise(values, times, np.full(1, values.shape[1]))
+    points = standardise(source, np.arange(1))
     if not points.is_finite[0] or points.is_constant[0]:
         raise ValueError("`data` must be finite and hold at least two different points.")
     path = _climb(

@@ -74,17 +74,24 @@ class Source:
         inside = begin[:, None] + column < end[:, None]
         at = np.where(inside, begin[:, None] + column, 0)
         if self.values.size == 0:
-            return np.full(at.shape, np.nan), None
+            return np.full(at.shape, np.nan), None if self.counts is None else np.zeros(at.shape)
         values = np.where(inside, self.values[at], np.nan)
         return values, None if self.counts is None else np.where(inside, self.counts[at], 0)
+
+    def lengths(self, index: Array) -> Array:
+        """Give the number of values that some datasets came with, missing ones among them."""
+        if self.offsets is None:
+            return np.full(len(index), self.values.shape[1])
+        return self.offsets[index + 1] - self.offsets[index]
 
     def widths(self) -> Array:
         """Give each dataset's length, missing values left out, to sort them into size classes."""
         if self.offsets is not None:
             return np.diff(self.offsets)
         widths = np.empty(len(self), np.int64)
-        for lo in range(0, len(self), 4096):
-            widths[lo : lo + 4096] = np.sum(~np.isnan(self.values[lo : lo + 4096]), axis=1)
+        for lo in range(0, len(self), 128):
+            some = slice(lo, lo + 128)
+            widths[some] = np.count_nonzero(~np.isnan(self.values[some]), axis=1)
         return widths
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from mog_jax.fitting.reading import SEARCHED, Array
+from mog_jax.fitting.reading import SEARCHED, Array, Source
 from mog_jax.kernel import pad_rows
 
 # Means of neighbours that stand for a dataset of more than SEARCHED points.
@@ -45,29 +45,28 @@ class Standardised:
     is_constant: Array
 
 
-def standardise(values: Array, counts: Array | None, given: Array, least: int = 0) -> Standardised:
-    """Sort and standardise rows of data, NaN being missing.
+def standardise(source: Source, index: Array, least: int = 0) -> Standardised:
+    """Sort and standardise some datasets, NaN being missing.
 
     Parameters
     ----------
-    values : array, shape (b, n)
-    counts : array, shape (b, n), or None
-    given : array of int, shape (b,)
-        How many values each dataset had, before its row was filled up with NaN.
+    source : Source
+    index : array of int, shape (b,)
+        Of at least one.
     least : int
         Length to which the datasets are padded at least.
     """
-    b, width = values.shape
-    length = max(pad_rows(max(width, 1)), least)
+    given, b = source.lengths(index), len(index)
+    length = max(pad_rows(int(given.max(initial=1))), least)
     points = np.empty((length, b))
-    times = None if counts is None else np.empty((length, b))
+    times = None if source.counts is None else np.empty((length, b))
     # So few datasets at a time that they stay in the cache.
     at_once = max(_LINE, _CACHED // length)
     parts = []
-    for lo in range(0, max(b, 1), at_once):
+    for lo in range(0, b, at_once):
         some = slice(lo, lo + at_once)
-        own = None if counts is None else counts[some]
-        rows, row_times, fields = _standardised(values[some], own, given[some], length)
+        values, counts = source.rows(index[some])
+        rows, row_times, fields = _standardised(values, counts, given[some], length)
         _transpose(rows, points[:, some])
         if times is not None:
             _transpose(row_times, times[:, some])

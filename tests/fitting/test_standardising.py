@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mog_jax import Ragged
 from mog_jax.fitting import standardising
+from mog_jax.fitting.reading import read
 from mog_jax.fitting.standardising import standardise
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -43,8 +45,7 @@ def root(square):
 @given(blocks())
 def test_each_dataset_has_mean_zero_and_variance_one(block):
     values, counts = block
-    n_given = np.full(len(values), values.shape[1])
-    data = standardise(values, counts, n_given)
+    data = standardise(read(values, counts), np.arange(len(values)))
     for i, row in enumerate(values):
         times = np.ones(row.size) if counts is None else counts[i]
         seen = (times > 0) & np.isfinite(row)
@@ -77,20 +78,32 @@ def test_each_dataset_has_mean_zero_and_variance_one(block):
             assert not data.counts[n:, i].any()
 
 
+def assert_equal(one, other):
+    for field in dataclasses.fields(one):
+        pair = getattr(one, field.name), getattr(other, field.name)
+        np.testing.assert_array_equal(*pair, err_msg=field.name)
+
+
 @given(blocks(), st.integers(1, 40))
 def test_how_many_are_standardised_at_a_time_changes_nothing(block, times):
     values, counts = (None if rows is None else np.tile(rows, (times, 1)) for rows in block)
-    n_given = np.full(len(values), values.shape[1])
+    source, index = read(values, counts), np.random.default_rng(times).permutation(len(values))
     with pytest.MonkeyPatch.context() as patch:
-        together = standardise(values, counts, n_given)
+        together = standardise(source, index)
         patch.setattr(standardising, "_CACHED", 1)
-        apart = standardise(values, counts, n_given)
-    for field in dataclasses.fields(together):
-        one, other = getattr(together, field.name), getattr(apart, field.name)
-        np.testing.assert_array_equal(one, other, err_msg=field.name)
+        assert_equal(standardise(source, index), together)
 
 
-def test_a_block_of_no_datasets_has_the_length_asked_for():
-    data = standardise(np.empty((0, 5)), None, np.empty(0, int), least=16)
-    assert data.points.shape == (16, 0)
-    assert data.mean.shape == (0,)
+@given(blocks(), st.data())
+def test_datasets_one_after_the_other_are_standardised_as_rows_are(block, data):
+    values, counts = block
+    lengths = data.draw(hnp.arrays(np.int64, len(values), elements=st.integers(0, values.shape[1])))
+    outside = np.arange(values.shape[1]) >= lengths[:, None]
+    values = np.where(outside, np.nan, values)
+    ragged = Ragged(values[~outside], lengths)
+    ragged_counts = None if counts is None else Ragged(counts[~outside], lengths)
+    index = np.arange(len(values))
+    found = standardise(read(ragged, ragged_counts), index, least=12)
+    expected = standardise(read(values, counts), index, least=12)
+    n_missing = expected.n_missing - outside.sum(axis=1)
+    assert_equal(found, dataclasses.replace(expected, n_missing=n_missing))
