@@ -9,6 +9,7 @@ precision of the data and with all of them.
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,7 +34,7 @@ _TRAILING_SAMPLE = 2.0
 _FINISHED = 4
 _SECOND_CHANCES = 4
 # Datasets whose starts are sought together.
-_STARTED = 128
+_STARTED = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,7 +150,6 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
 
 def starts(block: Block, options: Options) -> Array:
     """Give where the climbs begin, shape (5, starts, b): NaN where no dataset is given."""
-    row = np.arange(block.sample.shape[0])[:, None]
     sizes = padded_lengths(block.n_sample)
     theta: Array = np.full((5, n_starts(options.plan), sizes.size), np.nan, np.float32)
     for rows in np.unique(sizes[block.given]):
@@ -159,13 +159,13 @@ def starts(block: Block, options: Options) -> Array:
         at_once = min(_STARTED, sizes.size)
         for lo in range(0, columns.size, at_once):
             some = columns[np.minimum(np.arange(lo, lo + at_once), columns.size - 1)]
-            n = block.n_sample[some]
-            present = np.where(row < n, block.sample[:, some], 0)
+            x = np.take(block.sample, some, axis=1)
             theta[:, :, some] = _starts(
                 lengths,
-                _running_sums(present),
-                _running_sums(present**2),
-                n.astype(np.int32),
+                x,
+                _running_sums(x),
+                _running_sums(x**2),
+                block.n_sample[some].astype(np.int32),
                 plan=options.plan,
                 narrowest=options.variance_floor,
             )
@@ -192,7 +192,7 @@ def _running_sums(rows: Array) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
-def _starts(*windows: jax.Array, plan: str, narrowest: float) -> jax.Array:
+def _starts(*windows: Any, plan: str, narrowest: float) -> jax.Array:
     theta, _ = window_starts(*windows, plan=plan, narrowest=narrowest)
     return theta
 

@@ -1,11 +1,17 @@
-"""Where the climbs begin: windows of neighbouring points, found by exhaustive search.
+"""Where the climbs begin: windows of neighbouring points.
 
 A maximum of the likelihood splits the data into one component and the rest. So each start is a
-window of the sorted points, taken as one component, and all other points as the other. Among all
-windows of a length the ones are taken that are most likely when each of the two parts is a
-Gaussian of its own. Short windows find clusters, long ones cores, and windows at an end of the data
-tails and splits; no start suits all data. Nothing is random, and a reflection or change of units
-of the data changes nothing but the units.
+window of the sorted points, taken as one component, and all other points as the other.
+
+- *Dense* windows are short and find clusters: those whose points lie closest together, compared
+  with a Gaussian of the data's mean and variance. Sought from every point.
+- *Likely* windows are longer and find cores: those that are most likely when each of the two parts
+  is a Gaussian of its own. A long window may as well begin a few points later, as the climb moves
+  on from it: so they are sought between edges that cut the data into equal shares.
+- Windows at an end of the data find tails and splits.
+
+No start suits all data. Nothing is random, and a reflection or change of units of the data changes
+nothing but the units.
 """
 
 from typing import Any, NamedTuple
@@ -17,38 +23,51 @@ import numpy as np
 # A NumPy array.
 Array = np.ndarray[Any, Any]
 
-# Window lengths, as points or as shares of the data, whichever is more; how many of the best
-# interior windows start a climb, and whether the windows at the two ends do. Chosen greedily from
-# a far larger set on simulated data, by how often a start leads to a highest maximum that the
-# others miss.
-_THOROUGH = (
-    # points, share, interior, ends
-    (5, 0.0, 1, 0),
-    (7, 0.0, 2, 1),
-    (10, 0.0, 2, 0),
-    (15, 0.0, 1, 0),
-    (24, 0.05, 0, 1),
-    (40, 0.09, 2, 0),
-    (60, 0.26, 2, 0),
-    (90, 0.46, 1, 1),
-)
-_QUICK = (
-    (10, 0.0, 1, 0),
-    (40, 0.09, 1, 0),
-    (90, 0.46, 1, 2),
-)
-PLANS = {"thorough": _THOROUGH, "quick": _QUICK}
-_RATIO = 1.25
-_PICKS = 2
+
+class Plan(NamedTuple):
+    """Which windows start a climb.
+
+    Lengths are in points or shares of the data, whichever is more; of the ones at the two ends the
+    likelier comes first.
+    """
+
+    # points, and how many of the best that share none
+    dense: tuple[tuple[int, int], ...]
+    # points, share, and how many of the best
+    likely: tuple[tuple[int, float, int], ...]
+    # points, share, and at how many ends
+    ends: tuple[tuple[int, float, int], ...]
+
+
+# Chosen greedily from a far larger set, by how often a start leads to a highest maximum that the
+# others miss and by the steps it takes: on simulated pairs of Gaussians, near and far, outliers,
+# tight clusters, skew and coarsely rounded data.
+PLANS = {
+    "thorough": Plan(
+        dense=((5, 1), (7, 2), (9, 2), (13, 1)),
+        likely=((24, 0.05, 2), (50, 0.1125, 1), (113, 0.575, 1)),
+        ends=((7, 0.0, 1), (40, 0.09, 2)),
+    ),
+    "quick": Plan(
+        dense=((7, 1), (11, 1)),
+        likely=((90, 0.46, 1),),
+        ends=((40, 0.09, 2),),
+    ),
+}
+# Equal shares into which the data are cut. Odd: else the edge in the middle of an odd number of
+# points would be no reflection of itself.
+_SHARES = 127
+# Below it a window gets no denser; in standard deviations.
+_NARROWEST_EXTENT = 1e-3
 
 
 def n_starts(plan: str) -> int:
     """How many climbs a plan begins."""
-    return sum(interior + ends for _, _, interior, ends in PLANS[plan])
+    return sum(rule[-1] for rules in PLANS[plan] for rule in rules)
 
 
-def window_lengths(plan: str, rows: int) -> Array:
-    """Lengths of the windows that a plan tries in datasets of a size, shape (rules, 2).
+def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
+    """Lengths of the likely windows, in shares, and of those at the ends, in points.
 
     Parameters
     ----------
@@ -58,12 +77,17 @@ def window_lengths(plan: str, rows: int) -> Array:
         How many points the datasets have, as :func:`mog_jax.kernel.pad_rows` rounds it: a dataset
         has its own windows, whatever it is padded to beside others.
     """
-    shortest = np.array([max(length, round(share * rows)) for length, share, _, _ in PLANS[plan]])
-    return np.stack([shortest, np.ceil(_RATIO * shortest)], axis=1).astype(np.int32)
+    likely, ends = (
+        np.array([max(points, share * rows) for points, share, _ in rules])
+        for rules in (PLANS[plan].likely, PLANS[plan].ends)
+    )
+    shares = np.maximum(np.rint(likely * (_SHARES / rows)), 1)
+    return shares.astype(np.int32), np.rint(ends).astype(np.int32)
 
 
 def window_starts(
-    lengths: jax.Array,
+    lengths: tuple[jax.Array, jax.Array],
+    x: jax.Array,
     points: jax.Array,
     squares: jax.Array,
     n: jax.Array,
@@ -75,10 +99,12 @@ def window_starts(
 
     Parameters
     ----------
-    lengths : array of int, shape (rules, 2)
+    lengths : pair of int arrays
         From :func:`window_lengths`.
-    points, squares : array, shape (n + 1, lanes)
-        Sums of the first 0, 1, ..., n points, sorted and standardised, and of their squares.
+    x : array, shape (rows, lanes)
+        The points, sorted and standardised; whatever stands beyond the first `n` has no part.
+    points, squares : array, shape (rows + 1, lanes)
+        Sums of the first 0, 1, ..., rows of them, and of their squares.
     n : array of int, shape (lanes,)
         How many points there are.
     plan : str
@@ -92,111 +118,147 @@ def window_starts(
     windows : array of int, shape (starts, 2, lanes)
         First point and number of points.
     """
-    points, squares = (
-        jnp.concatenate([s, jnp.broadcast_to(s[-1:], s.shape)]) for s in (points, squares)
-    )
-    sums = _Windows(points, squares, n)
+    dense, likely, ends = PLANS[plan]
+    shares, end_lengths = lengths
+    # A row of datasets, as all that is computed of each.
+    n = n[None]
+    data = _Data(points, squares, n, narrowest)
+    found = _dense_windows(x, n, dense)
+    found += _likely_windows(data, shares, [picks for *_, picks in likely])
+    for length, (*_, sides) in zip(end_lengths, ends, strict=True):
+        found += _end_windows(data, length)[:sides]
+    # Where the data have too few points for a window, the lower half is one.
+    half = jnp.maximum(n // 2, 1)
+    start = jnp.concatenate([jnp.where(fits, start, 0) for start, _, fits in found])
+    length = jnp.concatenate([jnp.where(fits, length, half) for _, length, fits in found])
+    theta = data.split(data.upto(start), data.upto(start + length), length).theta
+    return theta, jnp.stack([start, length], axis=1)
 
-    def search(_: None, lengths: jax.Array) -> tuple[None, jax.Array]:
-        return None, _best_windows(sums, lengths, narrowest)
 
-    _, found = jax.lax.scan(search, None, lengths)
-    chosen = []
-    for rule, (_, _, interior, ends) in enumerate(PLANS[plan]):
-        chosen += [found[rule, pick] for pick in range(interior)]
-        chosen += [found[rule, _PICKS + end] for end in range(ends)]
-    windows = jnp.stack(chosen)
-    return sums.describe(windows[:, 0], windows[:, 1], narrowest), windows
+# Of each dataset, shape (1, lanes): first point and number of points of a window, and whether there
+# is one.
+_Window = tuple[jax.Array, jax.Array, jax.Array]
+_Pair = tuple[jax.Array, jax.Array]
 
 
-class _Windows(NamedTuple):
+class _Split(NamedTuple):
+    """Windows and the rest: how many points, their mean and variance."""
+
+    inside: jax.Array
+    outside: jax.Array
+    mean: jax.Array
+    rest_mean: jax.Array
+    variance: jax.Array
+    rest_variance: jax.Array
+
+    @property
+    def theta(self) -> jax.Array:
+        log_odds = jnp.log(self.inside / self.outside)
+        log_variances = jnp.log(self.variance), jnp.log(self.rest_variance)
+        return jnp.stack([log_odds, self.mean, self.rest_mean, *log_variances])
+
+    @property
+    def score(self) -> jax.Array:
+        """Twice the log-likelihood of both parts, less what all windows have in common."""
+        return -(
+            self.inside * jnp.log(self.variance / self.inside**2)
+            + self.outside * jnp.log(self.rest_variance / self.outside**2)
+        )
+
+
+class _Data(NamedTuple):
     points: jax.Array
     squares: jax.Array
     n: jax.Array
+    narrowest: float
 
-    def describe(self, start: jax.Array, length: jax.Array, narrowest: float) -> jax.Array:
-        """Coordinates of windows against the rest; `start` and `length` of shape (w, lanes)."""
-        inside = [
-            jnp.take_along_axis(s, start + length, axis=0) - jnp.take_along_axis(s, start, axis=0)
-            for s in (self.points, self.squares)
-        ]
-        return jnp.stack(self.parts(inside[0], inside[1], length, narrowest))
+    def upto(self, place: jax.Array) -> _Pair:
+        """Sums of the points below a place, and of their squares."""
+        points, squares = (
+            jnp.take_along_axis(sums, place, axis=0) for sums in (self.points, self.squares)
+        )
+        return points, squares
 
-    def parts(
-        self, points: jax.Array, squares: jax.Array, length: jax.Array, narrowest: float
-    ) -> tuple[jax.Array, ...]:
-        """Log-odds of being inside, the means and the log-variances of inside and rest.
-
-        `points` and `squares` are their sums over the windows.
-        """
-        inside = jnp.maximum(length, 1).astype(points.dtype)
-        outside = jnp.maximum(self.n[None] - length, 1).astype(jnp.float32)
-        # Divided once for each length, and not for each window.
-        per_inside, per_outside = 1 / inside, 1 / outside
+    def split(self, below: _Pair, upto: _Pair, length: jax.Array) -> _Split:
+        """Windows against the rest, from the sums at their two ends."""
+        whole = self.upto(self.n)
+        inside = jnp.maximum(length, 1).astype(jnp.float32)
+        outside = jnp.maximum(self.n - length, 1).astype(jnp.float32)
+        points, squares = (above - under for above, under in zip(upto, below, strict=True))
+        per_inside = 1 / inside.astype(points.dtype)
         mean = points * per_inside
         variance = squares * per_inside - mean * mean
-        # Single precision is enough for a start, but not to take the difference above, which is
+        # Single precision is enough for a start, but not to take the differences above, which are
         # small where the window is narrow.
-        rest = (self.points[-1:] - points).astype(jnp.float32) * per_outside
-        rest_squares = (self.squares[-1:] - squares).astype(jnp.float32) * per_outside
-        log_variance, rest_log_variance = (
-            jnp.log(jnp.maximum(each.astype(jnp.float32), narrowest))
+        rest, rest_squares = (
+            (total - part).astype(jnp.float32) / outside
+            for total, part in zip(whole, (points, squares), strict=True)
+        )
+        variance, rest_variance = (
+            jnp.maximum(each.astype(jnp.float32), self.narrowest)
             for each in (variance, rest_squares - rest * rest)
         )
-        log_odds = jnp.log(inside.astype(jnp.float32) * per_outside)
-        return log_odds, mean.astype(jnp.float32), rest, log_variance, rest_log_variance
+        return _Split(inside, outside, mean.astype(jnp.float32), rest, variance, rest_variance)
 
 
-def _best_windows(sums: _Windows, lengths: jax.Array, narrowest: float) -> jax.Array:
-    """Start and length of the best windows: `_PICKS` interior ones, then those at the two ends.
+def _dense_windows(x: jax.Array, n: jax.Array, rules: tuple[tuple[int, int], ...]) -> list[_Window]:
+    """Windows of few points, close together where a Gaussian would have them far apart."""
+    x = x.astype(jnp.float32)
+    gaussian = jnp.exp(-0.5 * x * x)
+    place = jax.lax.broadcasted_iota(jnp.int32, x.shape, 0)
+    found = []
+    for length, picks in rules:
+        extent = jnp.maximum(_ahead(x, length - 1) - x, _NARROWEST_EXTENT)
+        # Points that the Gaussian would have in the window, less a factor.
+        expected = extent * _ahead(gaussian, length // 2)
+        expected = jnp.where((place > 0) & (place < n - length), expected, jnp.inf)
+        # Of equals the outermost is taken, on either side: so in a reflection as well.
+        off = 2 * place + length - n
+        rank = jnp.where(off > 0, 2 * off + 1, -2 * off)
+        for _ in range(picks):
+            least = jnp.min(expected, axis=0, keepdims=True)
+            top = jnp.max(jnp.where(expected == least, rank, 0), axis=0, keepdims=True)
+            start = (n - length + jnp.where(top % 2 == 1, top // 2, -(top // 2))) // 2
+            found.append((start, jnp.full_like(n, length), jnp.isfinite(least)))
+            # The next one may not share points with this one.
+            expected = jnp.where(jnp.abs(place - start) < length, jnp.inf, expected)
+    return found
 
-    Returns
-    -------
-    array of int, shape (picks + 2, 2, lanes)
-    """
-    rows = sums.points.shape[0] // 2
-    start = jax.lax.broadcasted_iota(jnp.int32, (rows, sums.n.shape[0]), 0)
-    best = jnp.full(start.shape, -jnp.inf, jnp.float32)
-    best_length = jnp.zeros(start.shape, jnp.int32)
-    ends = []
-    for length in lengths:
-        inside = [
-            jax.lax.dynamic_slice_in_dim(s, length, rows, axis=0) - s[:rows] for s in sums[:2]
-        ]
-        odds, _, _, log_variance, rest_log_variance = sums.parts(
-            inside[0], inside[1], length, narrowest
-        )
-        # Twice the log-likelihood of both parts, each a Gaussian of its own, less constants.
-        n = sums.n[None].astype(jnp.float32)
-        part = length.astype(jnp.float32)
-        score = 2 * part * odds - part * log_variance - (n - part) * rest_log_variance
-        last = sums.n[None] - length
-        interior = (start > 0) & (start < last)
-        better = interior & (score > best)
-        best = jnp.where(better, score, best)
-        best_length = jnp.where(better, length, best_length)
-        low = score[0]
-        high = jnp.max(jnp.where(start == last, score, -jnp.inf), axis=0)
-        ends.append((low, high))
-    chosen = []
-    # Where the data have too few points for any window, the lower half is one.
-    half = jnp.maximum(sums.n // 2, 1)
-    for _ in range(_PICKS):
-        top = jnp.max(best, axis=0)
-        at = jnp.max(jnp.where(best == top[None], start, 0), axis=0)
-        length = jnp.max(jnp.where(start == at[None], best_length, 0), axis=0)
-        fits = jnp.isfinite(top)
-        chosen.append([jnp.where(fits, at, 0), jnp.where(fits, length, half)])
-        # The next one may not share points with this one.
-        apart = jnp.abs(2 * (start - at[None]) + best_length - length[None])
-        best = jnp.where(apart < best_length + length[None], -jnp.inf, best)
-    # Of the longer end windows, first the one that is more likely, then the other.
-    low, high = ends[-1]
-    length = jnp.minimum(lengths[-1], jnp.maximum(sums.n - 1, 1))
-    length = jnp.where(lengths[-1] < sums.n - 1, length, half)
-    lower_first = low >= high
-    top_start = sums.n - length
-    zero = jnp.zeros_like(length)
-    chosen.append([jnp.where(lower_first, zero, top_start), length])
-    chosen.append([jnp.where(lower_first, top_start, zero), length])
-    return jnp.stack([jnp.stack(window) for window in chosen])
+
+def _likely_windows(data: _Data, lengths: jax.Array, picks: list[int]) -> list[_Window]:
+    """Windows between the edges of equal shares."""
+    n = data.n
+    edge = jax.lax.broadcasted_iota(jnp.int32, (_SHARES + 1, n.size), 0)
+    place = jnp.where(2 * edge < _SHARES, edge * n // _SHARES, n - (_SHARES - edge) * n // _SHARES)
+    below = data.upto(place)
+    found = []
+    for length, number in zip(lengths, picks, strict=True):
+        end, *upto = (_ahead(each, length) for each in (place, *below))
+        score = data.split(below, (upto[0], upto[1]), end - place).score
+        score = jnp.where((place > 0) & (end < n), score, -jnp.inf)
+        for _ in range(number):
+            best = jnp.max(score, axis=0, keepdims=True)
+            at = jnp.max(jnp.where(score == best, edge, 0), axis=0, keepdims=True)
+            start, stop = (jnp.take_along_axis(each, at, axis=0) for each in (place, end))
+            found.append((start, stop - start, jnp.isfinite(best)))
+            score = jnp.where(jnp.abs(edge - at) < length, -jnp.inf, score)
+    return found
+
+
+def _end_windows(data: _Data, length: jax.Array) -> list[_Window]:
+    """Give the windows at the two ends, the likelier one first."""
+    n = data.n
+    length = jnp.where(length < n - 1, length, jnp.maximum(n // 2, 1))
+    nothing = jnp.zeros_like(n)
+    low, high = (
+        data.split(data.upto(start), data.upto(start + length), length).score
+        for start in (nothing, n - length)
+    )
+    first = jnp.where(low >= high, nothing, n - length)
+    return [(start, length, length > 0) for start in (first, n - length - first)]
+
+
+def _ahead(rows: jax.Array, steps: jax.Array | int) -> jax.Array:
+    """What stands so many rows further on, or else in the last row."""
+    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], rows.shape)])
+    return jax.lax.dynamic_slice_in_dim(padded, steps, rows.shape[0], axis=0)
