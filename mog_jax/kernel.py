@@ -193,8 +193,9 @@ def lane_sums(
         The points; `n` is a value of :func:`pad_rows`.
     totals : Totals, shape (*lanes)
         Of these points.
-    counts : array, shape (n, *lanes), optional
-        How often each point was seen; 1 where not given.
+    counts : array, shape (n, *lanes) or (n / 16, *lanes), optional
+        How often each point was seen, or each of sixteen in a row; 1 where not given. Sixteen alike
+        cost what they cost without counts.
     padding : array, shape (*lanes), optional
         How many points at the end of each lane are not there, where `counts` is not given. They
         repeat the lane's last row, and what that row contributes is taken off again: that costs
@@ -232,11 +233,11 @@ def _smooth_lane_sums(
     counts: jax.Array | None,
     padding: jax.Array | None,
 ) -> Sums:
-    odds = _log_odds(coordinates)
+    odds, n = _log_odds(coordinates), x.shape[0]
     u = x - odds.centre[None]
     d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
     gamma, other = jax.nn.sigmoid(d), jax.nn.sigmoid(-d)
-    counts = _mask(x, padding) if counts is None else counts
+    counts = _mask(x, padding) if counts is None else jnp.repeat(counts, n // len(counts), axis=0)
     terms = (jax.nn.softplus(d), *_moments(gamma, u, 2), *_moments(gamma * other, u, 4))
     whole = tuple(jnp.sum(counts * term, axis=0) for term in terms)
     return _assemble(odds, whole, coordinates, totals)
@@ -287,7 +288,9 @@ def _narrow_first(second_is_wide: jax.Array, pair: jax.Array) -> tuple[jax.Array
 def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
     """Add up, over all points, log(1 + exp(d)) and the eight moments."""
     n, *lanes = x.shape
-    strips = _strips(n, math.prod(lanes) * x.dtype.itemsize)
+    # Sixteen that share their count make one turn, and stay together.
+    is_shared = counts is not None and counts.shape != x.shape
+    strips = 1 if is_shared else _strips(n, math.prod(lanes) * x.dtype.itemsize)
     width = strips * math.prod(lanes)
 
     def across(value: jax.Array) -> jax.Array:
@@ -296,12 +299,15 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
     odds = jax.tree.map(across, odds)
     rows = n // strips
     turn = math.gcd(rows, _TURN)
-    turns = (rows // turn, turn, width)
+
+    def in_turns(points: jax.Array) -> jax.Array:
+        whole = (rows // turn, turn, width)
+        return points.reshape(whole if points.shape == x.shape else (rows // turn, width))
 
     def add_turn(whole: Any, points: Any) -> tuple[Any, None]:
         return _add_turn(odds, whole, *points), None
 
-    points = (x.reshape(turns), None if counts is None else counts.reshape(turns))
+    points = jax.tree.map(in_turns, (x, counts))
     one, zero = jnp.ones(width, x.dtype), jnp.zeros(width, x.dtype)
     odds, nothing = together((odds, (one, *(zero,) * 9)))
     factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
@@ -325,15 +331,21 @@ def _add_turn(
     d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
     # For all blocks at once, so that the exponential is not part of what is unrolled below.
     e = jnp.exp(-jnp.abs(d))
+    shared = counts if counts is not None and counts.shape != x.shape else None
     parts = []
     for lo in range(0, x.shape[0], _BLOCK):
         block = slice(lo, lo + _BLOCK)
-        times = None if counts is None else counts[block]
+        times = None if counts is None or shared is not None else counts[block]
         parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
+    part = functools.reduce(_join, parts)
     factor, excess, *moments = whole
     # The logarithm of the turn before: one for a whole turn, whose product cannot overflow.
     before = (jnp.ones_like(factor), excess + jnp.log(factor), *moments)
-    return together(_join(before, functools.reduce(_join, parts)))
+    if shared is not None:
+        factor, excess, *moments = part
+        sums = (excess + jnp.log(factor), *moments)
+        part = (jnp.ones_like(factor), *(shared * total for total in sums))
+    return together(_join(before, part))
 
 
 def _point_terms(
