@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting.ascent import Ascent
+from mog_jax.fitting.best import information, maximise
+from mog_jax.fitting.block import Block, Options
 from mog_jax.fitting.directions import DIRECTIONS, Direction
 from mog_jax.fitting.reading import (
     Array,
@@ -20,9 +22,9 @@ from mog_jax.fitting.reading import (
     size_classes,
 )
 from mog_jax.fitting.result import Fit, OneComponent, Status
-from mog_jax.fitting.search import Block, Options, arrived, information, maximise
 from mog_jax.fitting.standardising import Standardised, sample, standardise
 from mog_jax.fitting.starts import PLANS
+from mog_jax.fitting.summit import arrived
 from mog_jax.mixture import Mixture
 
 _LOG_TWO_PI = math.log(2 * math.pi)

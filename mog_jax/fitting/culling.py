@@ -4,6 +4,7 @@ Most of what a search costs are climbs that end where another one has already ar
 dataset's climbs are compared every few steps, all of them with each other.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -22,13 +23,30 @@ _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
 
 
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Doubt:
+    """How far the log-likelihoods of climbs can be trusted, for each dataset.
+
+    Parameters
+    ----------
+    scale : array, shape (b,)
+        How many points of the dataset each point stands for that its climbs see.
+    margin : array, shape (b,)
+        Nats by which two climbs may seem apart that end at the same height.
+    blur : array, shape (b,)
+        Nats by which two climbs to one place may end apart, where each sees points of its own.
+    """
+
+    scale: Array
+    margin: Array
+    blur: Array
+
+
 # What has left all bounds compares as it should: it is dropped.
 @np.errstate(over="ignore", invalid="ignore")
 def worth_while(
     climbs: Herd,
-    shape: tuple[int, int],
-    scale: Array,
-    margin: Array,
+    doubt: Doubt,
     *,
     variance_floor: float,
     min_points: float,
@@ -39,12 +57,7 @@ def worth_while(
     Parameters
     ----------
     climbs : Herd
-    shape : (starts, b)
-        How many starts a dataset may have, and how many datasets there are.
-    scale : array, shape (b,)
-        Points that each point of the sample stands for.
-    margin : array, shape (b,)
-        Nats by which the sample may be wrong about which of two climbs ends higher.
+    doubt : Doubt
     variance_floor : float
         In units of the data's variance.
     min_points : float
@@ -58,17 +71,19 @@ def worth_while(
     array of bool, shape (lanes,)
     """
     state, dataset = climbs.state, climbs.dataset
-    scale, margin = (each.astype(climbs.rows.dtype)[dataset] for each in (scale, margin))
+    scale, margin, blur = (
+        each.astype(climbs.rows.dtype)[dataset] for each in (doubt.scale, doubt.margin, doubt.blur)
+    )
     counts = state.sums.effective_counts * scale
     value, gain_left = state.sums.log_likelihood * scale, state.gain_left * scale
     there = np.isfinite(value)
     fewest = counts.min(axis=0)
     above_floor = state.theta[3:].min(axis=0) > math.log(variance_floor) + 1e-6
     regular = (fewest >= min_points) & above_floor & there
-    met = _met(climbs, value, counts, regular)
+    met = _met(climbs, value, counts, regular, blur)
 
     def highest(among: Array) -> Array:
-        top = np.full(shape[1], -np.inf, value.dtype)
+        top = np.full(doubt.scale.size, -np.inf, value.dtype)
         np.maximum.at(top, dataset[among], value[among])
         return top[dataset]
 
@@ -90,10 +105,10 @@ def worth_while(
     return going
 
 
-def _met(climbs: Herd, value: Array, counts: Array, regular: Array) -> Array:
+def _met(climbs: Herd, value: Array, counts: Array, regular: Array, blur: Array) -> Array:
     """Say which climbs have met a better one of their dataset, on its way to the same place."""
     met: Array = np.zeros(value.size, bool)
-    one, other = _level(climbs.dataset, value)
+    one, other = _level(climbs.dataset, value, _SAME_VALUE + blur)
     # The regular one of two is kept, be it the lower one; of equals, the one that began first.
     leads = np.where(
         regular[one] == regular[other],
@@ -117,19 +132,19 @@ def _met(climbs: Herd, value: Array, counts: Array, regular: Array) -> Array:
         sum(w * np.square(a - b) for w, a, b in zip(weights, place, them, strict=True))
         for them in (its, mirrored)
     ]
-    met[worse[np.minimum(*apart) < _SAME_PLACE]] = True
+    met[worse[np.minimum(*apart) < _SAME_PLACE + 2 * blur[worse]]] = True
     return met
 
 
-def _level(dataset: Array, value: Array) -> tuple[Array, Array]:
+def _level(dataset: Array, value: Array, nearly: Array) -> tuple[Array, Array]:
     """Give all pairs of climbs of a dataset that are nearly as high, and finite."""
     # Short integers are sorted digit by digit, at once.
     short = dataset.astype(np.min_scalar_type(dataset.max(initial=0)))
     order = np.argsort(short, kind="stable")
-    of, height = dataset[order], value[order]
+    of, height, nearly = dataset[order], value[order], nearly[order]
     pairs = [np.empty((2, 0), int)]
     for ahead in range(1, np.bincount(of).max(initial=0)):
-        at = np.flatnonzero(np.abs(height[ahead:] - height[:-ahead]) < _SAME_VALUE)
+        at = np.flatnonzero(np.abs(height[ahead:] - height[:-ahead]) < nearly[ahead:])
         at = at[of[at] == of[at + ahead]]
         pairs.append(order[[at, at + ahead]])
     one, other = np.concatenate(pairs, axis=1)

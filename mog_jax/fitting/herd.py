@@ -6,7 +6,7 @@ that are still under way are gathered every few steps, and the ones that are don
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import numpy as np
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
-from mog_jax.kernel import Totals, row_bytes
+from mog_jax.kernel import row_bytes, totals
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any
@@ -25,6 +25,9 @@ COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
 # Lanes that one program climbs, tile after tile: to call one takes as long as many steps.
 _LANES = 4096
+
+# So much narrower is the tile, of another program, that takes the last few climbs.
+_FEW = 8
 
 # Points of one tile at most: long datasets climb alone, and memory stays bounded.
 _TILE_POINTS = 2**20
@@ -65,28 +68,74 @@ class Data:
     free: Array
     dtype: np.dtype[Any]
 
+    @property
+    def rows(self) -> int:
+        """Points of a lane."""
+        rows: int = self.points.shape[0]
+        return rows
+
     @functools.cached_property
-    def on_device(self) -> Lanes:
+    def on_device(self) -> "Columns":
         """All datasets of the block, a lane for each."""
-        points = self.points.astype(self.dtype)
-        row = np.arange(points.shape[0])[:, None]
-        weight = (row < self.n).astype(np.float64) if self.counts is None else self.counts
-        count = weight.sum(axis=0)
-        mean = (weight * points).sum(axis=0) / np.maximum(count, 1e-30)
-        variance = (weight * (points - mean) ** 2).sum(axis=0) / np.maximum(count, 1e-30)
-        lanes = Lanes(
-            x=points,
-            totals=Totals(count=count, mean=mean, variance=variance),
-            counts=self.counts,
-            padding=None if self.counts is not None else points.shape[0] - self.n,
-            free=None if self.free.all() else self.free,
+
+        def put(array: Array) -> jax.Array:
+            return jnp.asarray(array, self.dtype)
+
+        x = put(self.points)
+        counts = None if self.counts is None else put(self.counts)
+        padding = None if counts is not None else put(self.rows - self.n)
+        return Columns(
+            Lanes(
+                x=x,
+                totals=_totals(x, counts, padding),
+                counts=counts,
+                padding=padding,
+                free=None if self.free.all() else jnp.asarray(self.free),
+            )
         )
 
-        def put(leaf: Array) -> jax.Array:
-            return jnp.asarray(leaf if leaf.dtype == bool else leaf.astype(self.dtype))
 
-        on_device: Lanes = jax.tree.map(put, lanes)
-        return on_device
+_totals = jax.jit(totals, compiler_options=COMPILER)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Columns:
+    """Datasets side by side, of which climbs see all points."""
+
+    datasets: Lanes
+
+    def lanes(self, dataset: jax.Array, start: jax.Array) -> Lanes:
+        """Give what climbs of some datasets see."""
+        lanes: Lanes = jax.tree.map(functools.partial(columns_of, dataset), self.datasets)
+        return lanes
+
+
+class OnDevice(Protocol):
+    """The datasets of a block on the device."""
+
+    def lanes(self, dataset: jax.Array, start: jax.Array) -> Lanes:
+        """Give what climbs of some datasets see that began at these starts."""
+
+
+class Seen(Protocol):
+    """What climbs look at: a block of datasets, in whole or in part."""
+
+    @property
+    def n(self) -> Array:
+        """How many points each dataset has."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Precision in which they climb."""
+
+    @property
+    def rows(self) -> int:
+        """Points of a lane."""
+
+    @property
+    def on_device(self) -> OnDevice:
+        """A pytree."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,7 +163,9 @@ class Herd:
 
     def take(self, index: Array) -> "Herd":
         """Give some of the climbs."""
-        return Herd(dataset=self.dataset[index], start=self.start[index], rows=self.rows[:, index])
+        index = np.arange(self.dataset.size)[index]
+        rows = np.take(self.rows, index, axis=1)
+        return Herd(dataset=self.dataset[index], start=self.start[index], rows=rows)
 
     def joined(self, other: "Herd") -> "Herd":
         """Give the climbs of both."""
@@ -132,72 +183,77 @@ def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> H
     return Herd(dataset=dataset, start=start, rows=np.concatenate(rows))
 
 
-def climb(herd: Herd, data: Data, rules: Rules, steps: int) -> Herd:
+def climb(herd: Herd, data: Seen, rules: Rules, steps: int) -> Herd:
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(herd.state.climbing)
-    lanes = _lanes_of_a_tile(data)
-    # What is missing to whole tiles is filled up with the last lane.
-    n_tiles = -(-active.size // lanes)
-    filled = active[np.minimum(np.arange(n_tiles * lanes), active.size - 1)]
-    begun = herd.rows[:, filled].reshape(len(herd.rows), n_tiles, lanes).swapaxes(0, 1)
-    dataset = herd.dataset[filled].reshape(n_tiles, lanes).astype(np.int32)
-    moved = np.empty_like(begun)
-    at_once = max(1, _LANES // lanes)
-    for lo in range(0, n_tiles, at_once):
-        some = slice(lo, min(lo + at_once, n_tiles))
+    lanes, at_once = _tiling(data, active.size)
+    origin = np.stack([herd.dataset, herd.start]).astype(np.int32)
+    rows = herd.rows.copy()
+    for lo in range(0, active.size, at_once):
+        some = active[lo : lo + at_once]
+        n_tiles = -(-some.size // lanes)
+        # What is missing to whole tiles is filled up with the last lane.
+        filled = some[np.minimum(np.arange(n_tiles * lanes), some.size - 1)]
         end = _climb_tiles(
-            _padded(begun[some], at_once),
-            _padded(dataset[some], at_once),
-            np.int32(some.stop - lo),
+            _columns(herd.rows, filled, at_once),
+            _columns(origin, filled, at_once),
+            np.int32(n_tiles),
             data.on_device,
             np.int32(steps),
             rules=rules,
+            lanes=lanes,
         )
-        moved[some] = np.asarray(end)[: some.stop - lo]
-    rows = herd.rows.copy()
-    rows[:, active] = moved.swapaxes(0, 1).reshape(len(rows), -1)[:, : active.size]
+        for row, new in zip(rows, np.asarray(end), strict=True):
+            row[some] = new[: some.size]
     return dataclasses.replace(herd, rows=rows)
 
 
-def _padded(tiles: Array, number: int) -> Array:
-    whole: Array = np.zeros((number, *tiles.shape[1:]), tiles.dtype)
-    whole[: len(tiles)] = tiles
-    return whole
+def _columns(rows: Array, index: Array, width: int) -> Array:
+    """Give some columns, and zeros up to a width."""
+    columns: Array = np.zeros((len(rows), width), rows.dtype)
+    columns[:, : index.size] = rows[:, index]
+    return columns
 
 
-@functools.partial(jax.jit, static_argnames="rules", compiler_options=COMPILER)
+@functools.partial(jax.jit, static_argnames=("rules", "lanes"), compiler_options=COMPILER)
 def _climb_tiles(
     rows: jax.Array,
-    dataset: jax.Array,
+    origin: jax.Array,
     n_tiles: jax.Array,
-    data: Lanes,
+    data: OnDevice,
     steps: jax.Array,
     *,
     rules: Rules,
+    lanes: int,
 ) -> jax.Array:
     """Climb with tiles of lanes, one after the other."""
     how = {field.name: getattr(rules, field.name) for field in dataclasses.fields(rules)}
 
     def climb_tile(i: jax.Array, rows: jax.Array) -> jax.Array:
-        place = dataset[i]
-        lanes = jax.tree.map(functools.partial(_columns_of, place), data)
-        end = ascent.ascend(ascent.unpacked(rows[i]), lanes, steps=steps, **how)
-        return rows.at[i].set(ascent.packed(end))
+        begun, of = (
+            jax.lax.dynamic_slice_in_dim(each, i * lanes, lanes, axis=1) for each in (rows, origin)
+        )
+        end = ascent.ascend(ascent.unpacked(begun), data.lanes(*of), steps=steps, **how)
+        return jax.lax.dynamic_update_slice_in_dim(rows, ascent.packed(end), i * lanes, axis=1)
 
     climbed: jax.Array = jax.lax.fori_loop(0, n_tiles, climb_tile, rows)
     return climbed
 
 
-def _columns_of(place: jax.Array, rows: jax.Array) -> jax.Array:
+def columns_of(place: jax.Array, rows: jax.Array) -> jax.Array:
+    """Gather columns, shape (n, place.size), of rows of shape (n, b)."""
     # Element by element: whole columns XLA would lay out the other way round, and turn again.
     index = jnp.broadcast_to(place, (*rows.shape[:-1], place.size))
     columns: jax.Array = jnp.take_along_axis(rows, index, axis=-1, mode="promise_in_bounds")
     return columns
 
 
-def _lanes_of_a_tile(data: Data) -> int:
-    """Lanes that climb side by side."""
+def _tiling(data: Seen, n_climbs: int) -> tuple[int, int]:
+    """Lanes that climb side by side, and how many a program takes in."""
     lanes = row_bytes() // data.dtype.itemsize
-    while lanes > 1 and lanes * data.points.shape[0] > _TILE_POINTS:
+    while lanes > 1 and lanes * data.rows > _TILE_POINTS:
         lanes //= 2
-    return lanes
+    # Fewer lanes add up a dataset's points in another order: in double precision nobody can tell.
+    if data.dtype == np.float64 and n_climbs <= lanes // _FEW:
+        return lanes // _FEW, lanes // _FEW
+    return lanes, max(1, _LANES // lanes) * lanes

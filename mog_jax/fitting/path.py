@@ -156,7 +156,7 @@ def _climb(
             n=data.n,
             free=np.ones((5, 1), bool),
             dtype=np.dtype(np.float64),
-        ).on_device
+        ).on_device.datasets
         state = jax.tree.map(jnp.asarray, ascent.begin(theta))
         pieces: list[Ascent] = []
         while not pieces or bool(state.climbing[0]):

@@ -99,7 +99,7 @@ class Fit(Answers):
     status : array of int, shape (...,)
         How the ascent ended: values of `Status`.
     n_steps : array of int, shape (...,)
-        Passes over the data, summed over all climbs.
+        Passes over the data or a digest of them, summed over all climbs.
     gain_left : array, shape (...,)
         The Newton decrement: an estimate of the log-likelihood still to be gained, in nats. It is
         infinite where the likelihood is not concave.

@@ -141,7 +141,7 @@ def test_where_there_is_no_answer_there_is_a_reason_and_neighbours_keep_theirs()
 
 
 def test_a_fit_that_was_stopped_says_so():
-    fit = mog_jax.fit(dataset("acidity"), max_steps=1, tolerance=1e-12)
+    fit = mog_jax.fit(dataset("acidity"), direction="em", max_steps=1, tolerance=1e-12)
     assert fit.status != mog_jax.Status.CONVERGED
     assert fit.standard_errors().reason == Reason.NOT_AT_MAXIMUM
     assert np.isnan([fit.bic(), fit.delta_bic(), fit.standard_errors().means[0]]).all()

@@ -34,10 +34,9 @@ def started(datasets, plan="thorough", rows=256, beyond=None):
         np.append(x, np.full(rows - len(x), x[-1] if beyond is None else beyond)) for x in datasets
     ]
     x = np.stack(columns, axis=1)
-    sums, squares = (np.cumsum(np.vstack([0 * x[:1], each]), axis=0) for each in (x, x**2))
     lengths = window_lengths(plan, padded)
     with jax.enable_x64(True):
-        theta, windows = _jitted(lengths, x, sums, squares, n, plan=plan, narrowest=NARROWEST)
+        theta, windows = _jitted(lengths, x, n, plan=plan, narrowest=NARROWEST)
     return np.asarray(theta), np.asarray(windows)
 
 

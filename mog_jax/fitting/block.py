@@ -1,0 +1,118 @@
+"""Datasets to be fitted side by side, what climbs of them look at, and the rules they climb by."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt
+from mog_jax.fitting.directions import Direction
+from mog_jax.fitting.herd import Array, Data, Rules
+from mog_jax.fitting.reading import SEARCHED
+
+# The search's precision.
+SINGLE = np.dtype(np.float32)
+# Steps that a climb makes in a search at most, from where it begins or begins again.
+SEARCH_STEPS = 30
+# Nats by which a climb may trail the best and still be climbed to the top, ...
+TRAILING = 0.2
+# ... and what a sample may be wrong by.
+_TRAILING_SAMPLE = 2.0
+# What a digest may be wrong by: some, and some for each point.
+_TRAILING_DIGEST = 1.0
+_PER_POINT = 0.002
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Block:
+    """Datasets of similar length, standardised and sorted, the points on the leading axis.
+
+    Parameters
+    ----------
+    points : array, shape (n, b)
+        Each dataset fills up its column with its last point.
+    counts : array, shape (n, b), or None
+        How often each point was seen; 0 for what fills up.
+    given : array of bool, shape (b,)
+        Which columns hold a dataset that is to be climbed, and not a stand-in: at least one.
+    n : array of int, shape (b,)
+        How many points there are.
+    total : array, shape (b,)
+        Sum of the counts.
+    sample : array, shape (m, b)
+        Points of equal count that stand for the dataset where its climbs begin, and where it has
+        many points in the search as well. Sorted, and filled up likewise.
+    n_sample : array of int, shape (b,)
+    free : array of bool, shape (5, b)
+        The coordinates that are not held fixed.
+    held : array, shape (5, b)
+        The values of those that are.
+    """
+
+    points: Array
+    counts: Array | None
+    given: Array
+    n: Array
+    total: Array
+    sample: Array
+    n_sample: Array
+    free: Array
+    held: Array
+
+    @functools.cached_property
+    def whole(self) -> Data:
+        """What the finish climbs."""
+        return Data(self.points, self.counts, self.n, self.free, self.points.dtype)
+
+    @functools.cached_property
+    def searched(self) -> Data:
+        """What the search climbs: the data themselves where those are few."""
+        if self._is_sampled:
+            return Data(self.sample, None, self.n_sample, self.free, SINGLE)
+        return Data(self.points, self.counts, self.n, self.free, SINGLE)
+
+    @functools.cached_property
+    def doubt(self) -> Doubt:
+        """How far values can be trusted that the search found."""
+        margin = TRAILING + 4 * float(np.finfo(SINGLE).eps) * self.total
+        if self._is_sampled:
+            margin = margin + _TRAILING_SAMPLE
+        scale = self.total / self.n_sample if self._is_sampled else np.ones(self.n.size)
+        return Doubt(scale=scale, margin=margin, blur=np.zeros(self.n.size))
+
+    @functools.cached_property
+    def doubt_from_afar(self) -> Doubt:
+        """How far values can be trusted of which each was found on a digest of its own."""
+        return Doubt(
+            scale=self.total / self.n_sample,
+            margin=self.doubt.margin + _TRAILING_DIGEST + _PER_POINT * self.total,
+            blur=_PER_POINT * self.total,
+        )
+
+    @property
+    def _is_sampled(self) -> bool:
+        return bool(self.points.shape[0] > SEARCHED)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to search and climb: hashable, one compiled program for each."""
+
+    direction: Direction
+    plan: str
+    tolerance: float
+    max_steps: int
+    variance_floor: float
+    min_points: float
+    equal_variances: bool
+
+    def rules(self, *, searching: bool) -> Rules:
+        """How to climb, in the search or to the top."""
+        return Rules(
+            direction=self.direction,
+            tolerance=SEARCH_TOLERANCE if searching else self.tolerance,
+            max_steps=SEARCH_STEPS if searching else self.max_steps,
+            variance_floor=self.variance_floor,
+            equal_variances=self.equal_variances,
+            give_up=searching,
+        )

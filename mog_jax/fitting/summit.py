@@ -1,0 +1,113 @@
+"""From the best ends of a search to the top: with all points, in the precision of the data."""
+
+import itertools
+
+import numpy as np
+
+from mog_jax.fitting import herd
+from mog_jax.fitting.ascent import Ascent
+from mog_jax.fitting.block import TRAILING, Block, Options
+from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt
+from mog_jax.fitting.herd import Array, Herd
+from mog_jax.fitting.rounds import climb_in_rounds
+
+# Steps between two looks at the whole herd; the last is repeated.
+_ROUNDS = (3, 5, 10, 20)
+# Nats by which a climb that was stopped short may trail the best.
+_TRAILING_UNFINISHED = 3.0
+# Climbs of a dataset that are climbed to the top at most, and next, should none be regular.
+_FINISHED = 4
+_SECOND_CHANCES = 4
+
+
+def finish(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+    """Climb to the top with all points, from the best ends of a search."""
+    rank, promising = _rank(found, block, options)
+    climbs, passes = climb_to_the_top(found.take(promising), block, options)
+    # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
+    settled = settled_by(climbs, block, options)
+    rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
+    if rest.any():
+        others, more = climb_to_the_top(found.take(rest), block, options)
+        climbs, passes = climbs.joined(others), passes + more
+    return climbs, passes
+
+
+def climb_to_the_top(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+    """Climb to the top with all points, from any ends of a search."""
+    data, b = block.whole, block.n.size
+    # What is held is held in full precision.
+    dataset, state = found.dataset, found.state
+    theta = np.where(block.free[:, dataset], state.theta, block.held[:, dataset])
+    # The floor of single precision may lie below.
+    lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
+    theta[3:] = np.maximum(theta[3:], lowest)
+    climbs = herd.begin(theta, dataset, found.start, data.dtype)
+    rules = options.rules(searching=False)
+    doubt = Doubt(scale=np.ones(b), margin=np.full(b, TRAILING), blur=np.zeros(b))
+    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1]))
+    return climb_in_rounds(climbs, data, rounds, rules, options, doubt)
+
+
+def settled_by(climbs: Herd, block: Block, options: Options) -> Array:
+    """Whether a climb of the dataset has ended at a regular maximum."""
+    settled: Array = np.zeros(block.n.size, bool)
+    settled[climbs.dataset[grade_of(climbs.state, options, under_way=False) == 0]] = True
+    return settled
+
+
+def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
+    """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
+    b = block.n.size
+    # The sample may have fewer points than the data: what is close is judged on the data's scale.
+    scale, margin = block.doubt.scale[found.dataset], block.doubt.margin[found.dataset]
+    value = found.state.sums.log_likelihood * scale
+    value = np.where(np.isfinite(value), value, -np.inf)
+    grade = grade_of(found.state, options, under_way=True, scale=scale)
+    order = np.lexsort((-value, grade, found.dataset))
+    dataset = found.dataset[order]
+    first = np.searchsorted(dataset, np.arange(b))
+    rank, best = np.empty(order.size, int), np.empty(order.size)
+    rank[order] = np.arange(order.size) - first[dataset]
+    best[order] = value[order][first[dataset]]
+    # A climb that was stopped short may still rise, and a sample is not the data.
+    unfinished = found.state.gain_left > SEARCH_TOLERANCE
+    trailing = margin + np.where(unfinished, _TRAILING_UNFINISHED - TRAILING, 0)
+    close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
+    # The best of those that are not regular comes right behind the first of those that are.
+    irregular = np.flatnonzero(grade > 0)
+    by_dataset = irregular[np.lexsort((rank[irregular], found.dataset[irregular]))]
+    _, leading = np.unique(found.dataset[by_dataset], return_index=True)
+    rank[by_dataset[leading]] = np.minimum(rank[by_dataset[leading]], 1)
+    return rank, (rank == 0) | close
+
+
+def best_lanes(climbs: Herd, grade: Array, b: int) -> Array:
+    """Give each dataset's best climb: of those of the lowest grade the highest one."""
+    value: Array = climbs.state.sums.log_likelihood
+    value = np.where(np.isfinite(value), value, -np.inf)
+    order = np.lexsort((-value, grade, climbs.dataset))
+    # A column without a climb is given another one's.
+    place = np.searchsorted(climbs.dataset[order], np.arange(b))
+    return order[np.minimum(place, order.size - 1)]
+
+
+def grade_of(
+    state: Ascent, options: Options, *, under_way: bool, scale: Array | float = 1.0
+) -> Array:
+    """0 for a regular maximum, 1 for an interior one, 2 for one on the floor, 3 for none.
+
+    Of climbs under way none is graded 3.
+    """
+    few = state.sums.effective_counts.min(axis=0) * scale < options.min_points
+    on_floor = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
+    grade = np.where(on_floor, 2, np.where(few, 1, 0))
+    return grade if under_way else np.where(arrived(state, options.tolerance), grade, 3)
+
+
+def arrived(state: Ascent, tolerance: float) -> Array:
+    """Whether less than the tolerance, or than rounding can tell, is left to be gained."""
+    rounding = 32 * float(np.finfo(state.theta.dtype).eps)
+    total = state.sums.effective_counts.sum(axis=0)
+    enough: Array = state.gain_left <= np.maximum(tolerance, rounding * total)
+    return enough
