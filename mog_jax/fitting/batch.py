@@ -205,7 +205,8 @@ def _fit_all(
     source: Source, options: Options, held: Mixture, precision: np.dtype[Any], progress: bool
 ) -> Fit:
     fits = _nothing(len(source), precision, options.equal_variances)
-    blocks = list(size_classes(source.widths(), _BLOCK_POINTS))
+    workers = os.cpu_count() or 1
+    blocks = list(size_classes(source.widths(), _BLOCK_POINTS, workers))
 
     def work(index: Array, least: int) -> None:
         # JAX's configuration is per thread.
@@ -221,7 +222,7 @@ def _fit_all(
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
 
-    workers = max(1, min(len(blocks), os.cpu_count() or 1))
+    workers = max(1, min(len(blocks), workers))
     with (
         concurrent.futures.ThreadPoolExecutor(workers) as pool,
         _Progress(progress, len(source)) as bar,

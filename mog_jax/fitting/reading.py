@@ -15,6 +15,11 @@ Array = Any
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 SEARCHED = 2048
 
+# Datasets of one block at most; and of short ones, up to so many points, where there are many.
+_WIDTH = 1024
+_WIDER = 4096
+_SHORT = 128
+
 # Points that are fitted in the time it takes to compile the programs for another length.
 _POINTS_OF_A_PROGRAM = 10_000_000
 
@@ -211,10 +216,10 @@ def padded_lengths(lengths: Array) -> Array:
 
 def padded_width(b: int) -> int:
     """Give the datasets to which `b` are filled up: few widths, so that there are few programs."""
-    return next((width for width in (8, 128) if width >= b), -(-b // 1024) * 1024)
+    return next((width for width in (8, 128, _WIDTH, _WIDER) if width >= b), -(-b // 1024) * 1024)
 
 
-def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
+def size_classes(widths: Array, largest: int, workers: int) -> Iterator[tuple[Array, int]]:
     """Divide datasets into blocks of similar length, so that few programs are compiled for them.
 
     Parameters
@@ -222,7 +227,9 @@ def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
     widths : array of int, shape (b,)
         Of the datasets.
     largest : int
-        Points of one block at most; nor has it more than 1,024 datasets.
+        Points of one block at most.
+    workers : int
+        How many blocks are worked on at a time.
 
     Yields
     ------
@@ -242,6 +249,14 @@ def size_classes(widths: Array, largest: int) -> Iterator[tuple[Array, int]]:
         shared = own.size > 1 and filling < _POINTS_OF_A_PROGRAM * (own.size - 1)
         for size in [top] if shared else own:
             block = members if shared else members[rows[members] == size]
-            at_once = int(np.clip(largest // size, 1, 1024))
-            for lo in range(0, block.size, at_once):
-                yield block[lo : lo + at_once], int(size) if shared else 0
+            number = _number_of_blocks(block.size, int(size), largest, workers)
+            for part in np.array_split(block, number):
+                yield part, int(size) if shared else 0
+
+
+def _number_of_blocks(b: int, size: int, largest: int, workers: int) -> int:
+    """Into how many blocks `b` datasets of a size are divided: alike, as they share programs."""
+    # What a round costs besides its points counts where those are few; but no worker may idle.
+    wide = size <= _SHORT and b >= 4 * _WIDER * workers
+    at_once = min(max(largest // size, 1), _WIDER if wide else _WIDTH)
+    return -(-b // at_once)
