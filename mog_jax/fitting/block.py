@@ -19,7 +19,7 @@ TRAILING = 0.2
 # ... and what a sample may be wrong by.
 _TRAILING_SAMPLE = 2.0
 # What a digest may be wrong by: some, and some for each point.
-_TRAILING_DIGEST = 1.0
+_TRAILING_DIGEST = 3.0
 _PER_POINT = 0.002
 
 
