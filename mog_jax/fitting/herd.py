@@ -163,6 +163,7 @@ class Herd:
 
     def take(self, index: Array) -> "Herd":
         """Give some of the climbs."""
+        # By place: to pick columns by a mask takes three times as long.
         index = np.arange(self.dataset.size)[index]
         rows = np.take(self.rows, index, axis=1)
         return Herd(dataset=self.dataset[index], start=self.start[index], rows=rows)
