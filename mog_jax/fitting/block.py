@@ -12,8 +12,8 @@ from mog_jax.fitting.reading import SEARCHED
 
 # The search's precision.
 SINGLE = np.dtype(np.float32)
-# Steps that a climb makes in a search at most, from where it begins or begins again.
-SEARCH_STEPS = 30
+# In a search the rounds say how many steps a climb may make.
+_UNLIMITED = int(np.iinfo(np.int32).max)
 # Nats by which a climb may trail the best and still be climbed to the top, ...
 TRAILING = 0.2
 # ... and what a sample may be wrong by.
@@ -111,7 +111,7 @@ class Options:
         return Rules(
             direction=self.direction,
             tolerance=SEARCH_TOLERANCE if searching else self.tolerance,
-            max_steps=SEARCH_STEPS if searching else self.max_steps,
+            max_steps=_UNLIMITED if searching else self.max_steps,
             variance_floor=self.variance_floor,
             equal_variances=self.equal_variances,
             give_up=searching,

@@ -78,8 +78,7 @@ def worth_while(
     value, gain_left = state.sums.log_likelihood * scale, state.gain_left * scale
     there = np.isfinite(value)
     fewest = counts.min(axis=0)
-    above_floor = state.theta[3:].min(axis=0) > math.log(variance_floor) + 1e-6
-    regular = (fewest >= min_points) & above_floor & there
+    regular = (fewest >= min_points) & ~on_floor(state.theta, variance_floor) & there
     met = _met(climbs, value, counts, regular, blur)
 
     def highest(among: Array) -> Array:
@@ -103,6 +102,12 @@ def worth_while(
         dropped |= value + np.where(settling, gain_left, 0) < in_hand
     going: Array = there & ~met & (kept | ~dropped)
     return going
+
+
+def on_floor(theta: Array, variance_floor: float) -> Array:
+    """Say which climbs, at coordinates of shape (5, lanes), have a variance on its floor."""
+    fallen: Array = theta[3:].min(axis=0) <= math.log(variance_floor) + 1e-6
+    return fallen
 
 
 def _met(climbs: Herd, value: Array, counts: Array, regular: Array, blur: Array) -> Array:

@@ -38,12 +38,12 @@ class Starts:
     ----------
     theta : array, shape (5, starts, b)
         NaN where no dataset is given.
-    windows : array of int, shape (starts, 2, b)
-        The window of the sample that each start is: its first point, and the number of points.
+    digests : Digests
+        What each climb sees of its dataset from the window where it begins.
     """
 
     theta: Array
-    windows: Array
+    digests: Digests
 
 
 def starts(block: Block, options: Options) -> Starts:
@@ -76,7 +76,7 @@ def starts(block: Block, options: Options) -> Starts:
         theta = np.concatenate([theta, swapped], axis=1)
         theta = np.where(block.free[:, None], theta, block.held[:, None])
         windows = np.concatenate([windows, windows])
-    return Starts(theta, windows)
+    return Starts(theta, Digests(block.sample, block.n_sample, windows, block.free))
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
@@ -102,9 +102,8 @@ def search(
     from_afar = which & (block.n_sample > FEWEST)
     climbs, passes = climb(from_all(which & ~from_afar), block.searched, _ROUNDS, doubt=block.doubt)
     if from_afar.any():
-        digests = Digests(block.sample, block.n_sample, begun.windows, block.free)
         far, more = climb(
-            from_all(from_afar), digests, _ROUNDS_FROM_AFAR, doubt=block.doubt_from_afar
+            from_all(from_afar), begun.digests, _ROUNDS_FROM_AFAR, doubt=block.doubt_from_afar
         )
         # Each saw a digest of its own: what they found is compared on the same points.
         again = herd.begin(far.state.theta, far.dataset, far.start, SINGLE)

@@ -7,7 +7,7 @@ import numpy as np
 from mog_jax.fitting import herd
 from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.block import TRAILING, Block, Options
-from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt
+from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt, on_floor
 from mog_jax.fitting.herd import Array, Herd
 from mog_jax.fitting.rounds import climb_in_rounds
 
@@ -100,8 +100,8 @@ def grade_of(
     Of climbs under way none is graded 3.
     """
     few = state.sums.effective_counts.min(axis=0) * scale < options.min_points
-    on_floor = state.theta[3:].min(axis=0) <= np.log(options.variance_floor) + 1e-6
-    grade = np.where(on_floor, 2, np.where(few, 1, 0))
+    fallen = on_floor(state.theta, options.variance_floor)
+    grade = np.where(fallen, 2, np.where(few, 1, 0))
     return grade if under_way else np.where(arrived(state, options.tolerance), grade, 3)
 
 
