@@ -304,12 +304,14 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
         whole = (rows // turn, turn, width)
         return points.reshape(whole if points.shape == x.shape else (rows // turn, width))
 
-    def add_turn(whole: Any, points: Any) -> tuple[Any, None]:
-        return _add_turn(odds, whole, *points), None
+    # The sums are carried as one array: more than eight pieces of a loop XLA runs as a graph, and
+    # hands them from thread to thread.
+    def add_turn(whole: jax.Array, points: Any) -> tuple[jax.Array, None]:
+        return jnp.stack(_add_turn(odds, tuple(whole), *points)), None
 
     points = jax.tree.map(in_turns, (x, counts))
-    one, zero = jnp.ones(width, x.dtype), jnp.zeros(width, x.dtype)
-    odds, nothing = together((odds, (one, *(zero,) * 9)))
+    odds = together(odds)
+    nothing = jnp.concatenate([jnp.ones((1, width), x.dtype), jnp.zeros((9, width), x.dtype)])
     factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
     whole: tuple[jax.Array, ...] = (excess + jnp.log(factor), *moments)
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
