@@ -21,6 +21,9 @@ import numpy as np
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# XLA uses vectors of half the width that the machine has, unless told otherwise.
+COMPILER = {"xla_cpu_prefer_vector_width": 512}
+
 
 def is_traced(tree: Any) -> bool:
     """Whether any leaf of `tree` is being traced by ``jit``, ``grad`` or ``vmap``."""
@@ -64,26 +67,26 @@ def cast(tree: Any, dtype: np.dtype[Any]) -> Any:
 
 def hand_back(tree: Any) -> Any:
     """Make a result safe to compute with outside: NumPy arrays where the x64 flag is off."""
-    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
-        return tree
-    return jax.tree.map(
-        lambda leaf: (
-            np.asarray(leaf)[()]
-            if isinstance(leaf, jax.Array) and leaf.dtype == np.float64
-            else leaf
-        ),
-        tree,
-    )
+    holds_doubles = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+    def outside(leaf: Any) -> Any:
+        if leaf.dtype == np.float64 and not holds_doubles:
+            return np.asarray(leaf)[()]
+        return leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf)
+
+    return jax.tree.map(outside, tree)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function of arrays: jitted, and computed in the precision of its arguments."""
-    jitted = jax.jit(function)
+    jitted = jax.jit(function, compiler_options=COMPILER)
+    # Options are for whole programs, and not for a part of another one.
+    inner = jax.jit(function)
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if is_traced((args, kwargs)):
-            return jitted(*args, **kwargs)  # type: ignore[no-any-return]
+            return inner(*args, **kwargs)  # type: ignore[no-any-return]
         dtype = working_dtype((args, kwargs))
         with jax.enable_x64(dtype == np.float64):
             arguments, keywords = cast((args, kwargs), dtype)

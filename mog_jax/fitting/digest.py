@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.fitting.ascent import Lanes
-from mog_jax.fitting.herd import COMPILER, Array, columns_of
+from mog_jax.fitting.herd import Array, columns_of
 from mog_jax.fitting.starts import running_sums
 from mog_jax.kernel import Totals
+from mog_jax.precision import COMPILER
 
 # Groups come in turns of sixteen of equal size, as the kernel takes them. Four turns, and one
 # dataset in a hundred ends lower; eight, and no fewer do.

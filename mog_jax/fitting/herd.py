@@ -16,12 +16,10 @@ from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
 from mog_jax.fitting.directions import Direction
 from mog_jax.kernel import row_bytes, totals
+from mog_jax.precision import COMPILER
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any
-
-# XLA uses vectors of half the width that the machine has, unless told otherwise.
-COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
 # Lanes that one program climbs, tile after tile: to call one takes as long as many steps.
 _LANES = 4096

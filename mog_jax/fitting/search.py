@@ -16,10 +16,11 @@ import numpy as np
 from mog_jax.fitting import herd
 from mog_jax.fitting.block import SINGLE, Block, Options
 from mog_jax.fitting.digest import FEWEST, Digests
-from mog_jax.fitting.herd import COMPILER, Array, Herd
+from mog_jax.fitting.herd import Array, Herd
 from mog_jax.fitting.reading import padded_lengths
 from mog_jax.fitting.rounds import climb_in_rounds
 from mog_jax.fitting.starts import n_starts, window_lengths, window_starts
+from mog_jax.precision import COMPILER
 
 # Steps between two looks at the whole herd: fewer while there is much to drop.
 _ROUNDS = (4, 3, 3, 4, 6, 10)
