@@ -19,7 +19,7 @@ from mog_jax import inference
 from mog_jax.fitting import coordinates
 from mog_jax.fitting.ascent import Lanes, ascend, begin
 from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.inference.information import scores
+from mog_jax.inference.sandwich import scores
 from mog_jax.kernel import lane_sums, pad_rows, totals
 from mog_jax.likelihood import points, responsibilities
 from mog_jax.mixture import Mixture

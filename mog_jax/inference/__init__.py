@@ -18,8 +18,9 @@ from mog_jax.inference.errors import (
     confidence_intervals,
     standard_errors,
 )
-from mog_jax.inference.information import covariance, sandwich
+from mog_jax.inference.information import covariance
 from mog_jax.inference.reasons import Reason
+from mog_jax.inference.sandwich import sandwich
 from mog_jax.inference.shape import Modes, ashman_d, bimodality_index, modes
 from mog_jax.inference.threshold import (
     Crossing,

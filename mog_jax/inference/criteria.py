@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import scaled_joint_densities
-from mog_jax.likelihood import multiplicities
+from mog_jax.inference.components import Pair
+from mog_jax.likelihood import multiplicities, points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -96,10 +96,9 @@ def icl(
 @compiled
 @over_batch(core=(0, 1, 1, 1))
 def _icl(bic: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    # The largest responsibility is 1 over the sum of all, each divided by the largest.
-    _, scaled = scaled_joint_densities(mixture, x)
-    doubt = -jnp.log(sum(scaled[1:], scaled[0]))
-    return bic - 2 * jnp.sum(doubt if counts is None else multiplicities(doubt, counts) * doubt)
+    # Minus the logarithm of the larger responsibility.
+    doubt = jnp.log(1 + jnp.exp(-jnp.abs(Pair.of(mixture).log_odds(points(mixture, x)))))
+    return bic + 2 * jnp.sum(doubt if counts is None else multiplicities(doubt, counts) * doubt)
 
 
 def n_parameters(*, equal_variances: bool, n_held: ArrayLike = 0) -> jax.Array:

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import responsibilities_of_each, scaled_joint_densities
+from mog_jax.inference.components import (
+    on_last_axis,
+    responsibilities_of_each,
+    scaled_joint_densities,
+)
 from mog_jax.inference.zeros import monotone_zero
 from mog_jax.likelihood import multiplicities
 from mog_jax.mixture import Mixture
@@ -167,17 +171,14 @@ def kolmogorov_distance(
     return _kolmogorov_of_sorted(mixture, points, times)
 
 
+_responsibilities = on_last_axis(responsibilities_of_each)
+
+
 @compiled
 @over_batch(core=(1, 1))
 def _log_density(mixture: Mixture, x: jax.Array) -> jax.Array:
     largest, scaled = scaled_joint_densities(mixture, x)
     return largest + jnp.log(sum(scaled[1:], scaled[0]))
-
-
-@compiled
-@over_batch(core=(1, 1))
-def _responsibilities(mixture: Mixture, x: jax.Array) -> jax.Array:
-    return jnp.stack(responsibilities_of_each(mixture, x), axis=-1)
 
 
 @compiled
@@ -242,16 +243,18 @@ def _kolmogorov_of_sorted(mixture: Mixture, x: jax.Array, counts: jax.Array | No
 
 
 def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    if counts is None:
-        step = jnp.full_like(x, 1 / x.shape[0])
-        below = jnp.arange(1, x.shape[0] + 1, dtype=x.dtype) * step
-    else:
-        step = counts / jnp.sum(counts)
-        below = jnp.cumsum(step)
     expected = _distribution(mixture, x)
-    gap = jnp.maximum(jnp.abs(below - expected), jnp.abs(below - step - expected))
     if counts is None:
-        return jnp.max(gap)
+        step = 1 / x.shape[0]
+        excess = expected - jnp.arange(1, x.shape[0] + 1, dtype=x.dtype) * step
+        # At each step, what is expected above its lower end or below its upper one. A maximum of
+        # either: one of their maxima XLA does not vectorise.
+        return jnp.maximum(jnp.max(excess) + step, -jnp.min(excess))
+    steps = counts / jnp.sum(counts)
+    excess = expected - jnp.cumsum(steps)
     # The step of a point that was never seen has no height, and no gap of its own.
-    largest = jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
-    return jnp.where(jnp.sum(counts) > 0, largest, jnp.nan)
+    above, below = (
+        jnp.max(jnp.where(counts > 0, gap, jnp.zeros_like(gap)))
+        for gap in (excess + steps, -excess)
+    )
+    return jnp.where(jnp.sum(counts) > 0, jnp.maximum(above, below), jnp.nan)

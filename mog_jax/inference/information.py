@@ -14,10 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import responsibilities_of_each
-from mog_jax.likelihood import multiplicities, points
-from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
 N_COORDINATES = 5
@@ -70,94 +66,6 @@ def covariance(
     elif np.shape(held) != shape[:-1]:
         raise ValueError(f"`held` must have shape {shape[:-1]}; got {np.shape(held)}.")
     return _COVARIANCE[equal_variances](information, held)
-
-
-def sandwich(
-    covariance: ArrayLike, mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
-) -> jax.Array:
-    r"""Covariance that holds even if the data do not come from a mixture of two Gaussians.
-
-    .. math:: C\,\Big(\sum_i c_i\,s_is_i^\top\Big)\,C,\qquad s_i=\nabla_\theta\log p(x_i)
-
-    Where the model is true, :math:`\sum_i c_is_is_i^\top` estimates the information too, and this
-    is :math:`C` but for noise.
-
-    Parameters
-    ----------
-    covariance : array-like, shape (..., 5, 5)
-        From the observed information.
-    mixture : Mixture, shape (..., 2)
-        The maximum.
-    x, counts : array-like, shape (..., n)
-        The data, and how often each point was seen; 1 where not given.
-
-    Returns
-    -------
-    array, shape (..., 5, 5)
-
-    References
-    ----------
-    Equation (28) of ``derivation.md``.
-    P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
-    """
-    return _sandwich(covariance, mixture, x, counts)
-
-
-@compiled
-@over_batch(core=(2, 1, 1, 1))
-def _sandwich(
-    covariance: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None
-) -> jax.Array:
-    by_point = _scores(mixture, x)
-    weighted = by_point
-    if counts is not None:
-        times = multiplicities(by_point[0], counts)
-        weighted = [times * score for score in by_point]
-    entries = [(i, j) for i in range(N_COORDINATES) for j in range(i, N_COORDINATES)]
-    # All fifteen sums in one pass: sums apart would each take the exponentials again.
-    sums = jax.lax.reduce(
-        tuple(weighted[i] * by_point[j] for i, j in entries),
-        (jnp.zeros((), by_point[0].dtype),) * len(entries),
-        lambda left, right: tuple(a + b for a, b in zip(left, right, strict=True)),
-        dimensions=(0,),
-    )
-    found = dict(zip(entries, sums, strict=True))
-    indices = range(N_COORDINATES)
-    meat = jnp.stack([jnp.stack([found[min(i, j), max(i, j)] for j in indices]) for i in indices])
-    both: jax.Array = covariance @ meat @ covariance
-    return both
-
-
-def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
-    """Gradient of each point's log-density in the coordinates of this module.
-
-    Parameters
-    ----------
-    mixture : Mixture, shape (2,)
-    x : array, shape (n,)
-
-    Returns
-    -------
-    array, shape (n, 5)
-
-    References
-    ----------
-    Equation (27) of ``derivation.md``.
-    """
-    return jnp.stack(_scores(mixture, x), axis=-1)
-
-
-def _scores(mixture: Mixture, x: jax.Array) -> list[jax.Array]:
-    x = points(mixture, x)
-    gamma = responsibilities_of_each(mixture, x)
-    deviations = jnp.sqrt(mixture.variances)
-    # Half of one difference, so that neither component's excess loses its digits.
-    logit = gamma[0] * mixture.weights[1] - gamma[1] * mixture.weights[0]
-    z = [(x - mixture.means[k]) / deviations[k] for k in range(2)]
-    # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
-    means = [gamma[k] * z[k] / deviations[k] for k in range(2)]
-    log_variances = [0.5 * (gamma[k] * z[k] * z[k] - gamma[k]) for k in range(2)]
-    return [logit, *means, *log_variances]
 
 
 def _invert(information: jax.Array, held: jax.Array, *, equal_variances: bool) -> jax.Array:

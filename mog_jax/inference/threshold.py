@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import responsibilities_of_each
+from mog_jax.inference.components import on_last_axis, responsibilities_of_each
 from mog_jax.inference.errors import check_probability, known_or_singular
 from mog_jax.inference.reasons import Reason
 from mog_jax.mixture import Mixture
@@ -295,14 +295,13 @@ def _quantile_threshold(
     )
 
 
-@compiled
-@over_batch(core=(1, 1))
-def _monotone_responsibilities(mixture: Mixture, x: jax.Array) -> jax.Array:
+@on_last_axis
+def _monotone_responsibilities(mixture: Mixture, x: jax.Array) -> list[jax.Array]:
     odds = _quadratic(mixture)
     vertex = odds.narrow_mean + jnp.where(odds.square < 0, -0.5 * odds.slope / odds.square, 0)
     held = jnp.where(odds.low_is_narrow, jnp.maximum(x, vertex), jnp.minimum(x, vertex))
     held = jnp.where(odds.square < 0, held, x)
-    return jnp.stack(responsibilities_of_each(mixture, held), axis=-1)
+    return responsibilities_of_each(mixture, held)
 
 
 def _delta_error(slopes: jax.Array, covariance: jax.Array, reason: jax.Array) -> jax.Array:
