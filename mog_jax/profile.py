@@ -16,8 +16,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.fitting.points import in_rows
-from mog_jax.fitting.reading import Source, padded_width
+from mog_jax.fitting.reading import Source, padded_width, read
 from mog_jax.fitting.standardising import standardise
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
@@ -105,11 +104,8 @@ def profile_interval(
 
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
-    points = in_rows(data, shape, counts)
-    values, times = np.atleast_2d(points.values), points.counts
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    times = None if times is None else np.atleast_2d(times)
-    branch = _Branch(fits, values, times, place, options)
+    branch = _Branch(fits, read(data, counts), place, options)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
@@ -142,13 +138,10 @@ class _Branch:
     the fit's own maximum, and the two components cannot trade places.
     """
 
-    def __init__(
-        self, fits: Fit, values: Array, counts: Array | None, place: int, options: Any
-    ) -> None:
+    def __init__(self, fits: Fit, source: Source, place: int, options: Any) -> None:
         # The last dataset fills up.
-        width = padded_width(len(values))
-        filled = np.minimum(np.arange(width), len(values) - 1)
-        source = Source(values=values, counts=counts, offsets=None, is_single=False)
+        width = padded_width(len(source))
+        filled = np.minimum(np.arange(width), len(source) - 1)
         self._data = standardise(source, filled)
         free = np.ones((5, width), bool)
         free[place] = False
@@ -175,7 +168,7 @@ class _Branch:
         self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
         log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
         # On the standard scale, where the climbs are.
-        total, scale = (each[: len(values)] for each in (self._data.total, self._data.scale))
+        total, scale = (each[: len(source)] for each in (self._data.total, self._data.scale))
         self._best = log_likelihood + total * np.log(scale)
 
     def shortfall(self, rows: Array, value: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
-from mog_jax.fitting.points import in_rows
+from mog_jax.fitting.points import Points, read_points
 from mog_jax.inference import (
     ConfidenceIntervals,
     Modes,
@@ -78,7 +78,9 @@ class Answers:
             return found
         if data is None:
             raise ValueError("the sandwich needs the data: give `data`, as it was fitted.")
-        return inference.sandwich(found, self.mixture, *self._present(data, counts))
+        points = self._points(data, counts)
+        robust: jax.Array = points.of_each_fit(inference.sandwich, found, self.mixture)
+        return robust
 
     def standard_errors(
         self,
@@ -161,7 +163,9 @@ class Answers:
         array, shape (...,)
             Lower is better. NaN where the fit is not at a maximum.
         """
-        return inference.icl(self.bic(), self.mixture, *self._present(data, counts))
+        points = self._points(data, counts)
+        criterion: jax.Array = points.of_each_fit(inference.icl, self.bic(), self.mixture)
+        return criterion
 
     def bimodality_index(
         self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
@@ -359,14 +363,15 @@ class Answers:
         -------
         array, shape (...,)
         """
-        return inference.kolmogorov_distance(self.mixture, *self._present(data, counts))
+        points = self._points(data, counts)
+        distance: jax.Array = points.of_each_fit(inference.kolmogorov_distance, self.mixture)
+        return distance
 
-    def _present(self, data: ArrayLike, counts: ArrayLike | None) -> tuple[Any, Any]:
-        return in_rows(data, np.shape(self.n_points), counts).present()
+    def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
+        return read_points(data, np.shape(self.n_points), counts)
 
     def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
-        points = in_rows(x, np.shape(self.n_points))
-        return points.taken_out(np.asarray(function(self.mixture, points.values)))
+        return self._points(x).of_each_point(function, self.mixture)
 
     def _n_parameters(self) -> Any:
         held = np.asarray(self.held)

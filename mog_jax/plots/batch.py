@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
-from mog_jax.fitting.points import in_rows
+from mog_jax.fitting.points import read_points
 from mog_jax.plots import style
 from mog_jax.plots.fit import density_grid, draw_densities, finite_points, shown_range
 
@@ -64,10 +64,10 @@ def plot_fits(
     panels = np.asarray(axes, dtype=object).ravel()
     if len(panels) < len(numbers):
         raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
-    rows_of_data = in_rows(data, np.shape(fits.status)).values
-    for panel, number in zip(panels, numbers, strict=False):
+    rows, _ = read_points(data, np.shape(fits.status)).rows(np.asarray(numbers, int))
+    for panel, number, row in zip(panels, numbers, rows, strict=False):
         name = str(number) if names is None else names[number]
-        _draw_panel(panel, fits[number], rows_of_data[number], name)
+        _draw_panel(panel, fits[number], row, name)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
     return axes
