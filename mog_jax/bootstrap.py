@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, fit
 from mog_jax.inference import Reason
+from mog_jax.mixture import check_key
 
 # Replicates that are fitted first, then twice as many, and so on: enough lanes, and not too many
 # after the verdict is clear.
@@ -138,8 +139,7 @@ def bootstrap_test(
     for name, value in {"replicates": replicates, "stop_after": stop_after}.items():
         if value is not None and value < 1:
             raise ValueError(f"`{name}` must be at least 1; got {value}.")
-    if not isinstance(key, jax.Array):
-        raise ValueError(f"`key` must be a key, as jax.random.key(0) gives it; got {key!r}.")
+    check_key(key)
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)

@@ -183,6 +183,11 @@ def scaled_densities(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Arr
 
 def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
     """Give `x` as an array of the mixture's precision, refusing anything but one dataset."""
+    if not isinstance(mixture, Mixture):
+        raise ValueError(
+            "the first argument must be a Mixture, the second the points; got "
+            f"{type(mixture).__name__} and {type(x).__name__}."
+        )
     x = jnp.asarray(x)
     if jnp.ndim(mixture.means) != 1 or x.ndim != 1:
         raise ValueError(

@@ -130,6 +130,11 @@ class Mixture:
         -------
         array, shape (..., n)
 
+        Raises
+        ------
+        ValueError
+            If `key` is no key, or `n` is negative.
+
         Examples
         --------
         >>> import jax
@@ -137,6 +142,9 @@ class Mixture:
         >>> mixture.sample(jax.random.key(0), 1000).shape
         (1000,)
         """
+        check_key(key)
+        if n < 0:
+            raise ValueError(f"`n` must be non-negative; got {n}.")
         if is_traced((self, key)):
             return _sample(self, key, n)
         dtype = working_dtype(self)
@@ -177,6 +185,12 @@ def _real_array(name: str, value: ArrayLike) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{name}` must be real numbers; got dtype {array.dtype}.")
     return array
+
+
+def check_key(key: Any) -> None:
+    """Refuse what is no key for random numbers."""
+    if not isinstance(key, jax.Array):
+        raise ValueError(f"`key` must be a key, as jax.random.key(0) gives it; got {key!r}.")
 
 
 def _validate(arrays: dict[str, np.ndarray[Any, Any]]) -> None:

@@ -47,6 +47,15 @@ class ProfileInterval:
     upper: Array
     reason: Array
 
+    def __repr__(self) -> str:
+        if np.ndim(self.lower) == 0:
+            return f"ProfileInterval({self.lower:.6g}, {self.upper:.6g})"
+        known = int((~np.isnan(self.lower)).sum())
+        return (
+            f"ProfileInterval of {self.lower.size} fits: {known} known, "
+            f"{self.lower.size - known} NaN"
+        )
+
 
 def profile_interval(
     data: ArrayLike | Ragged,

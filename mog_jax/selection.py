@@ -93,11 +93,16 @@ def compare(
     data, counts : as for :func:`mog_jax.fit`
         One dataset, or many.
     **options
-        Further arguments of :func:`mog_jax.fit`.
+        Further arguments of :func:`mog_jax.fit`; not `equal_variances`.
 
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    ValueError
+        If an argument has a wrong value.
 
     Examples
     --------
@@ -105,6 +110,8 @@ def compare(
     >>> mog_jax.compare(mog_jax.datasets.faithful())
     Comparison(best equal; BIC: one 2201.79, equal 2090.43, free 2096.03)
     """
+    if "equal_variances" in options:
+        raise ValueError("`equal_variances` cannot be chosen: both are compared.")
     free = fit(data, counts=counts, **options)
     equal = fit(data, counts=counts, equal_variances=True, **options)
     one = bic(free.one_component.log_likelihood, 2, free.n_points)

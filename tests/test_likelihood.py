@@ -148,6 +148,12 @@ def test_one_dataset_only_and_it_says_so(function):
         function(mixture, np.zeros((2, 3)))
 
 
+def test_arguments_in_the_wrong_order_are_refused():
+    mixture = Mixture.from_arrays(weights=[1.0], means=[0.0], variances=[1.0])
+    with pytest.raises(ValueError, match="the first argument must be a Mixture, the second the"):
+        log_likelihood(np.zeros(3), mixture)
+
+
 def test_counts_of_another_shape_are_refused():
     mixture = Mixture.from_arrays(weights=[1.0], means=[0.0], variances=[1.0])
     with pytest.raises(

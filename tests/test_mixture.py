@@ -131,6 +131,18 @@ def test_samples_have_the_mixtures_moments_and_are_reproducible():
     np.testing.assert_array_equal(x, batch.sample(jax.random.key(1), n))
 
 
+@pytest.mark.parametrize(
+    ("key", "n", "message"),
+    [
+        (0, 5, r"`key` must be a key, as jax.random.key\(0\) gives it; got 0"),
+        (jax.random.key(0), -1, "`n` must be non-negative; got -1"),
+    ],
+)
+def test_samples_need_a_key_and_a_number(key, n, message):
+    with pytest.raises(ValueError, match=message):
+        Mixture.from_arrays(**GOOD).sample(key, n)
+
+
 def test_samples_work_under_jit():
     mixture = Mixture.from_arrays(**GOOD)
     with jax.enable_x64(True):

@@ -7,6 +7,7 @@ import pytest
 import mog_jax
 from mog_jax import Mixture
 from mog_jax.plots import plot_batch, plot_fit, plot_fits, plot_likelihood
+from mog_jax.plots.likelihood import condensed
 
 matplotlib.use("agg")
 from matplotlib import pyplot
@@ -44,7 +45,7 @@ def test_one_fit_has_histogram_components_threshold_and_responsibilities(faithfu
     assert top.lines[3].get_xdata()[0] == pytest.approx(fit.threshold().value)
     assert bottom.get_xlabel() == "minutes"
     labels = [text.get_text() for text in top.get_legend().get_texts()]
-    assert labels[-1] == "threshold 66.58 ± 2"
+    assert labels[-1] == "threshold 66.58 ± 2 (95 %)"
     styles = {line.get_linestyle() for line in top.lines[:3]}
     assert len(styles) >= 2
     top.figure.canvas.draw()
@@ -58,6 +59,61 @@ def test_counts_draw_what_repetitions_draw(faithful):
         [bar.get_height() for bar in axes.containers[0].patches] for axes in (plain, counted)
     ]
     np.testing.assert_allclose(*heights)
+
+
+def test_in_a_grid_and_on_the_plane_too(faithful):
+    x, fit = faithful
+    values, counts = np.unique(x, return_counts=True)
+    fits = mog_jax.fit(np.stack([x, x]))
+    plain = plot_fits(fits, np.stack([x, x]))
+    both = {"data": np.stack([values] * 2), "counts": np.stack([counts] * 2)}
+    counted = plot_fits(fits, **both)
+    heights = [
+        [bar.get_height() for bar in axes[0, 0].containers[0].patches] for axes in (plain, counted)
+    ]
+    np.testing.assert_allclose(*heights)
+    titles = [
+        [axes.get_title(loc="left") for axes in plot_batch(fits, **given, worst=2)[2:]]
+        for given in ({"data": np.stack([x, x])}, both)
+    ]
+    assert titles[0] == titles[1]
+    planes = [
+        plot_likelihood(fit, x, resolution=9),
+        plot_likelihood(fit, values, counts=counts, resolution=9),
+    ]
+    highest = [max(line.get_xdata()[-1] for line in axes.lines) for axes in planes]
+    np.testing.assert_allclose(*highest)
+    for axes in planes:
+        axes.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("counts", [None, np.arange(20_000) % 3])
+def test_neighbours_that_are_drawn_together_keep_their_number_and_their_mean(counts):
+    rng = np.random.default_rng(0)
+    points, times = rng.normal(size=20_000), np.ones(20_000)
+    if counts is not None:
+        points, times = points[counts > 0], counts[counts > 0].astype(float)
+    together, total = condensed(points, times)
+    assert together.size <= 4096
+    np.testing.assert_allclose(total.sum(), times.sum())
+    np.testing.assert_allclose(total @ together, times @ points, atol=1e-9)
+    np.testing.assert_allclose(
+        total @ together**2 / total.sum(), times @ points**2 / times.sum(), rtol=1e-3
+    )
+
+
+def test_the_plane_fits_into_its_figure(faithful):
+    x, fit = faithful
+    start = Mixture.from_arrays(weights=[0.5, 0.5], means=[60, 62], variances=[100, 100])
+    paths = {f"path {i}": mog_jax.ascent_path(x, start, direction="em") for i in range(3)}
+    axes = plot_likelihood(fit, x, paths=paths, resolution=9)
+    figure = axes.figure
+    figure.canvas.draw()
+    inside = figure.bbox.padded(1)
+    for label in (axes.yaxis.label, axes.xaxis.label, axes.child_axes[0].yaxis.label):
+        box = label.get_window_extent()
+        assert inside.x0 <= box.x0 < box.x1 <= inside.x1
+        assert inside.y0 <= box.y0 < box.y1 <= inside.y1
 
 
 def test_it_draws_where_it_is_told(faithful):
@@ -153,6 +209,7 @@ def test_a_fit_that_is_not_at_a_maximum_says_so_in_its_picture(faithful):
     [
         (lambda data, fits: plot_fit(fits, data[0]), "`fit` must be of one dataset"),
         (lambda data, fits: plot_fit(fits[0], data), r"`data` must have shape \(n,\)"),
+        (lambda data, fits: plot_fit(data[0], fits[0]), "`fit` must be what .*; got ndarray"),
         (lambda data, fits: plot_fits(fits, data, names=["a"]), "one for each of 7 fits; got 1"),
         (lambda data, fits: plot_likelihood(fits[1], data[1]), "here nothing was fitted"),
         (lambda data, fits: plot_likelihood(fits, data[1]), "`fit` must be of one dataset"),

@@ -53,6 +53,8 @@ def test_a_batch_is_its_members_and_standard_deviations_are_roots():
     np.testing.assert_allclose(
         [found.lower[2], found.upper[2]], np.sqrt([alone.lower, alone.upper]), rtol=1e-4
     )
+    assert repr(found) == "ProfileInterval of 3 fits: 2 known, 1 NaN"
+    assert repr(alone) == f"ProfileInterval({alone.lower:.6g}, {alone.upper:.6g})"
 
 
 def test_where_the_data_set_no_bound_the_interval_is_open():

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 import mog_jax
 from mog_jax import Model
@@ -36,3 +37,8 @@ def test_one_dataset_is_described_in_full():
     found = mog_jax.compare(dataset("acidity"))
     assert found.best == Model.EQUAL
     assert repr(found) == "Comparison(best equal; BIC: one 461.66, equal 392.07, free 394.51)"
+
+
+def test_what_is_compared_is_not_chosen():
+    with pytest.raises(ValueError, match="`equal_variances` cannot be chosen: both are compared"):
+        mog_jax.compare(dataset("acidity"), equal_variances=True)

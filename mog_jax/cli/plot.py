@@ -65,12 +65,10 @@ def draw(
     from mog_jax.fitting import fit
     from mog_jax.plots import plot_fit
     from mog_jax.tables.errors import TableError
-    from mog_jax.tables.fixed import as_mixture
     from mog_jax.tables.group import group_values
 
     values, counts, fixed = group_values(source, run, key)
-    options = {**run["options"], "fixed": as_mixture(fixed, 1) if fixed else None}
-    one = fit(values, counts=counts, **options)
+    one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
     figure = plot_fit(one, values, counts=counts, label=label)[0].figure
     if title:
         figure.suptitle(title)

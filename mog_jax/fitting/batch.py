@@ -3,6 +3,8 @@
 import concurrent.futures
 import math
 import os
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import jax
@@ -12,7 +14,8 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.best import information, maximise
 from mog_jax.fitting.block import Block, Options
-from mog_jax.fitting.directions import DIRECTIONS, Direction
+from mog_jax.fitting.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.fitting.held import read_held
 from mog_jax.fitting.reading import (
     Array,
     Ragged,
@@ -46,7 +49,7 @@ def fit(
     dtype: Any = None,
     progress: bool = False,
     equal_variances: bool = False,
-    fixed: Mixture | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Fit:
     """Fit a two-component mixture to each dataset: its highest regular maximum.
 
@@ -77,11 +80,14 @@ def fit(
         Precision of the last climb and of the answer; by default float32 for float32 data, and
         float64 for all other.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar, on standard error.
     equal_variances : bool
         Whether the components share one variance.
-    fixed : Mixture, fields of shape (2,) or (b, 2), optional
-        Values that parameters are held at, NaN where they are free.
+    fixed : mapping, optional
+        What is known beforehand, such as a component from controls: from ``weight_1``, ``mean_1``,
+        ``sd_1`` and so on to a number, or to one for each dataset, NaN where it is free. As the
+        components of a fit are in the order of their means, one that was fixed as the first may
+        come out as the second.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def fit(
     options = _options(
         direction, starts, tolerance, max_steps, variance_floor, min_points, equal_variances
     )
-    held = _held(fixed, len(source), equal_variances)
+    held = read_held(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, held, precision, progress)
     return fits[0] if source.is_single else fits
 
@@ -132,27 +138,25 @@ def _options(
     min_points: float,
     equal_variances: bool,
 ) -> Options:
-    if not isinstance(direction, Direction):
-        if direction not in DIRECTIONS:
-            known = ", ".join(map(repr, DIRECTIONS))
-            raise ValueError(f"`direction` must be one of {known}; got {direction!r}.")
-        direction = DIRECTIONS[direction]
-    if starts not in PLANS:
+    direction = direction_of(direction)
+    if not isinstance(starts, str) or starts not in PLANS:
         known = ", ".join(map(repr, PLANS))
         raise ValueError(f"`starts` must be one of {known}; got {starts!r}.")
     for name, value in {"tolerance": tolerance, "variance_floor": variance_floor}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"`{name}` must be positive; got {value}.")
+        if not (_is_number(value) and 0 < value < math.inf):
+            raise ValueError(f"`{name}` must be positive; got {value!r}.")
     if variance_floor > 0.1:
         raise ValueError(f"`variance_floor` must be at most 0.1; got {variance_floor}.")
-    if not 0 <= min_points < math.inf:
-        raise ValueError(f"`min_points` must be non-negative; got {min_points}.")
+    if not (_is_number(min_points) and 0 <= min_points < math.inf):
+        raise ValueError(f"`min_points` must be non-negative; got {min_points!r}.")
     if max_steps is None:
         max_steps = 200 if direction is DIRECTIONS["newton"] else 10_000
     if not isinstance(max_steps, int | np.integer):
         raise ValueError(f"`max_steps` must be a whole number; got {max_steps!r}.")
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
+    if not isinstance(equal_variances, bool | np.bool):
+        raise ValueError(f"`equal_variances` must be True or False; got {equal_variances!r}.")
     return Options(
         direction=direction,
         plan=starts,
@@ -164,41 +168,8 @@ def _options(
     )
 
 
-def _held(fixed: Mixture | None, b: int, equal_variances: bool) -> Mixture:
-    """Give what is fixed as a mixture of shape (b, 2), NaN where free."""
-    if fixed is None:
-        free: Array = np.full((b, 2), np.nan)
-        return Mixture(weights=free, means=free, variances=free)
-    if not isinstance(fixed, Mixture):
-        raise ValueError(f"`fixed` must be a Mixture, NaN where free; got {type(fixed).__name__}.")
-    fields: dict[str, Array] = {}
-    for name in ("weights", "means", "variances"):
-        value = np.asarray(getattr(fixed, name), dtype=np.float64)
-        if value.shape not in ((2,), (b, 2)):
-            raise ValueError(
-                f"`fixed` must have fields of shape (2,) or ({b}, 2); got {name} of shape "
-                f"{value.shape}."
-            )
-        if np.isinf(value).any():
-            raise ValueError(
-                f"`fixed` must be finite, or NaN for what is free; got infinite {name}."
-            )
-        fields[name] = np.broadcast_to(value, (b, 2)).copy()
-    weights, variances = fields["weights"], fields["variances"]
-    # One weight is what the other leaves.
-    for k in range(2):
-        unknown = np.isnan(weights[:, k])
-        weights[unknown, k] = 1 - weights[unknown, 1 - k]
-    known = ~np.isnan(weights[:, 0])
-    if np.any(known & ~((weights > 0) & (weights < 1)).all(axis=1)):
-        raise ValueError("`fixed` must have weights strictly between 0 and 1.")
-    if np.any(known & (np.abs(weights.sum(axis=1) - 1) > 1e-8)):
-        raise ValueError("`fixed` must have weights that sum to 1.")
-    if np.any(variances <= 0):
-        raise ValueError("`fixed` must have positive variances.")
-    if equal_variances and not np.isnan(variances).all():
-        raise ValueError("`fixed` variances and `equal_variances=True` exclude each other.")
-    return Mixture(weights=weights, means=fields["means"], variances=variances)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
 
 
 def _fit_all(
@@ -240,10 +211,15 @@ class _Progress:
     def __init__(self, shown: bool, total: int) -> None:
         self._bar: Any = None
         if shown:
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
             self._bar = Progress(
-                "fitting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+                "fitting",
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
             )
             self._task = self._bar.add_task("fitting", total=total)
 

@@ -8,6 +8,7 @@ another.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -242,3 +243,19 @@ DIRECTIONS = {
     "em": Direction(em),
     "gradient": Direction(gradient, longest=float("inf")),
 }
+
+
+def direction_of(given: Any) -> Direction:
+    """Give the direction of that name, or the one given.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(given, Direction):
+        return given
+    if not isinstance(given, str) or given not in DIRECTIONS:
+        known = ", ".join(map(repr, DIRECTIONS))
+        raise ValueError(f"`direction` must be one of {known}; got {given!r}.")
+    return DIRECTIONS[given]

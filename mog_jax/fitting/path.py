@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
-from mog_jax.fitting.directions import DIRECTIONS, Direction
+from mog_jax.fitting.directions import Direction, direction_of
 from mog_jax.fitting.herd import Data
 from mog_jax.fitting.reading import Array, read
 from mog_jax.fitting.standardising import Standardised, standardise
@@ -104,13 +104,11 @@ def ascent_path(
     source = read(data, counts)
     if not source.is_single:
         raise ValueError("`data` must have shape (n,): one dataset.")
-    if not isinstance(direction, Direction):
-        if direction not in DIRECTIONS:
-            known = ", ".join(map(repr, DIRECTIONS))
-            raise ValueError(f"`direction` must be one of {known}; got {direction!r}.")
-        direction = DIRECTIONS[direction]
+    direction = direction_of(direction)
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
+    if not isinstance(start, Mixture):
+        raise ValueError(f"`start` must be a Mixture; got {type(start).__name__}.")
     if np.shape(start.means) != (2,):
         raise ValueError(
             f"`start` must be a mixture with fields of shape (2,); got {np.shape(start.means)}."

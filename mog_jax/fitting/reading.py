@@ -1,9 +1,12 @@
 """Reading what was given: many forms in, blocks of datasets of similar length out."""
 
 import dataclasses
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -190,22 +193,47 @@ def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -
 
 
 def _real(value: Any, name: str) -> Array:
+    if isinstance(value, jax.core.Tracer):
+        raise ValueError(
+            f"`{name}` is traced by JAX, and a fit is no JAX function: inside jit, vmap or grad "
+            "climb from a start with `mog_jax.local_maximum`."
+        )
     if isinstance(value, np.ma.MaskedArray):
         # NumPy would hand out what lies under the mask.
         value = np.ma.filled(value.astype(np.result_type(value.dtype, np.float32)), np.nan)
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"`{name}` must be an array of real numbers; {error}.") from None
+        reason = str(error).rstrip(".")
+        raise ValueError(f"`{name}` must be an array of real numbers; {reason}.") from None
     if array.size == 0 and array.dtype == object:
         array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"`{name}` must be real numbers; got dtype {array.dtype}.")
+        raise ValueError(f"`{name}` must be real numbers; got {_shown(value, array, name)}.")
     if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
         return array
     return array.astype(
         np.float32 if array.dtype.itemsize < 4 and array.dtype.kind == "f" else np.float64
     )
+
+
+def _shown(value: Any, array: Array, name: str) -> str:
+    """What was given in the place of real numbers, and what to do about it."""
+    if isinstance(value, str | os.PathLike):
+        return f"{value!r}; `mog_jax.fit_table` reads files"
+    if isinstance(value, Mapping):
+        return f"{type(value).__name__}; give its values, as a list of arrays"
+    if array.dtype != object:
+        return f"dtype {array.dtype}"
+    if array.ndim == 0:
+        return "None" if value is None else type(value).__name__
+    at = next((at for at, each in np.ndenumerate(array) if not isinstance(each, Real)), None)
+    if at is None:
+        return "dtype object"
+    hint = "; a missing value is NaN" if array[at] is None else ""
+    if hasattr(value, "columns"):
+        hint += "; `mog_jax.fit_table` takes a frame with groups"
+    return f"{name}[{', '.join(map(str, at))}] = {array[at]!r}{hint}"
 
 
 def padded_lengths(lengths: Array) -> Array:

@@ -64,6 +64,7 @@ _REASONS = {
     Status.CONSTANT: Reason.NOTHING_FITTED,
     Status.NOT_FINITE: Reason.NOTHING_FITTED,
 }
+_NAMES = np.array([status.name.lower() for status in Status], dtype=object)
 _REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
 
 
@@ -97,7 +98,7 @@ class Fit(Answers):
     log_likelihood : array, shape (...,)
         At `mixture`, a sum over the points, in nats.
     status : array of int, shape (...,)
-        How the ascent ended: values of `Status`.
+        How the ascent ended: values of `Status`. In words, `status_name`.
     n_steps : array of int, shape (...,)
         Passes over the data or a digest of them, summed over all climbs.
     gain_left : array, shape (...,)
@@ -136,6 +137,11 @@ class Fit(Answers):
         return self.status == Status.CONVERGED
 
     @property
+    def status_name(self) -> Any:
+        """How each ascent ended, in lower case: a str, or an array of them, shape (b,)."""
+        return _NAMES[np.asarray(self.status)]
+
+    @property
     def reason(self) -> Any:
         """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
         return _REASON_OF_STATUS[np.asarray(self.status)]
@@ -158,22 +164,21 @@ class Fit(Answers):
         if np.ndim(self.status) > 0:
             endings, numbers = np.unique(np.asarray(self.status), return_counts=True)
             summary = ", ".join(
-                f"{number} {Status(ending).name.lower()}"
-                for ending, number in zip(endings, numbers, strict=True)
+                f"{number} {name}" for number, name in zip(numbers, _NAMES[endings], strict=True)
             )
-            return f"Fit of {len(self)} datasets" + (f": {summary}" if summary else "")
-        status = Status(int(self.status))
-        deviations = np.sqrt(np.asarray(self.mixture.variances))
+            datasets = "dataset" if len(self) == 1 else "datasets"
+            return f"Fit of {len(self)} {datasets}" + (f": {summary}" if summary else "")
+        end = f"{float(self.n_points):.10g} points, {self.status_name}"
+        mixture = self.mixture
+        if np.isnan(np.asarray(mixture.means)).any():
+            return f"Fit(nothing fitted; {end})"
         components = " + ".join(
             f"{weight:.4g} N({mean:.6g}, sd {deviation:.4g})"
             for weight, mean, deviation in zip(
-                np.asarray(self.mixture.weights),
-                np.asarray(self.mixture.means),
-                deviations,
+                np.asarray(mixture.weights),
+                np.asarray(mixture.means),
+                np.sqrt(np.asarray(mixture.variances)),
                 strict=True,
             )
         )
-        return (
-            f"Fit({components}; log-likelihood {float(self.log_likelihood):.6f}, "
-            f"{float(self.n_points):.10g} points, {status.name.lower()})"
-        )
+        return f"Fit({components}; log-likelihood {float(self.log_likelihood):.6f}, {end})"

@@ -16,6 +16,7 @@ def plot_fits(
     fits: Fit,
     data: ArrayLike,
     *,
+    counts: ArrayLike | None = None,
     chosen: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
     columns: int = 4,
@@ -29,6 +30,8 @@ def plot_fits(
         Of a batch.
     data : array-like, shape (b, n), or a list of b arrays
         What was fitted.
+    counts : of the same shape, optional
+        How often each point was seen.
     chosen : sequence of int, optional
         Which of them, and in what order; the first twelve where not given.
     names : sequence of str, optional
@@ -64,10 +67,12 @@ def plot_fits(
     panels = np.asarray(axes, dtype=object).ravel()
     if len(panels) < len(numbers):
         raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
-    rows, _ = read_points(data, np.shape(fits.status)).rows(np.asarray(numbers, int))
-    for panel, number, row in zip(panels, numbers, rows, strict=False):
+    points = read_points(data, np.shape(fits.status), counts)
+    rows, times = points.rows(np.asarray(numbers, int))
+    for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
         name = str(number) if names is None else names[number]
-        _draw_panel(panel, fits[number], row, name)
+        seen = None if times is None else times[place]
+        _draw_panel(panel, fits[number], rows[place], seen, name)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
     return axes
@@ -77,6 +82,7 @@ def plot_batch(
     fits: Fit,
     data: ArrayLike | None = None,
     *,
+    counts: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     worst: int = 4,
     axes: Any = None,
@@ -90,6 +96,8 @@ def plot_batch(
     data : array-like, shape (b, n), or a list of b arrays, optional
         What was fitted. Given, the fits that are farthest from their data are drawn below: those
         of the largest Kolmogorov distance, measured in units of 1/√n.
+    counts : of the same shape, optional
+        How often each point was seen.
     names : sequence of str, optional
         Names of all datasets; their numbers where not given.
     worst : int
@@ -128,14 +136,20 @@ def plot_batch(
     if not draws_worst:
         return np.asarray(axes, dtype=object)
     assert data is not None
-    distance = np.asarray(fits.kolmogorov_distance(data)) * np.sqrt(np.asarray(fits.n_points))
+    distance = np.asarray(fits.kolmogorov_distance(data, counts=counts))
+    distance = distance * np.sqrt(np.asarray(fits.n_points))
     order = np.argsort(-np.nan_to_num(distance, nan=-1.0))[:worst]
-    plot_fits(fits, data, chosen=order.tolist(), names=names, axes=below)
+    plot_fits(fits, data, counts=counts, chosen=order.tolist(), names=names, axes=below)
     return np.concatenate([np.asarray(axes, dtype=object), below])
 
 
-def _draw_panel(axes: Any, fit: Fit, row: np.ndarray[Any, Any], name: str) -> None:
-    status = Status(int(fit.status))
+def _draw_panel(
+    axes: Any,
+    fit: Fit,
+    row: np.ndarray[Any, Any],
+    counts: np.ndarray[Any, Any] | None,
+    name: str,
+) -> None:
     axes.set_yticks([])
     axes.tick_params(labelsize="x-small")
     style.bare(axes)
@@ -144,15 +158,15 @@ def _draw_panel(axes: Any, fit: Fit, row: np.ndarray[Any, Any], name: str) -> No
         axes.set_xticks([])
         note = "no data"
     else:
-        points, times = finite_points(row)
+        points, times = finite_points(row, counts)
         grid = density_grid(fit, *shown_range(points))
         draw_densities(axes, fit, points, times, grid, width=1.2)
         cut = float(fit.threshold().value)
         if np.isfinite(cut):
             axes.axvline(cut, color=style.CUT, lw=1.1)
         note = f"ΔBIC {float(fit.delta_bic()):.0f}" if np.isfinite(fit.delta_bic()) else ""
-    if status != Status.CONVERGED:
-        note = status.name.lower().replace("_", " ")
+    if not fit.converged:
+        note = fit.status_name.replace("_", " ")
     axes.set_title(f"{name}   {note}", fontsize="small", loc="left", pad=3)
 
 

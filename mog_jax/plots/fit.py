@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit, Status
+from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
 
@@ -38,7 +38,7 @@ def plot_fit(
     label : str
         What the data are, for the axis.
     level : float
-        Of the threshold's confidence interval, drawn as a band and given as ±.
+        Of the threshold's confidence interval: a band, and ± with the level in the legend.
 
     Returns
     -------
@@ -52,8 +52,7 @@ def plot_fit(
     ValueError
         If `fit` is a batch, or `data` have no finite point.
     """
-    if np.ndim(fit.status) != 0:
-        raise ValueError("`fit` must be of one dataset; choose one, or use plot_fits for many.")
+    refuse_batch(fit)
     points, times = finite_points(data, counts)
     low, high = shown_range(points)
     if axes is None:
@@ -84,6 +83,14 @@ def plot_fit(
     both[-1].set_xlabel(label)
     style.bare(*both)
     return axes
+
+
+def refuse_batch(fit: Any) -> None:
+    """Refuse what is not the fit of one dataset."""
+    if not isinstance(fit, Fit):
+        raise ValueError(f"`fit` must be what `mog_jax.fit` gives; got {type(fit).__name__}.")
+    if np.ndim(fit.status) != 0:
+        raise ValueError("`fit` must be of one dataset; choose one, or use plot_fits for many.")
 
 
 def draw_densities(
@@ -200,6 +207,8 @@ def _edges(
 def _figure(value: float, scale: float) -> str:
     """Show four digits of a number, or as many as it takes to see `scale`."""
     size = abs(value) / scale if scale > 0 else 1
+    if size < 1e-6:
+        return "0"
     return f"{value:.{max(4, int(np.ceil(np.log10(max(size, 1)))) + 2)}g}"
 
 
@@ -207,12 +216,11 @@ def _draw_note(
     axes: Any, fit: Fit, points: np.ndarray[Any, Any], shown: tuple[float, float]
 ) -> None:
     """Say how many points there are, what two components gain, and what is amiss."""
-    status = Status(int(fit.status))
     lines = [f"n = {float(fit.n_points):,.6g}"]
     if np.isfinite(fit.delta_bic()):
         lines.append(f"ΔBIC = {float(fit.delta_bic()):,.1f}")
-    if status != Status.CONVERGED:
-        lines.append(status.name.lower().replace("_", " "))
+    if not fit.converged:
+        lines.append(fit.status_name.replace("_", " "))
     for beyond, arrow in ((points < shown[0], "←"), (points > shown[1], "→")):
         if beyond.any():
             lines.append(f"{int(beyond.sum())} beyond {arrow}")
@@ -242,7 +250,7 @@ def _draw_threshold(
     low, high = max(value - reach, ends[0]), min(value + reach, ends[1])
     text = f"threshold {_figure(value, float(np.min(fit.mixture.standard_deviations)))}"
     if np.isfinite(reach):
-        text += f" ± {reach:.2g}"
+        text += f" ± {reach:.2g} ({100 * level:g} %)"
     for each in axes:
         each.axvline(value, color=style.CUT, lw=1.4, zorder=1.5, label=text)
         if np.isfinite(reach):

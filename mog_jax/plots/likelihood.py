@@ -13,14 +13,19 @@ from mog_jax.fitting import AscentPath, Fit
 from mog_jax.likelihood import log_likelihood
 from mog_jax.mixture import Mixture
 from mog_jax.plots import style
-from mog_jax.plots.fit import finite_points
+from mog_jax.plots.fit import finite_points, refuse_batch
 from mog_jax.precision import compiled
+
+Array = np.ndarray[Any, Any]
+
+_POINTS = 4096
 
 
 def plot_likelihood(
     fit: Fit,
     data: ArrayLike,
     *,
+    counts: ArrayLike | None = None,
     paths: Mapping[str, AscentPath] | None = None,
     axes: Any = None,
     resolution: int = 121,
@@ -33,7 +38,9 @@ def plot_likelihood(
     fit : Fit
         Of one dataset.
     data : array-like, shape (n,)
-        What was fitted; NaN is left out.
+        What was fitted; NaN is left out. Of more than 4,096 points, neighbours are drawn together.
+    counts : array-like, shape (n,), optional
+        How often each point was seen.
     paths : dict from str to AscentPath, optional
         What ascents came by, from :func:`mog_jax.ascent_path`, and what to call them. Drawn in the
         plane of their means: their weights and variances are those of the fit only at the end.
@@ -55,26 +62,25 @@ def plot_likelihood(
     ValueError
         If `fit` is a batch, or nothing was fitted.
     """
-    if np.ndim(fit.status) != 0:
-        raise ValueError("`fit` must be of one dataset; choose one of the batch.")
+    refuse_batch(fit)
     best = np.asarray(fit.mixture.means, dtype=np.float64)
     if np.isnan(best).any():
         raise ValueError("`fit` must have a maximum to draw; here nothing was fitted.")
-    points, _ = finite_points(data)
+    points, times = condensed(*finite_points(data, counts))
     passed = {name: np.asarray(path.mixture.means) for name, path in (paths or {}).items()}
     labels = {
         name: f"{name}, {path.n_steps:,} steps" + ("" if path.converged else ", not there yet")
         for name, path in (paths or {}).items()
     }
     around = np.concatenate([best[None], best[None, ::-1], *passed.values()])
-    margin = reach * np.std(points)
+    margin = reach * float(np.sqrt(fit.one_component.variance))
     low, high = around.min() - margin, around.max() + margin
     side = np.linspace(low, high, resolution)
-    values = np.asarray(_over_plane(fit.mixture, points, side))
+    values = np.asarray(_over_plane(fit.mixture, points, times, side))
     drop = values.max() - values
 
     if axes is None:
-        _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="constrained")
+        _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="compressed")
     _draw_plane(axes, side, drop)
     for number, (name, means) in enumerate(passed.items()):
         _draw_path(axes, means, labels[name], number)
@@ -98,7 +104,17 @@ def plot_likelihood(
     return axes
 
 
-def _draw_plane(axes: Any, side: np.ndarray[Any, Any], drop: np.ndarray[Any, Any]) -> None:
+def condensed(points: Array, times: Array) -> tuple[Array, Array]:
+    """Put neighbours together at their mean: the plane has thousands of places to look from."""
+    if points.size <= _POINTS:
+        return points, times
+    order = np.argsort(points)
+    starts = np.linspace(0, points.size, _POINTS, endpoint=False).astype(int)
+    total = np.add.reduceat(times[order], starts)
+    return np.add.reduceat((times * points)[order], starts) / total, total
+
+
+def _draw_plane(axes: Any, side: Array, drop: np.ndarray[Any, Any]) -> None:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     # In nats below the maximum, each level twice as far down as the last.
@@ -117,7 +133,7 @@ def _draw_plane(axes: Any, side: np.ndarray[Any, Any], drop: np.ndarray[Any, Any
     bar.set_label("nats below the maximum")
 
 
-def _draw_path(axes: Any, means: np.ndarray[Any, Any], label: str, number: int) -> None:
+def _draw_path(axes: Any, means: Array, label: str, number: int) -> None:
     colour, dashes, marker = style.PATHS[number % len(style.PATHS)]
     # All of a few steps; of many, those at 0, 1, 2, 4, 8, ...
     steps = len(means)
@@ -139,11 +155,12 @@ def _draw_path(axes: Any, means: np.ndarray[Any, Any], label: str, number: int) 
 
 
 @compiled
-def _over_plane(mixture: Mixture, x: ArrayLike, side: ArrayLike) -> jax.Array:
+def _over_plane(mixture: Mixture, x: ArrayLike, times: ArrayLike, side: ArrayLike) -> jax.Array:
     def at(first: jax.Array, second: jax.Array) -> jax.Array:
-        return log_likelihood(dataclasses.replace(mixture, means=jnp.stack([first, second])), x)
+        moved = dataclasses.replace(mixture, means=jnp.stack([first, second]))
+        return log_likelihood(moved, x, times)
 
     side = jnp.asarray(side)
-    # Row by row, so that a large dataset does not have to be held once for each point of the plane.
+    # Row by row, so that the dataset does not have to be held once for each point of the plane.
     plane: jax.Array = jax.lax.map(lambda first: jax.vmap(lambda s: at(first, s))(side), side)
     return plane

@@ -78,14 +78,13 @@ def answer(
         Passed on to `mog_jax.fit`.
     """
     fits = _fit(values, lengths, counts, options)
-    statuses = np.asarray(_status_names())[np.asarray(fits.status)]
     ranges = _ranges(values, lengths)
     numbers = _numbers(fits)
     return [
         *[_column(numbers[name]) for name in _NUMBERS],
         pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
         pyarrow.array(n_missing.astype(np.int64)),
-        pyarrow.array(statuses.tolist(), pyarrow.string()),
+        pyarrow.array(fits.status_name.tolist(), pyarrow.string()),
         *map(_column, ranges),
         _histograms(values, lengths, counts, *ranges),
     ]
@@ -129,15 +128,6 @@ def _filled_up(fits: Any) -> Any:
 
     index = np.arange(1 << (len(fits) - 1).bit_length()).clip(max=len(fits) - 1)
     return jax.tree.map(lambda leaf: np.asarray(leaf)[index], fits)
-
-
-def _status_names() -> list[str]:
-    from mog_jax.fitting import Status
-
-    names = [""] * (max(Status) + 1)
-    for status in Status:
-        names[status] = status.name.lower()
-    return names
 
 
 def _column(values: Array) -> pyarrow.Array:

@@ -16,7 +16,7 @@ import pyarrow.compute
 
 from mog_jax.tables.answers import ANSWERS, answer
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.fixed import as_mixture, check_fixed, columns_of
+from mog_jax.tables.fixed import check_fixed, columns_of
 
 # Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
@@ -80,11 +80,10 @@ def fit_batches(
     for chunk in _chunks(batches, by, value, count, wanted, chunk_points, chunk_groups):
         values, lengths, counts, n_missing = _usable(chunk)
         if held:
-            of_each = {
+            options["fixed"] = {
                 name: _one_each(chunk, value) if isinstance(value, str) else value
                 for name, value in held.items()
             }
-            options["fixed"] = as_mixture(of_each, len(lengths))
         columns = answer(values, lengths, counts, n_missing, options)
         fields = [*chunk.keys.schema, *ANSWERS]
         yield pyarrow.RecordBatch.from_arrays(

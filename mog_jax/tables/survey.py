@@ -2,8 +2,8 @@
 
 import duckdb
 
+from mog_jax.parameters import out_of_range
 from mog_jax.tables.errors import TableError, reading
-from mog_jax.tables.fixed import out_of_range
 from mog_jax.tables.rows import Rows, refuse_unreadable
 from mog_jax.tables.sources import Source
 

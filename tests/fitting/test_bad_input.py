@@ -5,14 +5,14 @@ import decimal
 
 import jax
 import numpy as np
+import pandas
 import pytest
 
 import mog_jax
-from mog_jax import Mixture, Ragged, Status
+from mog_jax import Ragged, Status
 
 RNG = np.random.default_rng(8)
 GOOD = np.concatenate([RNG.normal(0, 1, 25), RNG.normal(6, 2, 35)])
-NAN = np.full(2, np.nan)
 
 
 @pytest.mark.parametrize(
@@ -20,15 +20,22 @@ NAN = np.full(2, np.nan)
     [
         (np.zeros((2, 3, 4)), r"`data` must have shape \(n,\) or \(b, n\), .*; got \(2, 3, 4\)"),
         (7.0, r"`data` must have shape .*; got \(\)"),
-        (None, "`data` must be real numbers; got dtype object"),
-        ({"a": [1.0]}, "`data` must be real numbers; got dtype object"),
-        ((x for x in (1.0, 2.0)), "`data` must be real numbers; got dtype object"),
-        ([1.0, None, 2.0], "`data` must be real numbers; got dtype object"),
-        ([decimal.Decimal(1)] * 3, "`data` must be real numbers; got dtype object"),
+        (None, "`data` must be real numbers; got None"),
+        ("cells.csv", "got 'cells.csv'; `mog_jax.fit_table` reads files"),
+        ({"a": [1.0]}, "`data` must be real numbers; got dict; give its values, as a list of"),
+        ((x for x in (1.0, 2.0)), "`data` must be real numbers; got generator"),
+        ([1.0, None, 2.0], r"got data\[1\] = None; a missing value is NaN"),
+        ([GOOD, [1.0, None]], r"got data\[1\]\[1\] = None; a missing value is NaN"),
+        ([decimal.Decimal(1)] * 3, r"real numbers; got data\[0\] = Decimal\('1'\)"),
+        (
+            pandas.DataFrame({"x": [1.0, 2.0], "gene": ["a", "b"]}),
+            r"got data\[0, 1\] = 'a'; `mog_jax.fit_table` takes a frame with groups",
+        ),
         (np.array([1.0, 2.0, 5.0], object), "`data` must be real numbers; got dtype object"),
         (["a", "b"], "`data` must be real numbers; got dtype <U1"),
         ([1j, 2.0], "`data` must be real numbers; got dtype complex128"),
         ([datetime.date(2020, 1, 1)], "`data` must be real numbers"),
+        ([[[1.0], 2.0]], r"`data\[0\]` must be an array of real numbers; .*[^.]\.$"),
         (np.array(["2020-01-01"], "M8[D]"), r"`data` must be real numbers; got dtype datetime64"),
         ([[1.0, 2.0], [3.0, [4.0]]], r"`data\[1\]` must be an array of real numbers"),
         ([1.0, [2.0, 3.0]], r"`data`, a list of .*; got data\[0\] of shape \(\)"),
@@ -74,6 +81,7 @@ def test_counts_of_another_kind_are_refused(data, counts, message):
     ("options", "message"),
     [
         ({"tolerance": np.nan}, "`tolerance` must be positive; got nan"),
+        ({"tolerance": "1e-3"}, "`tolerance` must be positive; got '1e-3'"),
         ({"min_points": -1}, "`min_points` must be non-negative; got -1"),
         ({"min_points": np.inf}, "`min_points` must be non-negative; got inf"),
         ({"max_steps": 1.5}, "`max_steps` must be a whole number; got 1.5"),
@@ -81,24 +89,33 @@ def test_counts_of_another_kind_are_refused(data, counts, message):
         ({"dtype": "float16"}, "`dtype` must be float32 or float64; got float16"),
         ({"dtype": "nonsense"}, "`dtype` must be float32 or float64; got 'nonsense'"),
         ({"starts": "many"}, "`starts` must be one of 'thorough', 'quick'; got 'many'"),
-        ({"fixed": 3.0}, "`fixed` must be a Mixture, NaN where free; got float"),
+        ({"starts": ["quick"]}, r"`starts` must be one of 'thorough', 'quick'; got \['quick'\]"),
+        ({"direction": ["em"]}, r"`direction` must be one of 'newton', .*; got \['em'\]"),
+        ({"equal_variances": "no"}, "`equal_variances` must be True or False; got 'no'"),
+        ({"fixed": 3.0}, "`fixed` must map names to values, as in .*; got float"),
+        ({"fixed": {"mean1": 3.0}}, "got 'mean1'; did you mean 'mean_1'?"),
+        ({"fixed": {0: 3.0}}, "`fixed` must name parameters, weight_1, .*; got 0"),
+        ({"fixed": {"mean_1": "x"}}, "`fixed` must hold real numbers; got mean_1 = 'x'"),
+        ({"fixed": {"mean_1": [1.0, 2.0]}}, r"one for each dataset, shape \(1,\); got mean_1 of"),
+        ({"fixed": {"weight_1": 0.5, "weight_2": 0.5}}, "one of the weights: it settles the other"),
+        ({"fixed": {"weight_1": 1.0}}, "`fixed` weight_1 must be between 0 and 1; got 1"),
+        ({"fixed": {"sd_2": -1.0}}, "`fixed` sd_2 must be positive; got -1"),
+        ({"fixed": {"mean_1": np.inf}}, "`fixed` mean_1 must be finite; got inf"),
         (
-            {"fixed": Mixture(weights=np.array([0.5, 0.6]), means=NAN, variances=NAN)},
-            "`fixed` must have weights that sum to 1",
-        ),
-        (
-            {"fixed": Mixture(weights=NAN, means=NAN, variances=np.array([-1.0, np.nan]))},
-            "`fixed` must have positive variances",
-        ),
-        (
-            {"fixed": Mixture(weights=NAN, means=np.array([np.inf, np.nan]), variances=NAN)},
-            "`fixed` must be finite, or NaN for what is free; got infinite means",
+            {"fixed": {"sd_1": 1.0}, "equal_variances": True},
+            "a fixed sd and `equal_variances=True` exclude each other",
         ),
     ],
 )
 def test_options_of_another_kind_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         mog_jax.fit(GOOD, **options)
+
+
+@pytest.mark.parametrize("around", [jax.jit, jax.vmap, jax.grad])
+def test_inside_jax_a_fit_says_what_to_use_instead(around):
+    with pytest.raises(ValueError, match=r"a fit is no JAX function: .*local_maximum"):
+        around(lambda x: mog_jax.fit(x).log_likelihood)(np.stack([GOOD, GOOD]))
 
 
 AWKWARD = {
@@ -126,11 +143,14 @@ def test_in_a_batch_each_has_its_status_and_good_neighbours_keep_their_numbers()
     for i, (name, (_, status)) in enumerate(AWKWARD.items()):
         fit, neighbour = fits[2 * i], fits[2 * i + 1]
         assert Status(int(fit.status)) is status, name
+        assert fit.status_name == status.name.lower()
         nothing = status in (Status.TOO_FEW_POINTS, Status.CONSTANT, Status.NOT_FINITE)
         assert np.isnan(fit.mixture.means).all() == nothing, name
         assert np.isnan(fit.log_likelihood) == nothing, name
+        assert ("nothing fitted" in repr(fit)) == nothing, name
         for one, two in zip(jax.tree.leaves(neighbour), jax.tree.leaves(alone), strict=True):
             np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12, err_msg=name)
+    assert fits.status_name.tolist() == [Status(status).name.lower() for status in fits.status]
     # A spread of 1 at 1e12 has its digits still: those that the points themselves have.
     far = fits[2 * list(AWKWARD).index("far away")].mixture
     np.testing.assert_allclose(far.means - 1e12, alone.mixture.means, atol=1e-3)
@@ -139,13 +159,13 @@ def test_in_a_batch_each_has_its_status_and_good_neighbours_keep_their_numbers()
 
 @pytest.mark.parametrize(
     ("data", "n"),
-    [(np.zeros((0, 5)), 0), (np.zeros((3, 0)), 3), ([[], []], 2), (Ragged([], []), 0)],
+    [(np.zeros((0, 5)), 0), (np.zeros((1, 0)), 1), ([[], []], 2), (Ragged([], []), 0)],
 )
 def test_of_nothing_there_are_no_fits_or_empty_ones(data, n):
     fits = mog_jax.fit(data)
     assert len(fits) == n
     assert (fits.status == Status.TOO_FEW_POINTS).all()
-    assert repr(fits).startswith(f"Fit of {n} datasets")
+    assert repr(fits).startswith("Fit of 1 dataset:" if n == 1 else f"Fit of {n} datasets")
     assert not repr(fits).endswith(": ")
 
 

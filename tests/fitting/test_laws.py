@@ -176,12 +176,8 @@ def test_the_components_of_a_start_may_be_swapped(x, first):
     """Labels: held to the fit's own place for one component, the other is found by either name."""
     fit = mog_jax.fit(x)
     assume(fit.status == Status.CONVERGED)
-    k = int(first)
-    value = np.full(2, np.nan)
-    value[k] = fit.mixture.means[k]
-    named = Mixture(weights=np.full(2, np.nan), means=value, variances=np.full(2, np.nan))
-    other = jax.tree.map(lambda field: field[::-1], named)
-    one, two = (mog_jax.fit(x, fixed=held) for held in (named, other))
+    value = fit.mixture.means[int(first)]
+    one, two = (mog_jax.fit(x, fixed={name: value}) for name in ("mean_1", "mean_2"))
     assert one.status == two.status
     np.testing.assert_allclose(two.log_likelihood, one.log_likelihood, rtol=1e-11)
     assert one.log_likelihood >= fit.log_likelihood - 1e-9

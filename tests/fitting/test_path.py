@@ -109,6 +109,7 @@ def test_counts_are_repetitions_and_nan_is_missing():
         ({"data": np.ones(9)}, "at least two different points"),
         ({"data": np.append(X, np.inf)}, "must be finite"),
         ({"direction": "down"}, "`direction` must be one of 'newton', 'em', 'gradient'; got 'do"),
+        ({"start": "em"}, "`start` must be a Mixture; got str"),
         ({"max_steps": 0}, "`max_steps` must be at least 1; got 0"),
         ({"start": START.affine([1.0, 2.0], 0.0)}, r"fields of shape \(2,\); got \(2, 2\)"),
         (

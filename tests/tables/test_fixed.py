@@ -4,13 +4,10 @@ import numpy as np
 import pandas
 import pyarrow
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import mog_jax
-from mog_jax import Mixture
 from mog_jax.tables import TableError, fit_batches, fit_table
-from mog_jax.tables.fixed import PARAMETERS, as_mixture, check_fixed
+from mog_jax.tables.fixed import check_fixed
 
 N = 40
 CONTROLS = {"a": (0.0, 1.0), "b": (2.0, 0.5), "c": None}
@@ -38,7 +35,7 @@ def test_each_group_is_held_at_its_own_and_null_is_free(cells):
     )
     for row in table.to_pylist():
         control = CONTROLS[row["guide"]]
-        held = as_mixture({"mean_1": control[0], "sd_1": control[1]}, 1) if control else None
+        held = {"mean_1": control[0], "sd_1": control[1]} if control else None
         expected = alone(cells, row["guide"], held)
         found = [row[name] for name in ("mean_1", "mean_2", "sd_1", "sd_2")]
         mixture = expected.mixture
@@ -75,19 +72,9 @@ def test_a_run_is_not_taken_up_with_other_values(cells, tmp_path):
         again(changed, {"mean_1": "control_mean", "sd_1": 1})
 
 
-values = st.floats(0.01, 0.99)
-
-
-@given(st.dictionaries(st.sampled_from(PARAMETERS), values), st.integers(1, 3))
-def test_what_is_not_fixed_is_free(fixed, n_groups):
-    if {"weight_1", "weight_2"} <= set(fixed):
-        with pytest.raises(TableError, match="one of the weights"):
-            check_fixed(fixed)
-        return
-    held = as_mixture(check_fixed(fixed), n_groups)
-    assert isinstance(held, Mixture)
-    for name in PARAMETERS:
-        field, k = name.split("_")
-        values = {"weight": held.weights, "mean": held.means, "sd": np.sqrt(held.variances)}[field]
-        expected = np.full(n_groups, fixed.get(name, np.nan))
-        np.testing.assert_allclose(values[:, int(k) - 1], expected, rtol=1e-12)
+def test_what_is_fixed_is_a_mapping_of_parameters():
+    for wrong in (3.0, [("mean_1", 0)]):
+        with pytest.raises(TableError, match=r"must map names to numbers or columns, .*; got "):
+            check_fixed(wrong)
+    with pytest.raises(TableError, match="one of the weights"):
+        check_fixed({"weight_1": 0.5, "weight_2": 0.5})
