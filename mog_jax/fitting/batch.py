@@ -49,7 +49,7 @@ def fit(
     dtype: Any = None,
     progress: bool = False,
     equal_variances: bool = False,
-    fixed: Mapping[str, ArrayLike] | None = None,
+    fixed: Mixture | Mapping[str, ArrayLike] | None = None,
 ) -> Fit:
     """Fit a two-component mixture to each dataset: its highest regular maximum.
 
@@ -83,11 +83,11 @@ def fit(
         Whether to show a progress bar, on standard error.
     equal_variances : bool
         Whether the components share one variance.
-    fixed : mapping, optional
-        What is known beforehand, such as a component from controls: from ``weight_1``, ``mean_1``,
-        ``sd_1`` and so on to a number, or to one for each dataset, NaN where it is free. As the
-        components of a fit are in the order of their means, one that was fixed as the first may
-        come out as the second.
+    fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
+        What is known beforehand, such as a component from controls. A mixture is NaN where it is
+        free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
+        one for each dataset. As the components of a fit are in the order of their means, one that
+        was fixed as the first may come out as the second.
 
     Returns
     -------

@@ -68,11 +68,11 @@ def plot_fits(
     if len(panels) < len(numbers):
         raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
     points = read_points(data, np.shape(fits.status), counts)
-    rows, times = points.rows(np.asarray(numbers, int))
+    values, times = points.rows(np.arange(len(fits))[numbers])
     for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
         name = str(number) if names is None else names[number]
         seen = None if times is None else times[place]
-        _draw_panel(panel, fits[number], rows[place], seen, name)
+        _draw_panel(panel, fits[number], values[place], seen, name)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
     return axes

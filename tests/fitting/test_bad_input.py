@@ -9,10 +9,11 @@ import pandas
 import pytest
 
 import mog_jax
-from mog_jax import Ragged, Status
+from mog_jax import Mixture, Ragged, Status
 
 RNG = np.random.default_rng(8)
 GOOD = np.concatenate([RNG.normal(0, 1, 25), RNG.normal(6, 2, 35)])
+NAN = np.full(2, np.nan)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,28 @@ def test_counts_of_another_kind_are_refused(data, counts, message):
         ({"starts": ["quick"]}, r"`starts` must be one of 'thorough', 'quick'; got \['quick'\]"),
         ({"direction": ["em"]}, r"`direction` must be one of 'newton', .*; got \['em'\]"),
         ({"equal_variances": "no"}, "`equal_variances` must be True or False; got 'no'"),
-        ({"fixed": 3.0}, "`fixed` must map names to values, as in .*; got float"),
+        ({"fixed": 3.0}, "`fixed` must be a Mixture, NaN where free, or map names .*; got float"),
         ({"fixed": {"mean1": 3.0}}, "got 'mean1'; did you mean 'mean_1'?"),
         ({"fixed": {0: 3.0}}, "`fixed` must name parameters, weight_1, .*; got 0"),
         ({"fixed": {"mean_1": "x"}}, "`fixed` must hold real numbers; got mean_1 = 'x'"),
         ({"fixed": {"mean_1": [1.0, 2.0]}}, r"one for each dataset, shape \(1,\); got mean_1 of"),
-        ({"fixed": {"weight_1": 0.5, "weight_2": 0.5}}, "one of the weights: it settles the other"),
+        ({"fixed": {"weight_1": 0.5, "weight_2": 0.6}}, "`fixed` weights must sum to 1"),
+        (
+            {"fixed": Mixture(weights=np.array([0.5, 0.6]), means=NAN, variances=NAN)},
+            "`fixed` weights must sum to 1",
+        ),
+        (
+            {"fixed": Mixture(weights=NAN, means=NAN, variances=np.array([-1.0, np.nan]))},
+            "`fixed` variances must be positive",
+        ),
+        (
+            {"fixed": Mixture(weights=NAN, means=np.array([np.inf, np.nan]), variances=NAN)},
+            "`fixed` mean_1 must be finite; got inf",
+        ),
+        (
+            {"fixed": Mixture(weights=NAN, means=np.zeros(3), variances=NAN)},
+            r"`fixed` must have fields of shape \(2,\) or \(1, 2\); got means of shape \(3,\)",
+        ),
         ({"fixed": {"weight_1": 1.0}}, "`fixed` weight_1 must be between 0 and 1; got 1"),
         ({"fixed": {"sd_2": -1.0}}, "`fixed` sd_2 must be positive; got -1"),
         ({"fixed": {"mean_1": np.inf}}, "`fixed` mean_1 must be finite; got inf"),

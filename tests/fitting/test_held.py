@@ -1,9 +1,10 @@
-"""What is fixed by name becomes a mixture of what is held, NaN where free."""
+"""What is fixed, by name or as a mixture, becomes a mixture of what is held, NaN where free."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mog_jax import Mixture
 from mog_jax.fitting.held import read_held
 from mog_jax.parameters import PARAMETERS
 
@@ -34,3 +35,23 @@ def test_each_parameter_is_where_its_name_says(fixed):
             expected[there] = 1 - expected[here]
     for name in PARAMETERS:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+
+
+@given(st.integers(0, 1), st.lists(ONE, min_size=3 * B, max_size=3 * B), st.booleans())
+def test_a_mixture_holds_what_its_names_would(component, values, alike):
+    """Of one component, for each dataset or for all alike."""
+    weight, mean, sd = np.reshape(values, (3, B))
+    if alike:
+        weight, mean, sd = (np.full(B, each[0]) for each in (weight, mean, sd))
+    fields = {}
+    for name, value in (("weights", weight), ("means", mean), ("variances", np.square(sd))):
+        fields[name] = np.full((B, 2), np.nan)
+        fields[name][:, component] = value
+    shape = (lambda field: field[0]) if alike else (lambda field: field)
+    mixture = Mixture(**{name: shape(field) for name, field in fields.items()})
+    named = {f"weight_{component + 1}": weight, f"mean_{component + 1}": mean}
+    named[f"sd_{component + 1}"] = sd
+    one = read_held(mixture, B, equal_variances=False)
+    other = read_held(named, B, equal_variances=False)
+    for name in ("weights", "means", "variances"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
