@@ -26,13 +26,12 @@ from rich.table import Table
 
 from mog_jax.kernel import lane_sums, row_bytes, totals
 from mog_jax.mixture import Coordinates
+from mog_jax.precision import COMPILER
 
 FLOOR = "exp and sum (the floor)"
 KERNEL = "nine sums"
 TEXTBOOK = "jit(vmap(value_and_grad(textbook)))"
 TILE = 512
-# XLA's own choice of vector width on CPUs is half of what many of them have.
-COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
