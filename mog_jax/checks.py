@@ -19,7 +19,7 @@ import numpy as np
 
 from mog_jax import gradients, statistics
 from mog_jax.crosscheck import Report, crosscheck, crosscheck_rule
-from mog_jax.fitting.maximum import score_slopes
+from mog_jax.inference.scores import score_slopes
 from mog_jax.likelihood import log_density, log_likelihood
 from mog_jax.mixture import Mixture
 

@@ -243,7 +243,8 @@ def ascend(
         for each in proposal:
             on = on & jnp.isfinite(each)
         if give_up:
-            on = on & (theta[3] > smallest) & (theta[4] > smallest)
+            for i in (3,) if equal_variances else (3, 4):
+                on = on & ((theta[i] > smallest) | view.free[i])
         new = together(
             Ascent(
                 theta=theta,

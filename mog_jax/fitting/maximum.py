@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +20,10 @@ from mog_jax import inference
 from mog_jax.fitting import coordinates
 from mog_jax.fitting.ascent import Lanes, ascend, begin
 from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.inference.sandwich import scores
+from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, pad_rows, totals
-from mog_jax.likelihood import points, responsibilities
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
+from mog_jax.precision import compiled, is_traced
 
 # Of the points' number, in roundings: what a sum over the points does not know.
 _ROUNDING = 32
@@ -38,17 +38,20 @@ def local_maximum(
     max_steps: int = 200,
     variance_floor: float = 1e-6,
     equal_variances: bool = False,
+    fixed: Mixture | None = None,
 ) -> Mixture:
     r"""Climb from a mixture to the maximum of the likelihood above it: one dataset, one climb.
 
     A pure function: it works under ``jit`` and ``vmap``, and ``grad``, ``jacfwd`` and ``hessian``
-    give how the maximum moves with the points and with their counts,
+    give how the maximum moves with the points, with their counts, and with what is held fixed,
 
-    .. math:: d\hat\theta=I^{-1}\sum_i\Big[s_i\,dc_i+c_i\frac{\partial s_i}{\partial x}\,dx_i\Big],
+    .. math:: d\hat\theta=d\eta+C\Big(\sum_i\Big[s_i\,dc_i+c_i\frac{\partial s_i}{\partial x}\,
+              dx_i\Big]-I\,d\eta\Big),
 
-    with the observed information :math:`I` and the scores :math:`s_i` of the points. Which maximum
-    it is depends on the start; :func:`mog_jax.fit` finds the highest, and its ``mixture`` is the
-    start to give here.
+    with the observed information :math:`I`, its inverse :math:`C` on the free coordinates, the
+    scores :math:`s_i` of the points and the held values :math:`\eta`. Which maximum it is depends
+    on the start; :func:`mog_jax.fit` finds the highest, and its ``mixture`` is the start to give
+    here.
 
     Parameters
     ----------
@@ -68,6 +71,9 @@ def local_maximum(
         Lowest variance of a component, in units of the data's variance.
     equal_variances : bool
         Whether the components share one variance.
+    fixed : Mixture, shape (2,), optional
+        Values that parameters are held at, in the order of `start`, NaN where they are free. A
+        weight of which the other is given need not be.
 
     Returns
     -------
@@ -79,11 +85,12 @@ def local_maximum(
     Raises
     ------
     ValueError
-        If the shapes do not agree, or an option is out of range.
+        If the shapes do not agree, an option is out of range, or `fixed` has variances although
+        they are to be equal. Where `fixed` is traced, that gives NaN.
 
     References
     ----------
-    Equations (40) and (41) of ``derivation.md``.
+    Equations (40) and (42) of ``derivation.md``.
 
     Examples
     --------
@@ -100,13 +107,14 @@ def local_maximum(
     -0.0105
     """
     _check_shapes(x, start, counts)
+    _check_fixed(fixed, equal_variances)
     options = _Options(
         tolerance=float(tolerance),
         max_steps=int(max_steps),
         variance_floor=float(variance_floor),
         equal_variances=bool(equal_variances),
     )
-    return _program(options)(x, start, counts)
+    return _program(options)(x, start, counts, fixed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,20 +149,44 @@ def _check_shapes(x: ArrayLike, start: Mixture, counts: ArrayLike | None) -> Non
         )
 
 
+def _check_fixed(fixed: Mixture | None, equal_variances: bool) -> None:
+    if fixed is None:
+        return
+    if not isinstance(fixed, Mixture):
+        raise ValueError(f"`fixed` must be a Mixture, NaN where free; got {type(fixed).__name__}.")
+    for name in ("weights", "means", "variances"):
+        shape = np.shape(getattr(fixed, name))
+        if shape != (2,):
+            raise ValueError(
+                f"`fixed` must have fields of shape (2,); got {name} of shape {shape}."
+            )
+    # Of what is being traced only the shape is known: there the answer is NaN.
+    if equal_variances and not is_traced(fixed) and not np.isnan(fixed.variances).all():
+        raise ValueError("`fixed` variances and `equal_variances=True` exclude each other.")
+
+
 @functools.cache
 def _program(
     options: _Options,
-) -> Callable[[ArrayLike, Mixture, ArrayLike | None], Mixture]:
+) -> Callable[[ArrayLike, Mixture, ArrayLike | None, Mixture | None], Mixture]:
     return compiled(functools.partial(_maximum, options=options))
 
 
 def _maximum(
-    x: jax.Array, start: Mixture, counts: jax.Array | None, *, options: _Options
+    x: jax.Array,
+    start: Mixture,
+    counts: jax.Array | None,
+    fixed: Mixture | None,
+    *,
+    options: _Options,
 ) -> Mixture:
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         x = x.astype(start.means.dtype)
-    start = jax.tree.map(lambda field: jnp.asarray(field, x.dtype), start)
+    start = jax.tree.map(lambda field: jax.lax.stop_gradient(jnp.asarray(field, x.dtype)), start)
+    free = None
+    if fixed is not None:
+        start, free = _put_in_place(jax.tree.map(jnp.asarray, fixed), start)
     present = ~jnp.isnan(x)
     seen = jnp.ones_like(x) if counts is None else jnp.asarray(counts, x.dtype)
     seen = jnp.where(present, seen, 0)
@@ -166,9 +198,21 @@ def _maximum(
     missing = (0, pad_rows(x.shape[0]) - x.shape[0])
     z = jnp.pad(jnp.where(present, (x - own.mean) / scale, 0), missing)
     standard = start.affine(1 / scale, -own.mean / scale)
-    theta = jax.lax.stop_gradient(_coordinates(standard, options.equal_variances))
-    end = _climb(z, jnp.pad(seen, missing), theta, options)
+    theta = _coordinates(standard, options.equal_variances)
+    end = _climb(z, jnp.pad(seen, missing), theta, free, options)
     return _mixture(end).affine(scale, own.mean)
+
+
+def _put_in_place(fixed: Mixture, start: Mixture) -> tuple[Mixture, jax.Array]:
+    """Give a start with the fixed values, and which of the five coordinates are free."""
+    weights = fixed.weights
+    # One weight is what the other leaves.
+    weights = jnp.where(jnp.isnan(weights), 1 - weights[::-1], weights)
+    fixed = dataclasses.replace(fixed, weights=weights)
+    begun = jax.tree.map(
+        lambda held, free: jnp.where(jnp.isnan(held), free, held.astype(free.dtype)), fixed, start
+    )
+    return begun, jnp.isnan(jnp.concatenate([weights[:1], fixed.means, fixed.variances]))
 
 
 def _coordinates(mixture: Mixture, equal_variances: bool) -> jax.Array:
@@ -187,15 +231,21 @@ def _mixture(theta: jax.Array) -> Mixture:
     )
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _climb(z: jax.Array, counts: jax.Array, theta: jax.Array, options: _Options) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
+def _climb(
+    z: jax.Array,
+    counts: jax.Array,
+    theta: jax.Array,
+    free: jax.Array | None,
+    options: _Options,
+) -> jax.Array:
     """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
     data = Lanes(
         x=z,
         totals=totals(z, counts),
         counts=counts,
         padding=None,
-        free=None,
+        free=free,
     )
     end = ascend(
         dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
@@ -213,61 +263,30 @@ def _climb(z: jax.Array, counts: jax.Array, theta: jax.Array, options: _Options)
         & jnp.all(end.theta[3:] > math.log(options.variance_floor) + 1e-6)
         & jnp.all(counts >= 0)
     )
+    if free is not None and options.equal_variances:
+        is_maximum = is_maximum & free[3] & free[4]
     return jnp.where(is_maximum, end.theta, jnp.nan)
 
 
 @_climb.defjvp
 def _climb_jvp(
-    options: _Options, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+    options: _Options, primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[jax.Array, jax.Array]:
-    z, counts, start = primals
-    z_tangent, counts_tangent, _ = tangents
-    theta = _climb(z, counts, start, options)
+    z, counts, start, free = primals
+    z_tangent, counts_tangent, start_tangent, _ = tangents
+    theta = _climb(z, counts, start, free, options)
     at = tuple(theta)
     sums = lane_sums(coordinates.unpack(at), z, totals(z, counts), counts)
+    information = coordinates.information(at, sums).dense()
     covariance = inference.covariance(
-        coordinates.information(at, sums).dense(), equal_variances=options.equal_variances
+        information,
+        held=None if free is None else (~free).astype(np.int8),
+        equal_variances=options.equal_variances,
     )
     mixture = _mixture(theta)
     push = counts_tangent @ scores(mixture, z) + (counts * z_tangent) @ score_slopes(mixture, z)
-    return theta, covariance @ push
-
-
-def score_slopes(mixture: Mixture, x: jax.Array) -> jax.Array:
-    r"""Derivative of each point's score, in the ascent's coordinates, with respect to the point.
-
-    .. math:: \frac{\partial s_i}{\partial x}=\Big(\gamma_{i1}',\quad
-              \gamma_{ik}'\frac{z_{ik}}{\sigma_k}+\frac{\gamma_{ik}}{\sigma_k^2},\quad
-              \tfrac12\gamma_{ik}'(z_{ik}^2-1)+\gamma_{ik}\frac{z_{ik}}{\sigma_k}\Big),\qquad
-              \gamma_{i1}'=\gamma_{i1}\gamma_{i2}
-              \Big(\frac{z_{i2}}{\sigma_2}-\frac{z_{i1}}{\sigma_1}\Big)=-\gamma_{i2}'
-
-    Parameters
-    ----------
-    mixture : Mixture, shape (2,)
-    x : array, shape (n,)
-
-    Returns
-    -------
-    array, shape (n, 5)
-
-    References
-    ----------
-    Equation (41) of ``derivation.md``.
-    """
-    x = points(mixture, x)
-    gamma = responsibilities(mixture, x)
-    deviations = jnp.sqrt(mixture.variances)[None, :]
-    z = (x[:, None] - mixture.means[None, :]) / deviations
-    pull = z / deviations
-    # In this order: where the product of the responsibilities is 0, nothing may have overflowed.
-    first = gamma[:, 0] * (gamma[:, 1] * pull[:, 1]) - gamma[:, 1] * (gamma[:, 0] * pull[:, 0])
-    slope = jnp.stack([first, -first], axis=-1)
-    return jnp.concatenate(
-        [
-            first[:, None],
-            slope * pull + gamma / jnp.square(deviations),
-            0.5 * (slope * z * z - slope) + gamma * pull,
-        ],
-        axis=-1,
-    )
+    if free is None:
+        return theta, covariance @ push
+    # What is held moves with its value, and the rest makes up for it.
+    moved = jnp.where(free, 0, start_tangent)
+    return theta, moved + covariance @ (push - information @ moved)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_rows
-from mog_jax.inference.components import Pair, probabilities
+from mog_jax.inference.components import Pair
 from mog_jax.inference.information import N_COORDINATES
+from mog_jax.inference.scores import scores_of
 from mog_jax.kernel import pad_rows, row_bytes
-from mog_jax.likelihood import points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 from mog_jax.together import together
@@ -69,25 +69,6 @@ def sandwich(
     return _sandwich(covariance, mixture, x, counts)
 
 
-def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
-    """Gradient of each point's log-density in the coordinates of the covariance.
-
-    Parameters
-    ----------
-    mixture : Mixture, shape (2,)
-    x : array, shape (n,)
-
-    Returns
-    -------
-    array, shape (n, 5)
-
-    References
-    ----------
-    Equation (27) of ``derivation.md``.
-    """
-    return jnp.stack(_scores(Pair.of(mixture), points(mixture, x)), axis=-1)
-
-
 @compiled
 @over_rows(core=(2, 1, 1, 1))
 def _sandwich(
@@ -96,19 +77,6 @@ def _sandwich(
     meat = jnp.moveaxis(_sums_of_products(mixture, x, counts)[_PLACES], -1, 0)
     both: jax.Array = covariance @ meat @ covariance
     return both
-
-
-def _scores(pair: Pair, x: jax.Array) -> list[jax.Array]:
-    """Give the five scores of points, shape (n, *lanes)."""
-    gamma = probabilities(pair.log_odds(x))
-    # Half of one difference, so that neither component's excess loses its digits.
-    logit = gamma[0] * pair.weights[1][None] - gamma[1] * pair.weights[0][None]
-    # In this order: z * z may overflow where gamma is 0, and 0 x inf would be NaN.
-    z = pair.z_scores(x)
-    shares = [gamma[k] * z[k] for k in range(2)]
-    means = [shares[k] * pair.per_deviation[k][None] for k in range(2)]
-    log_variances = [0.5 * (shares[k] * z[k] - gamma[k]) for k in range(2)]
-    return [logit, *means, *log_variances]
 
 
 def _sums_of_products(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
@@ -130,7 +98,7 @@ def _sums_of_products(mixture: Mixture, x: jax.Array, counts: jax.Array | None) 
     sums = jnp.sum(by_strip.reshape(len(_ENTRIES), b, strips), axis=-1)
     if filling and counts is None:
         # What fills up repeats the last point, and is taken off again.
-        scores_of_last = together(_scores(_pair(mixture), x[:, -1:].T))
+        scores_of_last = together(scores_of(_pair(mixture), x[:, -1:].T))
         sums = sums - filling * jnp.concatenate(_products(scores_of_last, None))
     return sums
 
@@ -179,7 +147,7 @@ def _add_up(pair: Pair, x: jax.Array, counts: jax.Array | None) -> Any:
         block = slice(lo, lo + _BLOCK)
         times = None if counts is None else counts[block]
         # All in one reduction: reductions apart would each take the exponentials again.
-        products = _products(_scores(pair, x[block]), times)
+        products = _products(scores_of(pair, x[block]), times)
         parts.append(jax.lax.reduce(products, zeros, _add, (0,)))
     return functools.reduce(_add, parts)
 

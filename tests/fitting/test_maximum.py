@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Mixture, local_maximum
-from mog_jax.fitting.maximum import score_slopes
+from mog_jax.inference.scores import score_slopes
 from tests.fitting.draws import SIZE, two_clear_components
 
 RNG = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from mog_jax.inference import (
     sandwich,
     standard_errors,
 )
-from mog_jax.inference.sandwich import scores
+from mog_jax.inference.scores import scores
 from mog_jax.likelihood import log_density
 from tests.inference.cases import (
     TRUTH,

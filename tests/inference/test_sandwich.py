@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mog_jax import Mixture
 from mog_jax.inference import responsibilities, sandwich
 from mog_jax.inference.components import Pair, probabilities
-from mog_jax.inference.sandwich import scores
+from mog_jax.inference.scores import scores
 from tests.inference.cases import pairs
 
 
