@@ -183,7 +183,8 @@ def ascend(
     equal_variances : bool
         Whether the components share one variance.
     give_up : bool
-        Whether to leave lanes alone that have fallen to the variance floor.
+        Whether to leave lanes alone that are held on the variance floor, where they would shrink
+        further.
 
     Returns
     -------
@@ -243,6 +244,7 @@ def ascend(
         for each in proposal:
             on = on & jnp.isfinite(each)
         if give_up:
+            # Within a cluster a climb may begin on the floor, or touch it, and leave it again.
             for i in (3,) if equal_variances else (3, 4):
                 on = on & ((theta[i] > smallest) | view.free[i])
         new = together(
