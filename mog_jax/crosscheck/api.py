@@ -20,6 +20,7 @@ from mog_jax.crosscheck.findings import Finding, error_line
 from mog_jax.crosscheck.judge import Judge
 from mog_jax.crosscheck.judgement import Judgement, Problem
 from mog_jax.crosscheck.planting import plant
+from mog_jax.crosscheck.programs import has_rule, trace
 from mog_jax.crosscheck.report import Report
 from mog_jax.crosscheck.search import Progress, Search, gravest
 
@@ -186,7 +187,8 @@ def crosscheck_rule(
     function : callable
         A JAX function with a ``custom_jvp`` or ``custom_vjp`` rule; any pytree as output.
     plain : callable
-        The same function without the rule. A rule in it is not used.
+        The same function without the rule. A rule in it is not used. Where `function` has none, a
+        remark says so.
     inputs, examples, seed, min_digits, normwise, edges, name
         As for `crosscheck`.
     wrt : int or tuple of int, optional
@@ -209,6 +211,7 @@ def crosscheck_rule(
     options.validate(lowest_order=0)
     _refuse_uncallable(function=function, plain=plain)
     title = name or f"{_name(function) or 'function'}, rule"
+    remarks: list[Finding] = []
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         indices = _float_arguments(example) if wrt is None else wrt
@@ -217,6 +220,9 @@ def crosscheck_rule(
             raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
         _refuse_untraceable("function", function, example)
         _refuse_untraceable("plain", plain, example)
+        with jax.enable_x64(True):
+            if order and not has_rule(trace(function, *example)[0]):
+                remarks.append(_remark("no_rule", "the rule", "its derivatives are JAX's own"))
         return contract, claims.of_rule(function, plain, contract, order)
 
     def snippet(args: tuple[Any, ...]) -> str:
@@ -224,7 +230,7 @@ def crosscheck_rule(
         keywords = _unusual(crosscheck_rule, options, wrt=wrt)
         return reproduce.snippet("crosscheck_rule", functions, args, keywords)
 
-    return _checked(title, make, inputs, options, snippet)
+    return _checked(title, make, inputs, options, snippet, remarks=remarks)
 
 
 def _checked(
@@ -235,6 +241,7 @@ def _checked(
     snippet: Callable[[tuple[Any, ...]], str],
     *,
     plant_bugs: bool = False,
+    remarks: Sequence[Finding] = (),
 ) -> Report:
     start = time.perf_counter()
     report = Report(title, options.seed)
@@ -285,7 +292,7 @@ def _checked(
         given = _listed(inputs)
         search.over_list(given)
     report.findings += [_finding(*search.found[key], snippet) for key in gravest(search.found)]
-    report.remarks += undefined
+    report.remarks += [*remarks, *undefined]
     report.conclude()
     if plant_bugs and report.ok:
         report.planted = plant(judges[0], draws)
@@ -369,7 +376,9 @@ def _refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[
             return jax.eval_shape(function, *example)
     except Exception as error:
         hint = ""
-        if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
+        if isinstance(error, jax.errors.TracerIntegerConversionError):
+            hint = " Bind what is no array, such as a size, with `functools.partial`."
+        elif isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
             hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
         raise ValueError(
             f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "

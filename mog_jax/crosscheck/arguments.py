@@ -15,7 +15,6 @@ import jax
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-_FLOAT32 = np.finfo(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,10 +116,8 @@ def _indices(wrt: Any, count: int) -> tuple[int, ...]:
     """Give the positions that `wrt` means, each from 0."""
     given = tuple(wrt) if isinstance(wrt, tuple | list) else (wrt,)
     if not all(type(i) is int and -count <= i < count for i in given):
-        raise ValueError(
-            f"`wrt` must be an index of the arguments, 0 to {count - 1}, or a tuple of such; "
-            f"got {wrt!r}."
-        )
+        which = f"0 to {count - 1}, or a tuple of such" if count > 1 else "of which there is one, 0"
+        raise ValueError(f"`wrt` must be an index of the arguments, {which}; got {wrt!r}.")
     indices = tuple(i % count for i in given)
     if len(set(indices)) < len(indices):
         raise ValueError(f"`wrt` must name each argument once; got {wrt!r}.")
@@ -137,7 +134,11 @@ def _parameters(function: Callable[..., Any], count: int) -> tuple[str, ...]:
 
 
 def validated(drawn: Any) -> tuple[Any, ...]:
-    """Give drawn arguments as pytrees of NumPy arrays, floats in float64; refuse anything else."""
+    """Give drawn arguments as pytrees of NumPy arrays, floats in float64; refuse anything else.
+
+    What is too small for a normal number becomes the smallest one: XLA takes it for 0, so that no
+    program could show what it does with it.
+    """
     if not isinstance(drawn, tuple):
         raise ValueError(
             "`inputs` must yield tuples of arguments, (x,) for a single one; "
@@ -149,7 +150,7 @@ def validated(drawn: Any) -> tuple[Any, ...]:
 def _array(path: Any, leaf: Any) -> Array:
     array = np.asarray(leaf)
     if jax.numpy.issubdtype(array.dtype, np.floating):
-        return array.astype(np.float64)
+        return _normal(array.astype(np.float64), np.float64)
     if array.dtype.kind in "iub":
         return array
     raise ValueError(
@@ -176,7 +177,7 @@ def narrowed(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     often that hardly an input would be left, and zero may be no value that the function has.
     """
     floats = [leaf for leaf in jax.tree.leaves(args) if leaf.dtype.kind == "f"]
-    if any(np.any(np.abs(leaf) > float(_FLOAT32.max)) for leaf in floats):
+    if any(np.any(np.abs(leaf) > float(np.finfo(np.float32).max)) for leaf in floats):
         return None
     return tuple(jax.tree.map(_to_float32, args))
 
@@ -184,9 +185,14 @@ def narrowed(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def _to_float32(leaf: Array) -> Array:
     if leaf.dtype.kind != "f":
         return leaf
-    smallest = float(_FLOAT32.tiny)
-    moved = np.where((leaf != 0) & (np.abs(leaf) < smallest), np.copysign(smallest, leaf), leaf)
-    return np.asarray(moved.astype(np.float32).astype(np.float64))
+    return np.asarray(_normal(leaf, np.float32).astype(np.float32).astype(np.float64))
+
+
+def _normal(leaf: Array, dtype: Any) -> Array:
+    """Move what is smaller than any normal number of a precision to the smallest one."""
+    smallest = float(np.finfo(dtype).tiny)
+    is_small = (leaf != 0) & (np.abs(leaf) < smallest)
+    return np.asarray(np.where(is_small, np.copysign(smallest, leaf), leaf))
 
 
 def in_precision(args: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:

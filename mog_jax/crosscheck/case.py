@@ -160,12 +160,7 @@ class Case:
             if self._is_right_eagerly(found, entry):
                 self._report_formula("differs_under_jit", entry, found, judgement.ONLY_TRACED)
             else:
-                by_quotient = found.truth.autodiff_wrong
-                text = (
-                    judgement.DISPROVED_BY_QUOTIENT
-                    if by_quotient
-                    else judgement.DISPROVED[self.claim.order]
-                )
+                text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.rounded.any():

@@ -21,6 +21,7 @@ FAILURES = {
 REMARKS = {
     "rounded_constant": "differs by no more than the rounding of a constant explains",
     "uninformative": "no input could have shown an error in this entry",
+    "no_rule": "there is no custom derivative rule in the function to check",
     "undefined_order": "this mode of differentiation is not defined for the code",
     "second_order_unstable": "differentiating the derivative loses digits, "
     "which differentiating the function twice does not",

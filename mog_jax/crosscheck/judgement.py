@@ -84,12 +84,21 @@ def _model(claim: Claim) -> str:
     return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
 
 
-DISPROVED = {
+def disproof(claim: Claim, *, by_quotient: bool) -> str:
+    """Say what is disproved."""
+    if by_quotient:
+        return _DISPROVED_BY_QUOTIENT
+    # Or the numbers that follow would be taken for the derivative itself.
+    along = ", along a direction drawn for this input" if claim.directed else ""
+    return _DISPROVED[claim.order] + along
+
+
+_DISPROVED = {
     0: "disproved: the function with the rule is another function than the one without",
     1: "disproved: the formula is not the derivative of the function",
     2: "disproved: the derivative's own derivative is not the second derivative of the function",
 }
-DISPROVED_BY_QUOTIENT = (
+_DISPROVED_BY_QUOTIENT = (
     "disproved: the formula is not the derivative of the function, as its difference quotient "
     "shows; automatic differentiation of what the function computes is wrong here too "
     "(stop_gradient, a tie, or a branch that where hides)"

@@ -158,6 +158,11 @@ def _has_custom_rule(program: Any) -> bool:
     return any(name.startswith("custom_") for name in _primitives(program))
 
 
+def has_rule(program: Any) -> bool:
+    """Whether a derivative in a program is what somebody wrote, and not what JAX makes of it."""
+    return _has_custom_rule(program) or uses(program, "linear_call")
+
+
 def uses(program: Any, primitive: str) -> bool:
     """Whether a program uses a primitive, however deep."""
     return primitive in _primitives(program)

@@ -39,10 +39,10 @@ def one_line(report: "Report") -> str:
     """Describe a cross-check in one line."""
     if not report.ok:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in report.findings))
-        return f"{report.name}: {kinds} ({report.examples} inputs)"
+        return f"{report.name}: {kinds} ({_inputs(report.examples)})"
     lane = next((c.lanes["jit"] for c in report.claims.values() if "jit" in c.lanes), None)
     kept = "" if lane is None or math.isnan(lane.digits_kept) else f", {_digits(lane)}"
-    return f"{report.name}: ok ({report.examples} inputs{kept})"
+    return f"{report.name}: ok ({_inputs(report.examples)}{kept})"
 
 
 def _digits(lane: "Lane") -> str:
@@ -50,7 +50,7 @@ def _digits(lane: "Lane") -> str:
 
 
 def _counts(report: "Report") -> str:
-    parts = [f"{report.examples} inputs", f"seed {report.seed}", f"{report.seconds:.1f} s"]
+    parts = [_inputs(report.examples), f"seed {report.seed}", f"{report.seconds:.1f} s"]
     for count, text in (
         (report.undefined, "without a finite value in some entry"),
         (report.undecided, "undecided"),
@@ -61,6 +61,10 @@ def _counts(report: "Report") -> str:
         if count:
             parts.append(f"{count} {text}")
     return ", ".join(parts)
+
+
+def _inputs(number: int) -> str:
+    return "1 input" if number == 1 else f"{number} inputs"
 
 
 def _finding(finding: Finding) -> str:
@@ -90,7 +94,8 @@ def _planted(report: "Report") -> list[str]:
 
 def _table(claim: "Claimed") -> list[str]:
     failed = f"; {claim.failed} fail" if claim.failed else ""
-    lines = [f"{claim.name}: formula compared in exact arithmetic at {claim.judged} inputs{failed}"]
+    where = _inputs(claim.judged)
+    lines = [f"{claim.name}: formula compared in exact arithmetic at {where}{failed}"]
     lanes = _shown(claim)
     if not lanes:
         return lines

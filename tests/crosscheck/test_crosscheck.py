@@ -203,6 +203,7 @@ def test_rules_are_held_against_the_function_without_them():
     assert crosscheck_rule(sine(lambda x, t: t * jnp.cos(x)), jnp.sin, angles, examples=20).ok
     wrong = crosscheck_rule(sine(lambda x, t: t * jnp.cos(2 * x)), jnp.sin, angles, examples=20)
     assert {finding.kind for finding in wrong.findings} == {"wrong_formula"}
+    assert all("along a direction" in finding.explanation for finding in wrong.findings)
 
     @jax.custom_jvp
     def cosine(x):
@@ -211,6 +212,24 @@ def test_rules_are_held_against_the_function_without_them():
     cosine.defjvp(lambda p, t: (jnp.cos(p[0]), 3 * t[0]))
     later = crosscheck_rule(sine(lambda x, t: t * cosine(x)), jnp.sin, angles, examples=30)
     assert {finding.kind for finding in later.findings} == {"wrong_second_order"}
+
+
+def test_a_function_without_a_rule_passes_with_a_remark():
+    def remarks(function, order):
+        report = crosscheck_rule(function, jnp.sin, [(0.5,)], order=order)
+        assert report.ok
+        return {remark.kind for remark in report.remarks}
+
+    assert "no_rule" in remarks(jnp.sin, 1)
+    assert "no_rule" not in remarks(jnp.sin, 0)
+    assert "no_rule" not in remarks(sine(lambda x, t: t * jnp.cos(x)), 1)
+
+
+def test_what_xla_takes_for_zero_is_no_input():
+    report = crosscheck(jnp.abs, jnp.sign, [(2e-309,), (-5e-324,), (0.0,), (1.0,)])
+    assert report.ok, str(report)
+    drawn = crosscheck(jnp.abs, jnp.sign, st.tuples(st.floats(-2, 2)))
+    assert drawn.ok, str(drawn)
 
 
 def test_a_reverse_rule_without_forward_mode_is_checked_where_it_is_defined():

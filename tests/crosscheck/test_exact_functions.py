@@ -69,7 +69,7 @@ BINARY = [
         "polygamma",
         lax.polygamma,
         lambda m, x: mpmath.polygamma(int(m), x),
-        [(1.0, 0.3), (2.0, 5.0), (3.0, 1.5)],
+        [(1.0, 0.3), (2.0, 5.0), (3.0, 1.5), (1.0, -2.5), (2.0, -3.7), (3.0, -0.2)],
     ),
     (
         "igamma",
@@ -110,6 +110,14 @@ def test_binary_function_has_forty_digits_and_agrees_with_jax(function, oracle, 
         expected = oracle(*map(mpmath.mpf, point))
         assert abs(mpmath.mpf(ball.str(50, radius=False)) - expected) <= 1e-38 * abs(expected)
     assert_agrees(function, left, right, rtol=1e-11)
+
+
+@pytest.mark.parametrize("x", [-4999999999.5, -1e9 - 0.25])
+def test_far_on_the_negative_side_polygamma_is_reflected(x):
+    values = exactly(lambda x: (lax.polygamma(1.0, x), lax.polygamma(1.0, 1 - x)), x)
+    # Reflection: the sum is the square of pi over the sine, at halves and at quarters.
+    expected = float(mpmath.pi**2) * (1 if x % 1 == 0.5 else 2)
+    assert float(sum(value.item() for value in values)) == pytest.approx(expected, rel=1e-14)
 
 
 @mpmath.workdps(60)

@@ -59,6 +59,7 @@ def test_of_the_inputs(given, message):
         (lambda x: np.sin(x).sum(), jnp.cos, "Write it with `jax.numpy`"),
         (lambda x: jnp.sum(x) if x[0] > 0 else 0.0, twice, "`jnp.where` in the place of `if`"),
         (lambda x, y: jnp.sum(x * y), twice, "missing 1 required positional argument: 'y'"),
+        (lambda x: sum(x[i] for i in range(x[0].astype(int))), twice, "with `functools.partial`"),
         (square, lambda x: np.ones(int(x[0])), "`derivative` cannot be traced by JAX"),
     ],
 )
@@ -70,7 +71,7 @@ def test_of_the_functions(function, derivative, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"wrt": 3}, "`wrt` must be an index of the arguments, 0 to 0, or a tuple of such; got 3"),
+        ({"wrt": 3}, "`wrt` must be an index of the arguments, of which there is one, 0; got 3"),
         ({"wrt": "x"}, "`wrt` must be an index of the arguments"),
         ({"wrt": 0.0}, "`wrt` must be an index of the arguments"),
         ({"wrt": (0, 0)}, "`wrt` must name each argument once; got (0, 0)"),

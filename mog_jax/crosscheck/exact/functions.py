@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import factorial
 
-from flint import acb, arb
+from flint import acb, arb, arb_series
 
 from mog_jax.crosscheck.exact.balls import (
     INF,
@@ -67,7 +68,11 @@ def polygamma(order: int, x: Ball) -> Ball:
     """Derivative number `order` of the digamma function."""
     if order == 0:
         return x.digamma()
-    return acb(x).polygamma(order).real
+    if not x < 0:
+        return acb(x).polygamma(order).real
+    # Far on the negative side flint gives up, after long thought. Reflected there is no such side.
+    turned = arb.pi() * factorial(order) * arb_series([x, 1], prec=order + 1).cot_pi()[order]
+    return (-1) ** order * polygamma(order, 1 - x) - turned
 
 
 def cube_root(x: Ball) -> Ball:

@@ -179,7 +179,7 @@ def _advice(name: str, equation: JaxprEqn) -> str:
         return f"`{name}` draws random numbers: draw them outside, and pass them as an argument."
     return (
         f"exact evaluation has no rule for the primitive `{name}`. Add one with "
-        f"mog_jax.crosscheck.exact.register_primitive({name!r}, rule)."
+        f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
     )
 
 
