@@ -126,6 +126,8 @@ _MODULES = {"datasets", "inference", "statistics"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name in _MODULES:
         return importlib.import_module(f"mog_jax.{name}")
     if name not in _HOME:
@@ -135,3 +137,12 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _version() -> str:
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version("mog_jax")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"  # run from a checkout that was not installed

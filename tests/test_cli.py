@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def test_fits_old_faithful(run):
     for number in ("0.360886", "54.6149", "5.87122", "0.639114", "80.0911", "5.8677"):
         assert number in out
     assert "-1034.001750" in out
+    assert "delta BIC      105.76, in favour of two components\n" in out
+    assert "threshold      66.5831, standard error 1.01\n" in out
     assert "converged" in out
 
 
@@ -79,7 +82,7 @@ def test_draws_the_fit(run, tmp_path):
     ("text", "column", "message"),
     [
         ("a,intensity\n1,2\n", "intensty", r"no column 'intensty'.*a, intensity.*'intensity'\?"),
-        ("a,b\n1,2\n", None, r"several columns \(a, b\); choose one: --value"),
+        ("a,b\n1,2\n", None, r"several columns \(a, b\); .*\(--value\)"),
         (
             "a,b\n1,2\n2,lots\n",
             "b",
@@ -121,7 +124,7 @@ def test_files_that_cannot_be_read_or_written(run, tmp_path):
     assert "not a text file in UTF-8" in err
     code, _, err = run("fit", "faithful", "--plot", tmp_path / "no" / "folder.png")
     assert (code, err.count("\n")) == (2, 1)
-    assert "cannot write" in err
+    assert "folder.png: No such file or directory.\n" in err
     code, _, err = run("fit", "faithful", "--value", "eruptions")
     assert code == 2
     assert "it has waiting" in err
@@ -134,7 +137,24 @@ def test_a_fit_that_has_not_converged_is_exit_code_one_when_strict(run, tmp_path
     code, out, err = run("fit", path)
     assert (code, err) == (0, "")
     assert "converged: " not in out
+    assert "delta BIC" not in out
+    assert "standard error" not in out
     assert run("fit", path, "--strict")[0] == 1
+
+
+def test_the_version_is_told(run, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("--version")
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"mog_jax {mog_jax.__version__}\n"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", mog_jax.__version__)
+
+
+def test_millions_of_values_are_counted_to_the_last(run, tmp_path):
+    rows = "".join(f"{x},{n}\n" for x, n in [(1, 1_000_000), (2, 234_567), (5, 1), (9, 99)])
+    code, out, _ = run("fit", table(tmp_path, "x,n\n" + rows), "--value", "x", "--count", "n")
+    assert code == 0
+    assert ": 1234667 values\n" in out
 
 
 def test_the_installed_command_works_and_teaches():

@@ -179,13 +179,30 @@ def test_one_line_and_exit_code_two(run, tmp_path, kind, extra, message):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--tolerance", "0"], ["--max-steps", "0"], ["--variance-floor", "1"]]
+    ("name", "value", "message"),
+    [
+        ("--tolerance", "0", "must be positive and finite; got 0"),
+        ("--tolerance", "small", "must be a number; got 'small'"),
+        ("--max-steps", "0", "must be at least 1; got 0"),
+        ("--max-steps", "1e3", "must be a whole number; got '1e3'"),
+        ("--min-points", "-1", "must be non-negative and finite; got -1"),
+        ("--variance-floor", "1", "must be at most 0.1; got 1"),
+    ],
 )
-def test_settings_out_of_range(run, arguments, capsys):
+def test_settings_out_of_range(run, name, value, message, capsys):
     with pytest.raises(SystemExit) as stopped:
-        run("fit", "faithful", *arguments)
+        run("fit", "faithful", name, value)
     assert stopped.value.code == 2
-    assert "must be" in capsys.readouterr().err
+    assert f"argument {name}: {message}; see" in capsys.readouterr().err
+
+
+def test_columns_are_a_list_and_a_pattern(run, tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text("id,CD3,CD4,CD8\nz,1,2,3\n", encoding="utf-8")
+    for columns in ("CD3, CD4,CD8", "CD*", "CD[38],CD4", "CD3,*4,CD8"):
+        code, out, _ = run("fit", path, "--columns", columns, "--json")
+        assert code == 0
+        assert {json.loads(line)["column"] for line in out.splitlines()} == {"CD3", "CD4", "CD8"}
 
 
 def test_a_bug_is_no_bad_input(run, monkeypatch):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import mog_jax
 from mog_jax.cli import check, fit, plot, report
 
 _EPILOG = """\
@@ -69,6 +70,14 @@ def _is_for_people(error: Exception) -> bool:
     return tables is not None and isinstance(error, tables.TableError)
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(f"mog_jax {mog_jax.__version__}")
+        raise SystemExit(0)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, like everything else here."""
 
@@ -84,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (check, fit, plot, report):
         command.add_to(commands)

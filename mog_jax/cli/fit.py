@@ -60,7 +60,9 @@ def add_to(commands: Any) -> None:
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
-        "--columns", metavar="A,B,...", help="for a wide table: fit each of these columns"
+        "--columns",
+        metavar="A,B,...",
+        help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
     )
     what.add_argument(
         "--fixed",
@@ -85,7 +87,7 @@ def add_to(commands: Any) -> None:
     )
     how.add_argument(
         "--min-points",
-        type=_positive,
+        type=_points,
         metavar="N",
         help="least that a component holds (default: 5)",
     )
@@ -110,10 +112,25 @@ def add_to(commands: Any) -> None:
     fit.set_defaults(command=run)
 
 
+def _number(text: str, kind: type[float] | type[int] = float) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        whole = "whole " if kind is int else ""
+        raise argparse.ArgumentTypeError(f"must be a {whole}number; got {text!r}") from None
+
+
 def _positive(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"must be positive and finite; got {text}")
+    return number
+
+
+def _points(text: str) -> float:
+    number = _number(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be non-negative and finite; got {text}")
     return number
 
 
@@ -125,7 +142,7 @@ def _share(text: str) -> float:
 
 
 def _steps(text: str) -> int:
-    number = int(text)
+    number = int(_number(text, int))
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
     return number
@@ -137,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
     from mog_jax.tables.progress import bar
     from mog_jax.tables.run import fit_source
 
-    columns = options.columns.split(",") if options.columns else None
+    columns = [name.strip() for name in options.columns.split(",")] if options.columns else None
     is_single = not options.by and not columns
     if options.plot and not is_single:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
@@ -236,13 +253,21 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
         print(json.dumps({name: row[name] for name in row if name != "histogram"}))
         return
     missing = f", {row['n_missing']} missing" if row["n_missing"] else ""
-    print(f"{options.source}: {row['n_points']:g} values{missing}")
+    name = "standard input" if options.source == "-" else options.source
+    print(f"{name}: {row['n_points']:.10g} values{missing}")
     print(f"{'component':>12} {'weight':>10} {'mean':>12} {'sd':>12}")
     for k in (1, 2):
         print(
             f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} {row[f'sd_{k}']:>12.6g}"
         )
     print(f"log-likelihood {row['log_likelihood']:.6f} nats")
+    if row["delta_bic"] is not None:
+        favoured = "two components" if row["delta_bic"] > 0 else "one component"
+        print(f"delta BIC      {row['delta_bic']:.2f}, in favour of {favoured}")
+    if row["threshold"] is not None:
+        error = row["threshold_se"]
+        known = "" if error is None else f", standard error {error:.3g}"
+        print(f"threshold      {row['threshold']:.6g}{known}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
 
 
@@ -308,7 +333,7 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, run: dict[str,
         raise TableError(f"{name}: a mixture of two needs more than one value.")
     if row["status"] == "constant":
         raise TableError(
-            f"{name}: all {row['n_points']:g} values are {row['lowest']:g}; there is nothing to "
+            f"{name}: all {row['n_points']:.10g} values are {row['lowest']:g}; there is nothing to "
             "separate."
         )
     if row["mean_1"] is None:

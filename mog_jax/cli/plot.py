@@ -74,5 +74,7 @@ def draw(
         figure.suptitle(title)
     try:
         figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise TableError(f"cannot write {path}: {error.strerror}.") from None
+    except ValueError as error:
         raise TableError(f"cannot write {path}: {error}.") from None

@@ -102,6 +102,7 @@ class Report:
 
     def raise_if_failed(self) -> None:
         """Raise `CrosscheckError`, an AssertionError with the report as message, if not `ok`."""
+        __tracebackhide__ = True  # pytest then shows the test, and not this
         if not self.ok:
             raise CrosscheckError(str(self))
 

@@ -1,11 +1,12 @@
 """`fit_table`: the whole way from a table to a row per group, in one call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 
+from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
 from mog_jax.tables.run import fit_source
 
@@ -38,7 +39,7 @@ def fit_table(
         A column that says how often each value occurs.
     columns : str or sequence of str, optional
         In place of `value`, for a wide table: each of these columns is fitted (within each group
-        of `by`), and the answer's column ``column`` holds its name.
+        of `by`), and the answer's column ``column`` holds its name. Patterns will do: ``"CD*"``.
     fixed : mapping, optional
         What is known beforehand, such as a component from controls: from ``weight_1``, ``mean_1``,
         ``sd_1`` and so on to a number for all groups, or to the name of a column that holds each
@@ -76,10 +77,10 @@ def fit_table(
         bar(show=progress) as report,
         fit_source(
             source,
-            by=[by] if isinstance(by, str) else list(by),
-            value=value,
-            count=count,
-            columns=[columns] if isinstance(columns, str) else columns and list(columns),
+            by=_names("by", by),
+            value=None if value is None else _name("value", value),
+            count=None if count is None else _name("count", count),
+            columns=None if columns is None else _names("columns", columns),
             fixed=fixed,
             out=out,
             options=options,
@@ -87,3 +88,17 @@ def fit_table(
         ) as results,
     ):
         return results.table()
+
+
+def _names(argument: str, given: Any) -> list[str]:
+    several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else given
+    return [_name(argument, name) for name in several]
+
+
+def _name(argument: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise TableError(
+            f"`{argument}` must name columns, and names are texts; got {given!r}. Rename them, as "
+            "by frame.rename(columns=str)."
+        )
+    return given

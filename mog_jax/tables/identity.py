@@ -1,12 +1,12 @@
 """What a run is: its input, its columns and its settings; and refusing another under its name."""
 
-import importlib.metadata
 import inspect
 from typing import Any
 
 import duckdb
 
-from mog_jax.tables.errors import TableError
+import mog_jax
+from mog_jax.tables.errors import TableError, no_such
 from mog_jax.tables.rows import Rows
 from mog_jax.tables.sources import Source
 
@@ -33,7 +33,7 @@ def describe(
         for index, name in enumerate(rows.keys)
     }
     return {
-        "version": _version(),
+        "version": mog_jax.__version__,
         "source": {"name": source.name, "paths": source.paths},
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
@@ -44,7 +44,7 @@ def describe(
 
 def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise `TableError` unless both are the same run."""
-    fresh = "finish that one with the command that began it, or choose another --out."
+    fresh = "take that one up with the command that began it, or choose another --out."
     for kind in ("columns", "options"):
         for name in sorted({*there[kind], *here[kind]}):
             old, new = there[kind].get(name), here[kind].get(name)
@@ -70,13 +70,6 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
         )
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("mog_jax")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"  # run from a checkout that was not installed
-
-
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     from mog_jax.fitting import fit
 
@@ -87,6 +80,10 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     }
     for name in options:
         if name not in defaults:
-            known = ", ".join(sorted(defaults))
-            raise TypeError(f"fit_table got an unknown option {name!r}; the fitter has {known}")
+            # The door is above this module.
+            from mog_jax.tables.door import fit_table
+
+            own = {*inspect.signature(fit_table).parameters} - {"source", "options"}
+            there = [*sorted(own), *defaults]
+            raise TypeError(str(no_such("option", name, there, source="fit_table")))
     return {**defaults, **options}

@@ -1,6 +1,7 @@
 """Which columns hold the groups, the values and the counts; and whether they can be used."""
 
 import dataclasses
+import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,6 +69,7 @@ def choose(
         If a column is not there, holds no numbers, or the choice is ambiguous.
     """
     fixed = dict(fixed or {})
+    columns = _spelt_out(columns, source, {*by, *fixed.values(), count})
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
     if columns is None and value is None:
@@ -75,7 +77,10 @@ def choose(
         rest = [name for name in source.types if name not in used]
         if len(rest) != 1:
             shown = ", ".join(rest[:12]) + (" ..." if len(rest) > 12 else "")
-            raise TableError(f"{source.name} has several columns ({shown}); choose one: --value.")
+            raise TableError(
+                f"{source.name} has several columns ({shown}); choose one with `value` (--value), "
+                "or several with `columns` (--columns)."
+            )
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
@@ -147,6 +152,21 @@ def refuse_unreadable(
                 f"{source.name}, row {found[0][0]}{header}: column {name!r} should hold numbers; "
                 f"got {found[0][1]!r}."
             )
+
+
+def _spelt_out(
+    columns: Sequence[str] | None, source: Source, used: set[str | None]
+) -> list[str] | None:
+    """Put in the place of a pattern the columns that it matches, and that serve nothing else."""
+    if columns is None:
+        return None
+    rest = [name for name in source.types if name not in used]
+    found = []
+    for name in columns:
+        # A column may be called like a pattern; what matches nothing is refused as a name.
+        matches = [] if name in source.types else fnmatch.filter(rest, name)
+        found += matches or [name]
+    return found
 
 
 def _refuse_clashes(source: Source, keys: Sequence[str]) -> None:

@@ -114,9 +114,10 @@ def _frame(connection: duckdb.DuckDBPyConnection, frame: Any) -> Source:
     elif hasattr(frame, "__arrow_c_stream__"):
         connection.register("source", pyarrow.table(frame))
     else:
+        hint = "; collect() it first." if hasattr(frame, "collect") else "."
         raise TableError(
             "`source` must be a path, '-' for standard input, or a frame that speaks Arrow "
-            f"(pandas, polars, pyarrow, DuckDB); got {type(frame).__name__}."
+            f"(pandas, polars, pyarrow, DuckDB); got {type(frame).__name__}{hint}"
         )
     return _described(connection, name="the table", sql="source", paths=[])
 

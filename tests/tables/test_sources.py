@@ -137,7 +137,11 @@ def test_numbers_of_any_kind_are_numbers(tmp_path):
     [
         ({"value": "expression"}, r"the table has no column 'expression'; it has gene, batch"),
         ({"by": "gen", "value": "x"}, r"no column 'gen'.*did you mean 'gene'\?"),
-        ({"by": "gene"}, r"several columns \(batch, x, n\); choose one"),
+        ({"by": "gene"}, r"several columns \(batch, x, n\); choose one with `value` .*`columns`"),
+        ({"by": 0, "value": "x"}, r"`by` must name columns, .*; got 0. .*rename\(columns=str\)"),
+        ({"by": "gene", "value": 1}, r"`value` must name columns, .*; got 1"),
+        ({"columns": [0, 1]}, r"`columns` must name columns, .*; got 0"),
+        ({"columns": "y*"}, r"no column 'y\*'; it has gene"),
         ({"value": "x", "columns": ["x"]}, r"`value` \(one column\) or `columns` \(several\)"),
         ({"value": "gene"}, r"the table, row 2: column 'gene' should hold numbers; got 'g1'"),
         ({"value": "x", "count": "negative"}, r"counts .* not negative; got -1"),
@@ -169,12 +173,30 @@ def test_a_choice_of_columns_that_cannot_be(table, choice, message):
         fit_table(table, **choice)
 
 
+def test_a_pattern_stands_for_the_columns_that_it_matches_and_that_are_not_used(table):
+    wide = table.append_column("y", table["x"]).append_column("x*", table["x"])
+    for columns, expected in {
+        "?": ["x", "y"],
+        ("n", "[xy]"): ["n", "x", "y"],
+        "x*": ["x*"],  # a column's own name comes before any pattern
+        ("x", "?"): ["x", "y"],
+    }.items():
+        count = None if "n" in expected else "n"
+        found = fit_table(wide, by=["gene", "batch"], columns=columns, count=count)
+        assert sorted(set(found["column"].to_pylist())) == expected
+
+
 @pytest.mark.parametrize("source", [3, {"x": [1.0]}, np.zeros(3)])
 def test_what_is_no_source(source):
     with pytest.raises(TableError, match=r"`source` must be a path.*got (int|dict|ndarray)"):
         fit_table(source, value="x")
 
 
+def test_what_is_lazy_is_to_be_collected():
+    with pytest.raises(TableError, match=r"got LazyFrame; collect\(\) it first"):
+        fit_table(polars.DataFrame({"x": [1.0]}).lazy(), value="x")
+
+
 def test_unknown_settings_are_refused_before_anything_is_fitted(table):
-    with pytest.raises(TypeError, match=r"unknown option 'toleranse'; the fitter has .*tolerance"):
+    with pytest.raises(TypeError, match=r"no option 'toleranse'; .*did you mean 'tolerance'"):
         fit_table(table, by="gene", value="x", toleranse=1)
