@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mog_jax import datasets, inference, statistics
+    from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
     from mog_jax.fitting import (
         AscentPath,
@@ -99,6 +99,7 @@ __all__ = [
     "bootstrap_test",
     "compare",
     "component_log_density",
+    "crosscheck",
     "datasets",
     "fit",
     "fit_table",
@@ -112,17 +113,19 @@ __all__ = [
     "logit_gradient",
     "mean_gradient",
     "observed_information",
+    "plots",
     "point_gradients",
     "profile_interval",
     "projected_weight_gradient",
     "responsibilities",
     "statistics",
+    "tables",
     "variance_gradient",
     "weight_gradient",
 ]
 
 
-_MODULES = {"datasets", "inference", "statistics"}
+_MODULES = {"crosscheck", "datasets", "inference", "plots", "statistics", "tables"}
 
 
 def __getattr__(name: str) -> Any:

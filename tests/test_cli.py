@@ -221,8 +221,13 @@ def test_every_hand_written_derivative_is_checked():
     assert {claim.name for claim in checks.claims()} == by_hand | others
 
 
-@pytest.mark.parametrize("option", ["--examples", "--jobs"])
-def test_numbers_are_validated(run, option):
+@pytest.mark.parametrize("command", [("check", "--examples"), ("report", "fits.csv", "--limit")])
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [("0", "must be at least 1; got 0"), ("many", "must be a whole number; got 'many'")],
+)
+def test_numbers_are_validated(run, capsys, command, number, message):
     with pytest.raises(SystemExit) as stopped:
-        run("check", option, "0")
+        run(*command, number)
     assert stopped.value.code == 2
+    assert f"argument {command[-1]}: {message}; see" in capsys.readouterr().err

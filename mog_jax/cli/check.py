@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mog_jax.cli import numbers
+
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser's."""
@@ -17,12 +19,16 @@ def add_to(commands: Any) -> None:
         "data drawn at random.",
     )
     check.add_argument(
-        "--examples", type=_positive, default=200, metavar="N", help="inputs each (default: 200)"
+        "--examples",
+        type=numbers.count,
+        default=200,
+        metavar="N",
+        help="inputs each (default: 200)",
     )
     check.add_argument("--seed", type=int, default=0, help="which inputs are drawn (default: 0)")
     check.add_argument(
         "--jobs",
-        type=_positive,
+        type=numbers.count,
         default=min(_cores(), 4),
         metavar="N",
         help="processes (default: %(default)s, one for each core, at most 4)",
@@ -32,13 +38,6 @@ def add_to(commands: Any) -> None:
         "--plot", metavar="FILE.png", help="also draw the digits kept over a plane of mixtures"
     )
     check.set_defaults(command=run)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
-    return number
 
 
 def _cores() -> int:

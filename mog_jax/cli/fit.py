@@ -5,6 +5,8 @@ import json
 import sys
 from typing import Any
 
+from mog_jax.cli import numbers
+
 _EPILOG = """\
 examples:
   mog-jax fit faithful
@@ -87,65 +89,29 @@ def add_to(commands: Any) -> None:
     )
     how.add_argument(
         "--min-points",
-        type=_points,
+        type=numbers.non_negative,
         metavar="N",
         help="least that a component holds (default: 5)",
     )
     how.add_argument(
         "--tolerance",
-        type=_positive,
+        type=numbers.positive,
         metavar="NATS",
         help="what may be left to gain (default: 1e-9)",
     )
     how.add_argument(
         "--max-steps",
-        type=_steps,
+        type=numbers.count,
         metavar="N",
         help="when to give up (default: 200 of Newton's steps, 10000 of others)",
     )
     how.add_argument(
         "--variance-floor",
-        type=_share,
+        type=numbers.share,
         metavar="SHARE",
         help="least variance of a component, as a share of the data's (default: 1e-6)",
     )
     fit.set_defaults(command=run)
-
-
-def _number(text: str, kind: type[float] | type[int] = float) -> float:
-    try:
-        return kind(text)
-    except ValueError:
-        whole = "whole " if kind is int else ""
-        raise argparse.ArgumentTypeError(f"must be a {whole}number; got {text!r}") from None
-
-
-def _positive(text: str) -> float:
-    number = _number(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be positive and finite; got {text}")
-    return number
-
-
-def _points(text: str) -> float:
-    number = _number(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be non-negative and finite; got {text}")
-    return number
-
-
-def _share(text: str) -> float:
-    number = _positive(text)
-    if number > 0.1:
-        raise argparse.ArgumentTypeError(f"must be at most 0.1; got {text}")
-    return number
-
-
-def _steps(text: str) -> int:
-    number = int(_number(text, int))
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

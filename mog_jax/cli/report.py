@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from mog_jax.cli import numbers
+
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser's."""
@@ -17,7 +19,7 @@ def add_to(commands: Any) -> None:
     report.add_argument("-o", "--output", metavar="FILE.html", default="report.html")
     report.add_argument(
         "--limit",
-        type=int,
+        type=numbers.count,
         default=20_000,
         metavar="N",
         help="most groups on the page: those with the highest ΔBIC (default: 20000)",

@@ -60,7 +60,7 @@ def write_report(results: Results, path: str | Path, *, limit: int = 20_000) -> 
         If the page cannot be written.
     """
     if limit < 1:
-        raise TableError(f"--limit must be at least 1; got {limit}.")
+        raise TableError(f"`limit` must be at least 1; got {limit}.")
     page = _resource("page.html")
     parts = {
         "title": html.escape(f"Fits of {_source(results)}"),

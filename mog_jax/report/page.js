@@ -149,7 +149,7 @@ function show(row) {
     x: { label: null, domain: [from, to] },
     y: { label: "density", ticks: 5, nice: true },
   }));
-  const cells = [["", "weight", "mean", "sd"], ...[1, 2].map((k) => [
+  const cells = [["± standard error", "weight", "mean", "sd"], ...[1, 2].map((k) => [
     k === 1 ? "lower" : "upper",
     precise("weight_" + k, "weight_se"), precise("mean_" + k, `mean_${k}_se`),
     precise("sd_" + k, `sd_${k}_se`)])];

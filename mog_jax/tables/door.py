@@ -57,7 +57,8 @@ def fit_table(
     Returns
     -------
     pyarrow.Table
-        One row per group, sorted by the keys: these, then the columns of `mog_jax.tables.answers`.
+        One row per group, sorted by the keys: these, then parameters, their standard errors,
+        delta_bic, threshold, status and more, as `mog_jax.tables.answers` lists them.
 
     Raises
     ------

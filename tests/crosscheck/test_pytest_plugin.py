@@ -69,7 +69,7 @@ def test_the_number_of_examples_is_validated(tmp_path):
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
     )
-    assert "must be at least 1; got 0" in done.stderr
+    assert "must be a positive integer; got '0'" in done.stderr
 
 
 def test_the_plugin_loads_neither_jax_nor_hypothesis():

@@ -1,0 +1,46 @@
+"""Numbers on the command line: what they may be, and what is said of others."""
+
+import argparse
+import math
+
+
+def positive(text: str) -> float:
+    """Read a positive number."""
+    number = _read(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be positive and finite; got {text}")
+    return number
+
+
+def non_negative(text: str) -> float:
+    """Read a number that may be 0."""
+    number = _read(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be non-negative and finite; got {text}")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a part of a whole, a tenth at most."""
+    number = positive(text)
+    if number > 0.1:
+        raise argparse.ArgumentTypeError(f"must be at most 0.1; got {text}")
+    return number
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number; got {text!r}") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return number
+
+
+def _read(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number; got {text!r}") from None
