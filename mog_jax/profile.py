@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit, herd
 from mog_jax.fitting.directions import DIRECTIONS
+from mog_jax.fitting.options import FitOptions, options_of
 from mog_jax.fitting.reading import Source, padded_width, read
 from mog_jax.fitting.standardising import standardise
 from mog_jax.inference import Reason
@@ -109,12 +110,13 @@ def profile_interval(
     refused = {"fixed", "equal_variances"} & set(options)
     if refused:
         raise ValueError(f"`{min(refused)}` cannot be combined with a profile.")
+    checked = options_of("profile_interval", options)
     from scipy.stats import norm
 
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    branch = _Branch(fits, read(data, counts), place, options)
+    branch = _Branch(fits, read(data, counts), place, checked)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
@@ -147,7 +149,7 @@ class _Branch:
     the fit's own maximum, and the two components cannot trade places.
     """
 
-    def __init__(self, fits: Fit, source: Source, place: int, options: Any) -> None:
+    def __init__(self, fits: Fit, source: Source, place: int, options: FitOptions) -> None:
         # The last dataset fills up.
         width = padded_width(len(source))
         filled = np.minimum(np.arange(width), len(source) - 1)
@@ -158,13 +160,8 @@ class _Branch:
         self._lanes = herd.Data(
             self._data.points, self._data.counts, self._data.n, free, np.dtype(np.float64)
         )
-        self._rules = herd.Rules(
-            direction=DIRECTIONS["newton"],
-            tolerance=float(options.get("tolerance", 1e-9)),
-            max_steps=_MAX_STEPS,
-            variance_floor=float(options.get("variance_floor", 1e-6)),
-            equal_variances=False,
-            give_up=False,
+        self._options = dataclasses.replace(
+            options.ascent(searching=False), direction=DIRECTIONS["newton"], max_steps=_MAX_STEPS
         )
         mixture = fits.mixture
         weights, means, variances = (
@@ -190,7 +187,7 @@ class _Branch:
         mean, scale = self._data.mean[rows, None], self._data.scale[rows, None]
         theta[:, 1:3] = (theta[:, 1:3] - mean) / scale
         theta[:, 3:] = np.maximum(
-            theta[:, 3:] - 2 * np.log(scale), np.log(self._rules.variance_floor)
+            theta[:, 3:] - 2 * np.log(scale), np.log(self._options.variance_floor)
         )
         reached = self._climb(rows, theta.T)
         deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
@@ -200,7 +197,7 @@ class _Branch:
         starts = np.arange(rows.size)
         with jax.enable_x64(True):
             climbs = herd.begin(theta, rows, starts, np.dtype(np.float64))
-            ends = herd.climb(climbs, self._lanes, self._rules, _MAX_STEPS)
+            ends = herd.climb(climbs, self._lanes, self._options, _MAX_STEPS)
         return np.asarray(ends.state.sums.log_likelihood)
 
 

@@ -1,21 +1,27 @@
-"""The door: raw data in, fits out. Arguments are validated here, and nowhere else."""
+"""`fit`: checks the arguments, sorts the datasets into blocks, and fits these on threads."""
 
-import concurrent.futures
 import math
-import os
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple, Never
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.fitting.arrival import on_floor
 from mog_jax.fitting.ascent import Ascent
 from mog_jax.fitting.best import information, maximise
-from mog_jax.fitting.block import Block, Options
-from mog_jax.fitting.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.fitting.block import Block
+from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.held import read_held
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    FIT_OPTIONS,
+    FitOptions,
+    checked_options,
+    refuse_unknown,
+    true_or_false,
+)
 from mog_jax.fitting.reading import (
     Array,
     Ragged,
@@ -26,9 +32,9 @@ from mog_jax.fitting.reading import (
 )
 from mog_jax.fitting.result import Fit, OneComponent, Status
 from mog_jax.fitting.standardising import Standardised, sample, standardise
-from mog_jax.fitting.starts import PLANS
 from mog_jax.fitting.summit import arrived
 from mog_jax.mixture import Mixture
+from mog_jax.threads import in_threads, workers
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -40,16 +46,17 @@ def fit(
     data: ArrayLike | Ragged,
     *,
     counts: ArrayLike | Ragged | None = None,
-    direction: str | Direction = "newton",
-    starts: str = "thorough",
-    tolerance: float = 1e-9,
-    max_steps: int | None = None,
-    variance_floor: float = 1e-6,
-    min_points: float = 5,
+    direction: str | Direction = DEFAULTS.direction,
+    starts: str = DEFAULTS.starts,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    min_points: float = DEFAULTS.min_points,
     dtype: Any = None,
     progress: bool = False,
-    equal_variances: bool = False,
+    equal_variances: bool = DEFAULTS.equal_variances,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
+    **unknown: Never,
 ) -> Fit:
     """Fit a two-component mixture to each dataset: its highest regular maximum.
 
@@ -63,7 +70,7 @@ def fit(
         One dataset, or many. NaN is a missing value.
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
-        is to give it twice.
+        is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
     direction : "newton", "em", "gradient" or Direction
         How to climb.
     starts : "thorough" or "quick"
@@ -107,11 +114,19 @@ def fit(
     Fit(0.3609 N(54.6149, sd 5.871) + 0.6391 N(80.0911, sd 5.868); log-likelihood -1034.001750, 272
     points, converged)
     """
+    refuse_unknown("fit", unknown, FIT_OPTIONS)
+    options = checked_options(
+        direction=direction,
+        starts=starts,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+        min_points=min_points,
+        equal_variances=equal_variances,
+    )
+    progress = true_or_false("progress", progress)
     source = read(data, counts)
     precision = _precision(dtype, source)
-    options = _options(
-        direction, starts, tolerance, max_steps, variance_floor, min_points, equal_variances
-    )
     held = read_held(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, held, precision, progress)
     return fits[0] if source.is_single else fits
@@ -129,57 +144,13 @@ def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
     return precision
 
 
-def _options(
-    direction: Any,
-    starts: Any,
-    tolerance: float,
-    max_steps: int | None,
-    variance_floor: float,
-    min_points: float,
-    equal_variances: bool,
-) -> Options:
-    direction = direction_of(direction)
-    if not isinstance(starts, str) or starts not in PLANS:
-        known = ", ".join(map(repr, PLANS))
-        raise ValueError(f"`starts` must be one of {known}; got {starts!r}.")
-    for name, value in {"tolerance": tolerance, "variance_floor": variance_floor}.items():
-        if not (_is_number(value) and 0 < value < math.inf):
-            raise ValueError(f"`{name}` must be positive; got {value!r}.")
-    if variance_floor > 0.1:
-        raise ValueError(f"`variance_floor` must be at most 0.1; got {variance_floor}.")
-    if not (_is_number(min_points) and 0 <= min_points < math.inf):
-        raise ValueError(f"`min_points` must be non-negative; got {min_points!r}.")
-    if max_steps is None:
-        max_steps = 200 if direction is DIRECTIONS["newton"] else 10_000
-    if not isinstance(max_steps, int | np.integer):
-        raise ValueError(f"`max_steps` must be a whole number; got {max_steps!r}.")
-    if max_steps < 1:
-        raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
-    if not isinstance(equal_variances, bool | np.bool):
-        raise ValueError(f"`equal_variances` must be True or False; got {equal_variances!r}.")
-    return Options(
-        direction=direction,
-        plan=starts,
-        tolerance=float(tolerance),
-        max_steps=int(max_steps),
-        variance_floor=float(variance_floor),
-        min_points=float(min_points),
-        equal_variances=bool(equal_variances),
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real)
-
-
 def _fit_all(
-    source: Source, options: Options, held: Mixture, precision: np.dtype[Any], progress: bool
+    source: Source, options: FitOptions, held: Mixture, precision: np.dtype[Any], progress: bool
 ) -> Fit:
     fits = _nothing(len(source), precision, options.equal_variances)
-    workers = os.cpu_count() or 1
-    blocks = list(size_classes(source.widths(), _BLOCK_POINTS, workers))
 
-    def work(index: Array, least: int) -> None:
+    def work(block: tuple[Array, int]) -> None:
+        index, least = block
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
             found = _fit_block(
@@ -193,15 +164,9 @@ def _fit_all(
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
 
-    workers = max(1, min(len(blocks), workers))
-    with (
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
-        _Progress(progress, len(source)) as bar,
-    ):
-        jobs = {pool.submit(work, index, least): len(index) for index, least in blocks}
-        for job in concurrent.futures.as_completed(jobs):
-            job.result()
-            bar.advance(jobs[job])
+    blocks = size_classes(source.widths(), _BLOCK_POINTS, workers())
+    with _Progress(progress, len(source)) as bar:
+        in_threads(work, blocks, lambda block, _: bar.advance(len(block[0])))
     return fits
 
 
@@ -242,27 +207,23 @@ def _fit_block(
     index: Array,
     least: int,
     held: Mixture,
-    options: Options,
+    options: FitOptions,
     precision: np.dtype[Any],
 ) -> Fit:
     data, b = standardise(source, index, least), len(index)
-    log_scale = np.log(data.scale)
-    theta_held = np.concatenate(
-        [
-            np.log(held.weights[:, :1] / held.weights[:, 1:]).T,
-            ((held.means - data.mean[:, None]) / data.scale[:, None]).T,
-            (np.log(held.variances) - 2 * log_scale[:, None]).T,
-        ]
-    )
+    theta_held = _on_standard_scale(held, data)
     free = np.isnan(theta_held)
-    usable = data.is_finite & ~data.is_constant & (data.n >= 2)
+    usable = (
+        data.is_usable
+        & data.holds_answers(precision, options.variance_floor)
+        & ~np.isinf(theta_held).any(axis=0)
+    )
     points, counts = data.points.astype(precision, copy=False), data.counts
     sampled, n_sampled = sample(data)
     # Columns beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
     width = padded_width(b)
     given = np.zeros(width, bool)
     given[:b] = usable
-    given[0] |= not usable.any()
     block = Block(
         points=_columns(points, usable, width),
         counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
@@ -274,12 +235,37 @@ def _fit_block(
         free=_columns(free, usable, width, stand_in=True),
         held=_columns(np.where(free, 0, theta_held), usable, width, stand_in=0.0),
     )
-    end, passes = maximise(block, options)
-    has_arrived = arrived(end, options.tolerance)[:b]
+    # In single precision what leaves its range is lost, and said to be.
+    with np.errstate(over="ignore", invalid="ignore"):
+        end, passes = maximise(block, options)
+    ended = _Ended(
+        has_arrived=arrived(end, options.tolerance)[:b],
+        on_floor=on_floor(end.theta, options.variance_floor)[:b],
+    )
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
     observed = np.asarray(information(end.theta, end.sums))[..., :b]
     end = jax.tree.map(lambda leaf: leaf[..., :b], end)
-    return _describe(end, observed, has_arrived, passes[:b], data, free, usable, options, precision)
+    return _describe(end, ended, observed, passes[:b], data, free, options, precision)
+
+
+class _Ended(NamedTuple):
+    """How climbs have ended, asked in their own precision."""
+
+    has_arrived: Array
+    on_floor: Array
+
+
+def _on_standard_scale(held: Mixture, data: Standardised) -> Array:
+    """Give what is held as coordinates, shape (5, b): NaN where free, infinite where too far."""
+    with np.errstate(divide="ignore", over="ignore"):
+        theta: Array = np.concatenate(
+            [
+                np.log(held.weights[:, :1] / held.weights[:, 1:]).T,
+                ((held.means - data.mean[:, None]) / data.scale[:, None]).T,
+                (np.log(held.variances) - 2 * np.log(data.scale)[:, None]).T,
+            ]
+        )
+    return theta
 
 
 def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
@@ -294,19 +280,21 @@ def _columns(array: Array, usable: Array, width: int, stand_in: float | None = N
     return filled
 
 
+# A weight may be too small for a number, and a variance of the other unit too.
+@np.errstate(over="ignore", under="ignore")
 def _describe(
     end: Ascent,
+    ended: _Ended,
     observed: Array,
-    has_arrived: Array,
     passes: Array,
     data: Standardised,
     free: Array,
-    usable: Array,
-    options: Options,
+    options: FitOptions,
     precision: np.dtype[Any],
 ) -> Fit:
     """Put the climb's end into the data's units and order, and say how it ended."""
     total, scale = data.total.astype(np.float64), data.scale
+    fitted = np.isfinite(end.sums.log_likelihood)
     logits, log_variances = end.theta[0], end.theta[3:]
     weights = 1 / (1 + np.exp(np.stack([-logits, logits])))
     means = data.mean + scale * end.theta[1:3]
@@ -325,13 +313,13 @@ def _describe(
 
     def known(values: Array, dtype: Any = precision) -> Array:
         """The batch in front, NaN where nothing was fitted."""
-        values = np.where(usable, values, np.nan).astype(dtype)
+        values = np.where(fitted, values, np.nan).astype(dtype)
         return np.moveaxis(values, -1, 0)
 
     def ordered(pair: Array) -> Array:
         return known(np.take_along_axis(pair, order, axis=0))
 
-    counted = (data.n >= 1) & data.is_finite
+    counted = (data.n >= 1) & data.is_finite & (fitted | data.is_constant)
     variance = np.where(data.is_constant, 0, scale**2)
     # Where everything is one component, in closed form.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -339,9 +327,9 @@ def _describe(
     one: dict[str, Array] = {
         "mean": np.where(counted, data.mean, np.nan).astype(precision),
         "variance": np.where(counted, variance, np.nan).astype(precision),
-        "log_likelihood": np.where(usable, one_log_likelihood, np.nan).astype(precision),
+        "log_likelihood": np.where(fitted, one_log_likelihood, np.nan).astype(precision),
     }
-    n_steps: Array = np.where(usable, passes, 0).astype(np.int32)
+    n_steps: Array = np.where(fitted, passes, 0).astype(np.int32)
     held: Array = np.take_along_axis(~free, place, axis=0).T
     return Fit(
         mixture=Mixture(
@@ -350,7 +338,7 @@ def _describe(
             variances=ordered(scale**2 * np.exp(log_variances)),
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
-        status=_status(end, has_arrived, data, options),
+        status=_status(end, ended, fitted, data, options),
         n_steps=n_steps,
         gain_left=known(end.gain_left),
         n_points=data.total,
@@ -362,10 +350,11 @@ def _describe(
     )
 
 
-def _status(end: Ascent, has_arrived: Array, data: Standardised, options: Options) -> Array:
+def _status(
+    end: Ascent, ended: _Ended, fitted: Array, data: Standardised, options: FitOptions
+) -> Array:
     counts = end.sums.effective_counts
     log_variances = end.theta[3:]
-    on_floor = log_variances.min(axis=0) <= math.log(options.variance_floor) + 1e-9
     deviation = np.exp(0.5 * log_variances.max(axis=0))
     coincide = (np.abs(end.theta[1] - end.theta[2]) < 1e-4 * deviation) & (
         np.abs(log_variances[0] - log_variances[1]) < 1e-4
@@ -376,15 +365,17 @@ def _status(end: Ascent, has_arrived: Array, data: Standardised, options: Option
             ~data.is_finite,
             data.n < 2,
             data.is_constant,
+            ~fitted,
             coincide | emptied,
-            on_floor,
-            ~has_arrived,
+            ended.on_floor,
+            ~ended.has_arrived,
             counts.min(axis=0) < options.min_points,
         ],
         [
             Status.NOT_FINITE,
             Status.TOO_FEW_POINTS,
             Status.CONSTANT,
+            Status.OUT_OF_RANGE,
             Status.DEGENERATE,
             Status.VARIANCE_FLOOR,
             Status.STEP_LIMIT,

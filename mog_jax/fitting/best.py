@@ -4,10 +4,11 @@ import jax
 
 from mog_jax.fitting import coordinates
 from mog_jax.fitting.ascent import Ascent
-from mog_jax.fitting.block import Block, Options
+from mog_jax.fitting.block import Block
 from mog_jax.fitting.herd import Array, Herd
+from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.search import Starts, search, starts
-from mog_jax.fitting.summit import best_lanes, climb_to_the_top, finish, grade_of, settled_by
+from mog_jax.fitting.summit import best_of_each, climb_to_the_top, finish, grade_of, settled_by
 from mog_jax.kernel import Sums
 
 
@@ -17,13 +18,14 @@ def information(theta: jax.Array, sums: Sums) -> jax.Array:
     return coordinates.information(tuple(theta), sums.unstacked()).dense()
 
 
-def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
+def maximise(block: Block, options: FitOptions) -> tuple[Ascent, Array]:
     """Find the best maximum of every dataset of a block.
 
     Returns
     -------
     Ascent
-        NumPy arrays, shape (..., b): where the best climb ended.
+        NumPy arrays, shape (..., b): where the best climb ended. NaN for a dataset of which no
+        climb has seen a finite likelihood.
     array of int, shape (b,)
         Passes over the data, summed over all its climbs.
     """
@@ -35,12 +37,12 @@ def maximise(block: Block, options: Options) -> tuple[Ascent, Array]:
     if doubtful.any():
         others, more = _look_again(begun, block, doubtful, options)
         climbs, passes = climbs.joined(others), passes + more
-    best = best_lanes(climbs, grade_of(climbs.state, options, under_way=False), block.n.size)
-    return climbs.take(best).state, passes
+    best = best_of_each(climbs, grade_of(climbs.state, options, under_way=False))
+    return best.of_all_datasets(block.n.size), passes
 
 
 def _look_again(
-    begun: Starts, block: Block, doubtful: Array, options: Options
+    begun: Starts, block: Block, doubtful: Array, options: FitOptions
 ) -> tuple[Herd, Array]:
     """Climb to the end from all starts: only then can it be said that none leads to one."""
     found, passes = search(begun, block, doubtful, options, drop=False)

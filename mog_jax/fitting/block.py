@@ -1,19 +1,16 @@
-"""Datasets to be fitted side by side, what climbs of them look at, and the rules they climb by."""
+"""Datasets to be fitted side by side, and what climbs of them look at."""
 
 import dataclasses
 import functools
 
 import numpy as np
 
-from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt
-from mog_jax.fitting.directions import Direction
-from mog_jax.fitting.herd import Array, Data, Rules
+from mog_jax.fitting.culling import Doubt
+from mog_jax.fitting.herd import Array, Data
 from mog_jax.fitting.reading import SEARCHED
 
 # The search's precision.
 SINGLE = np.dtype(np.float32)
-# In a search the rounds say how many steps a climb may make.
-_UNLIMITED = int(np.iinfo(np.int32).max)
 # Nats by which a climb may trail the best and still be climbed to the top, ...
 TRAILING = 0.2
 # ... and what a sample may be wrong by.
@@ -34,7 +31,7 @@ class Block:
     counts : array, shape (n, b), or None
         How often each point was seen; 0 for what fills up.
     given : array of bool, shape (b,)
-        Which columns hold a dataset that is to be climbed, and not a stand-in: at least one.
+        Which columns hold a dataset that is to be climbed, and not a stand-in.
     n : array of int, shape (b,)
         How many points there are.
     total : array, shape (b,)
@@ -92,27 +89,3 @@ class Block:
     @property
     def _is_sampled(self) -> bool:
         return bool(self.points.shape[0] > SEARCHED)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to search and climb: hashable, one compiled program for each."""
-
-    direction: Direction
-    plan: str
-    tolerance: float
-    max_steps: int
-    variance_floor: float
-    min_points: float
-    equal_variances: bool
-
-    def rules(self, *, searching: bool) -> Rules:
-        """How to climb, in the search or to the top."""
-        return Rules(
-            direction=self.direction,
-            tolerance=SEARCH_TOLERANCE if searching else self.tolerance,
-            max_steps=_UNLIMITED if searching else self.max_steps,
-            variance_floor=self.variance_floor,
-            equal_variances=self.equal_variances,
-            give_up=searching,
-        )

@@ -5,14 +5,13 @@ dataset's climbs are compared every few steps, all of them with each other.
 """
 
 import dataclasses
-import math
 
 import numpy as np
 
+from mog_jax.fitting.arrival import on_floor
 from mog_jax.fitting.herd import Array, Herd
+from mog_jax.fitting.options import SEARCH_TOLERANCE
 
-# Nats left at which the search leaves a climb to the finish.
-SEARCH_TOLERANCE = 1e-3
 # Nats left at which a climb's end can be foretold, and how many times as much it may still gain.
 _SETTLING = 1.0
 _SURPRISE = 3.0
@@ -102,12 +101,6 @@ def worth_while(
         dropped |= value + np.where(settling, gain_left, 0) < in_hand
     going: Array = there & ~met & (kept | ~dropped)
     return going
-
-
-def on_floor(theta: Array, variance_floor: float) -> Array:
-    """Say which climbs, at coordinates of shape (5, lanes), have a variance on its floor."""
-    fallen: Array = theta[3:].min(axis=0) <= math.log(variance_floor) + 1e-6
-    return fallen
 
 
 def _met(climbs: Herd, value: Array, counts: Array, regular: Array, blur: Array) -> Array:

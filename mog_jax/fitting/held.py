@@ -46,7 +46,10 @@ def read_held(
         raise ValueError("a fixed sd and `equal_variances=True` exclude each other.")
     # One weight is what the other leaves.
     weights = np.where(np.isnan(weights), 1 - weights[:, ::-1], weights)
-    return Mixture(weights=weights, means=pairs["mean"], variances=np.square(pairs["sd"]))
+    # A variance that is 0 or infinite for it is out of range: the status of its dataset.
+    with np.errstate(over="ignore", under="ignore"):
+        variances = np.square(pairs["sd"])
+    return Mixture(weights=weights, means=pairs["mean"], variances=variances)
 
 
 def _by_name(fixed: Mixture, b: int) -> dict[str, ArrayLike]:

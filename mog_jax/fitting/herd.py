@@ -14,7 +14,7 @@ import numpy as np
 
 from mog_jax.fitting import ascent
 from mog_jax.fitting.ascent import Ascent, Lanes
-from mog_jax.fitting.directions import Direction
+from mog_jax.fitting.options import AscentOptions
 from mog_jax.kernel import row_bytes, totals
 from mog_jax.precision import COMPILER
 
@@ -29,18 +29,6 @@ _FEW = 8
 
 # Points of one tile at most: long datasets climb alone, and memory stays bounded.
 _TILE_POINTS = 2**20
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rules:
-    """How to climb: hashable, one compiled program for each."""
-
-    direction: Direction
-    tolerance: float
-    max_steps: int
-    variance_floor: float
-    equal_variances: bool
-    give_up: bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,6 +154,24 @@ class Herd:
         rows = np.take(self.rows, index, axis=1)
         return Herd(dataset=self.dataset[index], start=self.start[index], rows=rows)
 
+    def of_all_datasets(self, b: int) -> Ascent:
+        """Put climbs, at most one of each dataset, in the columns of their datasets.
+
+        Returns
+        -------
+        Ascent, shape (..., b)
+            NaN, or 0 where numbers are whole, for a dataset without a climb.
+        """
+
+        def spread(leaf: Array) -> Array:
+            nothing = np.nan if leaf.dtype.kind == "f" else 0
+            columns = np.full((*leaf.shape[:-1], b), nothing, leaf.dtype)
+            columns[..., self.dataset] = leaf
+            return columns
+
+        whole: Ascent = jax.tree.map(spread, self.state)
+        return whole
+
     def joined(self, other: "Herd") -> "Herd":
         """Give the climbs of both."""
         return Herd(
@@ -182,7 +188,7 @@ def begin(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> H
     return Herd(dataset=dataset, start=start, rows=np.concatenate(rows))
 
 
-def climb(herd: Herd, data: Seen, rules: Rules, steps: int) -> Herd:
+def climb(herd: Herd, data: Seen, options: AscentOptions, steps: int) -> Herd:
     """Climb a few steps with all lanes that are not done yet."""
     active = np.flatnonzero(herd.state.climbing)
     lanes, at_once = _tiling(data, active.size)
@@ -199,7 +205,7 @@ def climb(herd: Herd, data: Seen, rules: Rules, steps: int) -> Herd:
             np.int32(n_tiles),
             data.on_device,
             np.int32(steps),
-            rules=rules,
+            options=options,
             lanes=lanes,
         )
         for row, new in zip(rows, np.asarray(end), strict=True):
@@ -214,7 +220,7 @@ def _columns(rows: Array, index: Array, width: int) -> Array:
     return columns
 
 
-@functools.partial(jax.jit, static_argnames=("rules", "lanes"), compiler_options=COMPILER)
+@functools.partial(jax.jit, static_argnames=("options", "lanes"), compiler_options=COMPILER)
 def _climb_tiles(
     rows: jax.Array,
     origin: jax.Array,
@@ -222,11 +228,11 @@ def _climb_tiles(
     data: OnDevice,
     steps: jax.Array,
     *,
-    rules: Rules,
+    options: AscentOptions,
     lanes: int,
 ) -> jax.Array:
     """Climb with tiles of lanes, one after the other."""
-    how = {field.name: getattr(rules, field.name) for field in dataclasses.fields(rules)}
+    how = options.as_arguments()
 
     def climb_tile(i: jax.Array, rows: jax.Array) -> jax.Array:
         begun, of = (

@@ -7,9 +7,8 @@ times what the gradient would have changed by: the implicit function theorem, in
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
 import jax
 import jax.numpy as jnp
@@ -18,15 +17,15 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.fitting import coordinates
+from mog_jax.fitting.arrival import has_arrived, on_floor
 from mog_jax.fitting.ascent import Lanes, ascend, begin
-from mog_jax.fitting.directions import DIRECTIONS
+from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, pad_rows, totals
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
-# Of the points' number, in roundings: what a sum over the points does not know.
-_ROUNDING = 32
+_OPTIONS = ("counts", "tolerance", "max_steps", "variance_floor", "equal_variances", "fixed")
 
 
 def local_maximum(
@@ -34,11 +33,12 @@ def local_maximum(
     start: Mixture,
     *,
     counts: ArrayLike | None = None,
-    tolerance: float = 1e-9,
-    max_steps: int = 200,
-    variance_floor: float = 1e-6,
-    equal_variances: bool = False,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    equal_variances: bool = DEFAULTS.equal_variances,
     fixed: Mixture | None = None,
+    **unknown: Never,
 ) -> Mixture:
     r"""Climb from a mixture to the maximum of the likelihood above it: one dataset, one climb.
 
@@ -65,8 +65,8 @@ def local_maximum(
         not exist, but has a derivative: what it would do if it were seen.
     tolerance : float
         The climb has arrived when less than this is left to be gained, in nats.
-    max_steps : int
-        Steps after which to give up.
+    max_steps : int, optional
+        Steps after which to give up: by default 200.
     variance_floor : float
         Lowest variance of a component, in units of the data's variance.
     equal_variances : bool
@@ -106,30 +106,16 @@ def local_maximum(
     >>> print(f"{slope[-1]:.4f}")
     -0.0105
     """
+    refuse_unknown("local_maximum", unknown, _OPTIONS)
+    options = checked_options(
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+        equal_variances=equal_variances,
+    ).ascent(searching=False)
     _check_shapes(x, start, counts)
-    _check_fixed(fixed, equal_variances)
-    options = _Options(
-        tolerance=float(tolerance),
-        max_steps=int(max_steps),
-        variance_floor=float(variance_floor),
-        equal_variances=bool(equal_variances),
-    )
+    _check_fixed(fixed, options.equal_variances)
     return _program(options)(x, start, counts, fixed)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Options:
-    tolerance: float
-    max_steps: int
-    variance_floor: float
-    equal_variances: bool
-
-    def __post_init__(self) -> None:
-        for name in ("tolerance", "variance_floor"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"`{name}` must be positive; got {getattr(self, name)}.")
-        if self.max_steps < 1:
-            raise ValueError(f"`max_steps` must be at least 1; got {self.max_steps}.")
 
 
 def _check_shapes(x: ArrayLike, start: Mixture, counts: ArrayLike | None) -> None:
@@ -167,7 +153,7 @@ def _check_fixed(fixed: Mixture | None, equal_variances: bool) -> None:
 
 @functools.cache
 def _program(
-    options: _Options,
+    options: AscentOptions,
 ) -> Callable[[ArrayLike, Mixture, ArrayLike | None, Mixture | None], Mixture]:
     return compiled(functools.partial(_maximum, options=options))
 
@@ -178,7 +164,7 @@ def _maximum(
     counts: jax.Array | None,
     fixed: Mixture | None,
     *,
-    options: _Options,
+    options: AscentOptions,
 ) -> Mixture:
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
@@ -237,7 +223,7 @@ def _climb(
     counts: jax.Array,
     theta: jax.Array,
     free: jax.Array | None,
-    options: _Options,
+    options: AscentOptions,
 ) -> jax.Array:
     """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
     data = Lanes(
@@ -250,17 +236,12 @@ def _climb(
     end = ascend(
         dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
         data,
-        direction=DIRECTIONS["newton"],
-        tolerance=options.tolerance,
-        variance_floor=options.variance_floor,
         steps=options.max_steps,
-        max_steps=options.max_steps,
-        equal_variances=options.equal_variances,
+        **options.as_arguments(),
     )
-    rounding = _ROUNDING * float(np.finfo(theta.dtype).eps) * data.totals.count
     is_maximum = (
-        (end.gain_left <= jnp.maximum(options.tolerance, rounding))
-        & jnp.all(end.theta[3:] > math.log(options.variance_floor) + 1e-6)
+        has_arrived(end.gain_left, data.totals.count, options.tolerance)
+        & ~on_floor(end.theta, options.variance_floor)
         & jnp.all(counts >= 0)
     )
     if free is not None and options.equal_variances:
@@ -270,7 +251,7 @@ def _climb(
 
 @_climb.defjvp
 def _climb_jvp(
-    options: _Options, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    options: AscentOptions, primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[jax.Array, jax.Array]:
     z, counts, start, free = primals
     z_tangent, counts_tangent, start_tangent, _ = tangents

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Never
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import ascent
+from mog_jax.fitting.arrival import has_arrived
 from mog_jax.fitting.ascent import Ascent, Lanes
-from mog_jax.fitting.directions import Direction, direction_of
+from mog_jax.fitting.directions import Direction
 from mog_jax.fitting.herd import Data
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    AscentOptions,
+    checked_options,
+    refuse_unknown,
+)
 from mog_jax.fitting.reading import Array, read
 from mog_jax.fitting.standardising import Standardised, standardise
 from mog_jax.mixture import Mixture
 
 # Steps of one compiled program; the climb goes on in as many as it needs.
 _AT_ONCE = 64
+_OPTIONS = ("counts", "direction", "tolerance", "max_steps", "variance_floor")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,10 +66,11 @@ def ascent_path(
     start: Mixture,
     *,
     counts: ArrayLike | None = None,
-    direction: str | Direction = "newton",
-    tolerance: float = 1e-9,
-    max_steps: int = 10_000,
-    variance_floor: float = 1e-6,
+    direction: str | Direction = DEFAULTS.direction,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    **unknown: Never,
 ) -> AscentPath:
     """Climb the likelihood of one dataset from a given start, and tell every step.
 
@@ -80,8 +89,8 @@ def ascent_path(
         How to climb.
     tolerance : float
         The climb has arrived when less than this is left to be gained, in nats.
-    max_steps : int
-        Steps after which to give up.
+    max_steps : int, optional
+        Steps after which to give up: by default 200 of Newton's, 10,000 of the others.
     variance_floor : float
         Lowest variance of a component, in units of the data's variance.
 
@@ -101,12 +110,16 @@ def ascent_path(
     >>> mog_jax.ascent_path(mog_jax.datasets.faithful(), start)
     AscentPath(... mixtures, log-likelihood ... to -1034.001750 in ... steps, converged)
     """
+    refuse_unknown("ascent_path", unknown, _OPTIONS)
+    options = checked_options(
+        direction=direction,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+    ).ascent(searching=False)
     source = read(data, counts)
     if not source.is_single:
         raise ValueError("`data` must have shape (n,): one dataset.")
-    direction = direction_of(direction)
-    if max_steps < 1:
-        raise ValueError(f"`max_steps` must be at least 1; got {max_steps}.")
     if not isinstance(start, Mixture):
         raise ValueError(f"`start` must be a Mixture; got {type(start).__name__}.")
     if np.shape(start.means) != (2,):
@@ -115,12 +128,13 @@ def ascent_path(
         )
     Mixture.from_arrays(weights=start.weights, means=start.means, variances=start.variances)
     points = standardise(source, np.arange(1))
-    if not points.is_finite[0] or points.is_constant[0]:
-        raise ValueError("`data` must be finite and hold at least two different points.")
-    path = _climb(
-        points, _on_standard_scale(start, points), direction, tolerance, max_steps, variance_floor
-    )
-    return _described(path, points, tolerance)
+    if not points.is_usable[0]:
+        raise ValueError(
+            "`data` must be finite and hold at least two different points, of a magnitude whose "
+            "square is a floating-point number."
+        )
+    path = _climb(points, _on_standard_scale(start, points), options)
+    return _described(path, points, options.tolerance)
 
 
 def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
@@ -138,14 +152,7 @@ def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
     )[:, None]
 
 
-def _climb(
-    data: Standardised,
-    theta: Array,
-    direction: Direction,
-    tolerance: float,
-    max_steps: int,
-    variance_floor: float,
-) -> Ascent:
+def _climb(data: Standardised, theta: Array, options: AscentOptions) -> Ascent:
     """Give the states after each step, one behind the other."""
     with jax.enable_x64(True):
         lanes = Data(
@@ -158,25 +165,16 @@ def _climb(
         state = jax.tree.map(jnp.asarray, ascent.begin(theta))
         pieces: list[Ascent] = []
         while not pieces or bool(state.climbing[0]):
-            state, piece = _some_steps(
-                state,
-                lanes,
-                direction=direction,
-                tolerance=float(tolerance),
-                max_steps=int(max_steps),
-                variance_floor=float(variance_floor),
-            )
+            state, piece = _some_steps(state, lanes, options=options)
             pieces.append(jax.device_get(piece))
     joined: Ascent = jax.tree.map(lambda *leaves: np.concatenate(leaves)[..., 0], *pieces)
     return joined
 
 
-@functools.partial(
-    jax.jit, static_argnames=("direction", "tolerance", "max_steps", "variance_floor")
-)
-def _some_steps(state: Ascent, lanes: Lanes, **options: Any) -> tuple[Ascent, Ascent]:
+@functools.partial(jax.jit, static_argnames=("options",))
+def _some_steps(state: Ascent, lanes: Lanes, *, options: AscentOptions) -> tuple[Ascent, Ascent]:
     def step(state: Ascent, _: None) -> tuple[Ascent, Ascent]:
-        moved = ascent.ascend(state, lanes, steps=1, **options)
+        moved = ascent.ascend(state, lanes, steps=1, **options.as_arguments())
         return moved, moved
 
     return jax.lax.scan(step, state, length=_AT_ONCE)
@@ -192,11 +190,10 @@ def _described(path: Ascent, data: Standardised, tolerance: float) -> AscentPath
         "means": data.mean[0] + scale * theta[:, 1:3],
         "variances": scale**2 * np.exp(theta[:, 3:]),
     }
-    enough = max(tolerance, 32 * np.finfo(np.float64).eps * total)
     return AscentPath(
         mixture=Mixture(**fields),
         # The constant of the change of units.
         log_likelihood=path.sums.log_likelihood[moved] - total * np.log(scale),
         n_steps=int(path.n_steps[-1]),
-        converged=bool(path.gain_left[-1] <= enough),
+        converged=bool(has_arrived(path.gain_left[-1], total, tolerance)),
     )

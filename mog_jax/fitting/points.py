@@ -1,8 +1,6 @@
 """Points that fits are asked about: read in any form, and answered a block of fits at a time."""
 
-import concurrent.futures
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import numpy as np
 from mog_jax.fitting.reading import Array, Source, read
 from mog_jax.kernel import pad_rows
 from mog_jax.precision import hand_back
+from mog_jax.threads import in_threads
 
 # Points of one block, which a thread works on at a time: so many that to call a program takes
 # little beside them, and so few that what it computes of them stays in the cache.
@@ -136,11 +135,7 @@ class Points:
             shape = (n_fits,) if axes == 1 else (offsets[-1],)
         answers = np.empty((*shape, *found.shape[axes:]), found.dtype)
         put(answers, first, found)
-        if others:
-            workers = min(len(others), os.cpu_count() or 1)
-            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                for _ in pool.map(lambda block: put(answers, block, answer(block)), others):
-                    pass
+        in_threads(answer, others, lambda block, found: put(answers, block, found))
         return answers if self.batch else answers[0]
 
 

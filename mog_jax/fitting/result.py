@@ -24,6 +24,7 @@ class Status(enum.IntEnum):
     TOO_FEW_POINTS = 5
     CONSTANT = 6
     NOT_FINITE = 7
+    OUT_OF_RANGE = 8
 
     @property
     def message(self) -> str:
@@ -46,11 +47,12 @@ _MESSAGES = {
     ),
     Status.STEP_LIMIT: "still climbing when the steps ran out; raise max_steps",
     Status.TOO_FEW_POINTS: "fewer than two points; nothing was fitted",
-    Status.CONSTANT: (
-        "all points are equal, or so close that their variance is no normal number; nothing was "
-        "fitted"
-    ),
+    Status.CONSTANT: "all points are equal; nothing was fitted",
     Status.NOT_FINITE: "the data contain an infinity; nothing was fitted",
+    Status.OUT_OF_RANGE: (
+        "the data, their counts or what is fixed are too large or too small for floating-point "
+        "numbers; change the unit, or give dtype='float64'; nothing was fitted"
+    ),
 }
 
 # What a status means for standard errors, thresholds and criteria.
@@ -63,6 +65,7 @@ _REASONS = {
     Status.TOO_FEW_POINTS: Reason.NOTHING_FITTED,
     Status.CONSTANT: Reason.NOTHING_FITTED,
     Status.NOT_FINITE: Reason.NOTHING_FITTED,
+    Status.OUT_OF_RANGE: Reason.NOTHING_FITTED,
 }
 _NAMES = np.array([status.name.lower() for status in Status], dtype=object)
 _REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)

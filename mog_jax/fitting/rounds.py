@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from mog_jax.fitting import herd
-from mog_jax.fitting.block import Options
 from mog_jax.fitting.culling import Doubt, worth_while
-from mog_jax.fitting.herd import Array, Herd, Rules, Seen
+from mog_jax.fitting.herd import Array, Herd, Seen
+from mog_jax.fitting.options import AscentOptions, FitOptions
 
 # In rounds of so many steps a climb that trails another one has had its time.
 _PATIENCE = 20
@@ -17,8 +17,8 @@ def climb_in_rounds(
     climbs: Herd,
     data: Seen,
     rounds: Iterable[int],
-    rules: Rules,
-    options: Options,
+    ascent: AscentOptions,
+    options: FitOptions,
     doubt: Doubt,
     *,
     drop: bool = True,
@@ -31,8 +31,9 @@ def climb_in_rounds(
     data : Seen
     rounds : iterable of int
         How many steps to make between two looks at the whole herd.
-    rules : Rules
-    options : Options
+    ascent : AscentOptions
+        How to climb.
+    options : FitOptions
         What a regular maximum is.
     doubt : Doubt
     drop : bool
@@ -49,7 +50,7 @@ def climb_in_rounds(
     for steps in rounds:
         if not climbs.state.climbing.any():
             break
-        moved = herd.climb(climbs, data, rules, steps)
+        moved = herd.climb(climbs, data, ascent, steps)
         made = moved.state.n_steps - climbs.state.n_steps
         passes += np.bincount(climbs.dataset, weights=made, minlength=passes.size)
         climbs = moved

@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from mog_jax.fitting import herd
-from mog_jax.fitting.block import SINGLE, Block, Options
+from mog_jax.fitting.block import SINGLE, Block
 from mog_jax.fitting.digest import FEWEST, Digests
 from mog_jax.fitting.herd import Array, Herd
+from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.reading import padded_lengths
 from mog_jax.fitting.rounds import climb_in_rounds
 from mog_jax.fitting.starts import n_starts, window_lengths, window_starts
@@ -47,14 +48,14 @@ class Starts:
     digests: Digests
 
 
-def starts(block: Block, options: Options) -> Starts:
+def starts(block: Block, options: FitOptions) -> Starts:
     """Give where the climbs begin."""
     sizes = padded_lengths(block.n_sample)
-    n = n_starts(options.plan)
+    n = n_starts(options.starts)
     theta: Array = np.full((5, n, sizes.size), np.nan, np.float32)
     windows: Array = np.ones((n, 2, sizes.size), np.int32)
     for rows in np.unique(sizes[block.given]):
-        lengths = window_lengths(options.plan, int(rows))
+        lengths = window_lengths(options.starts, int(rows))
         columns = np.flatnonzero(block.given & (sizes == rows))
         # So few datasets at a time that their sums stay in the cache.
         at_once = min(_STARTED, sizes.size)
@@ -64,7 +65,7 @@ def starts(block: Block, options: Options) -> Starts:
                 lengths,
                 np.take(block.sample, some, axis=1),
                 block.n_sample[some].astype(np.int32),
-                plan=options.plan,
+                plan=options.starts,
                 narrowest=options.variance_floor,
             )
     if options.equal_variances:
@@ -86,7 +87,7 @@ def _starts(*windows: Any, plan: str, narrowest: float) -> tuple[jax.Array, jax.
 
 
 def search(
-    begun: Starts, block: Block, which: Array, options: Options, *, drop: bool = True
+    begun: Starts, block: Block, which: Array, options: FitOptions, *, drop: bool = True
 ) -> tuple[Herd, Array]:
     """Climb from all starts of some datasets, and say how many passes each dataset took.
 
@@ -98,8 +99,8 @@ def search(
         some = which[dataset]
         return herd.begin(begun.theta[:, some], dataset[some], start[some], SINGLE)
 
-    rules = options.rules(searching=True)
-    climb = functools.partial(climb_in_rounds, rules=rules, options=options, drop=drop)
+    ascent = options.ascent(searching=True)
+    climb = functools.partial(climb_in_rounds, ascent=ascent, options=options, drop=drop)
     from_afar = which & (block.n_sample > FEWEST)
     climbs, passes = climb(from_all(which & ~from_afar), block.searched, _ROUNDS, doubt=block.doubt)
     if from_afar.any():

@@ -1,6 +1,7 @@
 """Datasets on their standard scale: sorted, filled up to one length, a column for each."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from mog_jax.kernel import pad_rows
 
 # Means of neighbours that stand for a dataset of more than SEARCHED points.
 _SAMPLE = 1024
+
+# Sums of counts that the search's single precision can square and divide by.
+_LEAST_TOTAL, _MOST_TOTAL = 1e-30, 1e30
+# A component of little weight may have more than the data's variance, but hardly by more than this.
+_WIDEST = 1e6
 
 # Points that a core's cache holds with room to spare, and those that one line of it does.
 _CACHED = 2**16
@@ -32,6 +38,8 @@ class Standardised:
     mean, scale : array, shape (b,)
         Of the data: x = mean + scale * point.
     is_finite, is_constant : array of bool, shape (b,)
+    in_range : array of bool, shape (b,)
+        Whether the sum of the counts and the square of the scale are numbers to compute with.
     """
 
     points: Array
@@ -43,6 +51,25 @@ class Standardised:
     scale: Array
     is_finite: Array
     is_constant: Array
+    in_range: Array
+
+    @property
+    def is_usable(self) -> Array:
+        """Which datasets can be standardised."""
+        usable: Array = self.is_finite & ~self.is_constant & self.in_range & (self.n >= 2)
+        return usable
+
+    def holds_answers(self, precision: np.dtype[Any], variance_floor: float) -> Array:
+        """For which datasets a precision holds the means and variances that a fit may have."""
+        limits = np.finfo(precision)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            variance = np.square(self.scale)
+            held: Array = (
+                (variance_floor * variance >= limits.tiny)
+                & (variance <= limits.max / _WIDEST)
+                & (np.abs(self.mean) <= limits.max / _WIDEST)
+            )
+        return held
 
 
 def standardise(source: Source, index: Array, least: int = 0) -> Standardised:
@@ -79,6 +106,8 @@ def standardise(source: Source, index: Array, least: int = 0) -> Standardised:
     )
 
 
+# What overflows is out of range, and said to be.
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def _standardised(
     values: Array, counts: Array | None, given: Array, length: int
 ) -> tuple[Array, Array | None, dict[str, Array]]:
@@ -100,18 +129,19 @@ def _standardised(
         n, total = np.sum(seen, axis=1), times.sum(axis=1)
     rows[n == 0] = 0
     low, high, mean, scale = _rescale(rows, times, n, total)
-    with np.errstate(over="ignore", under="ignore"):
-        square = scale**2
-    normal = (square > np.finfo(np.float64).tiny) & (square < np.inf)
-    is_constant = (low == high) | ~normal
+    is_constant = low == high
+    square = np.square(scale)
+    in_range = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
+    in_range &= (n == 0) | ((total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL))
     fields = {
         "n": n,
         "total": total,
         "n_missing": n_missing,
         "mean": mean,
-        "scale": np.where(is_constant, 1, scale),
+        "scale": np.where(is_constant | ~in_range, 1, scale),
         "is_finite": is_finite,
         "is_constant": is_constant,
+        "in_range": in_range | is_constant,
     }
     return rows, times, fields
 
@@ -174,12 +204,13 @@ def sample(data: Standardised) -> tuple[Array, Array]:
         return data.points, data.n
     if data.counts is None:
         return _shares(data.points, data.n)
+    usable = data.is_usable
     whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= SEARCHED)
     sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
     rows = pad_rows(int(sizes.max(initial=1)))
     points = np.zeros((rows, len(sizes)))
     for i, n in enumerate(sizes):
-        if n == 0:
+        if n == 0 or not usable[i]:
             continue
         if whole[i]:
             column = np.repeat(data.points[:, i], data.counts[:, i].astype(np.int64))

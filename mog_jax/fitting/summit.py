@@ -5,10 +5,12 @@ import itertools
 import numpy as np
 
 from mog_jax.fitting import herd
+from mog_jax.fitting.arrival import has_arrived, on_floor
 from mog_jax.fitting.ascent import Ascent
-from mog_jax.fitting.block import TRAILING, Block, Options
-from mog_jax.fitting.culling import SEARCH_TOLERANCE, Doubt, on_floor
+from mog_jax.fitting.block import TRAILING, Block
+from mog_jax.fitting.culling import Doubt
 from mog_jax.fitting.herd import Array, Herd
+from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 from mog_jax.fitting.rounds import climb_in_rounds
 
 # Steps between two looks at the whole herd; the last is repeated.
@@ -20,7 +22,7 @@ _FINISHED = 4
 _SECOND_CHANCES = 4
 
 
-def finish(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+def finish(found: Herd, block: Block, options: FitOptions) -> tuple[Herd, Array]:
     """Climb to the top with all points, from the best ends of a search."""
     rank, promising = _rank(found, block, options)
     climbs, passes = climb_to_the_top(found.take(promising), block, options)
@@ -33,7 +35,7 @@ def finish(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
     return climbs, passes
 
 
-def climb_to_the_top(found: Herd, block: Block, options: Options) -> tuple[Herd, Array]:
+def climb_to_the_top(found: Herd, block: Block, options: FitOptions) -> tuple[Herd, Array]:
     """Climb to the top with all points, from any ends of a search."""
     data, b = block.whole, block.n.size
     # What is held is held in full precision.
@@ -43,20 +45,20 @@ def climb_to_the_top(found: Herd, block: Block, options: Options) -> tuple[Herd,
     lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)
     climbs = herd.begin(theta, dataset, found.start, data.dtype)
-    rules = options.rules(searching=False)
+    ascent = options.ascent(searching=False)
     doubt = Doubt(scale=np.ones(b), margin=np.full(b, TRAILING), blur=np.zeros(b))
     rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1]))
-    return climb_in_rounds(climbs, data, rounds, rules, options, doubt)
+    return climb_in_rounds(climbs, data, rounds, ascent, options, doubt)
 
 
-def settled_by(climbs: Herd, block: Block, options: Options) -> Array:
+def settled_by(climbs: Herd, block: Block, options: FitOptions) -> Array:
     """Whether a climb of the dataset has ended at a regular maximum."""
     settled: Array = np.zeros(block.n.size, bool)
     settled[climbs.dataset[grade_of(climbs.state, options, under_way=False) == 0]] = True
     return settled
 
 
-def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
+def _rank(found: Herd, block: Block, options: FitOptions) -> tuple[Array, Array]:
     """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
     b = block.n.size
     # The sample may have fewer points than the data: what is close is judged on the data's scale.
@@ -82,18 +84,20 @@ def _rank(found: Herd, block: Block, options: Options) -> tuple[Array, Array]:
     return rank, (rank == 0) | close
 
 
-def best_lanes(climbs: Herd, grade: Array, b: int) -> Array:
-    """Give each dataset's best climb: of those of the lowest grade the highest one."""
-    value: Array = climbs.state.sums.log_likelihood
-    value = np.where(np.isfinite(value), value, -np.inf)
-    order = np.lexsort((-value, grade, climbs.dataset))
-    # A column without a climb is given another one's.
-    place = np.searchsorted(climbs.dataset[order], np.arange(b))
-    return order[np.minimum(place, order.size - 1)]
+def best_of_each(climbs: Herd, grade: Array) -> Herd:
+    """Give the best climb of each dataset that has one: of those of the lowest grade the highest.
+
+    A dataset of which no climb has seen a finite likelihood has none.
+    """
+    seen = np.flatnonzero(np.isfinite(climbs.state.sums.log_likelihood))
+    climbs, grade = climbs.take(seen), grade[seen]
+    order = np.lexsort((-climbs.state.sums.log_likelihood, grade, climbs.dataset))
+    _, first = np.unique(climbs.dataset[order], return_index=True)
+    return climbs.take(order[first])
 
 
 def grade_of(
-    state: Ascent, options: Options, *, under_way: bool, scale: Array | float = 1.0
+    state: Ascent, options: FitOptions, *, under_way: bool, scale: Array | float = 1.0
 ) -> Array:
     """0 for a regular maximum, 1 for an interior one, 2 for one on the floor, 3 for none.
 
@@ -106,8 +110,5 @@ def grade_of(
 
 
 def arrived(state: Ascent, tolerance: float) -> Array:
-    """Whether less than the tolerance, or than rounding can tell, is left to be gained."""
-    rounding = 32 * float(np.finfo(state.theta.dtype).eps)
-    total = state.sums.effective_counts.sum(axis=0)
-    enough: Array = state.gain_left <= np.maximum(tolerance, rounding * total)
-    return enough
+    """Say which climbs have arrived."""
+    return has_arrived(state.gain_left, state.sums.effective_counts.sum(axis=0), tolerance)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow
 
+from mog_jax.fitting.options import true_or_false
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
 from mog_jax.tables.run import fit_source
@@ -75,7 +76,7 @@ def fit_table(
     [{'gene': 'a', 'status': 'converged'}, {'gene': 'b', 'status': 'constant'}]
     """
     with (
-        bar(show=progress) as report,
+        bar(show=true_or_false("progress", progress)) as report,
         fit_source(
             source,
             by=_names("by", by),

@@ -1,12 +1,12 @@
 """What a run is: its input, its columns and its settings; and refusing another under its name."""
 
-import inspect
 from typing import Any
 
 import duckdb
 
 import mog_jax
-from mog_jax.tables.errors import TableError, no_such
+from mog_jax.fitting.options import OPTIONS
+from mog_jax.tables.errors import TableError
 from mog_jax.tables.rows import Rows
 from mog_jax.tables.sources import Source
 
@@ -38,7 +38,7 @@ def describe(
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
         "columns": rows.chosen,
-        "options": {**_settings(options), **({"fixed": fixed} if fixed else {})},
+        "options": {**OPTIONS, **options, **({"fixed": fixed} if fixed else {})},
     }
 
 
@@ -68,22 +68,3 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
             f"{database} was begun with mog_jax {there['version']}, this is {here['version']}; "
             f"{fresh}"
         )
-
-
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    from mog_jax.fitting import fit
-
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(fit).parameters.items()
-        if name not in ("data", "counts", "progress", "dtype", "fixed")
-    }
-    for name in options:
-        if name not in defaults:
-            # The door is above this module.
-            from mog_jax.tables.door import fit_table
-
-            own = {*inspect.signature(fit_table).parameters} - {"source", "options"}
-            there = [*sorted(own), *defaults]
-            raise TypeError(str(no_such("option", name, there, source="fit_table")))
-    return {**defaults, **options}

@@ -27,6 +27,7 @@ from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.identity import describe, refuse_other
+from mog_jax.tables.options import table_options
 from mog_jax.tables.progress import Report
 from mog_jax.tables.results import Results, read_run
 from mog_jax.tables.rows import Rows, choose
@@ -35,6 +36,7 @@ from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.survey import survey
 
 _BATCH_ROWS = 1 << 18
+_ARGUMENTS = ("by", "value", "count", "columns", "fixed", "out", "progress")
 
 
 @contextlib.contextmanager
@@ -57,6 +59,7 @@ def fit_source(
     Results
         To be read until the context ends. An export is then complete, and its database goes.
     """
+    table_options("fit_table", options, _ARGUMENTS)
     database = None if out is None else database_of(Path(out))
     held = check_fixed(fixed)
     if options.get("equal_variances") and not {"sd_1", "sd_2"}.isdisjoint(held):
