@@ -52,16 +52,17 @@ def test_an_interruption_ends_a_fit_within_a_block_s_time():
         import time
         import numpy as np
         import mog_jax
-        from mog_jax.fitting import batch
+        from mog_jax.fitting import api
+        from mog_jax.fitting.results.describe import nothing
 
         done = []
 
         def slow(source, index, *_):
             time.sleep(0.3)
             done.append(index)
-            return batch._nothing(len(index), np.dtype(np.float64), False)
+            return nothing(len(index), np.dtype(np.float64), False)
 
-        fit_block, batch._fit_block, batch._BLOCK_POINTS = batch._fit_block, slow, 64
+        api.fit_block, api._BLOCK_POINTS = slow, 64
         x = np.random.default_rng(0).normal(size=(4000, 16))
         print("ready", flush=True)
         try:

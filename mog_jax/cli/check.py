@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mog_jax.cli import numbers
+from mog_jax.cli import argument_types
 
 
 def add_to(commands: Any) -> None:
@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     )
     check.add_argument(
         "--examples",
-        type=numbers.count,
+        type=argument_types.count,
         default=200,
         metavar="N",
         help="inputs each (default: 200)",
@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
     check.add_argument("--seed", type=int, default=0, help="which inputs are drawn (default: 0)")
     check.add_argument(
         "--jobs",
-        type=numbers.count,
+        type=argument_types.count,
         default=min(_cores(), 4),
         metavar="N",
         help="processes (default: %(default)s, one for each core, at most 4)",

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mog_jax.fitting.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.fitting.climb.directions import DIRECTIONS, Direction, direction_of
 
-# Numbers of ascents that a fit may begin for each dataset (mog_jax.fitting.starts has them).
+# Which ascents a fit may begin, defined in mog_jax.fitting.multistart.starts.
 STARTS = ("thorough", "quick")
 # Nats left at which the search leaves a climb to the polish.
 SEARCH_TOLERANCE = 1e-3
@@ -63,7 +63,7 @@ class AscentOptions:
     give_up: bool
 
     def as_arguments(self) -> dict[str, Any]:
-        """Give the fields by name, as :func:`mog_jax.fitting.ascent.ascend` takes them."""
+        """Give the fields by name, as :func:`mog_jax.fitting.climb.ascent.ascend` takes them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 

@@ -44,7 +44,7 @@ def assert_nothing_fitted(fit):
     for field in jax.tree.leaves((fit.mixture, fit.log_likelihood, fit.information)):
         assert np.isnan(field).all()
     assert np.isnan(fit.one_component.log_likelihood)
-    assert fit.n_steps == 0
+    assert fit.n_passes == 0
 
 
 def test_a_fixed_value_out_of_range_is_its_own_dataset_s_fault():

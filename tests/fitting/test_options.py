@@ -7,8 +7,8 @@ import pytest
 
 import mog_jax
 from mog_jax import Mixture
+from mog_jax.fitting.multistart.starts import PLANS
 from mog_jax.fitting.options import DEFAULTS, OPTIONS, STARTS, checked_options
-from mog_jax.fitting.starts import PLANS
 from mog_jax.tables import fit_batches, fit_table
 
 X = np.random.default_rng(3).normal(size=40)
