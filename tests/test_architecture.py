@@ -14,7 +14,7 @@ import mog_jax
 PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
-    {"precision", "parameters", "datasets", "crosscheck", "together"},
+    {"precision", "parameters", "datasets", "crosscheck", "together", "program_cache"},
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},
