@@ -91,14 +91,21 @@ class KeptProgram(Generic[P, R]):
     ) -> None:
         functools.update_wrapper(self, function)
         _validate(function, static_argnames, sources)
+        self._function = function
         self._static = static_argnames
+        parameters = inspect.signature(function).parameters
+        self._defaults = {
+            name: parameters[name].default
+            for name in static_argnames
+            if parameters[name].default is not inspect.Parameter.empty
+        }
         self._options = compiler_options
         self._sources = sources
-        self._jitted = jax.jit(
+        self._jitted: Any = jax.jit(
             function, static_argnames=static_argnames, compiler_options=compiler_options
         )
         # Options are for whole programs, and not for a part of another one.
-        self._inner = jax.jit(function, static_argnames=static_argnames)
+        self._inner: Any = jax.jit(function, static_argnames=static_argnames)
         self._guard = threading.Lock()
         self.forget()
         _kept.add(self)
@@ -106,12 +113,12 @@ class KeptProgram(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
         arguments: dict[str, Any] = dict(kwargs)
-        static = {name: arguments.pop(name) for name in self._static if name in arguments}
+        given = {name: arguments.pop(name) for name in self._static if name in arguments}
+        static = self._defaults | given
         leaves, tree = jax.tree.flatten((args, arguments))
         kinds = tuple([_kind(leaf) for leaf in leaves])
         if _TRACED in kinds:
             return self._inner(*args, **kwargs)  # type: ignore[no-any-return]
-        # 1, 1.0 and True are equal, and make different programs.
         options = tuple([(name, type(value), value) for name, value in static.items()])
         key = (tree, kinds, options, _settings(jax.config))
         program = self._programs.get(key)
@@ -121,6 +128,8 @@ class KeptProgram(Generic[P, R]):
 
     def forget(self) -> None:
         """Drop the programs from memory; those on disk remain."""
+        self._jitted.clear_cache()
+        self._inner.clear_cache()
         with self._guard:
             self._programs: dict[Any, Callable[..., Any]] = {}
             self._locks: dict[Any, threading.Lock] = {}
@@ -143,7 +152,11 @@ class KeptProgram(Generic[P, R]):
         loaded = _load(name)
         if loaded is not None:
             return loaded
-        compiled = self._jitted.lower(*args, **static, **arguments).compile()
+        # One of its own, without static arguments: to ``jit`` options that are equal are the same,
+        # and 1, 1.0 and True are equal.
+        function = functools.partial(self._function, **static)
+        jitted = jax.jit(function, compiler_options=self._options)
+        compiled = jitted.lower(*args, **arguments).compile()
         _store(name, compiled)
         return compiled
 
