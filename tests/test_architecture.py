@@ -14,7 +14,16 @@ import mog_jax
 PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
-    {"precision", "parameters", "datasets", "crosscheck", "together", "threads"},
+    {
+        "crosscheck",
+        "datasets",
+        "fuse",
+        "parameter_names",
+        "precision",
+        "program_cache",
+        "progress",
+        "threads",
+    },
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},

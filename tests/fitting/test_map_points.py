@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Ragged
-from mog_jax.fitting import points
+from mog_jax.fitting.results import map_points
 from mog_jax.fitting.results.map_points import read_points
 
 N = 60
@@ -38,7 +38,7 @@ def rows(draw):
 
 @pytest.fixture
 def blocks_of(monkeypatch):
-    return lambda size: monkeypatch.setattr(points, "_BLOCK_POINTS", size)
+    return lambda size: monkeypatch.setattr(map_points, "_BLOCK_POINTS", size)
 
 
 @given(rows(), st.sampled_from([1, 64, 400, 2**18]), st.booleans())
@@ -55,7 +55,7 @@ def test_each_fit_is_given_its_own_points_and_counts(data, size, is_counted):
     if times is not None:
         flat_times = Ragged(np.concatenate([*times, np.empty(0)]), lengths)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(points, "_BLOCK_POINTS", size)
+        patch.setattr(map_points, "_BLOCK_POINTS", size)
         asked = read_points(flat, (len(data),), flat_times)
         found = asked.map_fits(total, scale)
         by_point = asked.map_points(scaled, scale)
@@ -70,7 +70,7 @@ def test_every_form_of_points_has_the_form_of_its_answers(b, n, size):
     matrix, scale = rng.normal(size=(b, n)), np.arange(1.0, b + 1)
     expected = scaled(scale, matrix)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(points, "_BLOCK_POINTS", size)
+        patch.setattr(map_points, "_BLOCK_POINTS", size)
         found = read_points(matrix, (b,)).map_points(scaled, scale)
         np.testing.assert_array_equal(found, expected)
         if b:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mog_jax import Ragged
-from mog_jax.fitting import standardising
+from mog_jax.fitting.data import standardise as standardising
 from mog_jax.fitting.data.inputs import read
 from mog_jax.fitting.data.standardise import standardise
 
