@@ -62,9 +62,9 @@ if TYPE_CHECKING:
     from mog_jax.crosscheck.report.report import CrosscheckError, Report
 
 _HOME = {
-    "CrosscheckError": "report",
+    "CrosscheckError": "report.report",
     "Finding": "findings",
-    "Report": "report",
+    "Report": "report.report",
     "Undecided": "exact",
     "UnknownPrimitive": "exact",
     "crosscheck": "api",

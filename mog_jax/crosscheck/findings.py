@@ -6,7 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 
-class Kind(StrEnum):
+class _Word(StrEnum):
+    """A string of a closed set, which shows itself as a string does."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Kind(_Word):
     """What a finding is called: a failure, or a remark that fails nothing."""
 
     WRONG_SHAPE_OR_DTYPE = "wrong_shape_or_dtype"
@@ -28,7 +35,7 @@ class Kind(StrEnum):
     SECOND_ORDER_NOT_FINITE = "second_order_not_finite"
 
 
-class Execution(StrEnum):
+class Execution(_Word):
     """One way of running a program, or what was asked in its place."""
 
     JIT = "jit"
@@ -105,24 +112,24 @@ class Finding:
     kind : Kind
         One of the failures, or of the remarks; a string.
     claim : str
-        Str What was judged: ``"derivative"``, or a second order or a rule's mode.
+        What was judged: ``"derivative"``, or a second order or a rule's mode.
     entry : str
-        Str The argument and component, such as ``"mixture.means[1]"``.
+        The argument and component, such as ``"mixture.means[1]"``.
     execution : Execution
         How the program was run: ``"jit"``, ``"eager"``, ``"float32"``, a ``"vmap"``, or
         ``"exact"``; a string.
     explanation : str
-        Str One sentence.
+        One sentence.
     exact, got : str, optional
-        Str, optional What it should be and what it was, where there are such numbers.
+        What it should be and what it was, where there are such numbers.
     digits_kept, digits_allowed : float, optional
-        Float, optional Decimal digits, kept by the program and allowed by conditioning.
+        Decimal digits, kept by the program and allowed by conditioning.
     roundings : float, optional
-        Float, optional The error, in units of what one rounding of everything may cause.
-    args : tuple of Any, optional
-        Tuple, optional The simplest input that was found to show it.
+        The error, in units of what one rounding of everything may cause.
+    args : tuple, optional
+        The simplest input that was found to show it.
     reproduce : str
-        Str A snippet that shows it again when it is pasted.
+        A snippet that shows it again when it is pasted.
     """
 
     kind: Kind

@@ -25,14 +25,14 @@ class Function:
 
     Attributes
     ----------
-    ball : Callable[[Ball], Ball]
-        Callable The function on finite balls inside its domain.
-    minus_infinity, infinity : Callable[[], Ball]
-        Callable Its limits, made on demand: pi needs the working precision.
-    outside : Callable[[Ball], bool]
-        Callable Whether a finite ball lies certainly outside the domain, where the value is NaN.
+    ball : callable
+        The function on finite balls inside its domain.
+    minus_infinity, infinity : callable
+        Its limits, made on demand: pi needs the working precision.
+    outside : callable
+        Whether a finite ball lies certainly outside the domain, where the value is NaN.
     poles : dict from int to Ball
-        Dict Values at exact points where the function has no finite one.
+        Values at exact points where the function has no finite one.
     """
 
     ball: Callable[[Ball], Ball]

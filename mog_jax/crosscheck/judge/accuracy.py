@@ -26,17 +26,17 @@ class ErrorBound:
     centre : Centre
         The exact values.
     size : array
-        Array What digits are counted of: each entry itself, or the largest one of its array.
+        What digits are counted of: each entry itself, or the largest one of its array.
     rounding : array
-        Array Size of one rounding; not finite where nothing can be judged.
+        Size of one rounding; not finite where nothing can be judged.
     allowed : array
-        Array Decimal digits of the entry above one rounding.
+        Decimal digits of the entry above one rounding.
     limit : array
-        Array Roundings beyond which the program is called unstable.
-    judged : array
-        Array of bool Entries that are within the precision's range, and whose exact value is known.
+        Roundings beyond which the program is called unstable.
+    judged : array of bool
+        Entries that are within the precision's range, and whose exact value is known.
     most : float
-        Float Decimal digits that the precision has at all.
+        Decimal digits that the precision has at all.
     """
 
     centre: Centre
@@ -60,13 +60,13 @@ class Accuracy:
     Attributes
     ----------
     roundings : array
-        Array Error over the size of one rounding; infinite where the value is not finite.
+        Error over the size of one rounding; infinite where the value is not finite.
     kept : array
-        Array Decimal digits.
-    bad : array
-        Array of bool Whether fewer digits are kept than should be.
-    missing : array
-        Array of bool Whether the value is not finite though the exact one is.
+        Decimal digits.
+    bad : array of bool
+        Whether fewer digits are kept than should be.
+    missing : array of bool
+        Whether the value is not finite though the exact one is.
     """
 
     roundings: Array

@@ -27,36 +27,35 @@ class Claim:
     Attributes
     ----------
     name : str
-        Str What is judged, in words.
+        What is judged, in words.
     kind : Kind
         What a disproof is called.
     order : int
-        Int Of the derivative; a finding of a lower order explains those of higher ones.
-    subject : Program
-        Callable The judged program, a function of the arguments.
-    reference : Program
-        Callable The trusted program.
-    undirected : Program
-        Callable The program whose output a cotangent looks like.
-    witnesses : Mapping[Execution, Program]
-        Mapping from Execution to callable Automatic differentiation of the function as it was
-        given: what its user gets without the subject.
-    plain_witnesses : Mapping[Execution, Program]
-        Mapping from Execution to callable The same without the custom rules in the function, if it
-        has any; these do not run the subject, even if it is one of the rules.
-    hessian : Program, optional
-        Callable, optional For second order, the function as it was given, differentiated twice by
-        JAX: what its user gets without the subject.
+        Of the derivative; a finding of a lower order explains those of higher ones.
+    subject : callable
+        The judged program, a function of the arguments.
+    reference : callable
+        The trusted program.
+    undirected : callable
+        The program whose output a cotangent looks like.
+    witnesses : mapping from Execution to callable
+        Automatic differentiation of the function as it was given: what its user gets without the
+        subject.
+    plain_witnesses : mapping from Execution to callable
+        The same without the custom rules in the function, if it has any; these do not run the
+        subject, even if it is one of the rules.
+    hessian : callable, optional
+        For second order, the function as it was given, differentiated twice by JAX: what its user
+        gets without the subject.
     to_the_digit : bool
-        Bool For second order, whether its digits are claimed as well; a rule is written to be
+        For second order, whether its digits are claimed as well; a rule is written to be
         differentiated, a derivative need not be.
-    function : Program, optional
-        Callable, optional The scalar function whose gradient the reference is, for difference
-        quotients.
+    function : callable, optional
+        The scalar function whose gradient the reference is, for difference quotients.
     directed : bool
-        Bool Whether both programs take a tangent and a cotangent after the arguments.
+        Whether both programs take a tangent and a cotangent after the arguments.
     like_wrt : bool
-        Bool Whether the output looks like the differentiated arguments.
+        Whether the output looks like the differentiated arguments.
     """
 
     name: str

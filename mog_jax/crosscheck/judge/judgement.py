@@ -32,23 +32,23 @@ class Judgement:
     Attributes
     ----------
     claim : str
-        Str Its name.
+        Its name.
     problems : list of Problem
-        List of Problem What is wrong, and remarks.
+        What is wrong, and remarks.
     entries : list of str
-        List of str Names of the numbers that the claim is about.
+        Names of the numbers that the claim is about.
     bound : ErrorBound, optional
         What rounding may do to each; None where only the formula was judged.
     exact : int
-        Int 1 if the formula was compared with a finite exact value.
+        1 if the formula was compared with a finite exact value.
     accuracies : dict from Execution to Accuracy
-        Dict from Execution to Accuracy How close each way of running the program came.
+        How close each way of running the program came.
     undecided, kinks : int
-        Int How many entries could not be judged, and why.
+        How many entries could not be judged, and why.
     autodiff_wrong : bool
-        Bool Whether automatic differentiation of the function gave a wrong value.
+        Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
-        Bool Whether no program came through in float32, so that none is blamed.
+        Whether no program came through in float32, so that none is blamed.
     """
 
     claim: str

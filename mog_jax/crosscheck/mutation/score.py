@@ -34,11 +34,11 @@ class Mutant:
     Attributes
     ----------
     name : str
-        Str What was done, in words.
+        What was done, in words.
     entry : str
-        Str Where: a number of the derivative, a leaf of the arguments, or a line of the source.
+        Where: a number of the derivative, a leaf of the arguments, or a line of the source.
     caught : bool
-        Bool Whether an input shows it.
+        Whether an input shows it.
     kind : Kind, optional
         What it is found guilty of, ``"wrong_formula"``, ``"unstable"`` or ``"not_finite"``;
         None if it is not caught

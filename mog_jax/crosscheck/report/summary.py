@@ -15,13 +15,13 @@ class ExecutionSummary:
     Attributes
     ----------
     inputs : int
-        Int How many were judged.
+        How many were judged.
     roundings : float
-        Float The most, in units of what one rounding of everything may cause.
+        The most, in units of what one rounding of everything may cause.
     digits_kept, digits_allowed : float
-        Float At the input and entry where the fewest were kept of those allowed.
+        At the input and entry where the fewest were kept of those allowed.
     entry : str
-        Str Where that was.
+        Where that was.
     """
 
     inputs: int = 0
@@ -42,16 +42,15 @@ class ClaimSummary:
     Attributes
     ----------
     name : str
-        Str What was judged.
+        What was judged.
     judged : int
-        Int Inputs at which its formula was compared with a finite exact value.
+        Inputs at which its formula was compared with a finite exact value.
     failed : int
-        Int Inputs at which something failed.
+        Inputs at which something failed.
     informative : dict from str to int
-        Dict from str to int By entry, inputs at which an error would have shown.
+        By entry, inputs at which an error would have shown.
     executions : dict from Execution to ExecutionSummary
-        Dict from Execution to ExecutionSummary How each way of running it did; the keys are strings
-        such as ``"jit"``.
+        How each way of running it did; the keys are strings such as ``"jit"``.
     """
 
     name: str
@@ -77,27 +76,27 @@ class Summary:
     Attributes
     ----------
     name : str
-        Str What was checked.
+        What was checked.
     seed : int
-        Int Which inputs were drawn.
+        Which inputs were drawn.
     findings : list of Finding
-        List of Finding What fails the check, most severe first.
+        What fails the check, most severe first.
     remarks : list of Finding
-        List of Finding What is worth knowing, but fails nothing.
+        What is worth knowing, but fails nothing.
     claims : dict from str to ClaimSummary
-        Dict from str to ClaimSummary How each claim did.
+        How each claim did.
     planted : list of Mutant
-        List of Mutant Bugs that were planted, if that was asked for and the derivative passed.
+        Bugs that were planted, if that was asked for and the derivative passed.
     examples : int
-        Int Inputs that were tried.
+        Inputs that were tried.
     undefined, undecided, kinks, autodiff_wrong, beyond_float32 : int
-        Int Inputs of which an entry had no finite derivative, could not be decided, was at a kink
-        of the function, was wrong in automatic differentiation, or was beyond the range of any
-        float32 program.
+        Inputs of which an entry had no finite derivative, could not be decided, was at a kink of
+        the function, was wrong in automatic differentiation, or was beyond the range of any float32
+        program.
     seconds : float
-        Float How long it took.
-    points : list[dict from str to Any]
-        List of dict The digits kept and allowed at each input, for plots.
+        How long it took.
+    points : list of dict
+        The digits kept and allowed at each input, for plots.
     """
 
     name: str

@@ -106,3 +106,17 @@ def test_programs_under_vmap_agree_with_jax(steps, points):
         return jax.vmap(jax.grad(_program(steps)), in_axes=(0, None))(batch, batch[0] + 0.25)
 
     assert_agrees(gradients, batch, rtol=1e-9, atol=1e-9)
+
+
+@jax.custom_batching.custom_vmap
+def tripled(x):
+    return 3 * x
+
+
+@tripled.def_vmap
+def _(size, batched, x):
+    return 3 * x, batched[0]
+
+
+def test_a_function_with_a_batching_rule_is_evaluated_by_its_body():
+    assert_agrees(lambda x: jnp.sin(tripled(x)), 0.7)
