@@ -84,7 +84,9 @@ def fit(
     fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
         What is known beforehand, such as a component from controls. A mixture is NaN where it is
         free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
-        one for each dataset. As the components of a fit are in the order of their means, one that
+        one for each dataset. A mean farther from the data than a million of their standard
+        deviations, or a standard deviation as many times narrower or wider than theirs, is out of
+        range. As the components of a fit are in the order of their means, one that
         was fixed as the first may come out as the second.
 
     Returns

@@ -7,6 +7,7 @@ import numpy as np
 
 from mog_jax.fitting.climb.arrival import on_floor
 from mog_jax.fitting.data.buckets import padded_width
+from mog_jax.fitting.data.fixed import is_near_data
 from mog_jax.fitting.data.inputs import Array, Source
 from mog_jax.fitting.data.standardise import sample, standardise
 from mog_jax.fitting.multistart.block import Block
@@ -48,14 +49,13 @@ def fit_block(
         NumPy arrays.
     """
     data, b = standardise(source, index, least), len(index)
-    # Infinite where it is too far for the data's unit.
     with np.errstate(divide="ignore", over="ignore"):
         theta_fixed = to_standard_scale(theta_of(fixed), data.mean, data.scale)
     free = np.isnan(theta_fixed)
     usable = (
         data.is_usable
         & data.holds_answers(precision, options.variance_floor)
-        & ~np.isinf(theta_fixed).any(axis=0)
+        & is_near_data(theta_fixed)
     )
     points, counts = data.points.astype(precision, copy=False), data.counts
     sampled, n_sampled = sample(data)

@@ -11,6 +11,28 @@ from mog_jax.fitting.data.inputs import Array
 from mog_jax.mixture import Mixture
 from mog_jax.parameter_names import PARAMETERS, out_of_range
 
+# How far from the data, and how much narrower or wider, a fixed component may be, in standard
+# deviations of the data: what single precision can square twice.
+_FARTHEST = 1e6
+
+
+def is_near_data(theta: Array) -> Array:
+    """Say of which datasets the fixed values are in range.
+
+    Parameters
+    ----------
+    theta : array, shape (5, b)
+        Coordinates on the data's standard scale, NaN where free.
+
+    Returns
+    -------
+    array of bool, shape (b,)
+    """
+    far = ~(np.abs(theta[1:3]) <= _FARTHEST)
+    wide = ~(np.abs(theta[3:]) <= 2 * np.log(_FARTHEST))
+    near: Array = ~((far & ~np.isnan(theta[1:3])) | (wide & ~np.isnan(theta[3:]))).any(axis=0)
+    return near & ~np.isinf(theta[0])
+
 
 def read_fixed(
     fixed: Mixture | Mapping[str, ArrayLike] | None, b: int, *, equal_variances: bool
