@@ -4,14 +4,16 @@ const { columns, keys, names } = data;
 const has = (name) => name in columns;
 const at = (id) => document.getElementById(id);
 const LOW = "#0072B2", HIGH = "#D55E00";
-const count = (n) => n.toLocaleString("en");
+const FITTED = ["weight_1", "weight_2", "mean_1", "mean_2", "sd_1", "sd_2"];
+const count = (n) => n === null ? "unknown" : n.toLocaleString("en");
 
 const rows = d3.range(columns.status.length).map((id) => {
   const row = { id };
-  keys.forEach((key, index) => { row["key" + index] = names[key][id]; });
+  keys.forEach((key, index) => { row["key" + index] = names[index][id]; });
   for (const name in columns) row[name] = columns[name][id];
-  row.name = keys.map((key) => names[key][id]).join(", ");
-  row.separation = row.mean_1 === null ? null
+  row.name = names.map((column) => column[id]).join(", ");
+  row.isFitted = FITTED.every((name) => Number.isFinite(row[name]));
+  row.separation = !row.isFitted ? null
     : (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
   return row;
 });
@@ -32,22 +34,25 @@ const figure = (value) => {
   // Four digits, and no more decimals than a column has room for.
   return String(Number(value.toFixed(Math.min(4, Math.max(0, 3 - Math.floor(Math.log10(size || 1)))))));
 };
-const number = (cell) => {
-  const value = cell.getValue();
-  return value === null || value === undefined ? "" : figure(value);
-};
-const plain = (cell) => {
+// The table library takes titles and texts for HTML; a name may be any text, so it gets elements.
+const text = (string) => {
   const span = document.createElement("span");
-  span.textContent = cell.getValue();
+  span.textContent = string;
   return span;
 };
+const plain = (cell) => text(cell.getValue());
+const number = (cell) => {
+  const value = cell.getValue();
+  return text(value === null || value === undefined ? "" : figure(value));
+};
+const words = (cell) => text(cell.getValue().replaceAll("_", " "));
 const numeric = (title, field, tip) => ({
   title, field, formatter: number, sorter: "number", hozAlign: "right", headerHozAlign: "right",
   headerTooltip: tip, headerSortStartingDir: "desc", minWidth: Math.max(64, 22 + 7 * title.length), sorterParams: { alignEmptyValues: "bottom" },
 });
 const shown = [
   ...keys.map((key, index) => ({
-    title: key, field: "key" + index, formatter: plain, sorter: "alphanum", frozen: index === 0,
+    title: key || "\u00a0", field: "key" + index, formatter: plain, sorter: "alphanum", frozen: index === 0,
     minWidth: 90,
   })),
   numeric("points", "n_points", "points used"),
@@ -59,11 +64,12 @@ const shown = [
   numeric("sd 1", "sd_1", "standard deviation of the lower component"),
   numeric("sd 2", "sd_2", "standard deviation of the upper component"),
   { title: "status", field: "status", sorter: "string", minWidth: 90,
-    formatter: (cell) => cell.getValue().replaceAll("_", " ") },
+    formatter: words },
 ].filter(({ field }) => field.startsWith("key") || has(field));
 const table = new Tabulator("#table", {
   data: rows, columns: shown, height: "calc(100vh - 170px)", layout: "fitColumns",
-  selectableRows: 1, columnDefaults: { resizable: false, minWidth: 62 }, placeholder: "No such group",
+  selectableRows: 1, columnDefaults: { resizable: false, minWidth: 62, titleFormatter: plain },
+  placeholder: "No such group",
 });
 const select = (id) => { table.deselectRow(); table.selectRow(id); show(rows[id]); };
 table.on("rowClick", (event, row) => select(row.getData().id));
@@ -71,7 +77,7 @@ table.on("dataFiltered", (filters, found) => {
   at("found").textContent = filters.length ? `${count(found.length)} of ${count(rows.length)}` : "";
 });
 table.on("tableBuilt", () => {
-  const first = rows.find((row) => row.mean_1 !== null);
+  const first = rows.find((row) => row.isFitted);
   if (first) select(first.id);
   document.body.dataset.ready = "true";
 });
@@ -106,7 +112,7 @@ function show(row) {
   at("numbers").replaceChildren();
   mark(row);
   const status = row.status.replaceAll("_", " ");
-  if (row.mean_1 === null) {
+  if (!row.isFitted) {
     at("fit").textContent = `No fit: ${status}, ${count(row.n_points)} points.`;
     at("about").textContent = "";
     return;

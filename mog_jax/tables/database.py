@@ -150,26 +150,39 @@ def opened(
 
 def _make_way(database: Path, *, overwrite: bool) -> bool:
     """Refuse or remove what is no database of ours; whether there is none now."""
-    wal = database.with_name(database.name + ".wal")
+    if database.is_dir():
+        raise TableError(f"cannot write {database}: it is a directory.")
     if database.is_file() and _is_stillborn(database):
         database.unlink()
-    if database.exists() and overwrite and not _is_run(database):
-        refuse_foreign(database, _is_run, overwrite=True)
-        discard(database)
+    if database.exists():
+        # Looked at without leave to write: DuckDB would tidy up a database of another's too.
+        try:
+            _refuse_other_database(database)
+        except TableError as error:
+            if not overwrite or "in use" in str(error):
+                raise
+            refuse_foreign(database, lambda _: False, overwrite=True)
+            discard(database)
+    wal = database.with_name(database.name + ".wal")
     if not database.exists() and wal.exists():
         raise TableError(f"cannot write {database}: {wal} of another database is in the way.")
     return not database.exists()
 
 
-def _is_run(database: Path) -> bool:
-    with connect() as connection:
-        try:
-            attach(connection, database, read_only=True)
-        except TableError as error:
-            if "in use" in str(error):
-                raise
-            return False
-        return plain_tables(connection) >= _OURS
+def _refuse_other_database(database: Path) -> None:
+    with contextlib.closing(connect()) as connection:
+        attach(connection, database, read_only=True)
+        lock(connection)
+        held = connection.execute(
+            "SELECT (SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept') + "
+            "(SELECT count(*) FROM duckdb_views() WHERE database_name = 'kept' AND NOT internal)"
+        ).fetchall()
+        # One that was killed before it had a run holds nothing at all.
+        if held[0][0] and not plain_tables(connection) >= _OURS:
+            raise TableError(
+                f"{database} is a database of something else; choose another --out, or replace it "
+                "with --overwrite (overwrite=True)."
+            )
 
 
 def _is_stillborn(database: Path) -> bool:
@@ -182,27 +195,10 @@ def _connect(database: Path | None) -> duckdb.DuckDBPyConnection:
     connection = connect()
     try:
         attach(connection, database)
-        if _is_of_something_else(connection):
-            raise TableError(
-                f"{database} is a database of something else; choose another --out, or replace it "
-                "with --overwrite (overwrite=True)."
-            )
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _is_of_something_else(connection: duckdb.DuckDBPyConnection) -> bool:
-    tables = plain_tables(connection)
-    if tables >= _OURS:
-        return False
-    # One that was killed before it had a run holds nothing at all.
-    held = connection.execute(
-        "SELECT (SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept') + "
-        "(SELECT count(*) FROM duckdb_views() WHERE database_name = 'kept' AND NOT internal)"
-    ).fetchall()
-    return bool(held[0][0])
 
 
 def _refuse_foreign_scratch(scratch: Path) -> None:
