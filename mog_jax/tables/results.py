@@ -209,11 +209,13 @@ def _csv(path: Path, name: str) -> pyarrow.Table:
         for index, column in enumerate(header):
             if column.lower() in (other.lower() for other in header[:index]):
                 raise TableError(f"{name} has two columns called {column!r} (case aside).")
+        header = [column for column in header if column != "histogram"]  # no lists in a CSV
         known = {field.name: field.type for field in ANSWERS}
         return pyarrow.csv.read_csv(
             str(path),
             parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
+                include_columns=header,
                 column_types={column: known.get(column, pyarrow.string()) for column in header},
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
