@@ -5,6 +5,7 @@ const has = (name) => name in columns;
 const at = (id) => document.getElementById(id);
 const LOW = "#0072B2", HIGH = "#D55E00";
 const FITTED = ["weight_1", "weight_2", "mean_1", "mean_2", "sd_1", "sd_2"];
+const isModerate = (x) => Number.isFinite(x) && Math.abs(x) < 1e100;
 const count = (n) => n === null ? "unknown" : n.toLocaleString("en");
 
 const rows = d3.range(columns.status.length).map((id) => {
@@ -13,8 +14,9 @@ const rows = d3.range(columns.status.length).map((id) => {
   for (const name in columns) row[name] = columns[name][id];
   row.name = names.map((column) => column[id]).join(", ");
   row.isFitted = FITTED.every((name) => Number.isFinite(row[name]));
-  row.separation = !row.isFitted ? null
-    : (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
+  row.separation = (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
+  // A drawing has no place for what is not finite, or nearly so.
+  row.isDot = row.isFitted && isModerate(row.separation) && isModerate(row.delta_bic);
   return row;
 });
 
@@ -130,6 +132,12 @@ function show(row) {
   const ends = row.histogram ? [row.lowest, row.highest] : d3.extent(reach);
   const margin = 0.04 * (ends[1] - ends[0]);
   const [from, to] = [ends[0] - margin, ends[1] + margin];
+  // A browser's axis needs a width that its numbers can tell from nothing, and from infinity.
+  const width = to - from, reachable = Math.max(Math.abs(from), Math.abs(to)) * 1e-12;
+  if (!(width > Math.max(reachable, 1e-200) && width < 1e200)) {
+    at("fit").textContent = "The values lie too close together, or too far apart, to be drawn.";
+    return;
+  }
   // A narrow component must not fall between two points of the grid.
   const grid = d3.ticks(from, to, 300).concat(...[1, 2].map((k) =>
     d3.range(-5, 5.01, 0.1).map((z) => row["mean_" + k] + z * row["sd_" + k])))
@@ -142,7 +150,7 @@ function show(row) {
     line((x) => density(x, 2, row), { stroke: HIGH, strokeDasharray: "8,3,2,3" }),
     Plot.ruleY([0]),
   ];
-  if (row.threshold !== null && row.threshold !== undefined) {
+  if (found("threshold") && from <= row.threshold && row.threshold <= to) {
     const [t, se] = [row.threshold, row.threshold_se];
     if (se) marks.unshift(Plot.rectX([t], { x1: Math.max(t - 1.96 * se, from),
       x2: Math.min(t + 1.96 * se, to), fill: "#009E73", fillOpacity: 0.15 }));
@@ -171,7 +179,7 @@ function show(row) {
 }
 
 // ---- all groups
-const known = rows.filter((row) => row.separation !== null && Number.isFinite(row.delta_bic));
+const known = rows.filter((row) => row.isDot);
 // More dots than a browser moves lightly: then every second one in the order of ΔBIC, or fewer.
 const every = Math.ceil(known.length / 4000);
 const dots = known.filter((row, index) => index % every === 0);
@@ -200,9 +208,8 @@ const ring = d3.select(overview).append("circle").attr("class", "ring").attr("r"
   .attr("stroke", "#1b1b1b").attr("stroke-width", 1.6).attr("visibility", "hidden")
   .attr("pointer-events", "none");
 function mark(row) {
-  const there = row.separation !== null && Number.isFinite(row.delta_bic);
-  ring.attr("visibility", there ? "visible" : "hidden");
-  if (!there) return;
+  ring.attr("visibility", row.isDot ? "visible" : "hidden");
+  if (!row.isDot) return;
   ring.attr("cx", overview.scale("x").apply(row.separation))
     .attr("cy", overview.scale("y").apply(row.delta_bic));
 }
