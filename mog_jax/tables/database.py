@@ -63,8 +63,10 @@ def attach(
     try:
         connection.execute(f"ATTACH {literal(where)} AS kept (TYPE duckdb{access})")
     except duckdb.Error as error:
-        if "lock" in str(error).lower():
+        if "Could not set lock" in str(error):
             raise TableError(f"{database} is in use by another process.") from None
+        if "already attached" in str(error):
+            raise TableError(f"{database} is in use: this process has it open.") from None
         if out_of_space(error) or not (database and database.exists()):
             raise TableError(f"cannot write {database}: {first_line(error)}.") from None
         raise TableError(f"cannot open {database}: {first_line(error)}.") from None

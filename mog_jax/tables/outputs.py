@@ -23,8 +23,24 @@ _LONGEST_HEADER = 1 << 20
 _IN_CSV = [name for name in ANSWERS.names if name != "histogram"]
 
 
+def refuse_name(path: str | Path) -> None:
+    """Raise `TableError` if a name is no text in UTF-8, or holds a NUL: DuckDB and Arrow need that.
+
+    DuckDB would cut it at the NUL, and so take another file.
+    """
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise TableError(
+            f"{name!a}: the name of the file is not text in UTF-8; rename it."
+        ) from None
+    if "\0" in name:
+        raise TableError(f"{name!a}: the name of a file cannot hold a NUL.")
+
+
 def refuse_input(out: str | Path, source: Any) -> None:
-    """Raise `TableError` if `out` is one of the files that `source` reads.
+    """Raise `TableError` if `out` is one of the files that `source` reads, or can be no file.
 
     A file is known by its place on the disk: a hard or symbolic link to it is the same file, and so
     is standard input that was redirected from it.
@@ -36,10 +52,13 @@ def refuse_input(out: str | Path, source: Any) -> None:
     source : path, glob, list of these, "-", or frame
         See `fit_table`; a frame is no file.
     """
+    refuse_name(out)
     try:
         there = Path(out).stat()
-    except (OSError, ValueError):
-        return  # nothing that could be lost
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise TableError(f"cannot write {out}: {error.strerror}.") from None
     for name, status in _files_of(source):
         if os.path.samestat(there, status):
             raise TableError(f"cannot write {out}: it is the input ({name}); choose another name.")

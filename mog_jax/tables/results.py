@@ -22,6 +22,7 @@ from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.database import attach, connect, lock, plain_tables
 from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.identity import read_record
+from mog_jax.tables.outputs import refuse_name
 from mog_jax.tables.sources import identifier, literal
 
 # Without these there is nothing to show; the other answers may be left out of a file.
@@ -153,7 +154,12 @@ def open_results(path: str | Path) -> Iterator[Results]:
         If there is no such file, or it holds no fits.
     """
     name = str(path)
-    if not Path(path).is_file():
+    refuse_name(path)
+    try:
+        is_there = Path(path).is_file()
+    except OSError as error:
+        raise TableError(f"cannot read {name}: {error.strerror}.") from None
+    if not is_there:
         raise TableError(f"cannot read {name}: no such file.")
     with contextlib.closing(connect()) as connection, reading(name):
         run = _load(connection, Path(path), name)

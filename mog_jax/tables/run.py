@@ -60,11 +60,12 @@ def fit_source(
         To be read until the context ends. An export is then complete, and its database goes.
     """
     path = None if out is None else Path(out)
-    database = None if path is None else database_of(path)
+    database = None
+    if path is not None:
+        refuse_input(path, source)
+        database = database_of(path)
+        refuse_input(database, source)
     is_exported = path is not None and path != database
-    for written in (path, database):
-        if written is not None:
-            refuse_input(written, source)
     if path is not None and is_exported:
         refuse_foreign(path, is_answers, overwrite=overwrite)
     held = check_fixed(fixed)

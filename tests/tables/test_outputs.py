@@ -252,6 +252,39 @@ def test_a_name_is_that_name_and_no_pattern(cells, tmp_path, name, suffix):
     assert (tmp_path / f"fits1.{suffix}").read_text(encoding="utf-8") == "another's"
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fits\0.csv", r"'.*fits\\x00.csv': the name of a file cannot hold a NUL"),
+        ("fits\udcff.csv", r"'.*fits\\udcff.csv': the name of the file is not text in UTF-8"),
+        ("n" * 300 + ".csv", r"cannot write .*n.csv: File name too long"),
+        ("n" * 245 + ".csv", r"cannot write .*n.csv.duckdb: File name too long"),
+        ("cells.csv/fits.csv", r"cannot write .*cells.csv/fits.csv: Not a directory"),
+    ],
+)
+def test_names_that_no_file_can_have(cells, tmp_path, name, message):
+    with pytest.raises(TableError, match=message):
+        fits(cells, f"{tmp_path}/{name}")
+    assert {*everything(tmp_path)} == {"cells.csv"}
+    with (
+        pytest.raises(TableError, match=r"the name of|name too long|no such file"),
+        open_results(f"{tmp_path}/{name}"),
+    ):
+        pass
+
+
+def test_a_database_that_this_process_reads_is_in_use(cells, tmp_path):
+    out = tmp_path / "block.duckdb"
+    expected = fits(cells, out)
+    with (
+        open_results(out) as results,
+        pytest.raises(TableError, match=r"block.duckdb is in use: this process has it open"),
+    ):
+        fits(cells, out, overwrite=True)
+    assert fits(cells, out) == expected
+    assert results.name == str(out)
+
+
 def test_the_header_alone_tells_our_csv(cells, tmp_path):
     out = tmp_path / "fits.csv"
     names = ["gene", *(name for name in ANSWERS.names if name != "histogram")]
