@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, fit
+from mog_jax.fitting.options import options_of, whole_number
 from mog_jax.inference import Reason
 from mog_jax.mixture import check_key
 
@@ -136,10 +137,10 @@ def bootstrap_test(
     >>> mog_jax.bootstrap_test(mog_jax.datasets.faithful(), key=jax.random.key(0), replicates=99)
     BootstrapTest(statistic 122.6, p-value 0.01 ± 0.0099 from 99 replicates)
     """
-    for name, value in {"replicates": replicates, "stop_after": stop_after}.items():
-        if value is not None and value < 1:
-            raise ValueError(f"`{name}` must be at least 1; got {value}.")
+    replicates = whole_number("replicates", replicates)
+    stop_after = None if stop_after is None else whole_number("stop_after", stop_after)
     check_key(key)
+    options_of("bootstrap_test", options)
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)

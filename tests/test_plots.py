@@ -172,7 +172,7 @@ def test_the_likelihood_falls_away_from_its_maximum_and_paths_end_there(faithful
     axes = plot_likelihood(fit, x, paths=paths, resolution=21)
     drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
     for name, path in paths.items():
-        found = drawn[f"{name}, {path.n_steps:,} steps"]
+        found = drawn[f"{name}, {path.n_passes:,} passes"]
         np.testing.assert_allclose(found, path.mixture.means)
         np.testing.assert_allclose(found[-1], fit.mixture.means, rtol=1e-6)
     stars = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "*"]

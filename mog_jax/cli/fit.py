@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from mog_jax.cli import numbers
+from mog_jax.cli import argument_types
 
 _EPILOG = """\
 examples:
@@ -95,25 +95,25 @@ def add_to(commands: Any) -> None:
     )
     how.add_argument(
         "--min-points",
-        type=numbers.non_negative,
+        type=argument_types.non_negative,
         metavar="N",
         help="least that a component holds (default: 5)",
     )
     how.add_argument(
         "--tolerance",
-        type=numbers.positive,
+        type=argument_types.positive,
         metavar="NATS",
         help="what may be left to gain (default: 1e-9)",
     )
     how.add_argument(
         "--max-steps",
-        type=numbers.count,
+        type=argument_types.count,
         metavar="N",
         help="when to give up (default: 200 of Newton's steps, 10000 of others)",
     )
     how.add_argument(
         "--variance-floor",
-        type=numbers.share,
+        type=argument_types.share,
         metavar="SHARE",
         help="least variance of a component, as a share of the data's (default: 1e-6)",
     )

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from mog_jax.cli import numbers
+from mog_jax.cli import argument_types
 
 
 def add_to(commands: Any) -> None:
@@ -19,7 +19,7 @@ def add_to(commands: Any) -> None:
     report.add_argument("-o", "--output", metavar="FILE.html", default="report.html")
     report.add_argument(
         "--limit",
-        type=numbers.count,
+        type=argument_types.count,
         default=20_000,
         metavar="N",
         help="most groups on the page: those with the highest ΔBIC (default: 20000)",

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import (
+from mog_jax.inference.root_finding import monotone_zero
+from mog_jax.inference.two_components import (
     on_last_axis,
     responsibilities_of_each,
     scaled_joint_densities,
 )
-from mog_jax.inference.zeros import monotone_zero
 from mog_jax.likelihood import multiplicities
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import on_last_axis, responsibilities_of_each
 from mog_jax.inference.errors import check_probability, known_or_singular
 from mog_jax.inference.reasons import Reason
+from mog_jax.inference.two_components import on_last_axis, responsibilities_of_each
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
-from mog_jax.fitting.points import read_points
+from mog_jax.fitting.results.map_points import read_points
 from mog_jax.plots import style
 from mog_jax.plots.fit import density_grid, draw_densities, finite_points, shown_range
 

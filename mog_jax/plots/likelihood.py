@@ -69,7 +69,7 @@ def plot_likelihood(
     points, times = condensed(*finite_points(data, counts))
     passed = {name: np.asarray(path.mixture.means) for name, path in (paths or {}).items()}
     labels = {
-        name: f"{name}, {path.n_steps:,} steps" + ("" if path.converged else ", not there yet")
+        name: f"{name}, {path.n_passes:,} passes" + ("" if path.converged else ", not there yet")
         for name, path in (paths or {}).items()
     }
     around = np.concatenate([best[None], best[None, ::-1], *passed.values()])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow
 
+from mog_jax.fitting.options import true_or_false
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
 from mog_jax.tables.run import fit_source
@@ -80,7 +81,7 @@ def fit_table(
     [{'gene': 'a', 'status': 'converged'}, {'gene': 'b', 'status': 'constant'}]
     """
     with (
-        bar(show=progress) as report,
+        bar(show=true_or_false("progress", progress)) as report,
         fit_source(
             source,
             by=_names("by", by),
@@ -89,7 +90,7 @@ def fit_table(
             columns=None if columns is None else _names("columns", columns),
             fixed=fixed,
             out=out,
-            overwrite=overwrite,
+            overwrite=true_or_false("overwrite", overwrite),
             options=options,
             report=report,
         ) as results,

@@ -1,14 +1,12 @@
 """What a run is: its input, its columns and its settings; and refusing another under its name."""
 
-import inspect
-import json
 from typing import Any
 
 import duckdb
 
 import mog_jax
-from mog_jax.parameters import PARAMETERS
-from mog_jax.tables.errors import TableError, no_such
+from mog_jax.fitting.options import OPTIONS
+from mog_jax.tables.errors import TableError
 from mog_jax.tables.rows import Rows
 from mog_jax.tables.sources import Source
 
@@ -40,7 +38,7 @@ def describe(
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
         "columns": rows.chosen,
-        "options": {**_settings(options), **({"fixed": fixed} if fixed else {})},
+        "options": {**OPTIONS, **options, **({"fixed": fixed} if fixed else {})},
     }
 
 
@@ -73,78 +71,3 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
             f"{database} was begun with mog_jax {there['version']}, this is {here['version']}; "
             f"{fresh}"
         )
-
-
-def read_record(text: Any, name: str) -> dict[str, Any]:
-    """Read what `describe` has written, which a file may hold and anyone may have changed.
-
-    Raises
-    ------
-    TableError
-        If it is not such a record.
-    """
-    try:
-        record = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
-        record = None
-    if not _is_record(record):
-        raise TableError(f"{name}: its record of what was fitted is damaged.")
-    checked: dict[str, Any] = record
-    return checked
-
-
-def _is_record(record: Any) -> bool:
-    def is_map(there: Any, **kinds: Any) -> bool:
-        return isinstance(there, dict) and all(
-            is_a(there.get(name)) for name, is_a in kinds.items()
-        )
-
-    def is_text(value: Any) -> bool:
-        return isinstance(value, str)
-
-    def is_count(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-    def is_texts(value: Any) -> bool:
-        return isinstance(value, list) and all(map(is_text, value))
-
-    return is_map(
-        record,
-        version=is_text,
-        source=lambda source: is_map(source, name=is_text, paths=is_texts),
-        input=lambda given: is_map(given, n_rows=is_count, n_groups=is_count, digest=is_text),
-        null_rows=lambda rows: isinstance(rows, dict) and all(map(is_count, rows.values())),
-        columns=lambda columns: is_map(
-            columns,
-            by=is_texts,
-            value=lambda value: value is None or is_text(value),
-            columns=lambda value: value is None or is_texts(value),
-            count=lambda value: value is None or is_text(value),
-        ),
-        options=lambda options: isinstance(options, dict) and _is_fixed(options.get("fixed", {})),
-    )
-
-
-def _is_fixed(fixed: Any) -> bool:
-    return isinstance(fixed, dict) and all(
-        name in PARAMETERS and isinstance(value, str | int | float) for name, value in fixed.items()
-    )
-
-
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    from mog_jax.fitting import fit
-
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(fit).parameters.items()
-        if name not in ("data", "counts", "progress", "dtype", "fixed")
-    }
-    for name in options:
-        if name not in defaults:
-            # The door is above this module.
-            from mog_jax.tables.door import fit_table
-
-            own = {*inspect.signature(fit_table).parameters} - {"source", "options"}
-            there = [*sorted(own), *defaults]
-            raise TypeError(str(no_such("option", name, there, source="fit_table")))
-    return {**defaults, **options}

@@ -27,6 +27,7 @@ from mog_jax.tables.errors import TableError, reading, writing
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.identity import describe, refuse_other
 from mog_jax.tables.memory import refuse_too_large
+from mog_jax.tables.options import table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.progress import Report
 from mog_jax.tables.results import Results, all_whole, read_run
@@ -36,6 +37,7 @@ from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.survey import survey
 
 _BATCH_ROWS = 1 << 18
+_ARGUMENTS = ("by", "value", "count", "columns", "fixed", "out", "overwrite", "progress")
 
 
 @contextlib.contextmanager
@@ -59,15 +61,10 @@ def fit_source(
     Results
         To be read until the context ends. An export is then complete, and its database goes.
     """
+    table_options("fit_table", options, _ARGUMENTS)
     path = None if out is None else Path(out)
-    database = None
-    if path is not None:
-        refuse_input(path, source)
-        database = database_of(path)
-        refuse_input(database, source)
+    database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
-    if path is not None and is_exported:
-        refuse_foreign(path, is_answers, overwrite=overwrite)
     held = check_fixed(fixed)
     if options.get("equal_variances") and not {"sd_1", "sd_2"}.isdisjoint(held):
         raise TableError("a fixed sd and equal variances exclude each other.")
@@ -93,6 +90,16 @@ def fit_source(
         yield results
     if database is not None and is_exported:
         discard(database)
+
+
+def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
+    """Give the path of the database, unless something would be lost by writing there."""
+    refuse_input(out, source)
+    database = database_of(out)
+    refuse_input(database, source)
+    if out != database:
+        refuse_foreign(out, is_answers, overwrite=overwrite)
+    return database
 
 
 def _begin_or_go_on(
