@@ -1,7 +1,6 @@
 """What a run may write over: its own earlier answers; never an input, never what is another's."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mog_jax import cli
 from mog_jax.tables import TableError, database, fit_table
 from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.outputs import refuse_foreign, written_whole
@@ -64,30 +62,20 @@ def test_an_input_is_never_written_to(cells, monkeypatch, kind, source, overwrit
     assert everything(cells.parent) == before
 
 
-def test_nor_is_standard_input_that_comes_from_the_file(cells):
+def test_nor_is_standard_input_that_comes_from_the_file(cells, monkeypatch):
     for out in (cells, linked(cells, "hard")):
-        with cells.open("rb") as file:
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "mog_jax.cli",
-                    "fit",
-                    "-",
-                    "--by",
-                    "gene",
-                    "--out",
-                    str(out),
-                ],
-                stdin=file,
-                capture_output=True,
-                text=True,
-                check=False,
-                cwd=Path(cli.__file__).parents[2],
-            )
-        assert done.returncode == 2
-        assert f"cannot write {out}: it is the input (standard input)" in done.stderr
+        with cells.open(encoding="utf-8") as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            with pytest.raises(TableError, match=r"it is the input \(standard input\)"):
+                fits("-", out, overwrite=True)
         assert cells.read_text(encoding="utf-8") == CELLS
+
+
+def test_standard_input_from_elsewhere_is_read(cells, tmp_path, monkeypatch):
+    expected = fits(cells, tmp_path / "fits.csv")
+    with cells.open(encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert fits("-", tmp_path / "fits.csv") == expected
 
 
 def test_nor_a_database_beside_the_export_that_is_read(tmp_path):
