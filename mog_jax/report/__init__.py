@@ -2,8 +2,15 @@
 
 Tabulator keeps the table, Observable Plot draws; both lie in ``vendor`` with their licences and are
 written into the page.
+
+Names of columns, groups and files are foreign text. They reach the page as JSON, and its elements
+as text, never as HTML. Beside that the page's policy lets the browser run the scripts that are
+named by their hashes, and nothing else: no script in an attribute, no request of any kind. Styles
+likewise.
 """
 
+import base64
+import hashlib
 import html
 import importlib.resources
 import json
@@ -12,10 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
 
 _SCRIPTS = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
 _STYLES = ("tabulator_simple.min.css",)
+# Plot writes a style of its own into each drawing; a browser's console says its hash if it changes.
+_STYLE_OF_PLOT = "sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
+# What tells a page of ours from another; it stands near its beginning.
+_MARK = '<meta name="generator" content="mog_jax report">'
 # What the page shows or draws; the rest is in the file that it was made from.
 _SHOWN = [
     "n_points",
@@ -42,7 +54,9 @@ _SHOWN = [
 ]
 
 
-def write_report(results: Results, path: str | Path, *, limit: int = 20_000) -> None:
+def write_report(
+    results: Results, path: str | Path, *, limit: int = 20_000, overwrite: bool = False
+) -> None:
     """Write the page.
 
     Parameters
@@ -53,30 +67,61 @@ def write_report(results: Results, path: str | Path, *, limit: int = 20_000) -> 
         Of the page.
     limit : int
         Most groups on it: those with the highest ΔBIC. The summary counts all of them.
+    overwrite : bool
+        Replace what is at `path`, even if it is no page of ours; never the file of the results.
 
     Raises
     ------
     TableError
-        If the page cannot be written.
+        If the page cannot be written, or `path` is the results' own file or one of another's.
     """
     if limit < 1:
         raise TableError(f"`limit` must be at least 1; got {limit}.")
-    page = _resource("page.html")
+    refuse_input(path, [results.name, *_sources(results)])
+    refuse_foreign(path, _is_page, overwrite=overwrite)
+    page = _page(results, limit)
+    with written_whole(path) as aside:
+        # A name of a file may hold bytes that are no text at all.
+        aside.write_bytes(page.encode("utf-8", errors="replace"))
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _MARK.encode() in file.read(1024)
+
+
+def _page(results: Results, limit: int) -> str:
+    scripts = [*(_vendor(name) for name in _SCRIPTS), _resource("page.js")]
+    style = "\n".join([*(_vendor(name) for name in _STYLES), _resource("page.css")])
     parts = {
+        "mark": _MARK,
+        "policy": _policy(scripts, style),
         "title": html.escape(f"Fits of {_source(results)}"),
-        "styles": "\n".join([*(_vendor(name) for name in _STYLES), _resource("page.css")]),
-        "libraries": "\n".join(f"<script>{_vendor(name)}</script>" for name in _SCRIPTS),
+        "style": style,
+        "libraries": "\n".join(f"<script>{script}</script>" for script in scripts[:-1]),
         "data": _json(_data(results, limit)),
-        "program": _resource("page.js"),
+        "program": scripts[-1],
     }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
-    aside = Path(path).with_name(Path(path).name + ".partial")
-    try:
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise TableError(f"cannot write {path}: {error.strerror}.") from None
+    # In one pass: what is put in is not looked through for further places.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("page.html"))
+
+
+def _policy(scripts: list[str], style: str) -> str:
+    """Write the Content-Security-Policy that lets just these scripts and this style count."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src {_hash(style)} '{_STYLE_OF_PLOT}'",
+            "img-src data:",  # the empty icon, which keeps the browser from asking for one
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _data(results: Results, limit: int) -> dict[str, Any]:
@@ -91,7 +136,7 @@ def _data(results: Results, limit: int) -> dict[str, Any]:
         "statuses": statuses,
         "two": _favouring_two(results),
         "keys": results.keys,
-        "names": {name: [_text(cell) for cell in table[name].to_pylist()] for name in results.keys},
+        "names": [[_text(cell) for cell in table[name].to_pylist()] for name in results.keys],
         "columns": columns,
     }
 
@@ -99,6 +144,10 @@ def _data(results: Results, limit: int) -> dict[str, Any]:
 def _favouring_two(results: Results) -> int:
     query = "SELECT count(*) FROM fits WHERE delta_bic > 0"
     return int(results.connection.execute(query).fetchall()[0][0])
+
+
+def _sources(results: Results) -> list[str]:
+    return [] if results.run is None else list(results.run["source"]["paths"])
 
 
 def _source(results: Results) -> str:
@@ -132,7 +181,9 @@ def _short(cell: Any) -> Any:
     """Six digits are more than can be seen; bins become two hexadecimal digits each."""
     if isinstance(cell, float):
         return float(f"{cell:.6g}") if abs(cell) < float("inf") else None
-    return bytes(cell).hex() if isinstance(cell, list) else cell
+    if isinstance(cell, list):
+        return None if None in cell else bytes(cell).hex()
+    return cell
 
 
 def _json(data: Any) -> str:
