@@ -17,6 +17,7 @@ FLOORS = [
     {
         "crosscheck",
         "datasets",
+        "explained",
         "fuse",
         "parameter_names",
         "precision",
