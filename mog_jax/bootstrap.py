@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit, fit
+from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.inference import Reason
 from mog_jax.mixture import check_key
 
@@ -186,7 +186,10 @@ def _against_null(
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
         # A replicate's own key makes it the same whatever the chunks.
         chosen = keys[len(null) : len(null) + min(chunk, most)]
-        null.extend(_statistic(fit(_standard_normals(chosen, size), **options)).tolist())
+        draws = _standard_normals(chosen, size)
+        # By their lengths, so that short datasets are not taken for a wrong layout.
+        fits = fit(Ragged(draws.ravel(), np.full(len(draws), size)), **options)
+        null.extend(_statistic(fits).tolist())
         chunk *= 2
     return _p_values(statistic, np.asarray(null), enough)
 

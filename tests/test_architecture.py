@@ -14,7 +14,8 @@ import mog_jax
 PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
-    {"precision", "parameters", "datasets", "crosscheck", "together"},
+    {"array_like", "parameters", "datasets", "crosscheck", "together"},
+    {"precision"},
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},

@@ -16,6 +16,7 @@ from mog_jax.fitting.best import information, maximise
 from mog_jax.fitting.block import Block, Options
 from mog_jax.fitting.directions import DIRECTIONS, Direction, direction_of
 from mog_jax.fitting.held import read_held
+from mog_jax.fitting.layout import check_layout
 from mog_jax.fitting.reading import (
     Array,
     Ragged,
@@ -60,7 +61,8 @@ def fit(
     Parameters
     ----------
     data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
-        One dataset, or many. NaN is a missing value.
+        One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
+        masked, or a null.
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
         is to give it twice.
@@ -97,8 +99,17 @@ def fit(
     Raises
     ------
     ValueError
-        If an argument has a wrong type, shape or range. What is wrong with single datasets is
-        told by their status instead.
+        If an argument has a wrong type, shape or range; among them the shape (n, 1) that other
+        libraries want, n datasets of one value here: give ``x.ravel()``. What is wrong with single
+        datasets is told by their status instead.
+
+    Warns
+    -----
+    UserWarning
+        If all rows are too short for a regular maximum, less than twice `min_points`, and the
+        columns are not: the datasets of a frame with a feature in each column are the rows of
+        ``frame.to_numpy().T``, and of ``fit_table(frame, columns=[...])``. Counts, or lengths that
+        are given as `Ragged`, say that the rows are meant.
 
     Examples
     --------
@@ -112,6 +123,7 @@ def fit(
     options = _options(
         direction, starts, tolerance, max_steps, variance_floor, min_points, equal_variances
     )
+    check_layout(data, source, options.min_points)
     held = read_held(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, held, precision, progress)
     return fits[0] if source.is_single else fits

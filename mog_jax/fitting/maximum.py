@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
+from mog_jax.array_like import real_array
 from mog_jax.fitting import coordinates
 from mog_jax.fitting.ascent import Lanes, ascend, begin
 from mog_jax.fitting.directions import DIRECTIONS
@@ -106,6 +107,8 @@ def local_maximum(
     >>> print(f"{slope[-1]:.4f}")
     -0.0105
     """
+    x = real_array(x, "x")
+    counts = None if counts is None else real_array(counts, "counts")
     _check_shapes(x, start, counts)
     _check_fixed(fixed, equal_variances)
     options = _Options(

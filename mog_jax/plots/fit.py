@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array
 from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
@@ -135,8 +136,10 @@ def finite_points(
     data: ArrayLike, counts: ArrayLike | None = None
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Give the points that can be drawn, and how often each was seen."""
-    points = np.asarray(data, dtype=np.float64)
-    times = np.ones_like(points) if counts is None else np.asarray(counts, dtype=np.float64)
+    points = np.asarray(real_array(data, "data"), dtype=np.float64)
+    times = np.ones_like(points)
+    if counts is not None:
+        times = np.asarray(real_array(counts, "counts"), dtype=np.float64)
     if points.ndim != 1 or times.shape != points.shape:
         raise ValueError(
             "`data` must have shape (n,) and `counts` the same; got "
