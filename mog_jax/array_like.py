@@ -53,15 +53,16 @@ def real_array(value: Any, name: str) -> Array:
         return value
     if isinstance(value, jax.Array):
         if not _is_real(value.dtype):
-            raise ValueError(f"`{name}` must be real numbers; got {_of_dtype(value.dtype, name)}.")
+            reason = _of_dtype(value.dtype, name, _as_floats(value, name))
+            raise ValueError(f"`{name}` must be real numbers; got {reason}.")
         return value
     if isinstance(value, list | tuple):
         kinds = set(map(type, value))
         if any(issubclass(kind, jax.core.Tracer) for kind in kinds):
             return jnp.asarray(value)
         if any(issubclass(kind, np.ma.MaskedArray) for kind in kinds):
-            # A list of masked rows, or of a masked array's elements.
-            value = _stacked(value, name)
+            # Masked rows, or elements of a masked array.
+            value = [real_array(e, name) if isinstance(e, np.ma.MaskedArray) else e for e in value]
     if isinstance(value, np.ma.MaskedArray):
         return _unmasked(value, name)
     return _converted(value, name)
@@ -99,7 +100,8 @@ def _mask(value: Any) -> Array | None:
     if isinstance(value, list | tuple) and any(
         issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, value))
     ):
-        value = np.ma.array(value)
+        masks = [np.ma.getmaskarray(np.ma.asanyarray(each)) for each in value]
+        value = np.ma.array(np.zeros(np.shape(masks)), mask=masks)
     if not isinstance(value, np.ma.MaskedArray):
         return None
     mask = np.ma.getmaskarray(value)
@@ -116,28 +118,20 @@ def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 def _is_real(dtype: Any) -> bool:
     # Of bfloat16 and its like NumPy knows only that it is none of its own.
-    return bool(
-        jnp.issubdtype(dtype, jnp.floating)
-        or jnp.issubdtype(dtype, jnp.integer)
-        or jnp.issubdtype(dtype, jnp.bool_)
-    )
-
-
-def _stacked(rows: Any, name: str) -> Any:
-    try:
-        return np.ma.array(rows)
-    except ValueError as error:
-        raise _no_array(error, name) from None
+    if getattr(dtype, "kind", "V") != "V":
+        return dtype.kind in _REAL_KINDS
+    return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
 
 
 def _unmasked(value: Any, name: str) -> Array:
     if not _is_real(value.dtype):
-        raise ValueError(f"`{name}` must be real numbers; got {_of_dtype(value.dtype, name)}.")
+        reason = _of_dtype(value.dtype, name, _as_floats(value, name))
+        raise ValueError(f"`{name}` must be real numbers; got {reason}.")
     if not np.ma.is_masked(value):
         return _standard(np.asarray(value.data))
     # NumPy would hand out what lies under the mask.
-    floats = value.astype(np.result_type(_standard(value.data[:0].ravel()).dtype, np.float32))
-    return np.ma.filled(floats, np.nan)
+    floats = np.result_type(_standard(np.zeros(0, value.dtype)).dtype, np.float32)
+    return np.ma.filled(value.astype(floats), np.nan)
 
 
 def _converted(value: Any, name: str) -> Array:
@@ -158,6 +152,8 @@ def _converted(value: Any, name: str) -> Array:
 
 def _no_array(error: Exception, name: str) -> ValueError:
     reason = str(error).rstrip(".")
+    if "inhomogeneous" in reason:
+        reason = "its rows have different lengths"
     return ValueError(f"`{name}` must be an array of real numbers; {reason}.")
 
 
@@ -183,7 +179,11 @@ def _of_another_kind(value: Any, name: str) -> str:
             f"{kind}, which is sparse: give `{name}.{dense}()`, or a few of its rows at a time, if "
             "what it leaves out are zeros that were measured"
         )
-    if hasattr(value, "collect") and hasattr(value, "schema"):
+    if isinstance(value, bytes | bytearray):
+        return f"{kind}: if they hold numbers, give `np.frombuffer({name}, dtype)`"
+    if hasattr(value, "ngroups"):
+        return f"{kind}: give `[group.to_numpy() for _, group in {name}]`"
+    if hasattr(value, "collect"):
         return f"{kind}, which was not computed: give `{name}.collect()`"
     return ""
 
@@ -203,17 +203,23 @@ def _shown(value: Any, array: Array, name: str) -> str:
         return f"{value!r}; `mog_jax.fit_table` reads files"
     if isinstance(value, Mapping):
         return f"{type(value).__name__}; give its values, as a list of arrays"
+    floats = _as_floats(value, name)
     if array.dtype != object:
-        return _of_dtype(array.dtype, name)
+        return _of_dtype(array.dtype, name, floats)
     if array.ndim == 0:
         return _of_object(value, name)
     at = next((at for at, each in np.ndenumerate(array) if not isinstance(each, Real)), None)
     if at is None:
-        return f"dtype object; give `np.asarray({name}, float)`"
-    hint = _about_element(array[at], name)
+        return f"dtype object; give {floats}"
+    hint = _about_element(array[at], floats)
     if hasattr(value, "columns"):
         hint += "; `mog_jax.fit_table` takes a frame with groups"
     return f"{name}[{', '.join(map(str, at))}] = {array[at]!r}{hint}"
+
+
+def _as_floats(value: Any, name: str) -> str:
+    """How the caller would make floats of what he has."""
+    return f"`{name}.astype(float)`" if hasattr(value, "astype") else f"`np.asarray({name}, float)`"
 
 
 def _of_object(value: Any, name: str) -> str:
@@ -223,28 +229,31 @@ def _of_object(value: Any, name: str) -> str:
     return type(value).__name__ + (f"; give `list({name})`" if is_iterable else "")
 
 
-def _about_element(element: Any, name: str) -> str:
+def _about_element(element: Any, floats: str) -> str:
     if element is None or type(element).__name__ in ("NAType", "NaTType"):
         return "; a missing value is NaN"
     if isinstance(element, list | tuple | np.ndarray):
         return "; give datasets of different lengths as a list of arrays, or as `mog_jax.Ragged`"
     if isinstance(element, complex):
         return "; give its real part, or its modulus"
-    if hasattr(element, "__float__"):
-        return f"; give `np.asarray({name}, float)`"
-    return ""
+    try:
+        float(element)
+    except (TypeError, ValueError, OverflowError):
+        return ""
+    return f"; give {floats}"
 
 
-def _of_dtype(dtype: Any, name: str) -> str:
-    kind = getattr(dtype, "kind", "")
+def _of_dtype(dtype: Any, name: str, floats: str) -> str:
+    if getattr(dtype, "names", None):
+        return f"dtype {dtype}: give one field, `{name}[{dtype.names[0]!r}]`"
+    as_text = f": if these are numbers written as text, give {floats}"
     advice = {
         "c": ": give its real part, or its modulus",
-        "U": f": if these are numbers written as text, give `np.asarray({name}, float)`",
-        "S": f": if these are numbers written as text, give `np.asarray({name}, float)`",
-        "T": f": if these are numbers written as text, give `{name}.astype(float)`",
+        "U": as_text,
+        "S": as_text,
+        "T": as_text,
+        "O": f": give {floats}",
         "M": f": give durations in a unit, as `({name} - start) / np.timedelta64(1, 's')`",
         "m": f": give numbers in a unit, as `{name} / np.timedelta64(1, 's')`",
     }
-    if getattr(dtype, "names", None):
-        return f"dtype {dtype}: give one field, `{name}[{dtype.names[0]!r}]`"
-    return f"dtype {dtype}{advice.get(kind, '')}"
+    return f"dtype {dtype}{advice.get(getattr(dtype, 'kind', ''), '')}"
