@@ -28,6 +28,8 @@ from mog_jax.mixture import check_key
 _CHUNK = 512
 # Points that are held at once.
 _BUDGET = 1 << 25
+# Points of a dataset, beyond which a replicate is more than memory holds.
+_MOST_POINTS = 1 << 31
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -122,7 +124,8 @@ def bootstrap_test(
     Raises
     ------
     ValueError
-        If an argument is of the wrong kind or range, or counts do not add up to a whole number.
+        If an argument is of the wrong kind or range, or counts do not add up to a whole number,
+        or to more points than can be drawn.
 
     References
     ----------
@@ -145,6 +148,11 @@ def bootstrap_test(
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
     sizes = np.asarray(fits.n_points)
     known = ~np.isnan(statistic)
+    if (sizes[known] > _MOST_POINTS).any():
+        raise ValueError(
+            f"`counts` must add up to at most {_MOST_POINTS} points, for datasets of as many are "
+            f"drawn; got {sizes[known].max():g}."
+        )
     if (fraction := sizes[known] % 1 != 0).any():
         raise ValueError(
             "`counts` must add up to a whole number of points, or there is no such dataset to "

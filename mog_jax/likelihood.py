@@ -3,7 +3,8 @@ r"""The likelihood of a mixture as the textbooks write it: stable, jitted, for a
 This is the reference that everything else in the package is held against. It carries no custom
 derivative rule and uses none of the hand-written derivatives: a witness must not testify for
 itself. Each function sees one dataset, of shape (n,), and one mixture, of shape (k,); batches go
-through :func:`jax.vmap`.
+through :func:`jax.vmap`. Of a point that is NaN the answer is NaN, and so is every sum over it; of
+a masked point as well, but from sums it is left out.
 """
 
 import functools
