@@ -121,6 +121,12 @@ class Annotated:
     X = scipy.sparse.csr_matrix(np.eye(3))
     obs = var = None
 
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        raise AssertionError("NumPy would ask for each of its parts.")
+
 
 REFUSED = {
     "complex": (GOOD + 1j, "dtype complex128: give its real part"),
@@ -376,6 +382,13 @@ def test_a_sum_of_nothing_but_masked_points_is_nothing():
     points, counts = seen_points(x, None)
     assert np.isfinite(points).all()
     assert not counts.any()
+
+
+@pytest.mark.parametrize("form", ["sparse", "AnnData", "lazy"])
+def test_among_datasets_what_is_none_is_refused_by_its_place(form):
+    value, reason = REFUSED[form]
+    with pytest.raises(ValueError, match=rf"`data\[1\]` must be .*{reason.split(':')[0]}"):
+        mog_jax.fit([GOOD, value])
 
 
 def test_rows_of_different_lengths_are_no_array():

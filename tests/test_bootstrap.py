@@ -109,7 +109,5 @@ def test_it_is_public():
 
 def test_counts_of_more_points_than_can_be_drawn_are_refused():
     counts = np.full(272, 1e12)
-    with pytest.raises(
-        ValueError, match=r"`counts` must add up to at most \d+ .*2.72e\+14"
-    ):
+    with pytest.raises(ValueError, match=r"`counts` must add up to at most \d+ .*2.72e\+14"):
         mog_jax.bootstrap_test(mog_jax.datasets.faithful(), key=jax.random.key(0), counts=counts)

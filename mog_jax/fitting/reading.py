@@ -111,9 +111,7 @@ def read(data: Any, counts: Any) -> Source:
     offsets = None
     if isinstance(data, Ragged):
         values, offsets = _read_ragged(data)
-    elif isinstance(data, list | tuple) and any(
-        isinstance(row, list | tuple) or np.ndim(row) for row in data
-    ):
+    elif isinstance(data, list | tuple) and any(map(_holds_values, data)):
         values, offsets = _read_list(data)
     else:
         values = _floats(data, "data")
@@ -129,6 +127,15 @@ def read(data: Any, counts: Any) -> Source:
         values = values[None]
         counts = None if counts is None else counts[None]
     return Source(values=values, counts=counts, offsets=offsets, is_single=is_single)
+
+
+def _holds_values(row: Any) -> bool:
+    # To make an array of what is none may take long.
+    if hasattr(row, "ndim"):
+        return bool(row.ndim)
+    return hasattr(row, "__array__") or (
+        hasattr(row, "__len__") and not isinstance(row, str | bytes)
+    )
 
 
 def _read_ragged(data: Ragged) -> tuple[Array, Array]:
