@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array
 from mog_jax.explained import Explained
 from mog_jax.inference.batches import over_batch
 from mog_jax.inference.errors import check_probability, known_or_singular
@@ -197,7 +198,7 @@ def monotone_responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     >>> monotone_responsibilities(mixture, [-100.0, 0.0, 100.0]).round(3)
     array([[0.992, 0.008], [0.979, 0.021], [0.   , 1.   ]])
     """
-    return _monotone_responsibilities(mixture, x)
+    return _monotone_responsibilities(mixture, real_array(x, "x"))
 
 
 @compiled

@@ -19,6 +19,8 @@ from mog_jax.precision import compiled
 Array = np.ndarray[Any, Any]
 
 _POINTS = 4096
+# In nats: of what lies deeper below the maximum nobody sees how much.
+_DEEPEST = 2.0**40
 
 
 def plot_likelihood(
@@ -77,7 +79,7 @@ def plot_likelihood(
     low, high = around.min() - margin, around.max() + margin
     side = np.linspace(low, high, resolution)
     values = np.asarray(_over_plane(fit.mixture, points, times, side))
-    drop = values.max() - values
+    drop = _drop(values)
 
     if axes is None:
         _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="compressed")
@@ -102,6 +104,15 @@ def plot_likelihood(
     axes.set_ylabel("mean of the second component")
     axes.set_aspect("equal")
     return axes
+
+
+def _drop(values: Array) -> Array:
+    """How far values lie below the largest; those that are no numbers, farther than all others."""
+    finite = np.isfinite(values)
+    top = values.max(initial=-np.inf, where=finite)
+    below: Array = np.full(values.shape, _DEEPEST)
+    np.subtract(top, values, out=below, where=finite)
+    return np.clip(below, 0, _DEEPEST)
 
 
 def condensed(points: Array, times: Array) -> tuple[Array, Array]:
