@@ -91,7 +91,6 @@ class KeptProgram(Generic[P, R]):
     ) -> None:
         functools.update_wrapper(self, function)
         _validate(function, static_argnames, sources)
-        self._function = function
         self._static = static_argnames
         parameters = inspect.signature(function).parameters
         self._defaults = {
@@ -119,6 +118,7 @@ class KeptProgram(Generic[P, R]):
         kinds = tuple([_kind(leaf) for leaf in leaves])
         if _TRACED in kinds:
             return self._inner(*args, **kwargs)  # type: ignore[no-any-return]
+        # 1, 1.0 and True are equal, and make different programs.
         options = tuple([(name, type(value), value) for name, value in static.items()])
         key = (tree, kinds, options, _settings(jax.config))
         program = self._programs.get(key)
@@ -152,11 +152,7 @@ class KeptProgram(Generic[P, R]):
         loaded = _load(name)
         if loaded is not None:
             return loaded
-        # One of its own, without static arguments: to ``jit`` options that are equal are the same,
-        # and 1, 1.0 and True are equal.
-        function = functools.partial(self._function, **static)
-        jitted = jax.jit(function, compiler_options=self._options)
-        compiled = jitted.lower(*args, **arguments).compile()
+        compiled: jax.stages.Compiled = self._jitted.lower(*args, **static, **arguments).compile()
         _store(name, compiled)
         return compiled
 
