@@ -204,6 +204,7 @@ def _variants(tiny):
     yield (x, {**others, "more": ()}), {}, False
     yield (x,), {"others": others}, False
     yield (jnp.asarray(x), others), {}, False
+    yield (jax.device_put(x, jax.devices()[0]), others), {}, False
     for rules in (
         tiny.Rules(1),
         tiny.Rules(2),
@@ -219,7 +220,7 @@ def test_each_kind_of_argument_and_option_has_its_own_program(tiny, store, compi
 
     def call(function, args, kwargs, x64):
         with jax.enable_x64(x64), jax.numpy_dtype_promotion("standard"):
-            return jax.tree.map(np.asarray, function(*args, **kwargs))
+            return function(*args, **kwargs)
 
     expected = [call(plain, *variant) for variant in _variants(tiny)]
     for _ in range(2):  # compiled, then loaded
@@ -228,8 +229,9 @@ def test_each_kind_of_argument_and_option_has_its_own_program(tiny, store, compi
         for variant, right in zip(_variants(tiny), expected, strict=True):
             got = call(tiny.both, *variant)
             for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(right), strict=True):
-                assert one.dtype == other.dtype
-                np.testing.assert_allclose(one, other, rtol=1e-6)
+                assert (one.dtype, one.weak_type) == (other.dtype, other.weak_type)
+                assert (one.devices(), one.committed) == (other.devices(), other.committed)
+                np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-6)
     # An array of JAX and one of NumPy have one program, and so have a default and the same option.
     assert len(files(store)) == len(expected) - 2
     assert compilations == []
@@ -239,6 +241,26 @@ def test_options_that_are_equal_and_of_other_types_are_told_apart(tiny):
     one = circumstances.describe_option(tiny.Rules(1), tiny.HERE)
     others = [tiny.Rules(1.0), tiny.Rules(True), (1, None), 1, None, "1"]
     assert one not in [circumstances.describe_option(other, tiny.HERE) for other in others]
+
+
+_OPTIONS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2)
+    | st.sampled_from([1.0, -0.0, 0.0, float("inf")])
+    # What tuples are written with, within a string.
+    | st.text("ab, ()'\"", max_size=6)
+    | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    max_leaves=4,
+)
+
+
+@given(_OPTIONS, _OPTIONS)
+def test_options_are_described_alike_only_if_they_are_alike(one, other):
+    described = [circumstances.describe_option(value, Path()) for value in (one, other)]
+    assert None not in described
+    assert (described[0] == described[1]) == (repr(one) == repr(other))
 
 
 def test_a_program_is_that_of_its_own_options(tiny):

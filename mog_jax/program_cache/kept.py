@@ -204,7 +204,8 @@ def _kind(leaf: Any) -> Any:
     if isinstance(leaf, jax.core.Tracer):
         return _TRACED
     if isinstance(leaf, jax.Array):
-        return leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding
+        # What is made of committed arrays is committed to their device, too.
+        return leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding, leaf.committed
     return type(leaf), np.shape(leaf), getattr(leaf, "dtype", None)
 
 
@@ -234,8 +235,11 @@ def _is_ordinary(leaf: Any, device: jax.Device) -> bool:
 def _describe_leaf(leaf: Any) -> str:
     if type(leaf) in _NUMBERS:
         return type(leaf).__name__
-    weak = isinstance(leaf, jax.Array) and leaf.weak_type
-    return f"{np.dtype(leaf.dtype).str}{leaf.shape}{' weak' if weak else ''}"
+    is_array = isinstance(leaf, jax.Array)
+    facts = {"weak": leaf.weak_type, "committed": leaf.committed} if is_array else {}
+    return (
+        f"{np.dtype(leaf.dtype).str}{leaf.shape} {[name for name, holds in facts.items() if holds]}"
+    )
 
 
 def _load(name: str) -> Callable[..., Any] | None:
