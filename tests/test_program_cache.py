@@ -306,6 +306,15 @@ def test_many_threads_compile_once(tiny, store, compilations):
         check(result)
 
 
+def test_what_is_prepared_is_not_compiled_again(tiny, compilations):
+    thread = threading.Thread(target=tiny.both.prepare, args=ARGUMENTS)
+    thread.start()
+    thread.join()
+    assert len(compilations) == 1
+    check(tiny.both(*ARGUMENTS))
+    assert len(compilations) == 1
+
+
 def test_within_a_transformation_it_is_plain_jit(tiny, store):
     x, others = ARGUMENTS
 

@@ -111,20 +111,33 @@ class KeptProgram(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
-        arguments: dict[str, Any] = dict(kwargs)
+        program, arguments = self._find(args, kwargs)
+        return program(*args, **arguments)  # type: ignore[no-any-return]
+
+    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Load or compile the program for such arguments, and do not run it.
+
+        In a thread of its own, two programs are compiled side by side. Where programs are not kept
+        it does nothing: they are compiled when they are called.
+        """
+        self._find(args, kwargs)
+
+    def _find(self, args: Any, kwargs: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """Give the program for these arguments, and those to be given by name."""
+        arguments = dict(kwargs)
         given = {name: arguments.pop(name) for name in self._static if name in arguments}
         static = self._defaults | given
         leaves, tree = jax.tree.flatten((args, arguments))
         kinds = tuple([_kind(leaf) for leaf in leaves])
         if _TRACED in kinds:
-            return self._inner(*args, **kwargs)  # type: ignore[no-any-return]
+            return functools.partial(self._inner, **static), arguments
         # 1, 1.0 and True are equal, and make different programs.
         options = tuple([(name, type(value), value) for name, value in static.items()])
         key = (tree, kinds, options, _settings(jax.config))
         program = self._programs.get(key)
         if program is None:
             program = self._get(key, static, args, arguments)
-        return program(*args, **arguments)  # type: ignore[no-any-return]
+        return program, arguments
 
     def forget(self) -> None:
         """Drop the programs from memory; those on disk remain."""
