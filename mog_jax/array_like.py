@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# A NumPy or a JAX array. The type checker takes it for any.
-Array = Any
+from mog_jax.arrays import Array
 
 _REAL_KINDS = "fiub"
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))

@@ -15,7 +15,7 @@ PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
     {
-        "array_like",
+        "arrays",
         "crosscheck",
         "datasets",
         "explained",
@@ -25,6 +25,7 @@ FLOORS = [
         "progress",
         "threads",
     },
+    {"array_like"},
     {"precision"},
     {"mixture"},
     {"likelihood", "kernel"},

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.array_like import Array, real_array
+from mog_jax.array_like import real_array
+from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
 from mog_jax.parameter_names import PARAMETERS, out_of_range
 

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.array_like import Array as Array
 from mog_jax.array_like import real_array
+from mog_jax.arrays import Array as Array
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 SEARCHED = 2048
