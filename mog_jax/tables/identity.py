@@ -38,6 +38,7 @@ def describe(
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
         "columns": rows.chosen,
+        "reading": source.options.given(),
         "options": {**_settings(options), **({"fixed": fixed} if fixed else {})},
     }
 
@@ -45,7 +46,7 @@ def describe(
 def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise `TableError` unless both are the same run."""
     fresh = "take that one up with the command that began it, or choose another --out."
-    for kind in ("columns", "options"):
+    for kind in ("columns", "reading", "options"):
         for name in sorted({*there[kind], *here[kind]}):
             old, new = there[kind].get(name), here[kind].get(name)
             if old != new:

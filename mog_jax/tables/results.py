@@ -11,7 +11,7 @@ import pyarrow
 
 from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.errors import TableError, no_such, reading
-from mog_jax.tables.sources import identifier, literal
+from mog_jax.tables.paths import identifier, literal, path_literal
 
 
 class Results:
@@ -129,14 +129,14 @@ def _connected(name: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str,
         else:
             connection = duckdb.connect(":memory:")
             if name.endswith(".parquet"):
-                source = f"read_parquet({literal(name)})"
+                source = f"read_parquet({path_literal(name)})"
                 found = connection.execute(
-                    f"SELECT value FROM parquet_kv_metadata({literal(name)}) "
+                    f"SELECT value FROM parquet_kv_metadata({path_literal(name)}) "
                     "WHERE key = 'mog_jax'::BLOB"
                 ).fetchall()
                 run = json.loads(bytes(found[0][0])) if found else None
             else:
-                source = f"read_csv({literal(name)}, header = true, sample_size = -1)"
+                source = f"read_csv({path_literal(name)}, header = true, sample_size = -1)"
             connection.execute(f"CREATE VIEW fits AS SELECT * FROM {source}")
     try:
         yield connection, run

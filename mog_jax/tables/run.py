@@ -27,10 +27,12 @@ from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.identity import describe, refuse_other
+from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.progress import Report
+from mog_jax.tables.readoptions import ReadOptions
 from mog_jax.tables.results import Results, read_run
 from mog_jax.tables.rows import Rows, choose
-from mog_jax.tables.sources import Source, identifier, literal, open_source
+from mog_jax.tables.sources import Source, open_source
 from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.survey import survey
 
@@ -49,6 +51,7 @@ def fit_source(
     options: dict[str, Any],
     report: Report,
     fixed: Mapping[str, float | str] | None = None,
+    reading_as: ReadOptions | None = None,
 ) -> Iterator[Results]:
     """Fit every group of `source`, or take up such a run; see `fit_table` for the arguments.
 
@@ -62,7 +65,7 @@ def fit_source(
     if options.get("equal_variances") and not {"sd_1", "sd_2"}.isdisjoint(held):
         raise TableError("a fixed sd and equal variances exclude each other.")
     with opened(database) as (connection, scratch):
-        readable = open_source(connection, source, scratch)
+        readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
             readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
         )
