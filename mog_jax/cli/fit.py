@@ -34,6 +34,8 @@ row for each group: on standard output as CSV (a table on a terminal, JSON lines
 --out FILE.duckdb keeps the answers in a database (view `fits`), chunk by chunk. FILE.parquet and
 FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
 complete. If a run is killed, the same command takes it up where it was.
+Names of groups stand in a CSV as they are: a spreadsheet may take one that begins with = + - or @
+for a formula. Let it import that column as text, or give it the Parquet file.
 
 exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
 """

@@ -18,6 +18,7 @@ from mog_jax.tables.readoptions import ReadOptions
 # A blank comes last: it stands in texts as well.
 _SEPARATORS = (",", "\t", ";", "|", " ")
 _BLANKS = re.compile(r'"((?:[^"]|"")*)"(?!\S)|(\S+)')
+_QUOTED = re.compile(r'"[^"]*"([,;|\s]+"[^"]*")*')
 _TITLES = 20
 
 
@@ -103,19 +104,20 @@ def find_dialect(
     if not any(line.strip(" ,;|\t\r\n") for line in body):
         raise TableError(f"{name} is empty; it should have a header line and values.")
     layout = _best_layout(name, body, options, is_whole)
+    titles = _lines_of(body, layout.separator, layout.n_titles)
     above = _names_in_comment(commented, layout) if options.comment is None else None
-    if above and any(map(is_number, layout.header)):
+    if above and not _is_header(layout.header):
         # "# name x" above a line of values: the comment is the header.
         names, has_header = above, False
     else:
-        has_header = _has_header(name, layout, options)
+        has_header = _has_header(name, layout, body[titles:], options)
         names = layout.header if has_header else [""] * len(layout.header)
     values = layout.rows if has_header else [layout.header, *layout.rows]
     cells = [cell.strip() for row in values for cell in row]
     return Dialect(
         separator=layout.separator,
         names=tuple(cell.strip() for cell in names),
-        skipped_lines=skipped + _lines_of(body, layout.separator, layout.n_titles),
+        skipped_lines=skipped + titles,
         has_header=has_header,
         decimal=options.decimal or decimal_mark(cells),
     )
@@ -142,10 +144,10 @@ def _leading_comments(lines: Sequence[str], comment: str) -> tuple[int, str | No
 
 
 def _names_in_comment(commented: str | None, layout: _Layout) -> list[str] | None:
-    if commented is None or len(layout.header) < 2:
+    if commented is None:
         return None
     found = next(records([commented], layout.separator), [])
-    fits = len(found) == len(layout.header) and not any(map(is_number, found))
+    fits = len(found) == len(layout.header) and not all(map(is_number, found))
     return found if fits else None
 
 
@@ -289,21 +291,33 @@ def _are_row_names(cells: list[str], width: int) -> bool:
     return (counted and width > 2) or not any(map(is_number, cells))
 
 
-def _has_header(name: str, layout: _Layout, options: ReadOptions) -> bool:
+def _has_header(name: str, layout: _Layout, lines: Sequence[str], options: ReadOptions) -> bool:
+    """Whether the first record holds names; `lines` begin with it."""
     if options.header is not None:
         return options.header
-    header = layout.header
+    header, rows = [cell.strip() for cell in layout.header], layout.rows
     full = [cell for cell in header if not is_missing(cell, options.missing)]
     if layout.n_titles or not full or not all(map(is_number, full)):
         return True
-    first_row = layout.rows[0] if layout.rows else []
-    has_index = not header[0].strip() and bool(first_row) and bool(first_row[0].strip())
-    if has_index and len(full) == len(header) - 1 and may_be_names(full):
+    written = [line for line in lines[:2] if line.strip()]
+    if len(written) == 2 and _is_quoted(written[0]) and not _is_quoted(written[1]):
+        return True  # R: names in quotes, numbers without
+    has_index = not header[0] and len(full) == len(header) - 1 and any(r[0].strip() for r in rows)
+    if has_index and may_be_names(full):
         return True  # pandas: an index without a name, and columns that are numbered
-    if len(full) == len(header) and may_be_names([cell.strip() for cell in full]):
-        shown = ", ".join(full[:4]) + (", ..." if len(full) > 4 else "")
+    if has_index or (len(full) == len(header) and may_be_names(full)):
+        shown = ", ".join(header[:4]) + (", ..." if len(header) > 4 else "")
         raise TableError(
             f"{name}: the first line ({shown}) may hold names or numbers; say which with `header` "
             "(--header yes, --header no)."
         )
     return False
+
+
+def _is_header(record: list[str]) -> bool:
+    return not any(map(is_number, record)) and not all(map(is_missing, record))
+
+
+def _is_quoted(line: str) -> bool:
+    """Whether all cells of a line stand in quotes."""
+    return bool(_QUOTED.fullmatch(line.strip()))

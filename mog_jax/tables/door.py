@@ -58,7 +58,9 @@ def fit_table(
         are 0.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
-        the run is killed, the same call takes it up where it was.
+        the run is killed, the same call takes it up where it was. Names of groups stand in a CSV
+        as they are: a spreadsheet may take one that begins with ``=``, ``+``, ``-`` or ``@`` for a
+        formula, unless it imports the column as text.
     progress : bool
         Show a bar on standard error.
     separator : str, optional

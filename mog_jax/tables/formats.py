@@ -21,7 +21,6 @@ HEAD = 4096
 _PACKINGS = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bz2",
     b"\xfd7zXZ\0": "xz",
     b"PK\3\4": "zip",
 }
@@ -33,11 +32,12 @@ _READ = {
     b"\x93NUMPY": "numpy",
 }
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+_FROM_SQLITE = "write a table of it to CSV: sqlite3 -header -csv its.db 'SELECT * FROM its_table'"
 _TO_PARQUET = "write it to Parquet, as with"
 # What is not read here: where its mark stands, the mark, its name, and the way out.
 _OTHERS: list[tuple[int, bytes, str, str]] = [
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"{_TO_PARQUET} anndata's read_h5ad(...).to_df()"),
-    (0, b"SQLite format 3\0", "an SQLite database", "write a table of it to CSV: sqlite3 -csv"),
+    (0, b"SQLite format 3\0", "an SQLite database", _FROM_SQLITE),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", "save the sheet as CSV"),
     (0, b"%%MatrixMarket", "a MatrixMarket file", f"{_TO_PARQUET} scipy.io.mmread and pandas"),
     (0, b"Obj\x01", "an Avro file", _TO_PARQUET + " DuckDB or polars"),
@@ -53,11 +53,14 @@ _OTHERS: list[tuple[int, bytes, str, str]] = [
     (257, b"ustar", "a tar archive", "unpack it first"),
     (0, b"7z\xbc\xaf", "a 7-Zip archive", "unpack it first"),
     (0, b"Rar!", "a RAR archive", "unpack it first"),
+    (0, b"\0\5\x16\7", "a Mac's note about another file", "give the file without ._"),
     (0, b"%PDF", "a PDF document", "give the table itself, as CSV"),
     (0, b"\x89PNG", "a picture", "give the table itself, as CSV"),
     (0, b"\xff\xd8\xff", "a picture", "give the table itself, as CSV"),
 ]
 _PICKLE = re.compile(rb"\x80[\x02-\x05].", re.DOTALL)
+_BZIP2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a]")
 _MARKUP = re.compile(r"\s*<(!doctype|html|\?xml|svg)", re.IGNORECASE)
 _JSON = re.compile(r"\s*(\{\s*(\"|\}|$)|\[\s*(\{|\]|$))")
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
@@ -123,6 +126,8 @@ def inspect(name: str, path: str) -> File:
     if not head:
         raise TableError(f"{name} is empty; it should have a header line and values.")
     packing = next((kind for mark, kind in _PACKINGS.items() if head.startswith(mark)), "none")
+    if _BZIP2.match(head):
+        packing = "bz2"
     if packing == "zip":
         if _is_npz(file):
             return dataclasses.replace(file, kind="npz")
@@ -153,13 +158,16 @@ def is_json(text: str) -> bool:
 
 
 def _kind(name: str, head: bytes, path: str) -> str:
+    # A header of CSV may well begin with "ORC".
+    is_binary = bool(_CONTROL.search(head))
     for mark, kind in _READ.items():
-        if head.startswith(mark):
+        if head.startswith(mark) and is_binary:
             return kind
     if head[8:12] == b"DUCK":
         return "duckdb"
     for start, mark, what, way_out in _OTHERS:
-        if head[start:].startswith(mark):
+        is_text_like = len(mark) < 8 and mark.isascii() and mark.decode().isprintable()
+        if head[start:].startswith(mark) and (is_binary or not is_text_like):
             raise TableError(f"cannot read {name}: it is {what}; {way_out}.")
     if path.endswith(_PARQUET_SUFFIXES):
         return "parquet"
@@ -168,12 +176,16 @@ def _kind(name: str, head: bytes, path: str) -> str:
             f"cannot read {name}: it is a pickle of Python, which may run code; {_TO_PARQUET} "
             "frame.to_parquet."
         )
-    if b"\0" in head and encoding_by_bytes(head) is None:
+    return "text"
+
+
+def refuse_unknown(name: str, head: bytes) -> None:
+    """Raise `TableError` for what cannot be a text in UTF-8."""
+    if b"\0" in head:
         raise TableError(
             f"cannot read {name}: it is neither a text nor a format that is known here; give CSV, "
             "Parquet, Arrow, ORC, NumPy or JSON lines."
         )
-    return "text"
 
 
 def encoding_by_bytes(head: bytes) -> str | None:

@@ -163,6 +163,10 @@ def refuse_unreadable(
 def _way_out(cell: str, source: Source) -> str:
     if is_number(cell.strip()) and source.decimal != (mark := "," if "," in cell else "."):
         return f"; if {mark!r} is the decimal mark, say so with `decimal` (--decimal {mark})"
+    if len(source.types) == 1 and re.search(r"\S\s+\S", cell):
+        return "; if a line holds several cells, say what is between with `separator` (--separator)"
+    if len(cell) > 20:
+        return ""
     return f"; if that means a missing value, say so with `missing` (--missing={shlex.quote(cell)})"
 
 

@@ -6,6 +6,7 @@ written anew into the scratch folder, in the one dialect that needs no guessing.
 """
 
 import codecs
+import contextlib
 import csv
 import dataclasses
 import io
@@ -17,7 +18,7 @@ import duckdb
 
 from mog_jax.tables.dialect import Dialect, find_dialect, is_comment, records
 from mog_jax.tables.errors import TableError, not_encoded, ragged
-from mog_jax.tables.formats import File, encoding_by_bytes, is_json, refuse_markup
+from mog_jax.tables.formats import File, encoding_by_bytes, is_json, refuse_markup, refuse_unknown
 from mog_jax.tables.paths import literal, path_literal
 from mog_jax.tables.readoptions import ReadOptions
 
@@ -62,7 +63,10 @@ def open_text(file: File, options: ReadOptions) -> Text:
         If they are in another encoding than is thought, or a line has no end.
     """
     head = file.read(_HEAD)
-    encoding = options.encoding or encoding_by_bytes(head) or "utf-8"
+    encoding = options.encoding or encoding_by_bytes(head)
+    if encoding is None:
+        refuse_unknown(file.name, head)
+        encoding = "utf-8"
     for size in (_HEAD, _LONGEST_LINE):
         head = head if size == _HEAD else file.read(size)
         text = _decoded(file.name, head, encoding, is_whole=len(head) < size)
@@ -79,8 +83,8 @@ def transcoded(text: Text, scratch: Path) -> Path:
     """Write a text anew in UTF-8, unpacked."""
     target = _fresh(scratch)
     try:
-        with text.file.opened() as packed, target.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(_lines(text, packed))
+        with _opened_lines(text) as lines, target.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
     except UnicodeError:
         raise _wrongly_encoded(text.file.name, text.encoding, 1) from None
     return target
@@ -147,11 +151,15 @@ def _arguments(dialect: Dialect, text: Text | None) -> str:
     """Spell out all that DuckDB might otherwise guess."""
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(dialect.names)))
     packing = text.file.packing if text is not None else "none"
+    # DuckDB would take the first end of a line that it meets, be it inside quotes.
+    last = text.lines[-1] if text is not None else "\n"
+    ends = [end for end in ("\r\n", "\n", "\r") if last.endswith(end)]
+    new_line = f"new_line = '{ends[0].encode('unicode_escape').decode()}', " if ends else ""
     return (
         f"auto_detect = false, header = false, columns = {{{columns}}}, "
         f"skip = {dialect.skipped_lines + dialect.has_header}, "
         f"delim = {literal(dialect.separator)}, quote = '\"', escape = '\"', "
-        f"compression = {literal(packing)}, max_line_size = {_LONGEST_LINE}"
+        f"{new_line}compression = {literal(packing)}, max_line_size = {_LONGEST_LINE}"
     )
 
 
@@ -209,11 +217,12 @@ def _rows(
 def _rewritten(text: Text, dialect: Dialect, options: ReadOptions, scratch: Path) -> Path:
     """Write the rows anew: commas, UTF-8, no header, no empty lines."""
     target, width, name = _fresh(scratch), len(dialect.names), text.file.name
-    with text.file.opened() as packed, target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    with _opened_lines(text) as lines, target.open("w", encoding="utf-8", newline="") as file:
+        # In quotes, all of them: a carriage return in a cell would end a line elsewhere.
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         number = 0
         try:
-            for number, row in _rows(_lines(text, packed), dialect, options):
+            for number, row in _rows(lines, dialect, options):
                 if len(row) > width and not any(map(str.strip, row[width:])):
                     row = row[:width]
                 if len(row) == width:
@@ -227,8 +236,15 @@ def _rewritten(text: Text, dialect: Dialect, options: ReadOptions, scratch: Path
     return target
 
 
-def _lines(text: Text, packed: object) -> Iterator[str]:
-    yield from io.TextIOWrapper(packed, encoding=text.encoding, newline="")  # type: ignore[type-var]
+@contextlib.contextmanager
+def _opened_lines(text: Text) -> Iterator[Iterator[str]]:
+    """Open a text from its beginning, as lines with their ends."""
+    with text.file.opened() as packed:
+        wrapper = io.TextIOWrapper(packed, encoding=text.encoding, newline="")
+        try:
+            yield wrapper
+        finally:
+            wrapper.detach()
 
 
 def _fresh(scratch: Path) -> Path:
