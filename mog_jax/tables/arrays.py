@@ -4,7 +4,9 @@ None of them runs what the file may hold: no pickle, no view.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -49,7 +51,7 @@ def opened_batches(file: File) -> Iterator[pyarrow.RecordBatchReader]:
 
 
 def _arrow(file: File, stack: contextlib.ExitStack) -> pyarrow.RecordBatchReader:
-    # Both versions of Feather; the second is Arrow's own format, which is not copied.
+    # Feather is Arrow's own format; the file is mapped, not copied.
     return pyarrow.feather.read_table(file.path, memory_map=True).to_reader()
 
 
@@ -119,8 +121,13 @@ def _for_arrow(column: Any) -> pyarrow.Array:
 
 
 def _duckdb(file: File, stack: contextlib.ExitStack) -> pyarrow.RecordBatchReader:
+    path = file.path
+    if "?" in path:
+        # What follows it DuckDB takes for the arguments of an address.
+        path = str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "linked")
+        Path(path).symlink_to(file.path)
     try:
-        connection = duckdb.connect(file.path, read_only=True, config=dict(_LOCKED))
+        connection = duckdb.connect(path, read_only=True, config=dict(_LOCKED))
     except duckdb.Error as error:
         raise TableError(f"cannot read {file.name}: {first_line(error)}.") from None
     stack.callback(connection.close)

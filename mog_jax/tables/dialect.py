@@ -19,6 +19,8 @@ from mog_jax.tables.readoptions import ReadOptions
 _SEPARATORS = (",", "\t", ";", "|", " ")
 _BLANKS = re.compile(r'"((?:[^"]|"")*)"(?!\S)|(\S+)')
 _QUOTED = re.compile(r'"[^"]*"([,;|\s]+"[^"]*")*')
+# Records that are looked at; what follows is held to what they say.
+_RECORDS = 2000
 _TITLES = 20
 
 
@@ -154,11 +156,13 @@ def _names_in_comment(commented: str | None, layout: _Layout) -> list[str] | Non
 def _first_records(body: Sequence[str], separator: str, *, is_whole: bool) -> list[list[str]]:
     """Cut the first lines into records that are not empty; none if this separator cannot."""
     try:
-        found = [r for r in records(body, separator) if any(map(str.strip, r))]
+        every = (r for r in records(body, separator) if any(map(str.strip, r)))
+        found = [*itertools.islice(every, _RECORDS)]
     except csv.Error:  # a cell of over 131,072 characters
         return []
     # The last record may go on after the last line.
-    return found if is_whole or len(found) < 2 else found[:-1]
+    is_cut = not is_whole and 2 <= len(found) < _RECORDS
+    return found[:-1] if is_cut else found
 
 
 def _lines_of(body: Sequence[str], separator: str, n_records: int) -> int:

@@ -27,7 +27,6 @@ _PACKINGS = {
 _READ = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
-    b"FEA1": "arrow",
     b"ORC": "orc",
     b"\x93NUMPY": "numpy",
 }
@@ -37,6 +36,7 @@ _TO_PARQUET = "write it to Parquet, as with"
 # What is not read here: where its mark stands, the mark, its name, and the way out.
 _OTHERS: list[tuple[int, bytes, str, str]] = [
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"{_TO_PARQUET} anndata's read_h5ad(...).to_df()"),
+    (0, b"FEA1", "a Feather file of version 1", f"{_TO_PARQUET} pandas.read_feather"),
     (0, b"SQLite format 3\0", "an SQLite database", _FROM_SQLITE),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", "save the sheet as CSV"),
     (0, b"%%MatrixMarket", "a MatrixMarket file", f"{_TO_PARQUET} scipy.io.mmread and pandas"),

@@ -184,10 +184,10 @@ def _agrees(
         found = connection.execute(f"{query} {_COMPARED_ROWS}").fetchall()
     except duckdb.Error:
         return False
-    ours = [row for _, row in _rows(text.lines, dialect, options) if row]
-    if not text.is_whole:
+    rows = (row for _, row in _rows(text.lines, dialect, options) if row)
+    ours = [*itertools.islice(rows, _COMPARED_ROWS)]
+    if not text.is_whole and len(ours) < _COMPARED_ROWS:
         ours, found = ours[:-1], found[: len(ours) - 1]
-    ours = ours[:_COMPARED_ROWS]
     return len(found) == len(ours) and all(
         [cell or "" for cell in theirs[:width]] == row
         for theirs, row in zip(found, ours, strict=True)

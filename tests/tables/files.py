@@ -24,6 +24,12 @@ def read(path, *numbers, **options):
         }
 
 
+def columns(path, **options):
+    """Give the names of a source's columns."""
+    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
+        return [*open_source(connection, path, Path(scratch), read_options(**options)).types]
+
+
 def _numbers(connection, source, name):
     rows = choose(source, by=[], value=name, count=None, columns=None)
     survey(connection, source, rows)
