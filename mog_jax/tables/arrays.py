@@ -4,9 +4,7 @@ None of them runs what the file may hold: no pickle, no view.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -121,13 +119,13 @@ def _for_arrow(column: Any) -> pyarrow.Array:
 
 
 def _duckdb(file: File, stack: contextlib.ExitStack) -> pyarrow.RecordBatchReader:
-    path = file.path
-    if "?" in path:
+    if "?" in file.path:
         # What follows it DuckDB takes for the arguments of an address.
-        path = str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "linked")
-        Path(path).symlink_to(file.path)
+        raise TableError(
+            f"cannot read {file.name}: a database with '?' in its path cannot be opened; rename it."
+        )
     try:
-        connection = duckdb.connect(path, read_only=True, config=dict(_LOCKED))
+        connection = duckdb.connect(file.path, read_only=True, config=dict(_LOCKED))
     except duckdb.Error as error:
         raise TableError(f"cannot read {file.name}: {first_line(error)}.") from None
     stack.callback(connection.close)

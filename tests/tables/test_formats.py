@@ -91,7 +91,8 @@ KINDS += ["csv", "gz", "bz2", "xz", "zip", "zst"]
 def test_every_format_gives_the_same_numbers(tmp_path, kind):
     path = written(tmp_path, kind)
     assert read(path, "x") == TABLE
-    assert {"g", "x"} == set(read(path.rename(tmp_path / "a[1] b?*.c"), "x"))
+    path = path.rename(tmp_path / ("a[1] b*.c" if kind == "duckdb" else "a[1] b?*.c"))
+    assert read(path, "x") == TABLE
 
 
 @pytest.mark.parametrize("kind", ["feather", "orc", "npz", "parquet", "bz2"])
@@ -138,6 +139,12 @@ def test_a_file_that_exists_is_meant_whatever_its_name(tmp_path):
         assert read(tmp_path / name, "x") == {"x": [8, 9]}
         (tmp_path / name).unlink()
     assert read(str(tmp_path / "data?.csv"), "x") == {"x": [1, 2]}
+
+
+def test_a_database_with_a_question_mark_in_its_path(tmp_path):
+    path = written(tmp_path, "duckdb").rename(tmp_path / "what?.duckdb")
+    with pytest.raises(TableError, match=r"'\?' in its path cannot be opened; rename it"):
+        read(path, "x")
 
 
 def test_a_pipe_is_read_once(tmp_path):
@@ -225,6 +232,8 @@ HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(99)
         (b"x y\n1 2\na b c 3\n", r"with `separator` \(--separator\)"),
         (b"\n\n\n", "is empty"),
     ],
+    # Packed bytes hold the time, and workers must agree on the names of tests.
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path, content, message):
     path = tmp_path / "file"
