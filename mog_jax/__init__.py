@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.fitting import (
-        AscentPath,
-        Direction,
-        Fit,
-        OneComponent,
-        Ragged,
-        Status,
-        View,
-        ascent_path,
-        fit,
-        local_maximum,
-    )
+    from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
+    from mog_jax.fitting.ascent_path import AscentPath, ascent_path
+    from mog_jax.fitting.local_maximum import local_maximum
     from mog_jax.gradients import (
         gradient,
         lagrangian_weight_condition,
@@ -59,7 +50,7 @@ _HOME = {
     "Status": "mog_jax.fitting",
     "ascent_path": "mog_jax.fitting",
     "bootstrap_test": "mog_jax.bootstrap",
-    "View": "mog_jax.fitting",
+    "LocalModel": "mog_jax.fitting",
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
@@ -88,13 +79,13 @@ __all__ = [
     "Coordinates",
     "Direction",
     "Fit",
+    "LocalModel",
     "Mixture",
     "Model",
     "OneComponent",
     "ProfileInterval",
     "Ragged",
     "Status",
-    "View",
     "ascent_path",
     "bootstrap_test",
     "compare",

@@ -30,8 +30,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from mog_jax.fuse import fuse
 from mog_jax.mixture import Coordinates
-from mog_jax.together import together
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -310,7 +310,7 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
         return jnp.stack(_add_turn(odds, tuple(whole), *points)), None
 
     points = jax.tree.map(in_turns, (x, counts))
-    odds = together(odds)
+    odds = fuse(odds)
     nothing = jnp.concatenate([jnp.ones((1, width), x.dtype), jnp.zeros((9, width), x.dtype)])
     factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
     whole: tuple[jax.Array, ...] = (excess + jnp.log(factor), *moments)
@@ -347,7 +347,7 @@ def _add_turn(
         factor, excess, *moments = part
         sums = (excess + jnp.log(factor), *moments)
         part = (jnp.ones_like(factor), *(shared * total for total in sums))
-    return together(_join(before, part))
+    return fuse(_join(before, part))
 
 
 def _point_terms(

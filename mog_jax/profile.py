@@ -14,10 +14,14 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit, Ragged, fit, herd
-from mog_jax.fitting.directions import DIRECTIONS
-from mog_jax.fitting.reading import Source, padded_width, read
-from mog_jax.fitting.standardising import standardise
+from mog_jax.fitting import Fit, Ragged, fit
+from mog_jax.fitting.climb.directions import DIRECTIONS
+from mog_jax.fitting.data.buckets import padded_width
+from mog_jax.fitting.data.inputs import Source, read
+from mog_jax.fitting.data.standardise import standardise
+from mog_jax.fitting.multistart.climbs import BlockPoints, advance, begin_climbs
+from mog_jax.fitting.options import FitOptions, options_of
+from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
 
@@ -109,12 +113,13 @@ def profile_interval(
     refused = {"fixed", "equal_variances"} & set(options)
     if refused:
         raise ValueError(f"`{min(refused)}` cannot be combined with a profile.")
+    checked = options_of("profile_interval", options)
     from scipy.stats import norm
 
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    branch = _Branch(fits, read(data, counts), place, options)
+    branch = _Branch(fits, read(data, counts), place, checked)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
@@ -147,7 +152,7 @@ class _Branch:
     the fit's own maximum, and the two components cannot trade places.
     """
 
-    def __init__(self, fits: Fit, source: Source, place: int, options: Any) -> None:
+    def __init__(self, fits: Fit, source: Source, place: int, options: FitOptions) -> None:
         # The last dataset fills up.
         width = padded_width(len(source))
         filled = np.minimum(np.arange(width), len(source) - 1)
@@ -155,25 +160,17 @@ class _Branch:
         free = np.ones((5, width), bool)
         free[place] = False
         self._place = place
-        self._lanes = herd.Data(
+        self._lanes = BlockPoints(
             self._data.points, self._data.counts, self._data.n, free, np.dtype(np.float64)
         )
-        self._rules = herd.Rules(
-            direction=DIRECTIONS["newton"],
-            tolerance=float(options.get("tolerance", 1e-9)),
-            max_steps=_MAX_STEPS,
-            variance_floor=float(options.get("variance_floor", 1e-6)),
-            equal_variances=False,
-            give_up=False,
+        self._options = dataclasses.replace(
+            options.ascent(searching=False), direction=DIRECTIONS["newton"], max_steps=_MAX_STEPS
         )
-        mixture = fits.mixture
-        weights, means, variances = (
-            np.asarray(field, dtype=np.float64).reshape(-1, 2)
-            for field in (mixture.weights, mixture.means, mixture.variances)
+        mixture = jax.tree.map(
+            lambda field: np.asarray(field, dtype=np.float64).reshape(-1, 2), fits.mixture
         )
-        with np.errstate(invalid="ignore"):
-            logit = np.log(weights[:, :1]) - np.log(weights[:, 1:])
-            self.theta = np.concatenate([logit, means, np.log(variances)], axis=1)
+        # Datasets in rows, as everything else of a batch.
+        self.theta = theta_of(mixture).T
         self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
         log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
         # On the standard scale, where the climbs are.
@@ -187,20 +184,17 @@ class _Branch:
         along = covariance[:, :, place] / covariance[:, place, place][:, None]
         theta = theta + along * (value - theta[:, place])[:, None]
         theta[:, place] = value
-        mean, scale = self._data.mean[rows, None], self._data.scale[rows, None]
-        theta[:, 1:3] = (theta[:, 1:3] - mean) / scale
-        theta[:, 3:] = np.maximum(
-            theta[:, 3:] - 2 * np.log(scale), np.log(self._rules.variance_floor)
-        )
-        reached = self._climb(rows, theta.T)
+        begun = to_standard_scale(theta.T, self._data.mean[rows], self._data.scale[rows])
+        begun[3:] = np.maximum(begun[3:], np.log(self._options.variance_floor))
+        reached = self._climb(rows, begun)
         deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
         return np.sqrt(deviance)
 
     def _climb(self, rows: Array, theta: Array) -> Array:
         starts = np.arange(rows.size)
         with jax.enable_x64(True):
-            climbs = herd.begin(theta, rows, starts, np.dtype(np.float64))
-            ends = herd.climb(climbs, self._lanes, self._rules, _MAX_STEPS)
+            climbs = begin_climbs(theta, rows, starts, np.dtype(np.float64))
+            ends = advance(climbs, self._lanes, self._options, _MAX_STEPS)
         return np.asarray(ends.state.sums.log_likelihood)
 
 

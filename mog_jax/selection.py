@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, OneComponent, Ragged, fit
+from mog_jax.fitting.options import options_of
 from mog_jax.inference import bic
 from mog_jax.mixture import Mixture
 
@@ -112,6 +113,7 @@ def compare(
     """
     if "equal_variances" in options:
         raise ValueError("`equal_variances` cannot be chosen: both are compared.")
+    options_of("compare", options)
     free = fit(data, counts=counts, **options)
     equal = fit(data, counts=counts, equal_variances=True, **options)
     one = bic(free.one_component.log_likelihood, 2, free.n_points)

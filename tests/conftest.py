@@ -18,6 +18,10 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
+# Tests leave nothing in the user's own cache folder; and a program in which a test has replaced a
+# function must not be found there by the next one.
+os.environ.setdefault("MOG_JAX_CACHE", "off")
+
 # `deadline` is off because a first call compiles; derandomised so that CI is deterministic.
 _COMMON = {
     "deadline": None,

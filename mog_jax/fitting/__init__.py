@@ -1,20 +1,20 @@
 """Maximum likelihood for two-component mixtures, one dataset or a whole batch."""
 
-from mog_jax.fitting.batch import fit
-from mog_jax.fitting.directions import Direction, View
-from mog_jax.fitting.maximum import local_maximum
-from mog_jax.fitting.path import AscentPath, ascent_path
-from mog_jax.fitting.reading import Ragged
-from mog_jax.fitting.result import Fit, OneComponent, Status
+from mog_jax.fitting.api import fit
+from mog_jax.fitting.ascent_path import AscentPath, ascent_path
+from mog_jax.fitting.climb.directions import Direction, LocalModel
+from mog_jax.fitting.data.inputs import Ragged
+from mog_jax.fitting.local_maximum import local_maximum
+from mog_jax.fitting.results.fit import Fit, OneComponent, Status
 
 __all__ = [
     "AscentPath",
     "Direction",
     "Fit",
+    "LocalModel",
     "OneComponent",
     "Ragged",
     "Status",
-    "View",
     "ascent_path",
     "fit",
     "local_maximum",

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
 from mog_jax.inference.batches import over_batch
-from mog_jax.inference.components import Pair
+from mog_jax.inference.two_components import Pair
 from mog_jax.likelihood import multiplicities, points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
@@ -90,7 +91,7 @@ def icl(
     ----------
     C. Biernacki, G. Celeux and G. Govaert, IEEE Trans. PAMI 22 (2000) 719-725.
     """
-    return _icl(bic, mixture, x, counts)
+    return _icl(bic, mixture, *seen_points(x, counts))
 
 
 @compiled
@@ -101,19 +102,19 @@ def _icl(bic: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | Non
     return bic + 2 * jnp.sum(doubt if counts is None else multiplicities(doubt, counts) * doubt)
 
 
-def n_parameters(*, equal_variances: bool, n_held: ArrayLike = 0) -> jax.Array:
+def n_parameters(*, equal_variances: bool, n_fixed: ArrayLike = 0) -> jax.Array:
     """Count the free parameters of two components: 5, or 4 where the variances are equal.
 
     Parameters
     ----------
     equal_variances : bool
         Whether the two variances were one parameter.
-    n_held : array-like of int, shape (...,)
-        How many of them were held fixed.
+    n_fixed : array-like of int, shape (...,)
+        How many of them were fixed.
 
     Returns
     -------
     array, shape (...,)
     """
-    free: jax.Array = (4 if equal_variances else 5) - jnp.asarray(n_held)
+    free: jax.Array = (4 if equal_variances else 5) - jnp.asarray(n_fixed)
     return free

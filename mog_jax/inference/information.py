@@ -20,7 +20,7 @@ N_COORDINATES = 5
 
 
 def covariance(
-    information: ArrayLike, *, held: ArrayLike | None = None, equal_variances: bool = False
+    information: ArrayLike, *, fixed: ArrayLike | None = None, equal_variances: bool = False
 ) -> jax.Array:
     r"""Covariance of the estimates: the inverse information, on the free parameters alone.
 
@@ -32,10 +32,10 @@ def covariance(
     ----------
     information : array-like, shape (..., 5, 5)
         Observed information at a maximum.
-    held : array-like of bool, shape (..., 5), optional
-        Coordinates that were held fixed. Their variance is 0.
+    fixed : array-like of bool, shape (..., 5), optional
+        Coordinates that were fixed. Their variance is 0.
     equal_variances : bool
-        Whether the two variances were one parameter. `held` then speaks of it in place 3.
+        Whether the two variances were one parameter. `fixed` then speaks of it in place 3.
 
     Returns
     -------
@@ -55,33 +55,33 @@ def covariance(
 
     Examples
     --------
-    >>> covariance(np.diag([4.0, 1.0, 1.0, 25.0, 25.0]), held=[0, 0, 1, 0, 0]).diagonal()
+    >>> covariance(np.diag([4.0, 1.0, 1.0, 25.0, 25.0]), fixed=[0, 0, 1, 0, 0]).diagonal()
     array([0.25, 1.  , 0.  , 0.04, 0.04])
     """
     shape = np.shape(information)
     if shape[-2:] != (N_COORDINATES, N_COORDINATES):
         raise ValueError(f"`information` must have shape (..., 5, 5); got {shape}.")
-    if held is None:
-        held = np.zeros(shape[:-1], dtype=np.int8)
-    elif np.shape(held) != shape[:-1]:
-        raise ValueError(f"`held` must have shape {shape[:-1]}; got {np.shape(held)}.")
-    return _COVARIANCE[equal_variances](information, held)
+    if fixed is None:
+        fixed = np.zeros(shape[:-1], dtype=np.int8)
+    elif np.shape(fixed) != shape[:-1]:
+        raise ValueError(f"`fixed` must have shape {shape[:-1]}; got {np.shape(fixed)}.")
+    return _COVARIANCE[equal_variances](information, fixed)
 
 
-def _invert(information: jax.Array, held: jax.Array, *, equal_variances: bool) -> jax.Array:
+def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) -> jax.Array:
     if equal_variances:
         basis = jnp.asarray(np.vstack([np.eye(4), np.eye(4)[3]]), information.dtype)
         merged = basis.T @ information @ basis
-        free = _invert(merged, held[..., :4], equal_variances=False)
+        free = _invert(merged, fixed[..., :4], equal_variances=False)
         return basis @ free @ basis.T
-    is_held = held != 0
-    own = jnp.where(is_held, 1, jnp.diagonal(information, axis1=-2, axis2=-1))
+    is_fixed = fixed != 0
+    own = jnp.where(is_fixed, 1, jnp.diagonal(information, axis1=-2, axis2=-1))
     # Scaled to a unit diagonal, so that what is small does not depend on anybody's units.
-    scale = jnp.where(is_held, 0, 1 / jnp.sqrt(own))
+    scale = jnp.where(is_fixed, 0, 1 / jnp.sqrt(own))
     scales = scale[..., :, None] * scale[..., None, :]
     unit = jnp.broadcast_to(jnp.eye(own.shape[-1], dtype=own.dtype), information.shape)
     correlated = jnp.where(
-        is_held[..., :, None] | is_held[..., None, :], unit, information * scales
+        is_fixed[..., :, None] | is_fixed[..., None, :], unit, information * scales
     )
     factor = jnp.linalg.cholesky(correlated)
     half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)

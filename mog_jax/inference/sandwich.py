@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
+from mog_jax.fuse import fuse
 from mog_jax.inference.batches import over_rows
-from mog_jax.inference.components import Pair
 from mog_jax.inference.information import N_COORDINATES
 from mog_jax.inference.scores import scores_of
+from mog_jax.inference.two_components import Pair
 from mog_jax.kernel import pad_rows, row_bytes
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
-from mog_jax.together import together
 
 # As in the kernel: points that are added up in one reduction, and in one turn of the loop.
 _BLOCK = 4
@@ -66,7 +67,7 @@ def sandwich(
     Equation (28) of ``derivation.md``.
     P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
     """
-    return _sandwich(covariance, mixture, x, counts)
+    return _sandwich(covariance, mixture, *seen_points(x, counts))
 
 
 @compiled
@@ -98,7 +99,7 @@ def _sums_of_products(mixture: Mixture, x: jax.Array, counts: jax.Array | None) 
     sums = jnp.sum(by_strip.reshape(len(_ENTRIES), b, strips), axis=-1)
     if filling and counts is None:
         # What fills up repeats the last point, and is taken off again.
-        scores_of_last = together(scores_of(_pair(mixture), x[:, -1:].T))
+        scores_of_last = fuse(scores_of(_pair(mixture), x[:, -1:].T))
         sums = sums - filling * jnp.concatenate(_products(scores_of_last, None))
     return sums
 
@@ -124,7 +125,7 @@ def _in_tiles(mixture: Mixture, x: jax.Array, counts: jax.Array | None, lanes: i
 def _one_tile(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
     width, n = x.shape
     turn = math.gcd(n, _TURN)
-    pair = together(_pair(mixture))
+    pair = fuse(_pair(mixture))
 
     def add_turn(i: jax.Array, sums: jax.Array) -> jax.Array:
         # Turned a few points at a time: of the whole tile XLA would only pretend to.

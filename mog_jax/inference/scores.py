@@ -6,7 +6,7 @@ The coordinates are those of :mod:`mog_jax.inference.information`.
 import jax
 import jax.numpy as jnp
 
-from mog_jax.inference.components import Pair, probabilities
+from mog_jax.inference.two_components import Pair, probabilities
 from mog_jax.likelihood import points, responsibilities
 from mog_jax.mixture import Mixture
 

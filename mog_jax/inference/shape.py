@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax.inference.zeros import monotone_zero
+from mog_jax.inference.root_finding import monotone_zero
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 

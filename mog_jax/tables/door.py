@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow
 
+from mog_jax.fitting.options import true_or_false
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
 from mog_jax.tables.readoptions import read_options
@@ -21,6 +22,7 @@ def fit_table(
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool = False,
     separator: str | None = None,
     decimal: str | None = None,
@@ -58,9 +60,13 @@ def fit_table(
         are 0.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
-        the run is killed, the same call takes it up where it was. Names of groups stand in a CSV
-        as they are: a spreadsheet may take one that begins with ``=``, ``+``, ``-`` or ``@`` for a
-        formula, unless it imports the column as text.
+        the run is killed, the same call takes it up where it was. It may not be an input, nor a
+        file of another's. Names of groups stand in a CSV as they are: a spreadsheet may take one
+        that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, unless it imports the column as
+        text.
+    overwrite : bool
+        Replace what is at `out`, whoever wrote it; the same run is still taken up. An input is
+        never replaced.
     progress : bool
         Show a bar on standard error.
     separator : str, optional
@@ -102,7 +108,7 @@ def fit_table(
     [{'gene': 'a', 'status': 'converged'}, {'gene': 'b', 'status': 'constant'}]
     """
     with (
-        bar(show=progress) as report,
+        bar(show=true_or_false("progress", progress)) as report,
         fit_source(
             source,
             by=_names("by", by),
@@ -111,6 +117,7 @@ def fit_table(
             columns=None if columns is None else _names("columns", columns),
             fixed=fixed,
             out=out,
+            overwrite=true_or_false("overwrite", overwrite),
             options=options,
             report=report,
             reading_as=read_options(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mog_jax.parameters import PARAMETERS, out_of_range
+from mog_jax.parameter_names import PARAMETERS, out_of_range
 from mog_jax.tables.errors import TableError, no_such
 
 

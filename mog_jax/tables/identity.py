@@ -1,12 +1,12 @@
 """What a run is: its input, its columns and its settings; and refusing another under its name."""
 
-import inspect
 from typing import Any
 
 import duckdb
 
 import mog_jax
-from mog_jax.tables.errors import TableError, no_such
+from mog_jax.fitting.options import OPTIONS
+from mog_jax.tables.errors import TableError
 from mog_jax.tables.rows import Rows
 from mog_jax.tables.sources import Source
 
@@ -39,13 +39,16 @@ def describe(
         "null_rows": null_rows,
         "columns": rows.chosen,
         "reading": source.options.given(),
-        "options": {**_settings(options), **({"fixed": fixed} if fixed else {})},
+        "options": {**OPTIONS, **options, **({"fixed": fixed} if fixed else {})},
     }
 
 
 def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise `TableError` unless both are the same run."""
-    fresh = "take that one up with the command that began it, or choose another --out."
+    fresh = (
+        "take that one up with the command that began it, choose another --out, or replace it with "
+        "--overwrite (overwrite=True)."
+    )
     for kind in ("columns", "reading", "options"):
         for name in sorted({*there[kind], *here[kind]}):
             old, new = there[kind].get(name), here[kind].get(name)
@@ -69,22 +72,3 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
             f"{database} was begun with mog_jax {there['version']}, this is {here['version']}; "
             f"{fresh}"
         )
-
-
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    from mog_jax.fitting import fit
-
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(fit).parameters.items()
-        if name not in ("data", "counts", "progress", "dtype", "fixed")
-    }
-    for name in options:
-        if name not in defaults:
-            # The door is above this module.
-            from mog_jax.tables.door import fit_table
-
-            own = {*inspect.signature(fit_table).parameters} - {"source", "options"}
-            there = [*sorted(own), *defaults]
-            raise TypeError(str(no_such("option", name, there, source="fit_table")))
-    return {**defaults, **options}

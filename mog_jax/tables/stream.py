@@ -14,13 +14,16 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+from mog_jax.fitting.options import whole_number
 from mog_jax.tables.answers import ANSWERS, answer
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import check_fixed, columns_of
+from mog_jax.tables.options import table_options
 
 # Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
 CHUNK_GROUPS = 1 << 12
+_ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
 
 Array = np.ndarray[Any, Any]
 
@@ -75,6 +78,9 @@ def fit_batches(
     ...     print(fits["gene"].to_pylist(), fits["status"].to_pylist())
     ['a', 'b'] ['converged', 'constant']
     """
+    table_options("fit_batches", options, _ARGUMENTS)
+    chunk_points = whole_number("chunk_points", chunk_points)
+    chunk_groups = whole_number("chunk_groups", chunk_groups)
     held = check_fixed(fixed)
     wanted = [*by, value, *([count] if count else []), *columns_of(held).values()]
     for chunk in _chunks(batches, by, value, count, wanted, chunk_points, chunk_groups):

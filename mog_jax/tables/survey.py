@@ -2,7 +2,7 @@
 
 import duckdb
 
-from mog_jax.parameters import out_of_range
+from mog_jax.parameter_names import out_of_range
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.rows import Rows, refuse_unreadable
 from mog_jax.tables.sources import Source

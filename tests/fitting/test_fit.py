@@ -209,7 +209,7 @@ def test_held_parameters_stay_where_they_are_and_the_rest_is_at_its_best():
     assert fit.converged
     np.testing.assert_allclose(fit.mixture.means[0], 0.2, rtol=1e-12)
     np.testing.assert_allclose(fit.mixture.variances[0], 1.3, rtol=1e-12)
-    assert fit.held.tolist() == [False, True, False, True, False]
+    assert fit.fixed.tolist() == [False, True, False, True, False]
     slope = gradient(fit.mixture, ROW)
     np.testing.assert_allclose([slope.means[1], slope.variances[1]], 0, atol=1e-4)
     assert abs(slope.weights[0] - slope.weights[1]) < 1e-3

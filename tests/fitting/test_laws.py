@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Mixture, Ragged, Status
-from mog_jax.fitting.ascent import Lanes, ascend, begin
-from mog_jax.fitting.coordinates import unpack
-from mog_jax.fitting.directions import DIRECTIONS, look
+from mog_jax.fitting.climb.ascent import Lanes, ascend, begin
+from mog_jax.fitting.climb.derivatives import unpack
+from mog_jax.fitting.climb.directions import DIRECTIONS, local_model
 from mog_jax.kernel import lane_sums, totals
 from tests.fitting.draws import SIZE, datasets, two_clear_components
 
@@ -89,7 +89,7 @@ def test_the_order_of_the_points_does_not_matter_at_all(x, order):
 
 
 # Counts that are repetitions are searched as they are, fractional and very many ones by a sample:
-# so these laws are about data whose best maximum is not in doubt.
+# so these laws are about data whose best maximum is not in bounds.
 
 
 @LAWS
@@ -124,7 +124,7 @@ def test_a_batch_is_a_loop(rows):
     for fit, row in zip(together, rows, strict=True):
         alone = mog_jax.fit(row)
         assert fit.status == alone.status
-        assert fit.n_steps == alone.n_steps
+        assert fit.n_passes == alone.n_passes
         np.testing.assert_allclose(fit.log_likelihood, alone.log_likelihood, rtol=1e-12)
         np.testing.assert_allclose(fit.mixture.means, alone.mixture.means, rtol=1e-12, atol=1e-12)
 
@@ -198,7 +198,7 @@ def standard(x):
 @jax.jit
 def viewed(theta, z):
     at = tuple(theta)
-    view = look(at, lane_sums(unpack(at), z, totals(z)), None, False, smallest=-1e3)
+    view = local_model(at, lane_sums(unpack(at), z, totals(z)), None, False, smallest=-1e3)
     em = jnp.stack(DIRECTIONS["em"].propose(view, jnp.ones(())))
     newton = jnp.stack(view.newton_move)
     return em, newton, jnp.stack(view.gradient), view.information.dense(), view.concave

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mog_jax.fitting.starts import _SHARES, PLANS, n_starts, window_lengths, window_starts
+from mog_jax.fitting.multistart.starts import (
+    _SHARES,
+    PLANS,
+    n_starts,
+    window_lengths,
+    window_starts,
+)
 from mog_jax.kernel import pad_rows
 
 NARROWEST = 1e-6

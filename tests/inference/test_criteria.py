@@ -44,7 +44,7 @@ def test_icl_adds_the_doubt_of_the_labels_and_counts_are_repetitions():
 
 def test_held_parameters_are_not_counted():
     np.testing.assert_array_equal(
-        n_parameters(equal_variances=False, n_held=np.arange(3)), [5, 4, 3]
+        n_parameters(equal_variances=False, n_fixed=np.arange(3)), [5, 4, 3]
     )
 
 

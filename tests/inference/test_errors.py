@@ -137,7 +137,7 @@ def test_covariance_is_the_inverse_on_what_is_free(seed):
     free = ~held
     expected = np.zeros((5, 5))
     expected[np.ix_(free, free)] = np.linalg.inv(information[np.ix_(free, free)])
-    np.testing.assert_allclose(covariance(information, held=held), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(covariance(information, fixed=held), expected, rtol=1e-8, atol=1e-12)
     basis = np.eye(5)[:, :4] + np.outer(np.eye(5)[4], np.eye(4)[3])
     equal = covariance(information, equal_variances=True)
     expected = basis @ np.linalg.inv(basis.T @ information @ basis) @ basis.T
@@ -221,7 +221,10 @@ def test_the_sandwich_agrees_with_the_information_where_the_model_is_true():
     ("call", "message"),
     [
         (lambda: covariance(np.eye(4)), r"`information` must have shape .* got \(4, 4\)"),
-        (lambda: covariance(np.eye(5), held=[0, 1]), r"`held` must have shape \(5,\); got \(2,\)"),
+        (
+            lambda: covariance(np.eye(5), fixed=[0, 1]),
+            r"`fixed` must have shape \(5,\); got \(2,\)",
+        ),
         (
             lambda: confidence_intervals(mixture_of(TRUTH["acidity"]), np.eye(5), level=95),
             r"`level` must lie between 0 and 1; got 95",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mog_jax import Mixture
 from mog_jax.inference import responsibilities, sandwich
-from mog_jax.inference.components import Pair, probabilities
 from mog_jax.inference.scores import scores
+from mog_jax.inference.two_components import Pair, probabilities
 from tests.inference.cases import pairs
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from mog_jax import cli
-from mog_jax.tables import database, identity, run, stream
+from mog_jax.tables import database, run, stream
 
 _spec = importlib.util.spec_from_file_location("doubles", Path(__file__).with_name("conftest.py"))
 _doubles = importlib.util.module_from_spec(_spec)
@@ -53,5 +53,4 @@ run._begin = place(run._begin)
 run.export = place(run.export)
 run.discard = place(run.discard)
 database._connect = place(database._connect)
-identity._settings = lambda options: options
 sys.exit(cli.main(sys.argv[3:]))

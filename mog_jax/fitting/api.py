@@ -1,0 +1,175 @@
+"""`fit`: checks the arguments, sorts the datasets into blocks, and fits these on threads."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Never
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.fitting.climb.directions import Direction
+from mog_jax.fitting.data.buckets import size_classes
+from mog_jax.fitting.data.fixed import read_fixed
+from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
+from mog_jax.fitting.data.layout import check_layout
+from mog_jax.fitting.fit_block import fit_block
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    FIT_OPTIONS,
+    FitOptions,
+    checked_options,
+    refuse_unknown,
+    true_or_false,
+)
+from mog_jax.fitting.results.describe import nothing
+from mog_jax.fitting.results.fit import Fit
+from mog_jax.mixture import Mixture
+from mog_jax.progress import ProgressBar
+from mog_jax.threads import in_threads, workers
+
+_LOG_TWO_PI = math.log(2 * math.pi)
+
+# Points of one block, which a thread works on at a time; some 200 bytes are needed for each.
+_BLOCK_POINTS = 1024 * 2048
+
+
+def fit(
+    data: ArrayLike | Ragged,
+    *,
+    counts: ArrayLike | Ragged | None = None,
+    direction: str | Direction = DEFAULTS.direction,
+    starts: str = DEFAULTS.starts,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    min_points: float = DEFAULTS.min_points,
+    dtype: Any = None,
+    progress: bool = False,
+    equal_variances: bool = DEFAULTS.equal_variances,
+    fixed: Mixture | Mapping[str, ArrayLike] | None = None,
+    **unknown: Never,
+) -> Fit:
+    """Fit a two-component mixture to each dataset: its highest regular maximum.
+
+    A maximum is regular if each component holds at least `min_points` points (the sum of its
+    responsibilities) and has a variance above the floor. The same data give the same fit every
+    time: nothing is random.
+
+    Parameters
+    ----------
+    data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
+        One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
+        masked, or a null.
+    counts : of the same shape, optional
+        How often each point was seen: non-negative, not necessarily whole. To count a point twice
+        is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
+    direction : "newton", "em", "gradient" or Direction
+        How to climb.
+    starts : "thorough" or "quick"
+        How many climbs to begin: 14 or 5 for each dataset.
+    tolerance : float
+        A climb has arrived when less than this is left to be gained, in nats.
+    max_steps : int, optional
+        Steps after which to give a climb up: by default 200 of Newton's, 10,000 of the others.
+    variance_floor : float
+        Lowest variance of a component, in units of the dataset's variance.
+    min_points : float
+        Points that a component of a regular maximum holds at least.
+    dtype : "float32" or "float64", optional
+        Precision of the last climb and of the answer; by default float32 for float32 data, and
+        float64 for all other.
+    progress : bool
+        Whether to show a progress bar, on standard error.
+    equal_variances : bool
+        Whether the components share one variance.
+    fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
+        What is known beforehand, such as a component from controls. A mixture is NaN where it is
+        free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
+        one for each dataset. A mean farther from the data than a million of their standard
+        deviations, or a standard deviation as many times narrower or wider than theirs, is out of
+        range. As the components of a fit are in the order of their means, one that
+        was fixed as the first may come out as the second.
+
+    Returns
+    -------
+    Fit
+        With a leading axis b, unless `data` is one dataset.
+
+    Raises
+    ------
+    ValueError
+        If an argument has a wrong type, shape or range; among them the shape (n, 1) that other
+        libraries want, n datasets of one value here: give ``x.ravel()``. What is wrong with single
+        datasets is told by their status instead.
+
+    Warns
+    -----
+    UserWarning
+        If all rows are too short for a regular maximum, less than twice `min_points`, and the
+        columns are not: the datasets of a frame with a feature in each column are the rows of
+        ``frame.to_numpy().T``, and of ``fit_table(frame, columns=[...])``. Counts, or lengths that
+        are given as `Ragged`, say that the rows are meant.
+
+    Examples
+    --------
+    >>> import mog_jax
+    >>> mog_jax.fit(mog_jax.datasets.faithful())
+    Fit(0.3609 N(54.6149, sd 5.871) + 0.6391 N(80.0911, sd 5.868); log-likelihood -1034.001750, 272
+    points, converged)
+    """
+    refuse_unknown("fit", unknown, FIT_OPTIONS)
+    options = checked_options(
+        direction=direction,
+        starts=starts,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+        min_points=min_points,
+        equal_variances=equal_variances,
+    )
+    progress = true_or_false("progress", progress)
+    source = read(data, counts)
+    precision = _precision(dtype, source)
+    check_layout(data, source, options.min_points)
+    known = read_fixed(fixed, len(source), equal_variances=equal_variances)
+    fits = _fit_all(source, options, known, precision, progress)
+    return fits[0] if source.is_single else fits
+
+
+def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
+    if dtype is None:
+        return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
+    try:
+        precision: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"`dtype` must be float32 or float64; got {dtype!r}.") from None
+    if precision not in (np.float32, np.float64):
+        raise ValueError(f"`dtype` must be float32 or float64; got {precision}.")
+    return precision
+
+
+def _fit_all(
+    source: Source, options: FitOptions, fixed: Mixture, precision: np.dtype[Any], progress: bool
+) -> Fit:
+    fits = nothing(len(source), precision, options.equal_variances)
+
+    def work(block: tuple[Array, int]) -> None:
+        index, least = block
+        # JAX's configuration is per thread.
+        with jax.enable_x64(True):
+            found = fit_block(
+                source,
+                index,
+                least,
+                jax.tree.map(lambda f: f[index], fixed),
+                options,
+                precision,
+            )
+        for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
+            whole[index] = part
+
+    blocks = size_classes(source.widths(), _BLOCK_POINTS, workers())
+    with ProgressBar(progress, len(source)) as bar:
+        in_threads(work, blocks, lambda block, _: bar.advance(len(block[0])))
+    return fits

@@ -1,0 +1,192 @@
+"""One climb, step by step, from a start of one's own: to look at how an ascent goes its way."""
+
+import dataclasses
+import functools
+from typing import Never
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.fitting.climb import ascent
+from mog_jax.fitting.climb.arrival import has_arrived
+from mog_jax.fitting.climb.ascent import Ascent, Lanes
+from mog_jax.fitting.climb.directions import Direction
+from mog_jax.fitting.data.inputs import Array, read
+from mog_jax.fitting.data.standardise import Standardised, standardise
+from mog_jax.fitting.multistart.climbs import BlockPoints
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    AscentOptions,
+    checked_options,
+    refuse_unknown,
+)
+from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
+from mog_jax.mixture import Mixture
+
+# Steps of one compiled program; the climb goes on in as many as it needs.
+_AT_ONCE = 64
+_OPTIONS = ("counts", "direction", "tolerance", "max_steps", "variance_floor")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AscentPath:
+    """Where an ascent came by: the start, and every mixture that it moved to.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (moves + 1, 2)
+        In the data's unit, the components in the order of the start.
+    log_likelihood : array, shape (moves + 1,)
+        At each of them, in nats. It never falls, but for rounding.
+    n_passes : int
+        Passes over the data: one for each mixture, and one for each proposal that did not climb.
+    converged : bool
+        Whether less than the tolerance is left to be gained.
+    """
+
+    mixture: Mixture
+    log_likelihood: Array
+    n_passes: int
+    converged: bool
+
+    def __len__(self) -> int:
+        return len(self.log_likelihood)
+
+    def __repr__(self) -> str:
+        end = "converged" if self.converged else "not converged"
+        return (
+            f"AscentPath({len(self)} mixtures, log-likelihood {self.log_likelihood[0]:.6f} to "
+            f"{self.log_likelihood[-1]:.6f} in {self.n_passes} passes, {end})"
+        )
+
+
+def ascent_path(
+    data: ArrayLike,
+    start: Mixture,
+    *,
+    counts: ArrayLike | None = None,
+    direction: str | Direction = DEFAULTS.direction,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    **unknown: Never,
+) -> AscentPath:
+    """Climb the likelihood of one dataset from a given start, and tell every step.
+
+    It is the ascent of :func:`mog_jax.fit`, which begins at several starts of its own and keeps
+    the highest end; from one start the end may be another maximum, or the variance floor.
+
+    Parameters
+    ----------
+    data : array-like, shape (n,)
+        NaN is a missing value.
+    start : Mixture, fields of shape (2,)
+        Where to begin, in the data's unit.
+    counts : array-like, shape (n,), optional
+        How often each point was seen.
+    direction : "newton", "em", "gradient" or Direction
+        How to climb.
+    tolerance : float
+        The climb has arrived when less than this is left to be gained, in nats.
+    max_steps : int, optional
+        Steps after which to give up: by default 200 of Newton's, 10,000 of the others.
+    variance_floor : float
+        Lowest variance of a component, in units of the data's variance.
+
+    Returns
+    -------
+    AscentPath
+
+    Raises
+    ------
+    ValueError
+        If `start` is no mixture of two, or the data cannot be fitted.
+
+    Examples
+    --------
+    >>> import mog_jax
+    >>> start = mog_jax.Mixture.from_arrays(weights=[0.5, 0.5], means=[50, 60], variances=[99, 99])
+    >>> mog_jax.ascent_path(mog_jax.datasets.faithful(), start)
+    AscentPath(... mixtures, log-likelihood ... to -1034.001750 in ... passes, converged)
+    """
+    refuse_unknown("ascent_path", unknown, _OPTIONS)
+    options = checked_options(
+        direction=direction,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+    ).ascent(searching=False)
+    source = read(data, counts)
+    if not source.is_single:
+        raise ValueError("`data` must have shape (n,): one dataset.")
+    if not isinstance(start, Mixture):
+        raise ValueError(f"`start` must be a Mixture; got {type(start).__name__}.")
+    if np.shape(start.means) != (2,):
+        raise ValueError(
+            f"`start` must be a mixture with fields of shape (2,); got {np.shape(start.means)}."
+        )
+    Mixture.from_arrays(weights=start.weights, means=start.means, variances=start.variances)
+    points = standardise(source, np.arange(1))
+    if not points.is_usable[0]:
+        raise ValueError(
+            "`data` must be finite and hold at least two different points, of a magnitude whose "
+            "square is a floating-point number."
+        )
+    path = _climb(points, _on_standard_scale(start, points), options)
+    return _described(path, points, options.tolerance)
+
+
+def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
+    if not (np.asarray(start.weights) > 0).all():
+        raise ValueError("`start` must have positive weights: an empty component stays empty.")
+    start = jax.tree.map(lambda field: np.asarray(field, np.float64)[None], start)
+    return to_standard_scale(theta_of(start), data.mean, data.scale)
+
+
+def _climb(data: Standardised, theta: Array, options: AscentOptions) -> Ascent:
+    """Give the states after each step, one behind the other."""
+    with jax.enable_x64(True):
+        lanes = BlockPoints(
+            points=data.points,
+            counts=data.counts,
+            n=data.n,
+            free=np.ones((5, 1), bool),
+            dtype=np.dtype(np.float64),
+        ).on_device.datasets
+        state = jax.tree.map(jnp.asarray, ascent.begin(theta))
+        pieces: list[Ascent] = []
+        while not pieces or bool(state.climbing[0]):
+            state, piece = _some_steps(state, lanes, options=options)
+            pieces.append(jax.device_get(piece))
+    joined: Ascent = jax.tree.map(lambda *leaves: np.concatenate(leaves)[..., 0], *pieces)
+    return joined
+
+
+@functools.partial(jax.jit, static_argnames=("options",))
+def _some_steps(state: Ascent, lanes: Lanes, *, options: AscentOptions) -> tuple[Ascent, Ascent]:
+    def step(state: Ascent, _: None) -> tuple[Ascent, Ascent]:
+        moved = ascent.ascend(state, lanes, steps=1, **options.as_arguments())
+        return moved, moved
+
+    return jax.lax.scan(step, state, length=_AT_ONCE)
+
+
+def _described(path: Ascent, data: Standardised, tolerance: float) -> AscentPath:
+    """Keep the steps that moved, in the data's unit."""
+    moved = np.append(True, (np.diff(path.theta, axis=0) != 0).any(axis=1))
+    theta = path.theta[moved]
+    total, scale = data.total[0], data.scale[0]
+    standard = mixture_at(theta.T)
+    return AscentPath(
+        mixture=Mixture(
+            weights=standard.weights,
+            means=data.mean[0] + scale * standard.means,
+            variances=scale**2 * standard.variances,
+        ),
+        # The constant of the change of units.
+        log_likelihood=path.sums.log_likelihood[moved] - total * np.log(scale),
+        n_passes=int(path.n_steps[-1]),
+        converged=bool(has_arrived(path.gain_left[-1], total, tolerance)),
+    )

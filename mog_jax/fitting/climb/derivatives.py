@@ -1,0 +1,182 @@
+r"""What the nine sums say about the ascent: gradient, observed information, EM step.
+
+The ascent's coordinates are :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\
+\log\sigma_2^2)`: five numbers for each lane, each free to take any value, in five arrays of shape
+`(*lanes)`.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mog_jax.fitting.climb.symmetric import Symmetric, Vector
+from mog_jax.kernel import Sums
+from mog_jax.mixture import Coordinates
+
+
+def unpack(theta: Vector) -> Coordinates:
+    """Give the log-weights, means and log-variances, two arrays each, of the five coordinates."""
+    # log(1/(1 + exp(-a))) keeps its digits where the weight is nearly 0 or nearly 1.
+    log_weights = (jax.nn.log_sigmoid(theta[0]), jax.nn.log_sigmoid(-theta[0]))
+    return Coordinates(
+        logits=log_weights,  # type: ignore[arg-type]  # pairs of arrays, for arrays of pairs
+        means=(theta[1], theta[2]),  # type: ignore[arg-type]
+        log_variances=(theta[3], theta[4]),  # type: ignore[arg-type]
+    )
+
+
+def gradient(theta: Vector, sums: Sums) -> Vector:
+    r"""Gradient of the log-likelihood in the ascent's coordinates.
+
+    .. math:: \Big(\pi_2N_1-\pi_1N_2,\quad\frac1{\sigma_k^2}\sum_i\gamma_{ik}(x_i-\mu_k),\quad
+              \tfrac12\Big[\frac1{\sigma_k^2}\sum_i\gamma_{ik}(x_i-\mu_k)^2-N_k\Big]\Big)
+
+    Parameters
+    ----------
+    theta : five arrays, shape (*lanes)
+    sums : Sums, shape (*lanes)
+        Taken there.
+
+    Returns
+    -------
+    five arrays, shape (*lanes)
+
+    References
+    ----------
+    Equation (24) of ``derivation.md``.
+    """
+    weights, precisions = _weights(theta), _precisions(theta)
+    counts, first, second = sums.effective_counts, sums.first, sums.second
+    return (
+        weights[1] * counts[0] - weights[0] * counts[1],
+        *(precisions[k] * first[k] for k in range(2)),
+        *(0.5 * (precisions[k] * second[k] - counts[k]) for k in range(2)),
+    )
+
+
+def information(theta: Vector, sums: Sums) -> Symmetric:
+    r"""Observed information, minus the Hessian, in the ascent's coordinates.
+
+    What would be known if each point told its component, less the covariance of what the two
+    components would say. For two components that is :math:`\gamma_1\gamma_2\,qq^\top` at each
+    point, where the difference of the scores :math:`q=s_1-s_2` is a polynomial of degree 2 in
+    :math:`u`: five cross sums suffice.
+
+    Parameters
+    ----------
+    theta : five arrays, shape (*lanes)
+    sums : Sums, shape (*lanes)
+        Taken there.
+
+    Returns
+    -------
+    Symmetric, 5 by 5
+
+    References
+    ----------
+    Equation (25) of ``derivation.md``.
+    """
+    precisions = _precisions(theta)
+    # The coefficients of 1, u, u² in each entry of q.
+    scores: list[list[jax.Array]] = [[jnp.ones_like(theta[0])], [], [], [], []]
+    for k, sign in enumerate((1, -1)):
+        precision, offset = precisions[k], sums.centre - theta[1 + k]
+        scores[1 + k] = [sign * precision * offset, sign * precision]
+        scores[3 + k] = [
+            0.5 * sign * (precision * offset * offset - 1),
+            sign * precision * offset,
+            0.5 * sign * precision,
+        ]
+    complete = complete_information(theta, sums).entries
+    entries = {}
+    cross = tuple(sums.cross)
+    for i in range(5):
+        # Sums of γ₁γ₂ qᵢ uᵖ, shared by the whole row.
+        moments = [_dot(scores[i], cross[p:]) for p in range(3)]
+        for j in range(i, 5):
+            lost = _dot(scores[j], moments)
+            entries[i, j] = complete[i, j] - lost if (i, j) in complete else -lost
+    return Symmetric(entries, size=5)
+
+
+def complete_information(theta: Vector, sums: Sums) -> Symmetric:
+    """Information that the data would hold if each point told its component.
+
+    Parameters
+    ----------
+    theta : five arrays, shape (*lanes)
+    sums : Sums, shape (*lanes)
+        Taken there.
+
+    Returns
+    -------
+    Symmetric, 5 by 5
+        The matrix D of equation (25): positive definite, and block-diagonal by component.
+    """
+    weights, precisions = _weights(theta), _precisions(theta)
+    counts = sums.effective_counts
+    entries = {(0, 0): (counts[0] + counts[1]) * weights[0] * weights[1]}
+    for k in range(2):
+        entries[1 + k, 1 + k] = precisions[k] * counts[k]
+        entries[1 + k, 3 + k] = precisions[k] * sums.first[k]
+        entries[3 + k, 3 + k] = 0.5 * precisions[k] * sums.second[k]
+    return Symmetric(entries, size=5)
+
+
+def em_step(
+    theta: Vector, sums: Sums, free: Sequence[jax.Array | bool], equal_variances: bool = False
+) -> Vector:
+    """Where one EM step leads: what the data say of each component, shared out by responsibility.
+
+    Parameters
+    ----------
+    theta : five arrays, shape (*lanes)
+    sums : Sums, shape (*lanes)
+        Taken there.
+    free : five arrays of bool, shape (*lanes), or True
+        The coordinates that may move; the variances of means that may not are about those means.
+    equal_variances : bool
+        Whether the components share one variance.
+
+    Returns
+    -------
+    five arrays, shape (*lanes)
+        A component that holds nothing keeps its mean and variance.
+
+    References
+    ----------
+    Equations (17), (18) and (19) of ``derivation.md``.
+    """
+    tiny = float(np.finfo(theta[0].dtype).tiny)
+    counts = [jnp.maximum(count, tiny) for count in sums.effective_counts]
+    empty = [count <= tiny for count in sums.effective_counts]
+    steps = [jnp.where(free[1 + k] & ~empty[k], sums.first[k] / counts[k], 0) for k in range(2)]
+    squares = [
+        sums.second[k] - steps[k] * (2 * sums.first[k] - steps[k] * counts[k]) for k in range(2)
+    ]
+    shares = counts
+    if equal_variances:
+        squares, shares = [squares[0] + squares[1]] * 2, [counts[0] + counts[1]] * 2
+    variances = [jnp.maximum(squares[k] / shares[k], tiny) for k in range(2)]
+    return (
+        jnp.log(counts[0]) - jnp.log(counts[1]),
+        *(theta[1 + k] + steps[k] for k in range(2)),
+        *(jnp.where(empty[k], theta[3 + k], jnp.log(variances[k])) for k in range(2)),
+    )
+
+
+def _weights(theta: Vector) -> Vector:
+    return jax.nn.sigmoid(theta[0]), jax.nn.sigmoid(-theta[0])
+
+
+def _precisions(theta: Vector) -> Vector:
+    return jnp.exp(-theta[3]), jnp.exp(-theta[4])
+
+
+def _dot(left: Sequence[jax.Array], right: Sequence[jax.Array]) -> jax.Array:
+    total = left[0] * right[0]
+    for a, b in zip(left[1:], right[1:], strict=False):
+        total = total + a * b
+    return total

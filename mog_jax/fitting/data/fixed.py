@@ -1,0 +1,121 @@
+"""What is known beforehand and held: by name or as a mixture, for all datasets or for each."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax.array_like import real_array
+from mog_jax.arrays import Array
+from mog_jax.mixture import Mixture
+from mog_jax.parameter_names import PARAMETERS, out_of_range
+
+# How far from the data, and how much narrower or wider, a fixed component may be, in standard
+# deviations of the data: what single precision can square twice.
+_FARTHEST = 1e6
+
+
+def is_near_data(theta: Array) -> Array:
+    """Say of which datasets the fixed values are in range.
+
+    Parameters
+    ----------
+    theta : array, shape (5, b)
+        Coordinates on the data's standard scale, NaN where free.
+
+    Returns
+    -------
+    array of bool, shape (b,)
+    """
+    far = ~(np.abs(theta[1:3]) <= _FARTHEST)
+    wide = ~(np.abs(theta[3:]) <= 2 * np.log(_FARTHEST))
+    near: Array = ~((far & ~np.isnan(theta[1:3])) | (wide & ~np.isnan(theta[3:]))).any(axis=0)
+    return near & ~np.isinf(theta[0])
+
+
+def read_fixed(
+    fixed: Mixture | Mapping[str, ArrayLike] | None, b: int, *, equal_variances: bool
+) -> Mixture:
+    """Validate what is fixed of `b` datasets.
+
+    Returns
+    -------
+    Mixture, shape (b, 2)
+        NaN where free.
+
+    Raises
+    ------
+    ValueError
+        If there is no such parameter, or a value is of a wrong kind, shape or range.
+    """
+    if isinstance(fixed, Mixture):
+        fixed = _by_name(fixed, b)
+    if not isinstance(fixed, Mapping | None):
+        raise ValueError(
+            "`fixed` must be a Mixture, NaN where free, or map names to values, as in "
+            f"{{'mean_1': 0.0, 'sd_1': 1.0}}; got {type(fixed).__name__}."
+        )
+    pairs: dict[str, Array] = {name: np.full((b, 2), np.nan) for name in ("weight", "mean", "sd")}
+    for name, value in (fixed or {}).items():
+        of_each = _of_each(name, value, b)
+        kind, k = name.split("_")
+        pairs[kind][:, int(k) - 1] = of_each
+    weights = pairs["weight"]
+    if np.any(np.abs(weights.sum(axis=1) - 1) > 1e-8):
+        raise ValueError("`fixed` weights must sum to 1: hold one of them, it settles the other.")
+    if equal_variances and not np.isnan(pairs["sd"]).all():
+        raise ValueError("a fixed sd and `equal_variances=True` exclude each other.")
+    # One weight is what the other leaves.
+    weights = np.where(np.isnan(weights), 1 - weights[:, ::-1], weights)
+    # A variance that is 0 or infinite for it is out of range: the status of its dataset.
+    with np.errstate(over="ignore", under="ignore"):
+        variances = np.square(pairs["sd"])
+    return Mixture(weights=weights, means=pairs["mean"], variances=variances)
+
+
+def _by_name(fixed: Mixture, b: int) -> dict[str, ArrayLike]:
+    fields: dict[str, Array] = {}
+    for name in ("weights", "means", "variances"):
+        value = np.asarray(real_array(getattr(fixed, name), f"fixed.{name}"))
+        if value.shape not in ((2,), (b, 2)):
+            raise ValueError(
+                f"`fixed` must have fields of shape (2,) or ({b}, 2); got {name} of shape "
+                f"{value.shape}."
+            )
+        fields[name] = value.astype(np.float64)
+    if np.any(fields["variances"] <= 0):
+        raise ValueError("`fixed` variances must be positive.")
+    columns = {
+        "weight": fields["weights"],
+        "mean": fields["means"],
+        "sd": np.sqrt(fields["variances"]),
+    }
+    return {f"{name}_{k + 1}": both[..., k] for name, both in columns.items() for k in (0, 1)}
+
+
+def _of_each(name: Any, value: Any, b: int) -> Array:
+    if name not in PARAMETERS:
+        near = difflib.get_close_matches(str(name), PARAMETERS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(
+            f"`fixed` must name parameters, {', '.join(PARAMETERS)}; got {name!r}{hint}"
+        )
+    try:
+        values = np.asarray(real_array(value, name))
+    except ValueError:
+        values = np.zeros((), bool)
+    if values.dtype == bool:
+        raise ValueError(f"`fixed` must hold real numbers; got {name} = {value!r}.")
+    if values.shape not in ((), (b,)):
+        raise ValueError(
+            f"`fixed` must hold a number, or one for each dataset, shape ({b},); got {name} of "
+            f"shape {values.shape}."
+        )
+    values = values.astype(np.float64)
+    known = values[~np.isnan(values)]
+    for extreme in (known.min(), known.max()) if known.size else ():
+        if wrong := out_of_range(name, extreme, extreme):
+            raise ValueError(f"`fixed` {name} must be {wrong}; got {extreme:g}.")
+    return values

@@ -1,0 +1,270 @@
+r"""One climb of one dataset, as a function to build upon: `jit`, `vmap`, differentiate.
+
+Its derivative is not that of the climb's hundreds of operations. At the maximum the gradient is
+zero whatever the data are; so when the data move, the maximum moves by the inverse information
+times what the gradient would have changed by: the implicit function theorem, in closed form.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, Never
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax import inference
+from mog_jax.array_like import real_array
+from mog_jax.fitting.climb import derivatives
+from mog_jax.fitting.climb.arrival import has_arrived, on_floor
+from mog_jax.fitting.climb.ascent import Lanes, ascend, begin
+from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
+from mog_jax.fitting.parameterisation import mixture_at, theta_of
+from mog_jax.inference.scores import score_slopes, scores
+from mog_jax.kernel import lane_sums, pad_rows, totals
+from mog_jax.mixture import Mixture
+from mog_jax.precision import compiled, is_traced
+
+_OPTIONS = ("counts", "tolerance", "max_steps", "variance_floor", "equal_variances", "fixed")
+
+
+def local_maximum(
+    x: ArrayLike,
+    start: Mixture,
+    *,
+    counts: ArrayLike | None = None,
+    tolerance: float = DEFAULTS.tolerance,
+    max_steps: int | None = DEFAULTS.max_steps,
+    variance_floor: float = DEFAULTS.variance_floor,
+    equal_variances: bool = DEFAULTS.equal_variances,
+    fixed: Mixture | None = None,
+    **unknown: Never,
+) -> Mixture:
+    r"""Climb from a mixture to the maximum of the likelihood above it: one dataset, one climb.
+
+    A pure function: it works under ``jit`` and ``vmap``, and ``grad``, ``jacfwd`` and ``hessian``
+    give how the maximum moves with the points, with their counts, and with what is held fixed,
+
+    .. math:: d\hat\theta=d\eta+C\Big(\sum_i\Big[s_i\,dc_i+c_i\frac{\partial s_i}{\partial x}\,
+              dx_i\Big]-I\,d\eta\Big),
+
+    with the observed information :math:`I`, its inverse :math:`C` on the free coordinates, the
+    scores :math:`s_i` of the points and the held values :math:`\eta`. Which maximum it is depends
+    on the start; :func:`mog_jax.fit` finds the highest, and its ``mixture`` is the start to give
+    here.
+
+    Parameters
+    ----------
+    x : array-like, shape (n,)
+        The points. NaN is a missing value.
+    start : Mixture, shape (2,)
+        Where to begin; weights strictly between 0 and 1. The maximum does not depend on it
+        smoothly: its derivative is 0.
+    counts : array-like, shape (n,), optional
+        How often each point was seen, non-negative; 1 where not given. A point with count 0 does
+        not exist, but has a derivative: what it would do if it were seen.
+    tolerance : float
+        The climb has arrived when less than this is left to be gained, in nats.
+    max_steps : int, optional
+        Steps after which to give up: by default 200.
+    variance_floor : float
+        Lowest variance of a component, in units of the data's variance.
+    equal_variances : bool
+        Whether the components share one variance.
+    fixed : Mixture, shape (2,), optional
+        Values that parameters are held at, in the order of `start`, NaN where they are free. A
+        weight of which the other is given need not be.
+
+    Returns
+    -------
+    Mixture, shape (2,)
+        Components in the order of `start`. NaN where the climb does not end at a maximum in the
+        interior: it ran out of steps, fell to the variance floor, or there is nothing to fit. The
+        derivatives are NaN there too, and where the information is singular.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not agree, an option is out of range, or `fixed` has variances although
+        they are to be equal. Where `fixed` is traced, that gives NaN.
+
+    References
+    ----------
+    Equations (40) and (42) of ``derivation.md``.
+
+    Examples
+    --------
+    If the longest waiting time at the geyser had been a minute longer, the mean of the short ones
+    would have been lower, in minutes by
+
+    >>> import jax
+    >>> import mog_jax
+    >>> x = np.sort(mog_jax.datasets.faithful())
+    >>> start = mog_jax.fit(x).mixture
+    >>> with jax.enable_x64(True):
+    ...     slope = jax.grad(lambda x: local_maximum(x, start).means[0])(x)
+    >>> print(f"{slope[-1]:.4f}")
+    -0.0105
+    """
+    refuse_unknown("local_maximum", unknown, _OPTIONS)
+    options = checked_options(
+        tolerance=tolerance,
+        max_steps=max_steps,
+        variance_floor=variance_floor,
+        equal_variances=equal_variances,
+    ).ascent(searching=False)
+    x = real_array(x, "x")
+    counts = None if counts is None else real_array(counts, "counts")
+    _check_shapes(x, start, counts)
+    _check_fixed(fixed, options.equal_variances)
+    return _program(options)(x, start, counts, fixed)
+
+
+def _check_shapes(x: ArrayLike, start: Mixture, counts: ArrayLike | None) -> None:
+    if np.ndim(x) != 1 or np.shape(x)[0] == 0:
+        raise ValueError(
+            f"`x` must have shape (n,): one dataset of at least one point; got {np.shape(x)}. For "
+            "a batch use jax.vmap."
+        )
+    if np.shape(start.means) != (2,):
+        raise ValueError(
+            f"`start` must have two components, shape (2,); got {np.shape(start.means)}. For a "
+            "batch use jax.vmap."
+        )
+    if counts is not None and np.shape(counts) != np.shape(x):
+        raise ValueError(
+            f"`counts` must have the shape of `x`, {np.shape(x)}; got {np.shape(counts)}."
+        )
+
+
+def _check_fixed(fixed: Mixture | None, equal_variances: bool) -> None:
+    if fixed is None:
+        return
+    if not isinstance(fixed, Mixture):
+        raise ValueError(f"`fixed` must be a Mixture, NaN where free; got {type(fixed).__name__}.")
+    for name in ("weights", "means", "variances"):
+        shape = np.shape(getattr(fixed, name))
+        if shape != (2,):
+            raise ValueError(
+                f"`fixed` must have fields of shape (2,); got {name} of shape {shape}."
+            )
+    # Of what is being traced only the shape is known: there the answer is NaN.
+    if equal_variances and not is_traced(fixed) and not np.isnan(fixed.variances).all():
+        raise ValueError("`fixed` variances and `equal_variances=True` exclude each other.")
+
+
+@functools.cache
+def _program(
+    options: AscentOptions,
+) -> Callable[[ArrayLike, Mixture, ArrayLike | None, Mixture | None], Mixture]:
+    return compiled(functools.partial(_maximum, options=options))
+
+
+def _maximum(
+    x: jax.Array,
+    start: Mixture,
+    counts: jax.Array | None,
+    fixed: Mixture | None,
+    *,
+    options: AscentOptions,
+) -> Mixture:
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        x = x.astype(start.means.dtype)
+    start = jax.tree.map(lambda field: jax.lax.stop_gradient(jnp.asarray(field, x.dtype)), start)
+    free = None
+    if fixed is not None:
+        start, free = _put_in_place(jax.tree.map(jnp.asarray, fixed), start)
+    present = ~jnp.isnan(x)
+    seen = jnp.ones_like(x) if counts is None else jnp.asarray(counts, x.dtype)
+    seen = jnp.where(present, seen, 0)
+    x = jnp.where(present, x, 0)
+    # Any fixed change of units leaves the derivative as it is. So this one, though it is taken from
+    # the data, is a constant to it.
+    own = jax.lax.stop_gradient(totals(x, seen))
+    scale = jnp.sqrt(own.variance)
+    missing = (0, pad_rows(x.shape[0]) - x.shape[0])
+    z = jnp.pad(jnp.where(present, (x - own.mean) / scale, 0), missing)
+    standard = start.affine(1 / scale, -own.mean / scale)
+    if options.equal_variances:
+        standard = _with_shared_variance(standard)
+    theta = theta_of(standard, jnp)
+    end = _climb(z, jnp.pad(seen, missing), theta, free, options)
+    return mixture_at(end, jnp).affine(scale, own.mean)
+
+
+def _put_in_place(fixed: Mixture, start: Mixture) -> tuple[Mixture, jax.Array]:
+    """Give a start with the fixed values, and which of the five coordinates are free."""
+    weights = fixed.weights
+    # One weight is what the other leaves.
+    weights = jnp.where(jnp.isnan(weights), 1 - weights[::-1], weights)
+    fixed = dataclasses.replace(fixed, weights=weights)
+    begun = jax.tree.map(
+        lambda known, free: jnp.where(jnp.isnan(known), free, known.astype(free.dtype)),
+        fixed,
+        start,
+    )
+    return begun, jnp.isnan(jnp.concatenate([weights[:1], fixed.means, fixed.variances]))
+
+
+def _with_shared_variance(mixture: Mixture) -> Mixture:
+    shared = jnp.sum(mixture.weights * mixture.variances)
+    return dataclasses.replace(mixture, variances=jnp.full_like(mixture.variances, shared))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
+def _climb(
+    z: jax.Array,
+    counts: jax.Array,
+    theta: jax.Array,
+    free: jax.Array | None,
+    options: AscentOptions,
+) -> jax.Array:
+    """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
+    data = Lanes(
+        x=z,
+        totals=totals(z, counts),
+        counts=counts,
+        padding=None,
+        free=free,
+    )
+    end = ascend(
+        dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
+        data,
+        steps=options.max_steps,
+        **options.as_arguments(),
+    )
+    is_maximum = (
+        has_arrived(end.gain_left, data.totals.count, options.tolerance)
+        & ~on_floor(end.theta, options.variance_floor)
+        & jnp.all(counts >= 0)
+    )
+    if free is not None and options.equal_variances:
+        is_maximum = is_maximum & free[3] & free[4]
+    return jnp.where(is_maximum, end.theta, jnp.nan)
+
+
+@_climb.defjvp
+def _climb_jvp(
+    options: AscentOptions, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[jax.Array, jax.Array]:
+    z, counts, start, free = primals
+    z_tangent, counts_tangent, start_tangent, _ = tangents
+    theta = _climb(z, counts, start, free, options)
+    at = tuple(theta)
+    sums = lane_sums(derivatives.unpack(at), z, totals(z, counts), counts)
+    information = derivatives.information(at, sums).dense()
+    covariance = inference.covariance(
+        information,
+        fixed=None if free is None else (~free).astype(np.int8),
+        equal_variances=options.equal_variances,
+    )
+    mixture = mixture_at(theta, jnp)
+    push = counts_tangent @ scores(mixture, z) + (counts * z_tangent) @ score_slopes(mixture, z)
+    if free is None:
+        return theta, covariance @ push
+    # What is held moves with its value, and the rest makes up for it.
+    moved = jnp.where(free, 0, start_tangent)
+    return theta, moved + covariance @ (push - information @ moved)

@@ -1,0 +1,175 @@
+"""What a fit gives back: the mixture, how good it is, and how the ascent ended."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.explained import Explained
+from mog_jax.fitting.results.methods import FitMethods
+from mog_jax.inference import Reason
+from mog_jax.mixture import Mixture
+
+
+class Status(Explained):
+    """How the fit of one dataset ended. ``message`` says what the numbers then mean."""
+
+    CONVERGED = 0, "at the highest regular maximum found: less than the tolerance is left"
+    SPURIOUS = (
+        1,
+        "at a maximum where a component holds fewer than min_points points; there is no regular "
+        "one",
+    )
+    VARIANCE_FLOOR = (
+        2,
+        "a component shrank to the variance floor, around tied or lone points; the likelihood "
+        "would rise without bound, and its value only says where the floor is",
+    )
+    DEGENERATE = (
+        3,
+        "a component emptied or both coincide: the data are one component, and the parameters of "
+        "two are not determined",
+    )
+    STEP_LIMIT = 4, "still climbing when the steps ran out; raise max_steps"
+    TOO_FEW_POINTS = 5, "fewer than two points; nothing was fitted"
+    CONSTANT = 6, "all points are equal; nothing was fitted"
+    NOT_FINITE = 7, "the data contain an infinity; nothing was fitted"
+    OUT_OF_RANGE = (
+        8,
+        "the data, their counts or what is fixed are too large or too small for floating-point "
+        "numbers; change the unit, or give dtype='float64'; nothing was fitted",
+    )
+
+
+# What a status means for standard errors, thresholds and criteria.
+_REASONS = {
+    Status.CONVERGED: Reason.KNOWN,
+    Status.SPURIOUS: Reason.BOUNDARY,
+    Status.VARIANCE_FLOOR: Reason.BOUNDARY,
+    Status.DEGENERATE: Reason.SINGULAR,
+    Status.STEP_LIMIT: Reason.NOT_AT_MAXIMUM,
+    Status.TOO_FEW_POINTS: Reason.NOTHING_FITTED,
+    Status.CONSTANT: Reason.NOTHING_FITTED,
+    Status.NOT_FINITE: Reason.NOTHING_FITTED,
+    Status.OUT_OF_RANGE: Reason.NOTHING_FITTED,
+}
+_NAMES = np.array([status.name.lower() for status in Status], dtype=object)
+_REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class OneComponent:
+    """The fit of a single Gaussian, in closed form.
+
+    Parameters
+    ----------
+    mean, variance : array, shape (...,)
+        Of the data, the variance with divisor n.
+    log_likelihood : array, shape (...,)
+        In nats.
+    """
+
+    mean: jax.Array
+    variance: jax.Array
+    log_likelihood: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(FitMethods):
+    """The fit of one dataset, or with a leading axis b the fits of a batch.
+
+    Parameters
+    ----------
+    mixture : Mixture, shape (..., 2)
+        Components by ascending mean. NaN where nothing could be fitted.
+    log_likelihood : array, shape (...,)
+        At `mixture`, a sum over the points, in nats.
+    status : array of int, shape (...,)
+        How the ascent ended: values of `Status`. In words, `status_name`.
+    n_passes : array of int, shape (...,)
+        Passes over the data or a coreset of them, summed over all climbs.
+    gain_left : array, shape (...,)
+        The Newton decrement: an estimate of the log-likelihood still to be gained, in nats. It is
+        infinite where the likelihood is not concave.
+    n_points : array, shape (...,)
+        Points used, each as often as its count.
+    n_missing : array of int, shape (...,)
+        NaNs dropped.
+    information : array, shape (..., 5, 5)
+        Observed information at `mixture`, constraints left out of account, in the coordinates
+        (log of the ratio of weights, means, log-variances).
+    one_component : OneComponent
+        What a single Gaussian makes of the same data.
+    fixed : array of bool, shape (..., 5)
+        Which of those coordinates were fixed.
+    equal_variances : bool
+        Whether the components were made to share one variance.
+    """
+
+    mixture: Mixture
+    log_likelihood: jax.Array
+    status: jax.Array
+    n_passes: jax.Array
+    gain_left: jax.Array
+    n_points: jax.Array
+    n_missing: jax.Array
+    information: jax.Array
+    one_component: OneComponent
+    fixed: jax.Array
+    equal_variances: bool = dataclasses.field(metadata={"static": True})
+
+    @property
+    def converged(self) -> Any:
+        """Whether each fit is at a maximum, shape (...,)."""
+        return self.status == Status.CONVERGED
+
+    @property
+    def status_name(self) -> Any:
+        """How each ascent ended, in lower case: a str, or an array of them, shape (b,)."""
+        return _NAMES[np.asarray(self.status)]
+
+    @property
+    def reason(self) -> Any:
+        """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
+        return _REASON_OF_STATUS[np.asarray(self.status)]
+
+    def __len__(self) -> int:
+        if np.ndim(self.status) == 0:
+            raise TypeError("this is the fit of one dataset: it has no length")
+        return int(np.shape(self.status)[0])
+
+    def __getitem__(self, index: Any) -> "Fit":
+        if np.ndim(self.status) == 0:
+            raise TypeError("this is the fit of one dataset: it cannot be indexed")
+        chosen: Fit = jax.tree.map(lambda leaf: leaf[index], self)
+        return chosen
+
+    def __iter__(self) -> Iterator["Fit"]:
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        if np.ndim(self.status) > 0:
+            endings, numbers = np.unique(np.asarray(self.status), return_counts=True)
+            summary = ", ".join(
+                f"{number} {name}" for number, name in zip(numbers, _NAMES[endings], strict=True)
+            )
+            datasets = "dataset" if len(self) == 1 else "datasets"
+            return f"Fit of {len(self)} {datasets}" + (f": {summary}" if summary else "")
+        end = f"{float(self.n_points):.10g} points, {self.status_name}"
+        mixture = self.mixture
+        if np.isnan(np.asarray(mixture.means)).any():
+            return f"Fit(nothing fitted; {end})"
+        components = " + ".join(
+            f"{weight:.4g} N({mean:.6g}, sd {deviation:.4g})"
+            for weight, mean, deviation in zip(
+                np.asarray(mixture.weights),
+                np.asarray(mixture.means),
+                np.sqrt(np.asarray(mixture.variances)),
+                strict=True,
+            )
+        )
+        return f"Fit({components}; log-likelihood {float(self.log_likelihood):.6f}, {end})"

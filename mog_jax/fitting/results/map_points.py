@@ -1,0 +1,213 @@
+"""Points that fits are asked about: read in any form, and answered a block of fits at a time."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from mog_jax.fitting.data.inputs import Array, Source, read
+from mog_jax.kernel import pad_rows
+from mog_jax.precision import hand_back
+from mog_jax.threads import in_threads
+
+# Points of one block, which a thread works on at a time: so many that to call a program takes
+# little beside them, and so few that what it computes of them stays in the cache.
+_BLOCK_POINTS = 2**18
+
+# So few fits are not filled up to a width that they share with others.
+_FEW = 8
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Points:
+    """Points in rows, one for each fit of a batch, or one for all.
+
+    Parameters
+    ----------
+    source : Source
+        Where they came from.
+    batch : () or (b,)
+        Of the fits.
+    as_list : bool
+        Whether they came as a list of arrays.
+    """
+
+    source: Source
+    batch: tuple[int, ...]
+    as_list: bool
+
+    def rows(self, index: Array, length: int = 0) -> tuple[Array, Array | None]:
+        """Give the points of some fits and their counts, in rows or one row for all.
+
+        Rows are filled up with NaN, to a length at least.
+        """
+        some: Any = np.zeros(1, int) if self.source.is_single else index
+        if self.source.offsets is None and some.size and (np.diff(some) == 1).all():
+            # Neighbours need not be copied.
+            some = slice(some[0], some[0] + some.size)
+        values, counts = self.source.rows(some)
+        more = [(0, 0), (0, max(0, length - values.shape[1]))]
+        if more[1][1]:
+            values = np.pad(values, more, constant_values=np.nan)
+            counts = None if counts is None else np.pad(counts, more)
+        if self.source.is_single and self.batch:
+            return values[0], None if counts is None else counts[0]
+        return values, counts
+
+    def map_fits(self, function: Callable[..., Any], *of_fits: Any) -> Any:
+        """Ask for something of each fit and all its points.
+
+        Parameters
+        ----------
+        function : callable
+            From `of_fits`, points and counts of some fits to an array with an entry for each. The
+            counts are None where every point counts once; one that is missing counts 0.
+        *of_fits : pytrees of arrays, shape (*batch, ...)
+
+        Returns
+        -------
+        array, shape (*batch, ...)
+        """
+
+        def ask(fits: Any, values: Array, counts: Array | None) -> Any:
+            return function(*fits, *_present(values, counts))
+
+        def put(answers: Array, block: _Block, answer: Array) -> None:
+            answers[block.fits] = answer
+
+        return hand_back(self._ask(ask, of_fits, 1, put))
+
+    def map_points(self, function: Callable[..., Any], *of_fits: Any) -> Any:
+        """Ask for something of each single point.
+
+        Parameters
+        ----------
+        function : callable
+            From `of_fits` and points of some fits to an array with an entry for each point.
+        *of_fits : pytrees of arrays, shape (*batch, ...)
+
+        Returns
+        -------
+        array or list of arrays, in the form in which the points came
+        """
+        offsets = self.source.offsets
+
+        def ask(fits: Any, values: Array, counts: Array | None) -> Any:
+            return function(*fits, values)
+
+        def put(answers: Array, block: _Block, answer: Array) -> None:
+            if offsets is None:
+                answers[block.fits] = answer[:, : answers.shape[1]]
+                return
+            column = np.arange(answer.shape[1])
+            inside = column < self.source.lengths(block.fits)[:, None]
+            answers[(offsets[block.fits][:, None] + column)[inside]] = answer[inside]
+
+        answers = self._ask(ask, of_fits, 2, put)
+        return np.split(answers, offsets[1:-1]) if self.as_list and offsets is not None else answers
+
+    def _ask(
+        self,
+        ask: Callable[[Any, Array, Array | None], Any],
+        of_fits: Any,
+        axes: int,
+        put: Callable[[Array, "_Block", Array], None],
+    ) -> Array:
+        """Ask block by block; of an answer's axes, the first ones are fits, or fits and points."""
+        fits = jax.tree.map(
+            np.asarray if self.batch else lambda leaf: np.asarray(leaf)[None], of_fits
+        )
+
+        def answer(block: _Block) -> Array:
+            some = jax.tree.map(lambda leaf: leaf[block.filled], fits)
+            found = np.asarray(ask(some, *self.rows(block.filled, block.length)))
+            return found[: block.fits.size]
+
+        first, *others = _blocks(self)
+        # It compiles the programs, which the others share.
+        found = answer(first)
+        n_fits, offsets = self.batch[0] if self.batch else 1, self.source.offsets
+        if offsets is None:
+            shape = (n_fits, self.source.values.shape[1])[:axes]
+        else:
+            shape = (n_fits,) if axes == 1 else (offsets[-1],)
+        answers = np.empty((*shape, *found.shape[axes:]), found.dtype)
+        put(answers, first, found)
+        in_threads(answer, others, lambda block, found: put(answers, block, found))
+        return answers if self.batch else answers[0]
+
+
+def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points:
+    """Read points in any of the forms that :func:`mog_jax.fit` takes.
+
+    Parameters
+    ----------
+    data, counts : as for `fit`
+        One row for each fit, or one for all.
+    batch : () or (b,)
+        Of the fits.
+
+    Returns
+    -------
+    Points
+
+    Raises
+    ------
+    ValueError
+        If there are not as many rows as fits, or the points are not real numbers.
+    """
+    source = read(data, counts)
+    if not source.is_single and (len(source),) != batch:
+        wanted = f"(n,) or ({batch[0]}, n)" if batch else "(n,)"
+        raise ValueError(
+            f"`data` must have shape {wanted}, as there {'are' if batch else 'is'} "
+            f"{batch[0] if batch else 'one'} fit{'s' if batch else ''}; got {len(source)} rows"
+            + ("." if batch or np.ndim(data) != 2 else "; one dataset is `data.ravel()`.")
+        )
+    return Points(source=source, batch=batch, as_list=isinstance(data, list | tuple))
+
+
+class _Block(NamedTuple):
+    """Some fits that are asked together; their number, and that of their points, filled up."""
+
+    fits: Array
+    filled: Array
+    length: int
+
+
+def _blocks(points: Points) -> Iterator[_Block]:
+    """Divide fits into blocks, at least one, whose points have lengths within a factor of two."""
+    n_fits = points.batch[0] if points.batch else 1
+    source, every = points.source, np.arange(n_fits)
+    if source.offsets is None or not n_fits:
+        # As long as they are: what would fill them up is missing, and has to be counted.
+        yield from _parts(every, max(1, source.values.shape[-1]))
+        return
+    lengths = source.lengths(every)
+    octaves = np.ceil(np.log2(np.maximum(lengths, 1)))
+    for octave in np.unique(octaves):
+        members = np.flatnonzero(octaves == octave)
+        yield from _parts(members, pad_rows(int(lengths[members].max())))
+
+
+def _parts(members: Array, length: int) -> Iterator[_Block]:
+    """Divide fits with points of one length."""
+    at_once = 2 ** int(np.log2(max(1, _BLOCK_POINTS // length)))
+    number = max(1, -(-members.size // at_once))
+    width = -(-members.size // number)
+    width = width if width <= _FEW else pad_rows(width)
+    for part in np.array_split(members, number):
+        filled = part[np.minimum(np.arange(width), part.size - 1)]
+        yield _Block(fits=part, filled=filled, length=length)
+
+
+def _present(values: Array, counts: Array | None) -> tuple[Array, Array | None]:
+    """Give points and counts, 0 for those that are missing, which are finite all the same."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return values, counts
+    times = ~missing if counts is None else np.where(missing, 0, counts)
+    # NaN would poison sums even when multiplied by 0.
+    return np.where(missing, 0, values), times.astype(values.dtype)

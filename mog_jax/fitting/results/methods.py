@@ -1,0 +1,376 @@
+"""What a `Fit` answers: its methods. Each hands its fields to a pure function of the inference."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mog_jax import inference
+from mog_jax.array_like import real_array
+from mog_jax.fitting.results.map_points import Points, read_points
+from mog_jax.inference import (
+    ConfidenceIntervals,
+    Modes,
+    StandardErrors,
+    Threshold,
+)
+from mog_jax.mixture import Mixture
+
+_KINDS = ("observed", "sandwich")
+
+
+class FitMethods:
+    """The questions that a fit can be asked; its fields are declared in `Fit`.
+
+    Where data are asked for, they are in the form in which they were fitted: `(n,)` for one
+    dataset, `(b, n)`, a list of b arrays or `Ragged` for a batch, NaN for a missing value.
+    """
+
+    if TYPE_CHECKING:
+        mixture: Mixture
+        log_likelihood: jax.Array
+        information: jax.Array
+        one_component: Any
+        n_points: jax.Array
+        fixed: jax.Array
+        equal_variances: bool
+
+        @property
+        def reason(self) -> Any:
+            """Why the fit has no standard errors."""
+
+    def covariance(
+        self,
+        data: ArrayLike | None = None,
+        *,
+        counts: ArrayLike | None = None,
+        kind: str = "observed",
+    ) -> jax.Array:
+        r"""Covariance of the estimates.
+
+        In the coordinates :math:`(\log\pi_1/\pi_2,\mu_1,\mu_2,\log\sigma_1^2,\log\sigma_2^2)`.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted; asked for by the sandwich alone.
+        kind : "observed" or "sandwich"
+            From the observed information, right if the data come from two Gaussians; or the
+            sandwich, right if they do not.
+
+        Returns
+        -------
+        array, shape (..., 5, 5)
+            NaN where the information is singular.
+
+        Raises
+        ------
+        ValueError
+            For another kind, or a sandwich without data.
+        """
+        if kind not in _KINDS:
+            raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
+        found = inference.covariance(
+            self.information, fixed=self.fixed, equal_variances=self.equal_variances
+        )
+        if kind == "observed":
+            return found
+        if data is None:
+            raise ValueError("the sandwich needs the data: give `data`, as it was fitted.")
+        points = self._points(data, counts)
+        robust: jax.Array = points.map_fits(inference.sandwich, found, self.mixture)
+        return robust
+
+    def standard_errors(
+        self,
+        data: ArrayLike | None = None,
+        *,
+        counts: ArrayLike | None = None,
+        kind: str = "observed",
+    ) -> StandardErrors:
+        """Standard errors of weights, means, variances and standard deviations.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted; asked for by the sandwich alone.
+        kind : "observed" or "sandwich"
+            As in `covariance`.
+
+        Returns
+        -------
+        StandardErrors
+            NaN with a reason where there are none.
+
+        Examples
+        --------
+        >>> import mog_jax
+        >>> fit = mog_jax.fit(mog_jax.datasets.faithful())
+        >>> fit.standard_errors().means.round(3)
+        array([0.7  , 0.505])
+        """
+        covariance = self.covariance(data, counts=counts, kind=kind)
+        return inference.standard_errors(self.mixture, covariance, self.reason)
+
+    def confidence_intervals(
+        self,
+        data: ArrayLike | None = None,
+        *,
+        counts: ArrayLike | None = None,
+        kind: str = "observed",
+        level: float = 0.95,
+    ) -> ConfidenceIntervals:
+        """Wald intervals, on the logit of the weights and the logarithm of the variances.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted; asked for by the sandwich alone.
+        kind : "observed" or "sandwich"
+            As in `covariance`.
+        level : float
+            Probability with which each interval is to cover its parameter.
+
+        Returns
+        -------
+        ConfidenceIntervals
+            NaN with a reason where there are none.
+        """
+        covariance = self.covariance(data, counts=counts, kind=kind)
+        return inference.confidence_intervals(self.mixture, covariance, self.reason, level=level)
+
+    def aic(self) -> jax.Array:
+        """Akaike's criterion, lower is better; NaN where the fit is not at a maximum."""
+        return inference.aic(self._at_maximum(self.log_likelihood), self._n_parameters())
+
+    def bic(self) -> jax.Array:
+        """Schwarz's criterion, lower is better; NaN where the fit is not at a maximum."""
+        return inference.bic(
+            self._at_maximum(self.log_likelihood), self._n_parameters(), self.n_points
+        )
+
+    def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
+        """Integrated completed likelihood: BIC, with a penalty for components that overlap.
+
+        Parameters
+        ----------
+        data, counts : array-like
+            What was fitted.
+
+        Returns
+        -------
+        array, shape (...,)
+            Lower is better. NaN where the fit is not at a maximum.
+        """
+        points = self._points(data, counts)
+        criterion: jax.Array = points.map_fits(inference.icl, self.bic(), self.mixture)
+        return criterion
+
+    def bimodality_index(self) -> jax.Array:
+        """Wang's bimodality index, which is defined on the fit with equal variances.
+
+        Returns
+        -------
+        array, shape (...,)
+            NaN where the fit is not at a maximum. Wang and others call a gene bimodal from 1.1 on.
+
+        Raises
+        ------
+        ValueError
+            If the variances are free.
+        """
+        if not self.equal_variances:
+            raise ValueError(
+                "the bimodality index is defined on the fit with equal variances: fit with "
+                "equal_variances=True, or take the field `equal` of a comparison."
+            )
+        index: jax.Array = self._at_maximum(inference.bimodality_index(self.mixture))
+        return index
+
+    def delta_bic(self) -> jax.Array:
+        """BIC of one component minus BIC of two: positive favours two.
+
+        Returns
+        -------
+        array, shape (...,)
+            NaN where the fit of two is not at a maximum. Beyond 10 the evidence is called very
+            strong (Kass and Raftery, J. Amer. Statist. Assoc. 90 (1995) 773-795).
+        """
+        one = inference.bic(self.one_component.log_likelihood, 2, self.n_points)
+        difference: jax.Array = one - self.bic()
+        return difference
+
+    def threshold(
+        self,
+        *,
+        posterior: float = 0.5,
+        false_positive_rate: float | None = None,
+        monotone: bool = False,
+    ) -> Threshold:
+        """Find where to cut between the two components.
+
+        Parameters
+        ----------
+        posterior : float
+            Posterior probability of the upper component at the threshold.
+        false_positive_rate : float, optional
+            Cut instead where this share of the lower component lies above.
+        monotone : bool
+            Whether the posterior is held beyond its vertex, so that there is no other crossing.
+
+        Returns
+        -------
+        Threshold
+            With standard error, the other crossing, the rates of both errors; NaN with a reason.
+            It is that of the mixture as it stands: a fit that is not at a maximum has a threshold,
+            and no standard error.
+
+        Raises
+        ------
+        ValueError
+            If a probability is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import mog_jax
+        >>> mog_jax.fit(mog_jax.datasets.faithful()).threshold()
+        Threshold(66.5831, standard error 1.01, other 42975...; false positives 0.0208,
+        false negatives 0.0107)
+        """
+        about = self.mixture, self.covariance(), self.reason
+        if false_positive_rate is not None:
+            return inference.quantile_threshold(*about, false_positive_rate=false_positive_rate)
+        return inference.threshold(*about, posterior=posterior, monotone=monotone)
+
+    def modes(self) -> Modes:
+        """Count and place the modes of the density, exactly."""
+        return inference.modes(self.mixture)
+
+    def n_modes(self) -> jax.Array:
+        """Number of modes of the density, 1 or 2; 0 where there is no fit."""
+        return self.modes().count
+
+    def ashman_d(self) -> jax.Array:
+        """Ashman's D, the distance of the means in standard deviations; above 2 is clear."""
+        return inference.ashman_d(self.mixture)
+
+    def log_density(self, x: ArrayLike) -> Any:
+        """Log-density of points, in nats: `x` in the form of the data, or `(n,)` for all fits."""
+        return self._each(inference.log_density, x)
+
+    def cdf(self, x: ArrayLike) -> Any:
+        """Distribution function; at the data themselves, the probability integral transform.
+
+        Parameters
+        ----------
+        x : array-like
+            Points in the form of the data, or `(n,)` for all fits.
+
+        Returns
+        -------
+        array or list of arrays, of the form of `x`
+            If the mixture is right, its values at the data are uniform on (0, 1).
+        """
+        return self._each(inference.cdf, x)
+
+    def quantile(self, probabilities: ArrayLike) -> jax.Array:
+        """Quantiles of each mixture.
+
+        Parameters
+        ----------
+        probabilities : float or array-like, shape (m,)
+            Between 0 and 1.
+
+        Returns
+        -------
+        array, shape (...,) or (..., m)
+        """
+        asked = np.asarray(real_array(probabilities, "probabilities"))
+        found = inference.quantile(self.mixture, np.atleast_1d(asked))
+        return found[..., 0] if asked.ndim == 0 else found
+
+    def responsibilities(self, x: ArrayLike, *, monotone: bool = False) -> Any:
+        """Posterior probabilities of the components.
+
+        Parameters
+        ----------
+        x : array-like
+            Points in the form of the data, or `(n,)` for all fits.
+        monotone : bool
+            Whether the posterior of the upper component may never fall as x rises.
+
+        Returns
+        -------
+        array or list of arrays, of the form of `x` with a last axis of length 2
+            NaN where `x` is.
+        """
+        posterior = inference.monotone_responsibilities if monotone else inference.responsibilities
+        return self._each(posterior, x)
+
+    def predict(self, x: ArrayLike, *, monotone: bool = False) -> Any:
+        """Label each point with its more probable component: 0 for the lower mean, 1 the upper.
+
+        Parameters
+        ----------
+        x : array-like
+            Points in the form of the data, or `(n,)` for all fits.
+        monotone : bool
+            Whether the posterior of the upper component may never fall as x rises.
+
+        Returns
+        -------
+        array of int or list of them, of the form of `x`
+            -1 where `x` is NaN, or nothing was fitted.
+        """
+
+        def label(posterior: ArrayLike) -> Any:
+            upper = np.asarray(posterior)[..., 1]
+            return np.where(np.isnan(upper), -1, upper > 0.5)
+
+        posterior = self.responsibilities(x, monotone=monotone)
+        return (
+            [label(each) for each in posterior] if isinstance(posterior, list) else label(posterior)
+        )
+
+    def sample(self, key: jax.Array, n: int) -> jax.Array:
+        """Draw `n` points from each mixture, shape (..., n)."""
+        return self.mixture.sample(key, n)
+
+    def kolmogorov_distance(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
+        """Largest distance between the distribution functions of the data and of the fit.
+
+        Parameters
+        ----------
+        data, counts : array-like
+            What was fitted.
+
+        Returns
+        -------
+        array, shape (...,)
+        """
+        points = self._points(data, counts)
+        distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
+        return distance
+
+    def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
+        return read_points(data, np.shape(self.n_points), counts)
+
+    def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
+        return self._points(x).map_points(function, self.mixture)
+
+    def _n_parameters(self) -> Any:
+        fixed = np.asarray(self.fixed)
+        if self.equal_variances:
+            fixed = fixed[..., :4]
+        return inference.n_parameters(
+            equal_variances=self.equal_variances, n_fixed=fixed.sum(axis=-1)
+        )
+
+    def _at_maximum(self, values: ArrayLike) -> Any:
+        """Give values that mean something at a maximum only: NaN for all other fits."""
+        # Where the components coincide, the likelihood has its maximum, on a ridge.
+        known = np.isin(self.reason, [inference.Reason.KNOWN, inference.Reason.SINGULAR])
+        array = np.asarray(values)
+        return np.where(known, array, np.nan).astype(array.dtype)[()]

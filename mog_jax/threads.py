@@ -1,0 +1,48 @@
+"""Work in blocks on several threads, which an interruption or an error ends within one block."""
+
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def workers() -> int:
+    """How many threads work at a time."""
+    return os.cpu_count() or 1
+
+
+def in_threads(
+    function: Callable[[Item], Answer],
+    items: Iterable[Item],
+    take: Callable[[Item, Answer], object],
+) -> None:
+    """Call a function with each item, on as many threads as there are cores.
+
+    If a call raises, or the caller is interrupted, the items that have not begun never do, and the
+    exception is passed on as soon as those under way have ended.
+
+    Parameters
+    ----------
+    function : callable
+        Called on any thread.
+    items : iterable
+        Read at once.
+    take : callable
+        Called on this thread with each item and what `function` made of it, in the order in which
+        the calls end.
+    """
+    waiting = list(items)
+    if not waiting:
+        return
+    with concurrent.futures.ThreadPoolExecutor(min(len(waiting), workers())) as pool:
+        try:
+            jobs = {pool.submit(function, item): item for item in waiting}
+            for job in concurrent.futures.as_completed(jobs):
+                # Taken out, so that an answer is not kept until the last one is there.
+                take(jobs.pop(job), job.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,109 @@
+"""Standardised datasets against their definition in exact arithmetic, and against each other."""
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mog_jax import Ragged
+from mog_jax.fitting.data import standardise as standardising
+from mog_jax.fitting.data.inputs import read
+from mog_jax.fitting.data.standardise import standardise
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@st.composite
+def blocks(draw):
+    """Draw rows of data of many offsets and units, with ties and whatever may be wrong, and counts.
+
+    Values are whole multiples of a power of two, so that their differences are exact.
+    """
+    shape = draw(st.tuples(st.integers(1, 12), st.integers(1, 9)))
+    numbers = hnp.arrays(np.int64, shape, elements=st.integers(-(2**20), 2**20))
+    offset = draw(st.sampled_from([0, 1, -(2**40)]))
+    values = (draw(numbers) + offset) * 2.0 ** draw(st.sampled_from([-480, -20, 0, 3, 480]))
+    wrong = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 40)))
+    values = np.select([wrong == 1, wrong == 2, wrong == 3], [np.nan, np.inf, -np.inf], values)
+    if draw(st.booleans()):
+        return values, None
+    counts = hnp.arrays(np.int64, shape, elements=st.integers(0, 3))
+    return values, draw(counts).astype(np.float64)
+
+
+def root(square):
+    """Give the square root of a fraction, which may be too small or too large to be a float."""
+    exponent = square.numerator.bit_length() - square.denominator.bit_length()
+    exponent -= exponent % 2
+    return float(square / Fraction(2) ** exponent) ** 0.5 * 2.0 ** (exponent // 2)
+
+
+@given(blocks())
+def test_each_dataset_has_mean_zero_and_variance_one(block):
+    values, counts = block
+    data = standardise(read(values, counts), np.arange(len(values)))
+    for i, row in enumerate(values):
+        times = np.ones(row.size) if counts is None else counts[i]
+        seen = (times > 0) & np.isfinite(row)
+        assert data.n_missing[i] == np.isnan(row).sum()
+        assert data.is_finite[i] == (not np.isinf(row).any())
+        if not data.is_finite[i]:
+            continue
+        order = np.lexsort((times[seen], row[seen]))
+        exact = [Fraction(x) for x in row[seen][order]]
+        weight = [int(c) for c in times[seen][order]]
+        n, total = len(exact), sum(weight)
+        assert (data.n[i], data.total[i]) == (n, total)
+        assert data.is_constant[i] == (n == 0 or exact[0] == exact[-1])
+        if data.is_constant[i]:
+            continue
+        mean = sum(c * x for c, x in zip(weight, exact, strict=True)) / total
+        square = sum(c * (x - mean) ** 2 for c, x in zip(weight, exact, strict=True)) / total
+        scale, reach = root(square), float(exact[-1] - exact[0])
+        rounding = 8 * n * EPSILON
+        assert abs(data.mean[i] - mean) <= rounding * reach + EPSILON * abs(mean)
+        assert data.scale[i] == pytest.approx(scale, rel=rounding)
+        points = [float((x - mean) / Fraction(scale)) for x in exact]
+        # The last point fills up the column; it counts for nothing there.
+        filled = points + [points[-1]] * (len(data.points) - n)
+        np.testing.assert_allclose(data.points[:, i], filled, rtol=0, atol=rounding * n)
+        if counts is not None:
+            # In which order ties come is left open.
+            found = np.lexsort((data.counts[:n, i], data.points[:n, i]))
+            np.testing.assert_array_equal(data.counts[found, i], weight)
+            assert not data.counts[n:, i].any()
+
+
+def assert_equal(one, other):
+    for field in dataclasses.fields(one):
+        pair = getattr(one, field.name), getattr(other, field.name)
+        np.testing.assert_array_equal(*pair, err_msg=field.name)
+
+
+@given(blocks(), st.integers(1, 40))
+def test_how_many_are_standardised_at_a_time_changes_nothing(block, times):
+    values, counts = (None if rows is None else np.tile(rows, (times, 1)) for rows in block)
+    source, index = read(values, counts), np.random.default_rng(times).permutation(len(values))
+    with pytest.MonkeyPatch.context() as patch:
+        together = standardise(source, index)
+        patch.setattr(standardising, "_CACHED", 1)
+        assert_equal(standardise(source, index), together)
+
+
+@given(blocks(), st.data())
+def test_datasets_one_after_the_other_are_standardised_as_rows_are(block, data):
+    values, counts = block
+    lengths = data.draw(hnp.arrays(np.int64, len(values), elements=st.integers(0, values.shape[1])))
+    outside = np.arange(values.shape[1]) >= lengths[:, None]
+    values = np.where(outside, np.nan, values)
+    ragged = Ragged(values[~outside], lengths)
+    ragged_counts = None if counts is None else Ragged(counts[~outside], lengths)
+    index = np.arange(len(values))
+    found = standardise(read(ragged, ragged_counts), index, least=12)
+    expected = standardise(read(values, counts), index, least=12)
+    n_missing = expected.n_missing - outside.sum(axis=1)
+    assert_equal(found, dataclasses.replace(expected, n_missing=n_missing))
