@@ -211,7 +211,7 @@ def written(folder, kind):
         "empty.csv": b"",
         "header.csv": b"gene,x\n",
         "latin.csv": "gène,x\na,1\n".encode("latin-1"),
-        "twice.csv": b"x,X\n1,2\n",
+        "twice.csv": b"x,x\n1,2\n",
         "truncated.parquet": whole.getvalue()[:-9],
         "mixed.jsonl": b'{"gene":"a","x":1}\n{"gene":"a","x":"lots"}\n',
         "whole.parquet": whole.getvalue(),
@@ -235,8 +235,8 @@ def written(folder, kind):
         ("long.csv", [], "line 3 has 3 cells, the header 2"),
         ("empty.csv", [], "is empty"),
         ("header.csv", [], "a header line but no rows"),
-        ("latin.csv", [], "not a text file in UTF-8"),
-        ("twice.csv", [], r"two columns called 'X' \(case aside\)"),
+        ("latin.csv", [], r"not a text file in UTF-8 \(line 1\); .*\(--encoding latin-1\)"),
+        ("twice.csv", ["--by", "y"], "no column 'y'; it has x_1, x_2"),
         ("truncated.parquet", [], "not a whole Parquet file; was it truncated"),
         ("cut.csv.gz", [], "not a whole gzip file"),
         ("whole.parquet", ["--out", "no/fits.parquet"], "cannot write .*there is no folder no"),
@@ -279,6 +279,34 @@ def test_columns_are_a_list_and_a_pattern(run, tmp_path):
         code, out, _ = run("fit", path, "--columns", columns, "--json")
         assert code == 0
         assert {json.loads(line)["column"] for line in out.splitlines()} == {"CD3", "CD4", "CD8"}
+
+
+def test_how_a_file_is_written_can_be_told(run, tmp_path):
+    path = tmp_path / "a[1].csv"
+    path.write_bytes("gène;x\n% note\na;1,250\na;-\na;-999\na;2,5\n".encode("latin-1"))
+    told = ["--separator", ";", "--decimal", ",", "--missing", "-", "--missing", "-999"]
+    told += ["--comment", "%", "--encoding", "latin-1", "--header", "yes"]
+    code, out, _ = run("fit", path, "--value", "x", *told, "--json")
+    row = json.loads(out)
+    assert (code, row["n_points"], row["n_missing"]) == (0, 2, 2)
+    assert (row["lowest"], row["highest"]) == (1.25, 2.5)
+
+
+def test_the_picture_reads_the_file_as_the_fit_did(run, tmp_path):
+    path, fits = tmp_path / "a.csv", tmp_path / "fits[1].parquet"
+    x = np.random.default_rng(0).normal(size=40).round(3)
+    lines = [f"a;{value}".replace(".", ",") for value in x]
+    path.write_text("\n".join(["g;x", *lines, "a;-", ""]), encoding="utf-8")
+    assert run("fit", path, "--by", "g", "--missing", "-", "--out", fits)[0] == 0
+    picture = tmp_path / "a.png"
+    assert run("plot", fits, "--group", "a", "-o", picture)[:2] == (0, f"{picture}\n")
+
+
+def test_numbers_without_a_header_lose_none(run, tmp_path):
+    path = tmp_path / "s.txt"
+    path.write_text("".join(f"{number}\n" for number in range(1, 41)), encoding="utf-8")
+    code, out, _ = run("fit", path)
+    assert (code, out.splitlines()[0]) == (0, f"{path}: 40 values")
 
 
 def test_a_bug_is_no_bad_input(run, monkeypatch):

@@ -35,6 +35,8 @@ row for each group: on standard output as CSV (a table on a terminal, JSON lines
 FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
 complete. If a run is killed, the same command takes it up where it was. Earlier answers at FILE are
 replaced; a file of any other kind only with --overwrite, and the input never.
+Names of groups stand in a CSV as they are: a spreadsheet may take one that begins with = + - or @
+for a formula. Let it import that column as text, or give it the Parquet file.
 
 exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
 """
@@ -53,8 +55,9 @@ def add_to(commands: Any) -> None:
     fit.add_argument(
         "source",
         metavar="SOURCE",
-        help="CSV, TSV, Parquet or JSON lines, plain or compressed; a quoted pattern for several "
-        "files; - for standard input; 'faithful' for Old Faithful",
+        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, a "
+        "DuckDB database of one table; a quoted pattern for several files; - for standard input; "
+        "'faithful' for Old Faithful",
     )
     what = fit.add_argument_group("what to fit")
     what.add_argument(
@@ -75,6 +78,7 @@ def add_to(commands: Any) -> None:
         help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
     )
+    _add_reading(fit)
     where = fit.add_argument_group("what becomes of the answers")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
     where.add_argument(
@@ -120,6 +124,26 @@ def add_to(commands: Any) -> None:
     fit.set_defaults(command=run)
 
 
+def _add_reading(fit: Any) -> None:
+    text = fit.add_argument_group("how the source is written, where it leaves a doubt")
+    text.add_argument(
+        "--separator", metavar="CHARACTER", help="of cells: ',', ';', tab, blank, ..."
+    )
+    text.add_argument("--decimal", choices=(".", ","), help="the decimal mark")
+    text.add_argument(
+        "--missing",
+        metavar="WORD",
+        action="append",
+        default=[],
+        help="a word or number for a missing value, as in --missing - --missing=-999",
+    )
+    text.add_argument("--comment", metavar="MARK", help="skip lines that begin with it")
+    text.add_argument("--encoding", metavar="NAME", help="of a text that is not Unicode: latin-1")
+    text.add_argument(
+        "--header", choices=("yes", "no"), help="whether the first line holds the columns' names"
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
     from mog_jax.tables.errors import TableError
@@ -145,6 +169,7 @@ def run(options: argparse.Namespace) -> int:
             options=_settings(options),
             fixed=_fixed(options.fixed),
             report=report,
+            reading_as=_reading(options),
             **choice,
         ) as results,
     ):
@@ -181,6 +206,19 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "variance_floor",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _reading(options: argparse.Namespace) -> Any:
+    from mog_jax.tables.readoptions import read_options
+
+    return read_options(
+        separator=options.separator,
+        decimal=options.decimal,
+        missing=options.missing,
+        comment=options.comment,
+        encoding=options.encoding,
+        header=None if options.header is None else options.header == "yes",
+    )
 
 
 def _fixed(given: list[str]) -> dict[str, float | str]:

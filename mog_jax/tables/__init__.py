@@ -1,6 +1,8 @@
 """From a table to a row per group. Needs DuckDB and Arrow: ``pip install 'mog_jax[table]'``.
 
-- `sources`: a path, a glob, standard input or a frame becomes something that DuckDB can read;
+- `sources`: a path, a glob, standard input or a frame becomes something that DuckDB can read:
+  `formats` tells a file's kind by its bytes, `dialect` how a CSV is written, `textfiles` and
+  `arrays` open what they found, and `readoptions` holds what a person said of it;
 - `rows`: which columns hold the groups, the values and the counts, and whether they can be used;
 - `fixed`: what is known of the groups beforehand;
 - `stream`: rows sorted by group in, a row per group out, in bounded memory;

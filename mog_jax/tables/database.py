@@ -17,7 +17,7 @@ import duckdb
 
 from mog_jax.tables.errors import TableError, first_line, out_of_space, writing
 from mog_jax.tables.outputs import is_answers, refuse_foreign
-from mog_jax.tables.sources import literal
+from mog_jax.tables.paths import literal
 
 # Beyond this DuckDB spills to disk; the rest of the machine is the fitter's.
 MEMORY_LIMIT = "1GB"

@@ -9,6 +9,7 @@ import pyarrow
 from mog_jax.fitting.options import true_or_false
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
+from mog_jax.tables.readoptions import read_options
 from mog_jax.tables.run import fit_source
 
 
@@ -23,6 +24,12 @@ def fit_table(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    missing: str | float | Sequence[str | float] = (),
+    comment: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
     **options: Any,
 ) -> pyarrow.Table:
     """Fit a two-component mixture to every group of a table.
@@ -30,9 +37,12 @@ def fit_table(
     Parameters
     ----------
     source : path, glob, list of these, "-", or frame
-        CSV, TSV, Parquet or JSON lines, plain or compressed (gzip, zstd); "-" is standard input.
-        Or any frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger
-        than memory; each group must fit.
+        CSV, TSV or JSON lines, plain or compressed (gzip, zstd, bz2, xz, zip); Parquet, Feather,
+        ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Or any
+        frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger than
+        memory; each group must fit. A file that exists is that file, whatever stands in its name;
+        any other name is a pattern. Columns without a name are called ``column0``, ``column1``,
+        ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own.
     value : str, optional
@@ -51,12 +61,29 @@ def fit_table(
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
         the run is killed, the same call takes it up where it was. It may not be an input, nor a
-        file of another's.
+        file of another's. Names of groups stand in a CSV as they are: a spreadsheet may take one
+        that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, unless it imports the column as
+        text.
     overwrite : bool
         Replace what is at `out`, whoever wrote it; the same run is still taken up. An input is
         never replaced.
     progress : bool
         Show a bar on standard error.
+    separator : str, optional
+        What separates the cells of a CSV: one character, "tab", or "blank" for any run of blanks.
+        This and what follows is found out where the file leaves no doubt, and asked for otherwise.
+    decimal : {".", ","}, optional
+        The decimal mark.
+    missing : str, float or sequence of these, optional
+        What stands for a missing value, beside an empty cell, NA, N/A, #N/A, NaN, null, None, "."
+        and "missing" in any case: a word such as "-", or a number such as -999.
+    comment : str, optional
+        Lines of a CSV that begin with it are skipped. Those with ``#`` above the header are anyhow.
+    encoding : str, optional
+        Of a CSV that is not in Unicode, such as "latin-1".
+    header : bool, optional
+        Whether the first line of a CSV holds the names of the columns. A line of numbers does not,
+        if it can be nothing else.
     **options
         Passed on to `mog_jax.fit`.
 
@@ -93,6 +120,14 @@ def fit_table(
             overwrite=true_or_false("overwrite", overwrite),
             options=options,
             report=report,
+            reading_as=read_options(
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                comment=comment,
+                encoding=encoding,
+                header=header,
+            ),
         ) as results,
     ):
         return results.table()

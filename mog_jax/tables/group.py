@@ -9,8 +9,10 @@ import numpy as np
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
+from mog_jax.tables.paths import literal
+from mog_jax.tables.readoptions import read_options
 from mog_jax.tables.rows import choose
-from mog_jax.tables.sources import literal, open_source
+from mog_jax.tables.sources import open_source
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +40,7 @@ def group_values(
     """
     columns, fixed = run["columns"], run["options"].get("fixed", {})
     with opened(None) as (connection, scratch):
-        readable = open_source(connection, source, scratch)
+        readable = open_source(connection, source, scratch, read_options(**run["reading"]))
         rows = choose(
             readable,
             by=columns["by"],

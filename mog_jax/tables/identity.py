@@ -38,6 +38,7 @@ def describe(
         "input": {"n_rows": int(n_rows), "n_groups": int(n_groups), "digest": str(digest)},
         "null_rows": null_rows,
         "columns": rows.chosen,
+        "reading": source.options.given(),
         "options": {**OPTIONS, **options, **({"fixed": fixed} if fixed else {})},
     }
 
@@ -48,7 +49,7 @@ def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> 
         "take that one up with the command that began it, choose another --out, or replace it with "
         "--overwrite (overwrite=True)."
     )
-    for kind in ("columns", "options"):
+    for kind in ("columns", "reading", "options"):
         for name in sorted({*there[kind], *here[kind]}):
             old, new = there[kind].get(name), here[kind].get(name)
             if old != new:

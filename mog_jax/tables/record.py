@@ -1,10 +1,14 @@
 """The record of a run beside its answers, read from a file that anyone may have changed."""
 
+import dataclasses
 import json
 from typing import Any
 
 from mog_jax.parameter_names import PARAMETERS
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.readoptions import ReadOptions
+
+_READ_OPTIONS = {field.name for field in dataclasses.fields(ReadOptions)}
 
 
 def read_record(text: Any, name: str) -> dict[str, Any]:
@@ -53,6 +57,8 @@ def _is_record(record: Any) -> bool:
             columns=lambda value: value is None or is_texts(value),
             count=lambda value: value is None or is_text(value),
         ),
+        # Their values are checked where they are used.
+        reading=lambda options: isinstance(options, dict) and {*options} <= _READ_OPTIONS,
         options=lambda options: isinstance(options, dict) and _is_fixed(options.get("fixed", {})),
     )
 

@@ -22,8 +22,8 @@ from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.database import attach, connect, lock, plain_tables
 from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.outputs import refuse_name
+from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.record import read_record
-from mog_jax.tables.sources import identifier, literal
 
 # Without these there is nothing to show; the other answers may be left out of a file.
 _NEEDED = (

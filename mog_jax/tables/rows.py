@@ -3,17 +3,18 @@
 import dataclasses
 import fnmatch
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
 
 from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
-from mog_jax.tables.sources import Source, identifier, literal
+from mog_jax.tables.paths import literal
+from mog_jax.tables.sources import Source
 
-# What people write for "no value"; compared without case or surrounding blanks.
-_MISSING = ("", "na", "n/a", "nan", "null", "none", ".")
 _NUMERIC = re.compile(
     r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BOOLEAN|DECIMAL.*|BIGNUM|\"NULL\"|NULL)$"
 )
@@ -75,6 +76,8 @@ def choose(
     if columns is None and value is None:
         used = {*by, *fixed.values(), count}
         rest = [name for name in source.types if name not in used]
+        # The index that pandas and R write has no name, nor has what follows a trailing comma.
+        rest = [name for name in rest if name not in source.unnamed] or rest
         if len(rest) != 1:
             shown = ", ".join(rest[:12]) + (" ..." if len(rest) > 12 else "")
             raise TableError(
@@ -97,32 +100,34 @@ def choose(
                 f"{source.name}: column {name!r} should hold numbers; it holds {kind}."
             )
 
-    selected = [f"{identifier(name)} AS k{index}" for index, name in enumerate(by)]
-    counted = _number(identifier(count), source.types[count]) if count else "NULL::DOUBLE"
-    bad = ", ".join(["NULL::VARCHAR", *(_unreadable(name, source) for name in beside)])
+    cells = _Cells(source)
+    selected = [f"{source.columns[name]} AS k{index}" for index, name in enumerate(by)]
+    counted = cells.number(count) if count else "NULL::DOUBLE"
+    bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
-    selected += [
-        f"{_number(identifier(column), source.types[column])} AS fixed_{name}"
-        for name, column in fixed.items()
-    ]
+    selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
     if not wide:
         assert value is not None
         selected += [
-            f"{_number(identifier(value), source.types[value])} AS value",
-            f"coalesce({_unreadable(value, source)}, bad_number) AS unreadable",
+            f"{cells.number(value)} AS value",
+            f"coalesce({cells.unreadable(value)}, bad_number) AS unreadable",
         ]
         sql = f"SELECT {', '.join(selected)} FROM {source.sql}"
     else:
         # All in one type: as text if one of them is, so that what is no number can be shown.
         kind = "VARCHAR" if any(_is_text(source.types[name]) for name in wide) else "DOUBLE"
-        cells = [f"{identifier(name)}::{kind} AS {identifier('c_' + name)}" for name in wide]
-        key = f"k{len(by)}"
+        places = [f"w{index}" for index in range(len(wide))]
+        pieces = [
+            f"{source.columns[name]}::{kind} AS {place}"
+            for name, place in zip(wide, places, strict=True)
+        ]
+        names = ", ".join(map(literal, wide))
         sql = (
-            f"SELECT * EXCLUDE (cell, {key}), substr({key}, 3) AS {key}, "
-            f"{_number('cell', kind)} AS value, "
-            f"coalesce({_cell_unreadable('cell', kind)}, bad_number) AS unreadable "
-            f"FROM (SELECT {', '.join(selected + cells)} FROM {source.sql}) UNPIVOT INCLUDE NULLS "
-            f"(cell FOR {key} IN ({', '.join(identifier('c_' + name) for name in wide)}))"
+            f"SELECT * EXCLUDE (cell, place), [{names}][substr(place, 2)::INTEGER + 1] "
+            f"AS k{len(by)}, {cells.number_in('cell', kind)} AS value, "
+            f"coalesce({cells.unreadable_in('cell', kind)}, bad_number) AS unreadable "
+            f"FROM (SELECT {', '.join(selected + pieces)} FROM {source.sql}) UNPIVOT INCLUDE NULLS "
+            f"(cell FOR place IN ({', '.join(places)}))"
         )
     return Rows(
         sql=sql,
@@ -142,16 +147,27 @@ def refuse_unreadable(
             continue
         with reading(source.name):
             found = connection.execute(
-                f"SELECT row, cell FROM (SELECT row_number() OVER () AS row, {identifier(name)} "
-                f"AS cell FROM {source.sql}) WHERE {_cell_unreadable('cell', 'VARCHAR')} "
-                "IS NOT NULL LIMIT 1"
+                f"SELECT row, cell FROM (SELECT row_number() OVER () AS row, "
+                f"{source.columns[name]} AS cell FROM {source.sql}) "
+                f"WHERE {_Cells(source).unreadable_in('cell', 'VARCHAR')} IS NOT NULL LIMIT 1"
             ).fetchall()
         if found:
+            row, cell = found[0]
             header = " (the header not counted)" if source.is_text else ""
             raise TableError(
-                f"{source.name}, row {found[0][0]}{header}: column {name!r} should hold numbers; "
-                f"got {found[0][1]!r}."
+                f"{source.name}, row {row}{header}: column {name!r} should hold numbers; "
+                f"got {cell!r}{_way_out(cell, source)}."
             )
+
+
+def _way_out(cell: str, source: Source) -> str:
+    if is_number(cell.strip()) and source.decimal != (mark := "," if "," in cell else "."):
+        return f"; if {mark!r} is the decimal mark, say so with `decimal` (--decimal {mark})"
+    if len(source.types) == 1 and re.search(r"\S\s+\S", cell):
+        return "; if a line holds several cells, say what is between with `separator` (--separator)"
+    if len(cell) > 20:
+        return ""
+    return f"; if that means a missing value, say so with `missing` (--missing={shlex.quote(cell)})"
 
 
 def _spelt_out(
@@ -172,7 +188,7 @@ def _spelt_out(
 def _refuse_clashes(source: Source, keys: Sequence[str]) -> None:
     taken = {name.lower() for name in ANSWERS.names}
     for index, key in enumerate(keys):
-        if key.lower() in taken or key in keys[:index]:
+        if key.lower() in taken or key.lower() in [other.lower() for other in keys[:index]]:
             raise TableError(
                 f"{source.name}: a group column cannot be called {key!r}, which is a column of the "
                 "answer; rename it."
@@ -184,22 +200,53 @@ def _is_text(kind: str) -> bool:
     return kind in ("VARCHAR", "JSON") or kind.startswith("ENUM")
 
 
-def _number(cell: str, kind: str) -> str:
-    # A bare cast DuckDB leaves to its reader of CSV, for which one that fails is a broken file.
-    number = f"TRY_CAST(trim({cell}::VARCHAR) AS DOUBLE)" if _is_text(kind) else f"{cell}::DOUBLE"
-    # Not a number is a missing value; and 0.0 makes one zero of the two.
-    return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} + 0.0 END"
+@dataclasses.dataclass(frozen=True)
+class _Cells:
+    """What stands in the cells of a source, as SQL."""
+
+    source: Source
+
+    def number(self, name: str) -> str:
+        """Give the number in a column; NULL where it is missing or no number."""
+        return self.number_in(self.source.columns[name], self.source.types[name])
+
+    def unreadable(self, name: str) -> str:
+        """Give the text in a column where it is neither a number nor a missing value."""
+        return self.unreadable_in(self.source.columns[name], self.source.types[name])
+
+    def number_in(self, cell: str, kind: str) -> str:
+        """Give the number in an expression of this type."""
+        number = self._cast(cell) if _is_text(kind) else f"{cell}::DOUBLE"
+        absent = [f"isnan({number})"]
+        if codes := [word for word in self.source.options.missing if is_number(word)]:
+            absent.append(f"{number} IN ({', '.join(map(_as_double, codes))})")
+        # Not a number is a missing value; and 0.0 makes one zero of the two.
+        return f"CASE WHEN {' OR '.join(absent)} THEN NULL ELSE {number} + 0.0 END"
+
+    def unreadable_in(self, cell: str, kind: str) -> str:
+        """Give the text in an expression of this type, where it is neither."""
+        if not _is_text(kind):
+            return "NULL::VARCHAR"
+        missing = ", ".join(map(literal, [*MISSING, *self.source.options.missing]))
+        return (
+            f"CASE WHEN {self._cast(cell)} IS NULL "
+            f"AND lower({_trimmed(cell)}) NOT IN ({missing}) THEN {cell}::VARCHAR END"
+        )
+
+    def _cast(self, cell: str) -> str:
+        text = _trimmed(cell)
+        foreign = ["_"]  # DuckDB reads 1_000 as 1000
+        if self.source.decimal == ",":
+            foreign.append(".")
+            text = f"replace({text}, ',', '.')"
+        odd = " OR ".join(f"contains({cell}::VARCHAR, '{mark}')" for mark in foreign)
+        # A bare cast DuckDB leaves to its reader of CSV, for which one that fails is a broken file.
+        return f"CASE WHEN {odd} THEN NULL ELSE TRY_CAST({text} AS DOUBLE) END"
 
 
-def _unreadable(name: str | None, source: Source) -> str:
-    return "NULL::VARCHAR" if not name else _cell_unreadable(identifier(name), source.types[name])
+def _trimmed(cell: str) -> str:
+    return f"trim({cell}::VARCHAR, ' \t')"
 
 
-def _cell_unreadable(cell: str, kind: str) -> str:
-    if not _is_text(kind):
-        return "NULL::VARCHAR"
-    missing = ", ".join(map(literal, _MISSING))
-    return (
-        f"CASE WHEN TRY_CAST({cell}::VARCHAR AS DOUBLE) IS NULL "
-        f"AND lower(trim({cell}::VARCHAR)) NOT IN ({missing}) THEN {cell}::VARCHAR END"
-    )
+def _as_double(word: str) -> str:
+    return f"{literal(word.replace(',', '.'))}::DOUBLE"

@@ -12,6 +12,7 @@ run gives.
 """
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,15 +30,20 @@ from mog_jax.tables.identity import describe, refuse_other
 from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
+from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.progress import Report
+from mog_jax.tables.readoptions import ReadOptions
 from mog_jax.tables.results import Results, all_whole, read_run
 from mog_jax.tables.rows import Rows, choose
-from mog_jax.tables.sources import Source, identifier, literal, open_source
+from mog_jax.tables.sources import Source, open_source
 from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.survey import survey
 
 _BATCH_ROWS = 1 << 18
-_ARGUMENTS = ("by", "value", "count", "columns", "fixed", "out", "overwrite", "progress")
+_ARGUMENTS = (
+    *("by", "value", "count", "columns", "fixed", "out", "overwrite", "progress"),
+    *(field.name for field in dataclasses.fields(ReadOptions)),
+)
 
 
 @contextlib.contextmanager
@@ -53,6 +59,7 @@ def fit_source(
     report: Report,
     fixed: Mapping[str, float | str] | None = None,
     overwrite: bool = False,
+    reading_as: ReadOptions | None = None,
 ) -> Iterator[Results]:
     """Fit every group of `source`, or take up such a run; see `fit_table` for the arguments.
 
@@ -70,7 +77,7 @@ def fit_source(
         raise TableError("a fixed sd and equal variances exclude each other.")
     # What lies beside an export was not named: leave to overwrite is not for that.
     with opened(database, overwrite=overwrite and not is_exported) as (connection, scratch):
-        readable = open_source(connection, source, scratch)
+        readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
             readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
         )

@@ -249,6 +249,7 @@ def record_of(keys):
         "input": {"n_rows": 2, "n_groups": 1, "digest": "1"},
         "null_rows": {},
         "columns": {"by": [*keys], "value": HOSTILE[1], "columns": None, "count": None},
+        "reading": {},
         "options": {},
     }
     return {"mog_jax": json.dumps(record)}

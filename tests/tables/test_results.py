@@ -24,6 +24,7 @@ RECORD = {
     "input": {"n_rows": 2, "n_groups": 1, "digest": "1"},
     "null_rows": {"gene": 0},
     "columns": {"by": ["gene"], "value": "x", "columns": None, "count": None},
+    "reading": {},
     "options": {"fixed": {"mean_1": 0.0}},
 }
 NO_FITS = r"holds no fits; give what `mog-jax fit --out` has written"
@@ -226,6 +227,8 @@ def written(**changes):
         written(columns={"by": "gene", "value": "x", "columns": None, "count": None}),
         written(columns={"by": [], "value": 7, "columns": None, "count": None}),
         written(options=[]),
+        written(reading=[]),
+        written(reading={"nonsense": 1}),
         written(options={"fixed": {"nonsense": 1}}),
         written(options={"fixed": {"mean_1": []}}),
     ],
