@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from mog_jax import cli
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.schema import ANSWERS
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _reading(options: argparse.Namespace) -> Any:
-    from mog_jax.tables.readoptions import read_options
+    from mog_jax.tables.read_options import read_options
 
     return read_options(
         separator=options.separator,
@@ -316,9 +316,9 @@ def _show_table(table: Any, most: int = 50) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mog_jax.tables.answers import ANSWERS
+    from mog_jax.tables.schema import ANSWERS, COLUMNS
 
-    hidden = {"gain_left", "lowest", "highest", "log_likelihood", *ANSWERS.names[6:11]}
+    hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
     display = Table()
     for name in shown:

@@ -21,6 +21,7 @@ from typing import Any
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
+from mog_jax.tables.schema import COLUMNS
 
 _SCRIPTS = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
 _STYLES = ("tabulator_simple.min.css",)
@@ -28,30 +29,6 @@ _STYLES = ("tabulator_simple.min.css",)
 _STYLE_OF_PLOT = "sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
 # What tells a page of ours from another; it stands near its beginning.
 _MARK = '<meta name="generator" content="mog_jax report">'
-# What the page shows or draws; the rest is in the file that it was made from.
-_SHOWN = [
-    "n_points",
-    "n_missing",
-    "weight_1",
-    "weight_2",
-    "mean_1",
-    "mean_2",
-    "sd_1",
-    "sd_2",
-    "weight_se",
-    "mean_1_se",
-    "mean_2_se",
-    "sd_1_se",
-    "sd_2_se",
-    "delta_bic",
-    "threshold",
-    "threshold_se",
-    "log_likelihood",
-    "status",
-    "lowest",
-    "highest",
-    "histogram",
-]
 
 
 def write_report(
@@ -126,7 +103,7 @@ def _hash(text: str) -> str:
 
 def _data(results: Results, limit: int) -> dict[str, Any]:
     statuses = results.statuses()
-    shown = [name for name in _SHOWN if name in results.columns]
+    shown = [each.name for each in COLUMNS if each.is_on_page and each.name in results.columns]
     table = results.table(order="delta_bic DESC NULLS LAST, mean_2 - mean_1 DESC", limit=limit)
     columns = {name: [_short(cell) for cell in table[name].to_pylist()] for name in shown}
     return {
@@ -182,7 +159,7 @@ def _short(cell: Any) -> Any:
     if isinstance(cell, float):
         return float(f"{cell:.6g}") if abs(cell) < float("inf") else None
     if isinstance(cell, list):
-        return None if None in cell else bytes(cell).hex()
+        return None if None in cell else bytes(min(max(each, 0), 255) for each in cell).hex()
     return cell
 
 

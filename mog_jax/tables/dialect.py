@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mog_jax.tables.cells import decimal_mark, is_missing, is_number, may_be_names
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.readoptions import ReadOptions
+from mog_jax.tables.read_options import ReadOptions
 
 # A blank comes last: it stands in texts as well.
 _SEPARATORS = (",", "\t", ";", "|", " ")

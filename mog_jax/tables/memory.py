@@ -7,16 +7,18 @@ from pathlib import Path
 
 import duckdb
 
+from mog_jax.tables.columns import ChosenColumns
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.rows import Rows
-from mog_jax.tables.sources import Source
+from mog_jax.tables.sources import TableSource
 
 # At the peak: 2 and 20 million rows of one group took from 325 to 365 bytes each, beside what an
 # idle process has. They are joined, sorted, standardised and padded to the next size of a program.
 BYTES_PER_ROW = 400
 
 
-def refuse_too_large(connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows) -> None:
+def refuse_too_large(
+    connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns
+) -> None:
     """Raise `TableError` if a group in the table ``survey`` has more rows than memory can hold.
 
     A file of some kilobytes may unfold to any number of rows. They are counted before they are

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.schema import ANSWERS
 
 # The longest header that is looked at before a CSV file is taken for another's.
 _LONGEST_HEADER = 1 << 20

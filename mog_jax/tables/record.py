@@ -6,13 +6,13 @@ from typing import Any
 
 from mog_jax.parameter_names import PARAMETERS
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.readoptions import ReadOptions
+from mog_jax.tables.read_options import ReadOptions
 
 _READ_OPTIONS = {field.name for field in dataclasses.fields(ReadOptions)}
 
 
 def read_record(text: Any, name: str) -> dict[str, Any]:
-    """Read what `mog_jax.tables.identity.describe` has written.
+    """Read what `mog_jax.tables.fingerprint.describe` has written.
 
     Raises
     ------

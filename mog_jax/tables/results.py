@@ -18,12 +18,12 @@ import pyarrow.csv
 import pyarrow.dataset
 import pyarrow.parquet
 
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.database import attach, connect, lock, plain_tables
 from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.outputs import refuse_name
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.record import read_record
+from mog_jax.tables.schema import ANSWERS
 
 # Without these there is nothing to show; the other answers may be left out of a file.
 _NEEDED = (
@@ -44,9 +44,9 @@ _KINDS = {
     pyarrow.float64(): (rf"{_NUMBER}|{_ABSENT}", "DOUBLE", "numbers"),
     pyarrow.int64(): (rf"{_NUMBER}|{_ABSENT}", "BIGINT", "numbers"),
     pyarrow.string(): (rf"VARCHAR|ENUM\(.*\)|{_ABSENT}", "VARCHAR", "text"),
-    pyarrow.list_(pyarrow.uint8()): (
+    pyarrow.list_(pyarrow.int16()): (
         rf"(?:{_INTEGER}|{_ABSENT})\[\]|{_INTEGER}|{_ABSENT}",
-        "UTINYINT[]",
+        "SMALLINT[]",
         "lists of whole numbers",
     ),
 }
@@ -61,7 +61,7 @@ class Results:
     connection : duckdb connection
         Has a table or view ``fits``, of our own making.
     run : dict, optional
-        What `mog_jax.tables.identity.describe` said of it; a CSV does not hold it.
+        What `mog_jax.tables.fingerprint.describe` said of it; a CSV does not hold it.
     name : str
         What to call it in messages.
     """

@@ -22,22 +22,22 @@ import duckdb
 import pyarrow
 import pyarrow.compute
 
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.columns import ChosenColumns, choose
 from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
+from mog_jax.tables.fingerprint import describe, refuse_other
 from mog_jax.tables.fixed import check_fixed, columns_of
-from mog_jax.tables.identity import describe, refuse_other
 from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
-from mog_jax.tables.progress import Report
-from mog_jax.tables.readoptions import ReadOptions
+from mog_jax.tables.progress import ReportProgress
+from mog_jax.tables.read_options import ReadOptions
 from mog_jax.tables.results import Results, all_whole, read_run
-from mog_jax.tables.rows import Rows, choose
-from mog_jax.tables.sources import Source, open_source
+from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.stream import fit_batches
-from mog_jax.tables.survey import survey
+from mog_jax.tables.validate import survey
 
 _BATCH_ROWS = 1 << 18
 _ARGUMENTS = (
@@ -56,7 +56,7 @@ def fit_source(
     columns: Sequence[str] | None,
     out: str | Path | None,
     options: dict[str, Any],
-    report: Report,
+    report: ReportProgress,
     fixed: Mapping[str, float | str] | None = None,
     overwrite: bool = False,
     reading_as: ReadOptions | None = None,
@@ -111,8 +111,8 @@ def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
 
 def _begin_or_go_on(
     connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    rows: Rows,
+    source: TableSource,
+    rows: ChosenColumns,
     run: dict[str, Any],
     database: str,
     *,
@@ -131,7 +131,10 @@ def _begin_or_go_on(
 
 
 def _begin(
-    connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows, run: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    run: dict[str, Any],
 ) -> None:
     """Lay the tables down, in one transaction: there is a whole run or none."""
     keys = [f"k{index}" for index in range(len(rows.keys))]
@@ -158,16 +161,16 @@ def _begin(
     connection.unregister("no_answers")
 
 
-def _fixed_columns(rows: Rows) -> list[str]:
+def _fixed_columns(rows: ChosenColumns) -> list[str]:
     return [f"fixed_{name}" for name in rows.fixed]
 
 
 def _fit_the_rest(
     connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    rows: Rows,
+    source: TableSource,
+    rows: ChosenColumns,
     run: dict[str, Any],
-    report: Report,
+    report: ReportProgress,
 ) -> None:
     # Reading and writing overlap; a connection does one thing at a time.
     writer = connection.cursor()
@@ -200,7 +203,7 @@ def _fit_the_rest(
 
 
 def _keep(
-    writer: duckdb.DuckDBPyConnection, rows: Rows, chunk: pyarrow.RecordBatch, first: int
+    writer: duckdb.DuckDBPyConnection, rows: ChosenColumns, chunk: pyarrow.RecordBatch, first: int
 ) -> None:
     """Add the answers of the groups from `first` on, with their keys, in one transaction."""
     keys = ", ".join(f"g.k{index}" for index in range(len(rows.keys)))
@@ -216,7 +219,11 @@ def _keep(
 
 
 def _sorted_rows(
-    connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows, first: int, begun: Any
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    first: int,
+    begun: Any,
 ) -> Iterator[pyarrow.RecordBatch]:
     same = " AND ".join(
         f"r.k{index} IS NOT DISTINCT FROM g.k{index}" for index in range(len(rows.keys))

@@ -17,12 +17,12 @@ from mog_jax.tables.arrays import opened_batches
 from mog_jax.tables.errors import TableError, first_line, reading
 from mog_jax.tables.formats import File, inspect
 from mog_jax.tables.paths import path_literal
-from mog_jax.tables.readoptions import ReadOptions
-from mog_jax.tables.textfiles import Text, csv_expression, open_text, transcoded
+from mog_jax.tables.read_options import ReadOptions
+from mog_jax.tables.text_files import Text, csv_expression, open_text, transcoded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class TableSource:
     """Something that DuckDB can read, as often as needed.
 
     Parameters
@@ -60,7 +60,7 @@ class Source:
 
 def open_source(
     connection: duckdb.DuckDBPyConnection, source: Any, scratch: Path, options: ReadOptions
-) -> Source:
+) -> TableSource:
     """Make `source` readable by `connection`.
 
     Parameters
@@ -76,7 +76,7 @@ def open_source(
 
     Returns
     -------
-    Source
+    TableSource
 
     Raises
     ------
@@ -141,7 +141,7 @@ def _read_once(paths: Sequence[str], scratch: Path) -> Iterator[str]:
             yield path
 
 
-def _frame(connection: duckdb.DuckDBPyConnection, frame: Any, options: ReadOptions) -> Source:
+def _frame(connection: duckdb.DuckDBPyConnection, frame: Any, options: ReadOptions) -> TableSource:
     options.refuse_for("the table", "a frame")
     names = None
     if isinstance(frame, pyarrow.RecordBatchReader | duckdb.DuckDBPyRelation):
@@ -210,7 +210,7 @@ def _files(
     options: ReadOptions,
     *,
     kept: bool = True,
-) -> Source:
+) -> TableSource:
     absolute = [str(Path(path).resolve()) for path in paths]
     files = [inspect(name, path) for path in absolute]
     where: dict[str, Any] = {
@@ -265,7 +265,7 @@ def _json_expression(texts: list[Text], options: ReadOptions, scratch: Path) -> 
 
 def _described(
     connection: duckdb.DuckDBPyConnection, names: list[str] | None, *, sql: str, **fields: Any
-) -> Source:
+) -> TableSource:
     with reading(fields["name"]):
         rows = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     there = [row[0] for row in rows]
@@ -273,7 +273,7 @@ def _described(
     given = there if names is None else [*names, *there[len(names) :]]
     unique = _unique(given)
     numbered = [f"c{index}" for index in range(len(unique))]
-    return Source(
+    return TableSource(
         sql=f"{sql} AS t({', '.join(numbered)})",
         types={name: row[1] for name, row in zip(unique, rows, strict=True)},
         columns=dict(zip(unique, numbered, strict=True)),

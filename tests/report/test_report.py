@@ -17,8 +17,8 @@ import pytest
 from mog_jax import cli
 from mog_jax.report import write_report
 from mog_jax.tables import TableError
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.results import open_results
+from mog_jax.tables.schema import ANSWERS
 
 NASTY = "</script><b>x</b>"
 

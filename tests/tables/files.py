@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from mog_jax.tables.readoptions import read_options
-from mog_jax.tables.rows import choose
+from mog_jax.tables.columns import choose
+from mog_jax.tables.read_options import read_options
 from mog_jax.tables.sources import open_source
-from mog_jax.tables.survey import survey
+from mog_jax.tables.validate import survey
 
 
 def read(path, *numbers, **options):

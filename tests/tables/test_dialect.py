@@ -6,7 +6,7 @@ import pytest
 
 from mog_jax.tables import TableError
 from mog_jax.tables.dialect import find_dialect
-from mog_jax.tables.readoptions import read_options
+from mog_jax.tables.read_options import read_options
 
 
 def dialect(text, **options):
@@ -54,7 +54,7 @@ def dialect(text, **options):
         ("#,name,x\n1,a,2\n", ",", "# name x"),
         ("#chrom\tstart\nchr1\t100\nchr1\t200\n", "\t", "#chrom start"),
         ("Heights, measured\n\nname;x\na;1\n", ";", "name x"),
-        ("Report,,\n,,\nname,x,y\na,1,2\n", ",", "name x y"),
+        ("ReportProgress,,\n,,\nname,x,y\na,1,2\n", ",", "name x y"),
         ("150,4,setosa\n5.1,3.5,0\n", ",", "150 4 setosa"),
     ],
 )

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mog_jax.tables import TableError, database, fit_table
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.outputs import refuse_foreign, written_whole
 from mog_jax.tables.results import open_results
+from mog_jax.tables.schema import ANSWERS
 
 pytestmark = pytest.mark.usefixtures("without_fitting")
 CELLS = "gene,x\na,1\na,2\nb,3\nb,4\n"

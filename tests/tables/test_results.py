@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mog_jax.tables import TableError, fit_table
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.database import attach, connect, lock, plain_tables
 from mog_jax.tables.record import read_record
 from mog_jax.tables.results import open_results
+from mog_jax.tables.schema import ANSWERS
 
 RECORD = {
     "version": "0",

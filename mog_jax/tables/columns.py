@@ -9,11 +9,11 @@ from typing import Any
 
 import duckdb
 
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.paths import literal
-from mog_jax.tables.sources import Source
+from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.sources import TableSource
 
 _NUMERIC = re.compile(
     r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BOOLEAN|DECIMAL.*|BIGNUM|\"NULL\"|NULL)$"
@@ -21,7 +21,7 @@ _NUMERIC = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rows:
+class ChosenColumns:
     """The rows of a source as SQL: keys ``k0, k1, ...``, ``value``, ``count`` and ``unreadable``.
 
     And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column.
@@ -54,14 +54,14 @@ class Rows:
 
 
 def choose(
-    source: Source,
+    source: TableSource,
     *,
     by: Sequence[str],
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
     fixed: Mapping[str, str] | None = None,
-) -> Rows:
+) -> ChosenColumns:
     """Check the choice of columns against what there is, and write it as a query.
 
     Raises
@@ -129,7 +129,7 @@ def choose(
             f"FROM (SELECT {', '.join(selected + pieces)} FROM {source.sql}) UNPIVOT INCLUDE NULLS "
             f"(cell FOR place IN ({', '.join(places)}))"
         )
-    return Rows(
+    return ChosenColumns(
         sql=sql,
         keys=keys,
         numbers=[*(wide or [str(value)]), *beside],
@@ -139,7 +139,7 @@ def choose(
 
 
 def refuse_unreadable(
-    connection: duckdb.DuckDBPyConnection, source: Source, names: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, source: TableSource, names: Sequence[str]
 ) -> None:
     """Find the first cell that should be a number and is not, and say where it stands."""
     for name in names:
@@ -160,7 +160,7 @@ def refuse_unreadable(
             )
 
 
-def _way_out(cell: str, source: Source) -> str:
+def _way_out(cell: str, source: TableSource) -> str:
     if is_number(cell.strip()) and source.decimal != (mark := "," if "," in cell else "."):
         return f"; if {mark!r} is the decimal mark, say so with `decimal` (--decimal {mark})"
     if len(source.types) == 1 and re.search(r"\S\s+\S", cell):
@@ -171,7 +171,7 @@ def _way_out(cell: str, source: Source) -> str:
 
 
 def _spelt_out(
-    columns: Sequence[str] | None, source: Source, used: set[str | None]
+    columns: Sequence[str] | None, source: TableSource, used: set[str | None]
 ) -> list[str] | None:
     """Put in the place of a pattern the columns that it matches, and that serve nothing else."""
     if columns is None:
@@ -185,7 +185,7 @@ def _spelt_out(
     return found
 
 
-def _refuse_clashes(source: Source, keys: Sequence[str]) -> None:
+def _refuse_clashes(source: TableSource, keys: Sequence[str]) -> None:
     taken = {name.lower() for name in ANSWERS.names}
     for index, key in enumerate(keys):
         if key.lower() in taken or key.lower() in [other.lower() for other in keys[:index]]:
@@ -204,7 +204,7 @@ def _is_text(kind: str) -> bool:
 class _Cells:
     """What stands in the cells of a source, as SQL."""
 
-    source: Source
+    source: TableSource
 
     def number(self, name: str) -> str:
         """Give the number in a column; NULL where it is missing or no number."""

@@ -6,15 +6,15 @@ import duckdb
 
 import mog_jax
 from mog_jax.fitting.options import OPTIONS
+from mog_jax.tables.columns import ChosenColumns
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.rows import Rows
-from mog_jax.tables.sources import Source
+from mog_jax.tables.sources import TableSource
 
 
 def describe(
     connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    rows: Rows,
+    source: TableSource,
+    rows: ChosenColumns,
     options: dict[str, Any],
     fixed: dict[str, float | str],
 ) -> dict[str, Any]:

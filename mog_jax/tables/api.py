@@ -9,7 +9,7 @@ import pyarrow
 from mog_jax.fitting.options import true_or_false
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.progress import bar
-from mog_jax.tables.readoptions import read_options
+from mog_jax.tables.read_options import read_options
 from mog_jax.tables.run import fit_source
 
 
@@ -91,7 +91,7 @@ def fit_table(
     -------
     pyarrow.Table
         One row per group, sorted by the keys: these, then parameters, their standard errors,
-        delta_bic, threshold, status and more, as `mog_jax.tables.answers` lists them.
+        delta_bic, threshold, status and more, as `mog_jax.tables.schema` lists them.
 
     Raises
     ------

@@ -3,12 +3,12 @@
 import duckdb
 
 from mog_jax.parameter_names import out_of_range
+from mog_jax.tables.columns import ChosenColumns, refuse_unreadable
 from mog_jax.tables.errors import TableError, reading
-from mog_jax.tables.rows import Rows, refuse_unreadable
-from mog_jax.tables.sources import Source
+from mog_jax.tables.sources import TableSource
 
 
-def survey(connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows) -> None:
+def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns) -> None:
     """Count the rows of each group into a temporary table ``survey``.
 
     Beside its keys each group has ``n_rows``, ``n_values`` (not missing) and ``digest``, the sum of
@@ -57,7 +57,7 @@ def survey(connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows) ->
 
 
 def _refuse_impossible(
-    connection: duckdb.DuckDBPyConnection, source: Source, name: str, column: str
+    connection: duckdb.DuckDBPyConnection, source: TableSource, name: str, column: str
 ) -> None:
     lowest, highest, mixed = connection.execute(
         f"SELECT min(fixed_{name}), max(fixed_{name}), count_if(mixed_fixed_{name}) FROM survey"

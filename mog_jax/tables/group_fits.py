@@ -1,65 +1,15 @@
-"""What a row of the answer holds, and how a batch of fits becomes such rows.
-
-==================  ===============================================================================
-weight_1, weight_2  weights of the components, by ascending mean
-mean_1, mean_2      their means, in the unit of the values
-sd_1, sd_2          their standard deviations, in the unit of the values
-weight_se           standard error of either weight (they sum to 1)
-mean_1_se, ...      standard errors of the means and of the standard deviations
-log_likelihood      a sum over the points, in nats
-delta_bic           BIC of one component minus BIC of two: positive favours two
-threshold           where the responsibilities cross one half, between the means
-threshold_se        its standard error
-gain_left           estimate of the log-likelihood still to be gained, in nats
-n_points, n_missing points used, and points left out because a value or a count is missing
-status              how the fit ended, in lower case; see `mog_jax.Status`
-lowest, highest     the range of the points
-histogram           32 equal bins over that range: heights in 255ths of the tallest
-==================  ===============================================================================
-
-A number that does not exist, such as the standard error of a fit on a boundary, is null.
-"""
+"""From the points of groups to the columns of the answer, by one call of `mog_jax.fit`."""
 
 from typing import Any
 
 import numpy as np
 import pyarrow
 
-_NUMBERS = [
-    "weight_1",
-    "weight_2",
-    "mean_1",
-    "mean_2",
-    "sd_1",
-    "sd_2",
-    "weight_se",
-    "mean_1_se",
-    "mean_2_se",
-    "sd_1_se",
-    "sd_2_se",
-    "log_likelihood",
-    "delta_bic",
-    "threshold",
-    "threshold_se",
-    "gain_left",
-]
-_BINS = 32
-ANSWERS = pyarrow.schema(
-    [
-        *[(name, pyarrow.float64()) for name in _NUMBERS],
-        ("n_points", pyarrow.float64()),
-        ("n_missing", pyarrow.int64()),
-        ("status", pyarrow.string()),
-        ("lowest", pyarrow.float64()),
-        ("highest", pyarrow.float64()),
-        ("histogram", pyarrow.list_(pyarrow.uint8())),
-    ]
-)
-
-Array = np.ndarray[Any, Any]
+from mog_jax.arrays import HostArray as Array
+from mog_jax.tables.schema import ANSWERS, BINS
 
 
-def answer(
+def fit_groups(
     values: Array, lengths: Array, counts: Array | None, n_missing: Array, options: dict[str, Any]
 ) -> list[pyarrow.Array]:
     """Fit every group and lay the answers out as the columns of `ANSWERS`.
@@ -80,14 +30,16 @@ def answer(
     fits = _fit(values, lengths, counts, options)
     ranges = _ranges(values, lengths)
     numbers = _numbers(fits)
-    return [
-        *[_column(numbers[name]) for name in _NUMBERS],
-        pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
-        pyarrow.array(n_missing.astype(np.int64)),
-        pyarrow.array(fits.status_name.tolist(), pyarrow.string()),
-        *map(_column, ranges),
-        _histograms(values, lengths, counts, *ranges),
-    ]
+    columns = {
+        **{name: _column(values) for name, values in numbers.items()},
+        "n_points": pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
+        "n_missing": pyarrow.array(n_missing.astype(np.int64)),
+        "status": pyarrow.array(fits.status_name.tolist(), pyarrow.string()),
+        "lowest": _column(ranges[0]),
+        "highest": _column(ranges[1]),
+        "histogram": _histograms(values, lengths, counts, *ranges),
+    }
+    return [columns[name] for name in ANSWERS.names]
 
 
 def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str, Any]) -> Any:
@@ -148,22 +100,22 @@ def _histograms(
     values: Array, lengths: Array, counts: Array | None, lowest: Array, highest: Array
 ) -> pyarrow.Array:
     with np.errstate(all="ignore"):
-        width = (highest - lowest) / _BINS
+        width = (highest - lowest) / BINS
         drawn = np.isfinite(width) & (width > 0)
         group = np.repeat(np.arange(len(lengths)), lengths)
         inside = drawn[group]
         group, x = group[inside], values[inside]
-        bins = np.clip((x - lowest[group]) / width[group], 0, _BINS - 1).astype(np.int64)
+        bins = np.clip((x - lowest[group]) / width[group], 0, BINS - 1).astype(np.int64)
     heights = np.bincount(
-        group * _BINS + bins,
+        group * BINS + bins,
         weights=None if counts is None else counts[inside],
-        minlength=len(lengths) * _BINS,
-    ).reshape(-1, _BINS)
+        minlength=len(lengths) * BINS,
+    ).reshape(-1, BINS)
     tallest = heights.max(axis=1, keepdims=True, initial=0)
-    scaled = np.rint(255 * (heights / np.where(tallest > 0, tallest, 1))).astype(np.uint8)
-    offsets = np.concatenate([[0], np.cumsum(np.where(drawn, _BINS, 0))]).astype(np.int32)
+    scaled = np.rint(255 * (heights / np.where(tallest > 0, tallest, 1))).astype(np.int16)
+    offsets = np.concatenate([[0], np.cumsum(np.where(drawn, BINS, 0))]).astype(np.int32)
     return pyarrow.ListArray.from_arrays(
         pyarrow.array(offsets),
-        pyarrow.array(scaled[drawn].ravel()),
+        pyarrow.array(scaled[drawn].ravel(), pyarrow.int16()),
         mask=pyarrow.array(~drawn),
     )

@@ -20,7 +20,7 @@ from mog_jax.tables.dialect import Dialect, find_dialect, is_comment, records
 from mog_jax.tables.errors import TableError, not_encoded, ragged
 from mog_jax.tables.formats import File, encoding_by_bytes, is_json, refuse_markup, refuse_unknown
 from mog_jax.tables.paths import literal, path_literal
-from mog_jax.tables.readoptions import ReadOptions
+from mog_jax.tables.read_options import ReadOptions
 
 _HEAD = 1 << 20
 _LONGEST_LINE = 1 << 24
