@@ -277,7 +277,7 @@ def _described(
         sql=f"{sql} AS t({', '.join(numbered)})",
         types={name: row[1] for name, row in zip(unique, rows, strict=True)},
         columns=dict(zip(unique, numbered, strict=True)),
-        unnamed=frozenset(name for name, own in zip(unique, given, strict=True) if not own.strip()),
+        unnamed=frozenset(name for name, own in zip(unique, given, strict=True) if not own),
         **fields,
     )
 
@@ -287,7 +287,7 @@ def _unique(given: Sequence[str]) -> list[str]:
 
     Every one of these: which is meant by the bare name is not for us to say.
     """
-    named = [name if name.strip() else f"column{index}" for index, name in enumerate(given)]
+    named = [name or f"column{index}" for index, name in enumerate(given)]
     times = Counter(named)
     taken = {name for name in named if times[name] == 1}
     unique = []
