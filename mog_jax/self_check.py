@@ -18,12 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax import gradients, statistics
+from mog_jax.arrays import HostArray
 from mog_jax.crosscheck import Report, crosscheck, crosscheck_rule
 from mog_jax.inference.scores import score_slopes
 from mog_jax.likelihood import log_density, log_likelihood
 from mog_jax.mixture import Mixture
-
-Array = np.ndarray[Any, Any]
 
 # Each size is compiled anew: the gradient goes through all, the others through the smallest two.
 SIZES = (1, 7, 200)
@@ -186,7 +185,7 @@ def _checked(claim: SelfCheck, examples: int, random_seed: int) -> tuple[str, Re
 
 
 @st.composite
-def mixtures_and_data(draw: st.DrawFn, sizes: tuple[int, ...] = SIZES) -> tuple[Mixture, Array]:
+def mixtures_and_data(draw: st.DrawFn, sizes: tuple[int, ...] = SIZES) -> tuple[Mixture, HostArray]:
     """Draw a mixture of two and points around it, with structure rather than bare floats.
 
     Weights down to 1e-12, separations from 0 to 1,000 standard deviations, variance ratios to
@@ -216,7 +215,7 @@ def mixtures_and_data(draw: st.DrawFn, sizes: tuple[int, ...] = SIZES) -> tuple[
 
 
 @st.composite
-def mixtures_near_their_data(draw: st.DrawFn, n: int = 7) -> tuple[Mixture, Array]:
+def mixtures_near_their_data(draw: st.DrawFn, n: int = 7) -> tuple[Mixture, HostArray]:
     """Draw a mixture of two and points around it, as a fit meets them on its way.
 
     The nine sums give what the wider component holds as what the narrower one leaves: an absolute
@@ -239,8 +238,8 @@ def mixtures_near_their_data(draw: st.DrawFn, n: int = 7) -> tuple[Mixture, Arra
 
 
 def plane(
-    separations: Array, log10_variance_ratios: Array, *, n: int = 24
-) -> tuple[Report, dict[str, Array]]:
+    separations: HostArray, log10_variance_ratios: HostArray, *, n: int = 24
+) -> tuple[Report, dict[str, HostArray]]:
     """Cross-check the gradient over a plane of mixtures.
 
     Parameters
@@ -266,7 +265,7 @@ def plane(
     ]
     report = crosscheck(log_likelihood, gradients.gradient, inputs, order=1, name="gradient")
     shape = len(log10_variance_ratios), len(separations)
-    kept: dict[str, Array] = {}
+    kept: dict[str, HostArray] = {}
     fewer = float(np.log10(np.finfo(np.float32).eps / np.finfo(np.float64).eps))
     for point in report.points:
         allowed = {
@@ -286,14 +285,16 @@ def _in_plane(separation: float, log10_ratio: float) -> Mixture:
     return Mixture.from_arrays(weights=[0.25, 0.75], means=means, variances=variances)
 
 
-def _points_about(separation: float, log10_ratio: float, n: int) -> Array:
+def _points_about(separation: float, log10_ratio: float, n: int) -> HostArray:
     z = np.linspace(-4, 4, n)
     own = np.arange(n) % 2 == 0
     points = np.where(own, z, separation + z * 10.0 ** (log10_ratio / 2))
     return points.astype(np.float32).astype(np.float64)
 
 
-def _with_counts(drawn: tuple[Mixture, Array]) -> st.SearchStrategy[tuple[Mixture, Array, Array]]:
+def _with_counts(
+    drawn: tuple[Mixture, HostArray],
+) -> st.SearchStrategy[tuple[Mixture, HostArray, HostArray]]:
     mixture, x = drawn
     counts = st.lists(st.sampled_from([1.0, 0.0, 2.0, 1000.0]), min_size=1, max_size=4)
     return counts.map(lambda few: (mixture, x, np.resize(np.asarray(few), x.shape)))

@@ -15,15 +15,18 @@ PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
     {
+        "arrays",
         "crosscheck",
         "datasets",
+        "explained",
         "fuse",
         "parameter_names",
-        "precision",
         "program_cache",
         "progress",
         "threads",
     },
+    {"array_like"},
+    {"precision"},
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},
@@ -83,7 +86,7 @@ INNER_FLOORS = {
         {"api", "ascent_path", "local_maximum"},
     ],
     "fitting.climb": [{"arrival", "symmetric"}, {"derivatives"}, {"directions"}, {"ascent"}],
-    "fitting.data": [{"buckets", "inputs"}, {"fixed", "standardise"}],
+    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "standardise"}],
     "fitting.results": [{"map_points"}, {"methods"}, {"fit"}, {"describe"}],
 }
 # Packages in which no module imports itself by way of others, not even late or for its types.

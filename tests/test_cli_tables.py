@@ -94,6 +94,82 @@ def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
     assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
 
 
+def test_a_picture_replaces_a_picture_of_ours_and_nothing_else(run, cells, tmp_path):
+    fits, source = tmp_path / "fits.svg", tmp_path / "cells.png"
+    source.write_bytes(cells.read_bytes())
+    table = pyarrow.parquet.read_table(source).rename_columns(["cost ($)", "x$^{"])
+    pyarrow.parquet.write_table(table, source)
+    arguments = ["fit", source, "--by", "cost ($)", "--value", "x$^{"]
+    assert run(*arguments, "--out", tmp_path / "fits.parquet")[0] == 0
+    (tmp_path / "fits.parquet").rename(fits)
+    before = {path: path.read_bytes() for path in (fits, source)}
+    for path in (fits, source):
+        code, _, err = run("plot", fits, "--group", "CD4", "-o", path, "--overwrite")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "it is the input" in err
+    code, _, err = run("fit", source, "--value", "x$^{", "--plot", source, "--overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "it is the input" in err
+    assert {path: path.read_bytes() for path in before} == before
+
+    for kind in ("png", "svg", "pdf"):
+        picture = tmp_path / f"CD4.{kind}"
+        picture.write_text("microscopy", encoding="utf-8")
+        for command in (
+            ["plot", fits, "--group", "CD4", "-o"],
+            ["fit", source, "--value", "x$^{", "--plot"],
+        ):
+            code, _, err = run(*command, picture)
+            assert (code, err.count("\n")) == (2, 1)
+            assert "replace it with --overwrite" in err
+        assert picture.read_text(encoding="utf-8") == "microscopy"
+        command = ["plot", fits, "--group", "CD4", "-o", picture]
+        assert run(*command, "--overwrite")[0] == 0
+        assert run(*command)[0] == 0
+    code, _, err = run("plot", fits, "--group", "CD4", "-o", tmp_path / "CD4.xyz")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Format 'xyz' is not supported" in err
+    assert len([*tmp_path.iterdir()]) == 5
+
+
+def test_an_option_leaves_another_file_to_be_replaced(run, cells, tmp_path):
+    out = tmp_path / "fits.csv"
+    out.write_text("mine\n", encoding="utf-8")
+    arguments = ["fit", cells, "--by", "gene", "--value", "x", "--out", out]
+    code, _, err = run(*arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "replace it with --overwrite" in err
+    assert out.read_text(encoding="utf-8") == "mine\n"
+    for more in (["--overwrite"], [], []):
+        assert run(*arguments, *more)[0] == 0
+        assert out.read_text(encoding="utf-8").startswith("gene,weight_1,")
+
+
+def test_a_record_that_cannot_be_followed_is_told(run, cells, tmp_path):
+    fits = tmp_path / "fits.parquet"
+    assert run("fit", cells, "--by", "gene", "--value", "x", "--out", fits)[0] == 0
+    table = pyarrow.parquet.read_table(fits)
+    record = json.loads(table.schema.metadata[b"mog_jax"])
+    record["options"] |= {"nonsense": 1}
+    pyarrow.parquet.write_table(
+        table.replace_schema_metadata({"mog_jax": json.dumps(record)}), fits
+    )
+    code, _, err = run("plot", fits, "--group", "CD4", "-o", tmp_path / "CD4.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot fit CD4 as it was: " in err
+
+
+def test_names_on_a_terminal_are_no_markup(run, tmp_path, monkeypatch):
+    path = tmp_path / "cells.csv"
+    path.write_text("x,[red]\n1,[/bold]\n2,[/bold]\n", encoding="utf-8")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = run("fit", path, "--by", "[red]", "--value", "x")
+    assert code == 0
+    assert "[red]" in out
+    assert "[/bold]" in out
+
+
 def test_a_component_known_from_controls_is_held_and_drawn_so(run, cells, tmp_path):
     table = pyarrow.parquet.read_table(cells)
     control = pyarrow.array([0.25 if gene == "CD3" else 0.5 for gene in table["gene"].to_pylist()])

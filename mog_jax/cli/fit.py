@@ -31,9 +31,10 @@ Without --by, one column is fitted and the answer is for reading. With --by or -
 row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
 --out. A group with a missing key is a group of its own; missing values are left out and counted.
 
---out FILE.duckdb keeps the answers in a database (view `fits`), chunk by chunk. FILE.parquet and
+--out FILE.duckdb keeps the answers in a database (table `fits`), chunk by chunk. FILE.parquet and
 FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
-complete. If a run is killed, the same command takes it up where it was.
+complete. If a run is killed, the same command takes it up where it was. Earlier answers at FILE are
+replaced; a file of any other kind only with --overwrite, and the input never.
 
 exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
 """
@@ -76,6 +77,11 @@ def add_to(commands: Any) -> None:
     )
     where = fit.add_argument_group("what becomes of the answers")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
+    where.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what is at --out or --plot, whoever wrote it",
+    )
     where.add_argument(
         "--json", action="store_true", help="answers on standard output as JSON lines"
     )
@@ -126,11 +132,16 @@ def run(options: argparse.Namespace) -> int:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
     choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
     source = _faithful() if options.source == "faithful" else options.source
+    if options.plot:
+        from mog_jax.cli.plot import refuse_lost
+
+        refuse_lost(options.plot, [source], overwrite=options.overwrite)
     with (
         bar(show=sys.stderr.isatty()) as report,
         fit_source(
             source,
             out=options.out,
+            overwrite=options.overwrite,
             options=_settings(options),
             fixed=_fixed(options.fixed),
             report=report,
@@ -265,6 +276,7 @@ def _show_all(table: Any, *, as_json: bool) -> None:
 def _show_table(table: Any, most: int = 50) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from mog_jax.tables.answers import ANSWERS
 
@@ -272,10 +284,10 @@ def _show_table(table: Any, most: int = 50) -> None:
     shown = [name for name in table.column_names if name not in hidden]
     display = Table()
     for name in shown:
-        display.add_column(name, justify="left" if name not in ANSWERS.names else "right")
+        display.add_column(Text(name), justify="left" if name not in ANSWERS.names else "right")
     for row in table.select(shown).slice(0, most).to_pylist():
         cells = (f"{x:.4g}" if isinstance(x, float) else x for x in row.values())
-        display.add_row(*("" if cell is None else str(cell) for cell in cells))
+        display.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
     Console().print(display)
     if table.num_rows > most:
         print(f"{table.num_rows - most:,} more; keep all with --out, or pipe to see them as CSV.")

@@ -12,6 +12,7 @@ from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fitting.data.buckets import size_classes
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
+from mog_jax.fitting.data.layout import check_layout
 from mog_jax.fitting.fit_block import fit_block
 from mog_jax.fitting.options import (
     DEFAULTS,
@@ -58,7 +59,8 @@ def fit(
     Parameters
     ----------
     data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
-        One dataset, or many. NaN is a missing value.
+        One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
+        masked, or a null.
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
         is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
@@ -97,8 +99,17 @@ def fit(
     Raises
     ------
     ValueError
-        If an argument has a wrong type, shape or range. What is wrong with single datasets is
-        told by their status instead.
+        If an argument has a wrong type, shape or range; among them the shape (n, 1) that other
+        libraries want, n datasets of one value here: give ``x.ravel()``. What is wrong with single
+        datasets is told by their status instead.
+
+    Warns
+    -----
+    UserWarning
+        If all rows are too short for a regular maximum, less than twice `min_points`, and the
+        columns are not: the datasets of a frame with a feature in each column are the rows of
+        ``frame.to_numpy().T``, and of ``fit_table(frame, columns=[...])``. Counts, or lengths that
+        are given as `Ragged`, say that the rows are meant.
 
     Examples
     --------
@@ -120,6 +131,7 @@ def fit(
     progress = true_or_false("progress", progress)
     source = read(data, counts)
     precision = _precision(dtype, source)
+    check_layout(data, source, options.min_points)
     known = read_fixed(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, known, precision, progress)
     return fits[0] if source.is_single else fits

@@ -6,6 +6,7 @@
 - `stream`: rows sorted by group in, a row per group out, in bounded memory;
 - `answers`: what a row of the answer holds;
 - `run`: a run that can be killed at any moment, and resumed;
+- `outputs`: what may be written over, and what may not;
 - `results`: what a finished run left behind, read back.
 """
 

@@ -21,6 +21,7 @@ def fit_table(
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool = False,
     **options: Any,
 ) -> pyarrow.Table:
@@ -49,7 +50,11 @@ def fit_table(
         are 0.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
-        the run is killed, the same call takes it up where it was.
+        the run is killed, the same call takes it up where it was. It may not be an input, nor a
+        file of another's.
+    overwrite : bool
+        Replace what is at `out`, whoever wrote it; the same run is still taken up. An input is
+        never replaced.
     progress : bool
         Show a bar on standard error.
     **options
@@ -85,6 +90,7 @@ def fit_table(
             columns=None if columns is None else _names("columns", columns),
             fixed=fixed,
             out=out,
+            overwrite=true_or_false("overwrite", overwrite),
             options=options,
             report=report,
         ) as results,

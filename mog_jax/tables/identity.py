@@ -44,7 +44,10 @@ def describe(
 
 def refuse_other(database: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise `TableError` unless both are the same run."""
-    fresh = "take that one up with the command that began it, or choose another --out."
+    fresh = (
+        "take that one up with the command that began it, choose another --out, or replace it with "
+        "--overwrite (overwrite=True)."
+    )
     for kind in ("columns", "options"):
         for name in sorted({*there[kind], *here[kind]}):
             old, new = there[kind].get(name), here[kind].get(name)

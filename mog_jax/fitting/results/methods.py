@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
+from mog_jax.array_like import real_array
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.inference import (
     ConfidenceIntervals,
@@ -286,8 +287,9 @@ class FitMethods:
         -------
         array, shape (...,) or (..., m)
         """
-        found = inference.quantile(self.mixture, np.atleast_1d(np.asarray(probabilities)))
-        return found[..., 0] if np.ndim(probabilities) == 0 else found
+        asked = np.asarray(real_array(probabilities, "probabilities"))
+        found = inference.quantile(self.mixture, np.atleast_1d(asked))
+        return found[..., 0] if asked.ndim == 0 else found
 
     def responsibilities(self, x: ArrayLike, *, monotone: bool = False) -> Any:
         """Posterior probabilities of the components.
