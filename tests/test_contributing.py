@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mog_jax import Status, cli
+from mog_jax import Status
+from mog_jax.cli import command_line
 from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
 from mog_jax.crosscheck.exact.interpreter import _RULES
 from mog_jax.fitting.climb.directions import DIRECTIONS
@@ -81,7 +82,7 @@ def test_there_are_lists_for_all_that_is_often_added():
 
 
 def test_the_command_line_offers_every_direction():
-    parser = cli._parser()
+    parser = command_line._parser()
     for direction in DIRECTIONS:
         assert parser.parse_args(["fit", "x.csv", "--direction", direction]).direction == direction
     with pytest.raises(SystemExit):
