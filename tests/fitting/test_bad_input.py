@@ -81,10 +81,10 @@ def test_counts_of_another_kind_are_refused(data, counts, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tolerance": np.nan}, "`tolerance` must be positive; got nan"),
-        ({"tolerance": "1e-3"}, "`tolerance` must be positive; got '1e-3'"),
-        ({"min_points": -1}, "`min_points` must be non-negative; got -1"),
-        ({"min_points": np.inf}, "`min_points` must be non-negative; got inf"),
+        ({"tolerance": np.nan}, "`tolerance` must be positive and finite; got nan"),
+        ({"tolerance": "1e-3"}, "`tolerance` must be positive and finite; got '1e-3'"),
+        ({"min_points": -1}, "`min_points` must be non-negative and finite; got -1"),
+        ({"min_points": np.inf}, "`min_points` must be non-negative and finite; got inf"),
         ({"max_steps": 1.5}, "`max_steps` must be a whole number; got 1.5"),
         ({"variance_floor": 0.5}, "`variance_floor` must be at most 0.1; got 0.5"),
         ({"dtype": "float16"}, "`dtype` must be float32 or float64; got float16"),

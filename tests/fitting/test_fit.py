@@ -149,9 +149,9 @@ def test_data_of_a_wrong_kind_are_refused(data, message):
     ("options", "message"),
     [
         ({"direction": "down"}, r"`direction` must be one of .*'em'.*; got 'down'"),
-        ({"tolerance": 0.0}, r"`tolerance` must be positive; got 0.0"),
+        ({"tolerance": 0.0}, r"`tolerance` must be positive and finite; got 0.0"),
         ({"max_steps": 0}, r"`max_steps` must be at least 1; got 0"),
-        ({"variance_floor": -1.0}, r"`variance_floor` must be positive; got -1.0"),
+        ({"variance_floor": -1.0}, r"`variance_floor` must be positive and finite; got -1.0"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
