@@ -25,7 +25,7 @@ from mog_jax.fitting.options import (
 from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
-from mog_jax.progress import ProgressBar
+from mog_jax.progress import bar
 from mog_jax.threads import in_threads, workers
 
 _LOG_TWO_PI = math.log(2 * math.pi)
@@ -170,6 +170,13 @@ def _fit_all(
             whole[index] = part
 
     blocks = size_classes(source.widths(), _BLOCK_POINTS, workers())
-    with ProgressBar(progress, len(source)) as bar:
-        in_threads(work, blocks, lambda block, _: bar.advance(len(block[0])))
+    done = 0
+    with bar(show=progress) as report:
+
+        def take(block: tuple[Array, int], _: None) -> None:
+            nonlocal done
+            done += len(block[0])
+            report("fitting", done, len(source), done)
+
+        in_threads(work, blocks, take)
     return fits

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow
 
 from mog_jax.fitting.options import true_or_false
+from mog_jax.progress import bar
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.progress import bar
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.run import fit_source
 

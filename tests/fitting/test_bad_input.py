@@ -162,7 +162,7 @@ def test_in_a_batch_each_has_its_status_and_good_neighbours_keep_their_numbers()
         fit, neighbour = fits[2 * i], fits[2 * i + 1]
         assert Status(int(fit.status)) is status, name
         assert fit.status_name == status.name.lower()
-        nothing = Reason.NOTHING_FITTED == fit.reason
+        nothing = fit.reason == Reason.NOTHING_FITTED
         assert np.isnan(fit.mixture.means).all() == nothing, name
         assert np.isnan(fit.log_likelihood) == nothing, name
         assert ("nothing fitted" in repr(fit)) == nothing, name
