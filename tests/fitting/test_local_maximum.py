@@ -255,11 +255,11 @@ def test_the_precision_is_that_of_the_data_and_the_flag_is_left_alone(top):
         ((X[:0], NEAR), {}, r"at least one point; got \(0,\)"),
         ((X, jax.tree.map(lambda a: a[:1], NEAR)), {}, r"`start` must have two .*got \(1,\)"),
         ((X, NEAR), {"counts": X[:5]}, r"`counts` must have the shape of `x`, \(60,\); got"),
-        ((X, NEAR), {"tolerance": 0}, r"`tolerance` must be positive and finite; got 0"),
+        ((X, NEAR), {"tolerance": 0}, r"`tolerance` must be positive; got 0"),
         (
             (X, NEAR),
             {"variance_floor": -1},
-            r"`variance_floor` must be positive and finite; got -1",
+            r"`variance_floor` must be positive; got -1",
         ),
         ((X, NEAR), {"max_steps": 0}, r"`max_steps` must be at least 1; got 0"),
     ],
