@@ -57,7 +57,7 @@ def test_data_of_another_kind_are_refused(data, message):
 @pytest.mark.parametrize(
     ("data", "counts", "message"),
     [
-        (GOOD, -np.ones(60), r"`counts` must be non-negative; got counts\[0\] = -1.0"),
+        (GOOD, -np.ones(60), r"`counts` must be non-negative and finite; got counts\[0\] = -1.0"),
         (GOOD, np.where(GOOD > 3, np.nan, 1), r"non-negative and finite; got counts\[\d+\] = nan"),
         (GOOD, np.full(60, np.inf), r"non-negative and finite; got counts\[0\] = inf"),
         (GOOD, np.ones(3), r"`counts` must have the shape of `data`, \(60,\); got \(3,\)"),
@@ -162,7 +162,7 @@ def test_in_a_batch_each_has_its_status_and_good_neighbours_keep_their_numbers()
         fit, neighbour = fits[2 * i], fits[2 * i + 1]
         assert Status(int(fit.status)) is status, name
         assert fit.status_name == status.name.lower()
-        nothing = Reason.NOTHING_FITTED == fit.reason
+        nothing = fit.reason == Reason.NOTHING_FITTED
         assert np.isnan(fit.mixture.means).all() == nothing, name
         assert np.isnan(fit.log_likelihood) == nothing, name
         assert ("nothing fitted" in repr(fit)) == nothing, name
