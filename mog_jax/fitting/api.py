@@ -12,6 +12,8 @@ from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
 from mog_jax.fitting.fit_block import fit_block
+from mog_jax.fitting.multistart.climbs import compile_ahead
+from mog_jax.fitting.multistart.packing import Layout
 from mog_jax.fitting.options import (
     DEFAULTS,
     FIT_OPTIONS,
@@ -143,6 +145,10 @@ def _fit_all(
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
 
+    if len(source):
+        # The search, which comes first, has a program of its own.
+        layout = Layout(precision, source.counts is not None, bool(is_held.any()))
+        compile_ahead(options.ascent(searching=False), layout)
     parts = blocks(source.widths(), is_held, workers())
     with ProgressBar(progress, len(source)) as bar:
         in_threads(work, parts, lambda index, _: bar.advance(len(index)))

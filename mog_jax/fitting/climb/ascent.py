@@ -168,8 +168,8 @@ def unpacked(rows: Any) -> Ascent:
 _LEAVES, _TREE = jax.tree.flatten(begin(np.zeros((5,))))
 _HAS_ROWS = [np.ndim(leaf) > 0 for leaf in _LEAVES]
 _ROWS = [leaf.shape[0] if np.ndim(leaf) else 1 for leaf in _LEAVES]
-# The row that says which climbs are under way.
-CLIMBING = -1
+# How many they are, and the one that says which climbs are under way.
+ROWS, CLIMBING = sum(_ROWS), -1
 
 
 def ascend(

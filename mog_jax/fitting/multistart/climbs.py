@@ -4,8 +4,11 @@ All lanes of a tile take as many steps as the slowest. So the climbs that are st
 gathered every few steps, and the ones that are done cost nothing more.
 """
 
+import contextlib
 import dataclasses
 import functools
+import math
+import threading
 from typing import Any
 
 import jax
@@ -13,8 +16,8 @@ import numpy as np
 
 from mog_jax.fitting.climb import ascent
 from mog_jax.fitting.climb.ascent import Ascent
-from mog_jax.fitting.climb.tiles import Limits, climb_tiles
-from mog_jax.fitting.multistart.packing import Array, Call, PointSource, calls
+from mog_jax.fitting.climb.tiles import Buffers, Limits, climb_tiles
+from mog_jax.fitting.multistart.packing import Array, Call, Layout, PointSource, calls
 from mog_jax.fitting.options import AscentOptions
 
 
@@ -87,16 +90,24 @@ def advance(climbs: Climbs, data: PointSource, options: AscentOptions, steps: in
     active = np.flatnonzero(climbs.state.climbing)
     rows = climbs.rows.copy()
     for call in calls(data, climbs.dataset[active], climbs.start[active]):
-        end = climb_tiles(
-            _begun(climbs.rows, active, call),
-            call.buffers,
-            _limits(options, call.n_tiles, steps, rows.dtype),
-            direction=options.direction,
-            equal_variances=options.equal_variances,
-        )
-        # To read it is to wait for it: only then the buffers are free again.
-        rows[:, active[call.climbs]] = np.asarray(end)[:, call.lanes]
+        begun = _begun(climbs.rows, active, call)
+        end = _climb_call(begun, call.buffers, options, call.n_tiles, steps)
+        rows[:, active[call.climbs]] = end[:, call.lanes]
     return dataclasses.replace(climbs, rows=rows)
+
+
+@functools.cache
+def compile_ahead(options: AscentOptions, layout: Layout) -> None:
+    """Begin to compile a program, or to load it, that is needed later: on a thread of its own."""
+
+    def call_for_nothing() -> None:
+        # Whoever calls it next meets the same error, and is told.
+        with contextlib.suppress(Exception), jax.enable_x64(True):
+            buffers = layout.buffers()
+            state = np.zeros((ascent.ROWS, buffers.facts.shape[1]), layout.dtype)
+            _climb_call(state, buffers, options, 0, 0)
+
+    threading.Thread(target=call_for_nothing).start()
 
 
 def _begun(rows: Array, active: Array, call: Call) -> Array:
@@ -106,13 +117,24 @@ def _begun(rows: Array, active: Array, call: Call) -> Array:
     return begun
 
 
-def _limits(options: AscentOptions, n_tiles: int, steps: int, dtype: np.dtype[Any]) -> Limits:
-    numbers = options.as_arguments()
-    return Limits(
+def _climb_call(
+    state: Array, buffers: Buffers, options: AscentOptions, n_tiles: int, steps: int
+) -> Array:
+    """Call the program, and wait until the buffers are free again."""
+    number = state.dtype.type
+    limits = Limits(
         n_tiles=np.int32(n_tiles),
         steps=np.int32(steps),
-        max_steps=np.int32(numbers["max_steps"]),
-        give_up=np.bool(numbers["give_up"]),
-        tolerance=dtype.type(numbers["tolerance"]),
-        smallest=dtype.type(numbers["smallest"]),
+        max_steps=np.int32(options.max_steps),
+        give_up=np.bool(options.give_up),
+        tolerance=number(options.tolerance),
+        smallest=number(math.log(options.variance_floor)),
     )
+    climbed = climb_tiles(
+        state,
+        buffers,
+        limits,
+        direction=options.direction,
+        equal_variances=options.equal_variances,
+    )
+    return np.asarray(climbed)

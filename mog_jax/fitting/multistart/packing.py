@@ -122,6 +122,26 @@ def columns_of(rows: Array, dtype: np.dtype[Any]) -> Array:
     return columns
 
 
+class Layout(NamedTuple):
+    """What a program's buffers are like: each has a program of its own."""
+
+    dtype: np.dtype[Any]
+    is_counted: bool
+    is_held: bool
+    turns: int = _CAPACITIES[0]
+
+    def buffers(self) -> Buffers:
+        """Give new ones."""
+        lanes, turns, rows = lanes_of(self.dtype), self.turns, self.turns * TURN
+        return Buffers(
+            points=_aligned((rows, lanes), self.dtype),
+            counts=_aligned((rows, lanes), self.dtype) if self.is_counted else None,
+            weights=None if self.is_counted else _aligned((turns, lanes), self.dtype),
+            facts=_aligned((FACTS + 5 * self.is_held, TILES * lanes), self.dtype),
+            tiles=_aligned((3, TILES), np.dtype(np.int32)),
+        )
+
+
 class Tile(NamedTuple):
     """Climbs, by their number, that are put side by side."""
 
@@ -201,7 +221,8 @@ def _packed(
     data: PointSource, dataset: Array, column: Array, tiles: list[Tile], capacity: int
 ) -> Call:
     lanes = lanes_of(data.points.dtype)
-    buffers = _buffers(data, capacity)
+    layout = Layout(data.points.dtype, data.counts is not None, not data.free.all(), capacity)
+    buffers = _buffers(layout)
     spread = np.zeros(TILES * lanes, np.int64)
     used = np.zeros(TILES * lanes, bool)
     first, turn = [], 0
@@ -296,27 +317,14 @@ def _take(source: Array, columns: Array, target: Array) -> None:
 _of_thread = threading.local()
 
 
-def _buffers(data: PointSource, capacity: int) -> Buffers:
+def _buffers(layout: Layout) -> Buffers:
     """Give this thread's buffers, or new ones where they are large."""
-    dtype, is_held = data.points.dtype, not data.free.all()
-    key = dtype, data.counts is not None, is_held
-    if capacity > _CAPACITIES[0]:
-        return _new_buffers(*key, capacity)
-    known: dict[Any, Buffers] = _of_thread.__dict__.setdefault("buffers", {})
-    if key not in known:
-        known[key] = _new_buffers(*key, capacity)
-    return known[key]
-
-
-def _new_buffers(dtype: np.dtype[Any], counted: bool, is_held: bool, capacity: int) -> Buffers:
-    lanes = lanes_of(dtype)
-    return Buffers(
-        points=_aligned((capacity * TURN, lanes), dtype),
-        counts=_aligned((capacity * TURN, lanes), dtype) if counted else None,
-        weights=None if counted else _aligned((capacity, lanes), dtype),
-        facts=_aligned((FACTS + 5 * is_held, TILES * lanes), dtype),
-        tiles=_aligned((3, TILES), np.dtype(np.int32)),
-    )
+    if layout.turns > _CAPACITIES[0]:
+        return layout.buffers()
+    known: dict[Layout, Buffers] = _of_thread.__dict__.setdefault("buffers", {})
+    if layout not in known:
+        known[layout] = layout.buffers()
+    return known[layout]
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
