@@ -31,21 +31,10 @@ import jax
 import jax.numpy as jnp
 
 from mog_jax.fuse import fuse
+from mog_jax.lane_shapes import BLOCK, TURN, row_bytes
 from mog_jax.mixture import Coordinates
 
 _LOG_TWO_PI = math.log(2 * math.pi)
-
-# Points are added up four at a time: fewer, and the sums' own loads and stores dominate; more, and
-# XLA's compiler for CPUs no longer vectorises across the lanes. Up to four such blocks make one
-# turn of the loop, as a turn has its price.
-_BLOCK = 4
-TURN = 16
-
-# Bytes of one row of points on a CPU: wide enough that what a step costs besides its points hardly
-# counts. Wider, and XLA shares out each of the small loops among its threads, which takes longer
-# than the loop. Anything else has thousands of threads of its own, and wants to be filled.
-_ROW_BYTES = 512
-_WIDE_ROW_BYTES = 2**17
 
 
 @jax.tree_util.register_dataclass
@@ -154,32 +143,6 @@ def _mask(x: jax.Array, padding: jax.Array | None) -> jax.Array:
     return (row < (x.shape[0] - padding)[None]).astype(x.dtype)
 
 
-def pad_rows(n: int) -> int:
-    """Length to which `n` points are padded: the next of 4, 8, 12, 16, 20, 24, 28, 32, 40, ...
-
-    At most a quarter more, and few enough values that datasets of many lengths share a program.
-
-    Examples
-    --------
-    >>> [pad_rows(n) for n in (1, 33, 500, 1_000_000)]
-    [4, 40, 512, 1048576]
-    """
-    step = _BLOCK
-    while n > 8 * step:
-        step *= 2
-    return max(_BLOCK, -(-n // step) * step)
-
-
-def pad_to_turn(n: int) -> int:
-    """Length to which `n` points are padded where programs do not depend on it: whole turns."""
-    return max(1, -(-n // TURN)) * TURN
-
-
-def row_bytes() -> int:
-    """Bytes of one row of points that suit the device: fewer lanes are cut into strips."""
-    return _ROW_BYTES if jax.default_backend() == "cpu" else _WIDE_ROW_BYTES
-
-
 @jax.custom_jvp
 def lane_sums(
     coordinates: Coordinates,
@@ -195,7 +158,7 @@ def lane_sums(
     coordinates : Coordinates, fields of shape (2, *lanes), or pairs of arrays
         The logits are the logarithms of the weights.
     x : array, shape (n, *lanes)
-        The points; `n` is a value of :func:`pad_rows`.
+        The points; `n` is a value of :func:`mog_jax.lane_shapes.pad_rows`.
     totals : Totals, shape (*lanes)
         Of these points.
     counts : array, shape (n, *lanes), optional
@@ -362,8 +325,8 @@ def add_turn(
     # For all blocks at once, so that the exponential is not part of what is unrolled below.
     e = jnp.exp(-jnp.abs(d))
     parts = []
-    for lo in range(0, x.shape[0], _BLOCK):
-        block = slice(lo, lo + _BLOCK)
+    for lo in range(0, x.shape[0], BLOCK):
+        block = slice(lo, lo + BLOCK)
         times = None if counts is None else counts[block]
         parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
     part = functools.reduce(_join, parts)

@@ -18,6 +18,7 @@ FLOORS = [
         "crosscheck",
         "datasets",
         "fuse",
+        "lane_shapes",
         "parameter_names",
         "precision",
         "program_cache",

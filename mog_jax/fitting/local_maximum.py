@@ -22,7 +22,8 @@ from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
-from mog_jax.kernel import lane_sums, pad_rows, totals
+from mog_jax.kernel import lane_sums, totals
+from mog_jax.lane_shapes import pad_rows
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 

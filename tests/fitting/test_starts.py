@@ -13,7 +13,7 @@ from mog_jax.fitting.multistart.starts import (
     window_lengths,
     window_starts,
 )
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 
 NARROWEST = 1e-6
 # Enough for every window, and too few for most of them.

@@ -22,7 +22,6 @@ from mog_jax.fitting.climb.ascent import ascend, packed, unpacked
 from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fuse import fuse
 from mog_jax.kernel import (
-    TURN,
     Sums,
     Totals,
     add_turn,
@@ -32,6 +31,7 @@ from mog_jax.kernel import (
     sums_so_far,
     without,
 )
+from mog_jax.lane_shapes import TURN
 from mog_jax.mixture import Coordinates
 from mog_jax.precision import COMPILER
 from mog_jax.program_cache import keep_compiled

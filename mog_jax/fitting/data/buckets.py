@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any
@@ -21,7 +21,7 @@ _FEW = 64
 
 
 def padded_lengths(lengths: Array) -> Array:
-    """Give the length to which each dataset is padded: :func:`mog_jax.kernel.pad_rows` of many."""
+    """Give the length to which each dataset is padded: :func:`mog_jax.lane_shapes.pad_rows` of many."""
     distinct, position = np.unique(lengths, return_inverse=True)
     return np.array([pad_rows(int(length)) for length in distinct], np.int64)[position]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.fitting.data.inputs import SEARCHED, Array, Source
-from mog_jax.kernel import pad_to_turn
+from mog_jax.lane_shapes import pad_to_turn
 
 # Means of neighbours that stand for a dataset of more than SEARCHED points.
 _SAMPLE = 1024

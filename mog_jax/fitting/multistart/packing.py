@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.fitting.climb.tiles import FACTS, TILES, Buffers
-from mog_jax.kernel import TURN, row_bytes
+from mog_jax.lane_shapes import TURN, row_bytes
 
 # A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
 Array = Any

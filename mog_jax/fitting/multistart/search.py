@@ -21,7 +21,7 @@ from mog_jax.fitting.multistart.pruning import climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped
-from mog_jax.kernel import TURN
+from mog_jax.lane_shapes import TURN
 
 # Steps between two looks at the whole population: fewer while there is much to drop.
 _ROUNDS = (4, 3, 3, 4, 6, 10)

@@ -73,7 +73,7 @@ def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
     plan : str
         A key of `PLANS`.
     rows : int
-        How many points the datasets have, as :func:`mog_jax.kernel.pad_rows` rounds it: a dataset
+        How many points the datasets have, as :func:`mog_jax.lane_shapes.pad_rows` rounds it: a dataset
         has its own windows, whatever it is padded to beside others.
     """
     likely, ends = (
@@ -103,7 +103,7 @@ def window_starts(
     sums : RunningSums
         Of these points.
     rows : int
-        Their number, as :func:`mog_jax.kernel.pad_rows` rounds it: the same for all.
+        Their number, as :func:`mog_jax.lane_shapes.pad_rows` rounds it: the same for all.
     plan : str
         A key of `PLANS`.
     narrowest : float
