@@ -25,16 +25,16 @@ import pyarrow.parquet
 _TIMED = """
 import json, resource, sys, time
 from mog_jax import cli
-from mog_jax.tables import answers
+from mog_jax.tables import group_fits
 inside = 0.0
-plain = answers._fit
+plain = group_fits._fit
 def timed(*arguments):
     global inside
     begin = time.perf_counter()
     fits = plain(*arguments)
     inside += time.perf_counter() - begin
     return fits
-answers._fit = timed
+group_fits._fit = timed
 begin = time.perf_counter()
 code = cli.main(sys.argv[1:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

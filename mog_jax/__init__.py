@@ -1,4 +1,33 @@
-"""Cross-checked analytic gradients and batch fits of Gaussian mixtures, on JAX.
+r"""Cross-checked analytic gradients and batch fits of Gaussian mixtures, on JAX.
+
+Rooms
+-----
+Ground floor first; each imports only from those above it, and a test holds them to it.
+
+====================  ============================================================================
+`crosscheck`          a checker of hand-written derivatives for any JAX function; it imports
+                      nothing of the rest, and has a map of its own
+`arrays` to           what everything stands on: reading arrays (`array_like`), float64 without a
+`program_cache`       global flag (`precision`), threads, progress, compiled programs on disk
+`mixture`             the parameters of a mixture, validated; shape (..., k)
+`likelihood`          the textbook log-likelihood, which everything else is judged by
+`kernel`              nine sums over the points of one dataset, shape (n,), by one exponential each
+`gradients`           the derivatives written by hand, as functions of points and a mixture
+`statistics`          the nine sums as a public, additive statistic
+`inference`           from a mixture and its information: errors, thresholds, criteria, shape
+`fitting`             from data to `Fit`: read, standardise, climb from many starts, describe
+`selection`,          one component or two; by BIC, by bootstrap; intervals by profiles
+`bootstrap`,
+`profile`
+`self_check`          every hand-written derivative of the package under `crosscheck`
+`tables`              a table in, a row per group out; runs that can be killed and resumed
+`plots`, `report`     pictures, and a page of all fits
+`cli`                 ``mog-jax``
+====================  ============================================================================
+
+What flows: datasets, shape (b, n), become a `Fit` of batch shape (b,), whose methods hand its
+fields to `inference`. Equations are numbered in ``derivation.md``, accuracies derived in
+``crosscheck/accuracy.md``.
 
 Names are loaded on first use: neither ``import mog_jax`` nor ``mog-jax --help`` pays for JAX.
 """

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting import Fit, fit
+from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.options import options_of, whole_number
 from mog_jax.inference import Reason
 from mog_jax.mixture import check_key
@@ -29,6 +29,8 @@ from mog_jax.mixture import check_key
 _CHUNK = 512
 # Points that are held at once.
 _BUDGET = 1 << 25
+# Points of a dataset, beyond which a replicate is more than memory holds.
+_MOST_POINTS = 1 << 31
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,7 +125,8 @@ def bootstrap_test(
     Raises
     ------
     ValueError
-        If an argument is of the wrong kind or range, or counts do not add up to a whole number.
+        If an argument is of the wrong kind or range, or counts do not add up to a whole number,
+        or to more points than can be drawn.
 
     References
     ----------
@@ -146,6 +149,11 @@ def bootstrap_test(
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
     sizes = np.asarray(fits.n_points)
     known = ~np.isnan(statistic)
+    if (sizes[known] > _MOST_POINTS).any():
+        raise ValueError(
+            f"`counts` must add up to at most {_MOST_POINTS} points, for datasets of as many are "
+            f"drawn; got {sizes[known].max():g}."
+        )
     if (fraction := sizes[known] % 1 != 0).any():
         raise ValueError(
             "`counts` must add up to a whole number of points, or there is no such dataset to "
@@ -187,7 +195,10 @@ def _against_null(
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
         # A replicate's own key makes it the same whatever the chunks.
         chosen = keys[len(null) : len(null) + min(chunk, most)]
-        null.extend(_statistic(fit(_standard_normals(chosen, size), **options)).tolist())
+        draws = _standard_normals(chosen, size)
+        # By their lengths, so that short datasets are not taken for a wrong layout.
+        fits = fit(Ragged(draws.ravel(), np.full(len(draws), size)), **options)
+        null.extend(_statistic(fits).tolist())
         chunk *= 2
     return _p_values(statistic, np.asarray(null), enough)
 

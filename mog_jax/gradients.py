@@ -22,11 +22,18 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from mog_jax.likelihood import multiplicities, points, responsibilities, scaled_densities
+from mog_jax.likelihood import (
+    multiplicities,
+    points,
+    responsibilities,
+    scaled_densities,
+    sum_over_points,
+)
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
 
+@sum_over_points
 @compiled
 def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     r"""Derivative with respect to each mean.
@@ -60,6 +67,7 @@ def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = Non
     return _total(_terms(mixture, x).means, counts)
 
 
+@sum_over_points
 @compiled
 def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     r"""Derivative with respect to each variance (not standard deviation).
@@ -88,6 +96,7 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
     return _total(_terms(mixture, x).variances, counts)
 
 
+@sum_over_points
 @compiled
 def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     r"""Partial derivative with respect to each weight, the others held where they are.
@@ -128,6 +137,7 @@ def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = N
     return _total(_terms(mixture, x).weights, counts)
 
 
+@sum_over_points
 @compiled
 def lagrangian_weight_condition(
     mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
@@ -160,6 +170,7 @@ def lagrangian_weight_condition(
     return _total(by_point - 1, counts)
 
 
+@sum_over_points
 @compiled
 def projected_weight_gradient(
     mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
@@ -193,6 +204,7 @@ def projected_weight_gradient(
     return partial - jnp.mean(partial)
 
 
+@sum_over_points
 @compiled
 def logit_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     r"""Derivative with respect to each logit, where the weights are their softmax.
@@ -221,6 +233,7 @@ def logit_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     return _total(responsibilities(mixture, x) - mixture.weights[None, :], counts)
 
 
+@sum_over_points
 @compiled
 def log_variance_gradient(
     mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
@@ -251,6 +264,7 @@ def log_variance_gradient(
     return _total(0.5 * (gamma * z * z - gamma), counts)
 
 
+@sum_over_points
 @compiled
 def gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Mixture:
     """All partial derivatives of the log-likelihood, as ``jax.grad`` would give them.
@@ -299,6 +313,7 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
     return _terms(mixture, x)
 
 
+@sum_over_points
 @compiled
 def observed_information(
     mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None

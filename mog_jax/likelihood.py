@@ -3,20 +3,41 @@ r"""The likelihood of a mixture as the textbooks write it: stable, jitted, for a
 This is the reference that everything else in the package is held against. It carries no custom
 derivative rule and uses none of the hand-written derivatives: a witness must not testify for
 itself. Each function sees one dataset, of shape (n,), and one mixture, of shape (k,); batches go
-through :func:`jax.vmap`.
+through :func:`jax.vmap`. Of a point that is NaN the answer is NaN, and so is every sum over it; of
+a masked point as well, but from sums it is left out.
 """
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _LOG_TWO_PI = math.log(2 * math.pi)
+
+
+def sum_over_points(function: F) -> F:
+    """Decorate a function of a mixture, points and perhaps counts, that adds up over the points.
+
+    A masked point is left out.
+    """
+
+    @functools.wraps(function)
+    def of_seen(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Any:
+        check_order(mixture, x)
+        return function(mixture, *seen_points(x, counts))
+
+    return cast(F, of_seen)
 
 
 @compiled
@@ -82,6 +103,7 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     return largest + jnp.log(jnp.sum(mixture.weights[None, :] * scaled, axis=-1))
 
 
+@sum_over_points
 @compiled
 def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     r"""Log-likelihood of a dataset, :math:`\mathcal L=\sum_i c_i\log p(x_i)`: a sum, in nats.
@@ -181,13 +203,18 @@ def scaled_densities(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Arr
     return largest, jnp.exp(jnp.minimum(by_component - largest[:, None], limit))
 
 
-def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    """Give `x` as an array of the mixture's precision, refusing anything but one dataset."""
+def check_order(mixture: Any, x: Any) -> None:
+    """Refuse points in the place of the mixture."""
     if not isinstance(mixture, Mixture):
         raise ValueError(
             "the first argument must be a Mixture, the second the points; got "
             f"{type(mixture).__name__} and {type(x).__name__}."
         )
+
+
+def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
+    """Give `x` as an array of the mixture's precision, refusing anything but one dataset."""
+    check_order(mixture, x)
     x = jnp.asarray(x)
     if jnp.ndim(mixture.means) != 1 or x.ndim != 1:
         raise ValueError(

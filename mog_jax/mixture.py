@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array
 from mog_jax.precision import cast, compiled, hand_back, is_traced, working_dtype
 
 
@@ -76,7 +77,7 @@ class Mixture:
                 "`Mixture.from_arrays` validates values and so cannot be traced; inside jit, vmap "
                 "or grad build `Mixture(weights=..., means=..., variances=...)` directly."
             )
-        arrays = {name: _real_array(name, value) for name, value in given.items()}
+        arrays = {name: np.asarray(real_array(value, name)) for name, value in given.items()}
         dtype = working_dtype(arrays)
         fields: dict[str, Any] = {name: cast(array, dtype) for name, array in arrays.items()}
         _validate(fields)
@@ -175,16 +176,6 @@ class Coordinates:
     def to_mixture(self) -> Mixture:
         """Give the mixture that has these coordinates."""
         return _to_mixture(self)
-
-
-def _real_array(name: str, value: ArrayLike) -> np.ndarray[Any, Any]:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"`{name}` must be an array of one shape; {error}.") from None
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"`{name}` must be real numbers; got dtype {array.dtype}.")
-    return array
 
 
 def check_key(key: Any) -> None:

@@ -12,11 +12,15 @@ already settled: there the surrounding precision holds.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+
+from mog_jax.array_like import real_array
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,13 +82,19 @@ def hand_back(tree: Any) -> Any:
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function of arrays: jitted, and computed in the precision of its arguments."""
+    """Decorate a function of arrays: jitted, and computed in the precision of its arguments.
+
+    Its arguments are read by :func:`mog_jax.array_like.real_array`.
+    """
     jitted = jax.jit(function, compiler_options=COMPILER)
     # Options are for whole programs, and not for a part of another one.
     inner = jax.jit(function)
+    names = _names(function)
 
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*given: P.args, **by_name: P.kwargs) -> R:
+        args: Any = tuple(map(_read, given, names))
+        kwargs: Any = {name: _read(value, name) for name, value in by_name.items()}
         if is_traced((args, kwargs)):
             return inner(*args, **kwargs)  # type: ignore[no-any-return]
         dtype = working_dtype((args, kwargs))
@@ -96,8 +106,33 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def _names(function: Callable[..., Any]) -> Iterable[str]:
+    parameters = inspect.signature(function).parameters.values()
+    if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters):
+        return itertools.repeat("every argument")
+    return [each.name for each in parameters]
+
+
+def _read(argument: Any, name: str) -> Any:
+    """Read the arrays of an argument, which are all of it, or fields; Python's numbers stay."""
+    if argument is None or isinstance(argument, bool | int | float):
+        return argument
+    if type(argument) is np.ndarray:
+        return real_array(argument, name)
+    return jax.tree.map(
+        lambda leaf: leaf if isinstance(leaf, bool | int | float) else real_array(leaf, name),
+        argument,
+        is_leaf=_is_array_like,
+    )
+
+
+def _is_array_like(node: Any) -> bool:
+    # To JAX these are trees of numbers; to the caller of a numerical function they are arrays, or
+    # mistakes.
+    return isinstance(node, list | tuple | Mapping)
+
+
 def _is_list(node: Any) -> bool:
-    # To JAX a list is a tree of numbers; to the caller of a numerical function it is an array.
     return isinstance(node, list)
 
 

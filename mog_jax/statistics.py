@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
 from mog_jax.gradients import point_gradients
 from mog_jax.kernel import Sums, lane_sums, totals
 from mog_jax.lane_shapes import pad_rows
-from mog_jax.likelihood import log_density
+from mog_jax.likelihood import check_order, log_density
 from mog_jax.mixture import Coordinates, Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -55,8 +56,10 @@ def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sum
     >>> sums(mixture, [-3.0, 0.0, 3.0]).effective_counts.round(3)
     array([1.5, 1.5])
     """
-    _check_shapes(mixture, x, counts)
-    return _sums(mixture, x, counts)
+    check_order(mixture, x)
+    points, seen = seen_points(x, counts)
+    _check_shapes(mixture, points, seen)
+    return _sums(mixture, points, seen)
 
 
 def add(*parts: Sums) -> Sums:
@@ -164,12 +167,14 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     >>> log_likelihood(mixture, [0.1, 4.0, 4.0]).round(6)
     np.float64(-6.298243)
     """
-    if np.ndim(x) != 1:
+    check_order(mixture, x)
+    points, seen = seen_points(x, counts)
+    if points.ndim != 1:
         raise ValueError(
-            f"`x` must have shape (n,): one dataset; got {np.shape(x)}. For a batch use jax.vmap."
+            f"`x` must have shape (n,): one dataset; got {points.shape}. For a batch use jax.vmap."
         )
-    _check_shapes(mixture, x, counts)
-    return _compiled_log_likelihood(mixture, x, counts)
+    _check_shapes(mixture, points, seen)
+    return _compiled_log_likelihood(mixture, points, seen)
 
 
 @compiled
@@ -221,7 +226,7 @@ def _point_slopes(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> j
     return slopes if counts is None else counts * slopes
 
 
-def _check_shapes(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None) -> None:
+def _check_shapes(mixture: Mixture, x: Any, counts: Any) -> None:
     shape, points = np.shape(mixture.means), np.shape(x)
     if shape[-1:] != (2,):
         raise ValueError(

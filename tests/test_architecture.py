@@ -15,16 +15,19 @@ PACKAGE = Path(mog_jax.__file__).parent
 # Ground floor first: a module imports only from floors below its own.
 FLOORS = [
     {
+        "arrays",
         "crosscheck",
         "datasets",
+        "explained",
         "fuse",
         "lane_shapes",
         "parameter_names",
-        "precision",
         "program_cache",
         "progress",
         "threads",
     },
+    {"array_like"},
+    {"precision"},
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},
@@ -32,10 +35,79 @@ FLOORS = [
     {"inference"},
     {"fitting"},
     {"selection", "bootstrap", "profile"},
-    {"checks", "tables", "plots"},
+    {"self_check", "tables", "plots"},
     {"report"},
     {"cli"},
 ]
+
+
+# The same inside a package, whose rooms are held as well; ground floor first.
+INNER_FLOORS = {
+    "crosscheck": [
+        {"arrays", "findings", "jaxprs", "progress", "session"},
+        {"exact", "strategies"},
+        {"inputs"},
+        {"judge"},
+        {"mutation"},
+        {"report"},
+        {"options", "validation", "verdict"},
+        {"search"},
+        {"checking"},
+        {"api", "pytest_plugin"},
+    ],
+    "crosscheck.exact": [
+        {"balls", "errors"},
+        {"ball_arrays", "evaluation", "functions"},
+        {"arithmetic", "control", "structure"},
+        {"linear", "reductions"},
+        {"interpreter"},
+        {"refinement"},
+    ],
+    "crosscheck.inputs": [{"arguments"}, {"simplex"}, {"draws"}],
+    "crosscheck.judge": [
+        {"accuracy", "claims", "conditioning", "oracle"},
+        {"executions", "formula"},
+        {"case", "judgement"},
+        {"trial"},
+        {"judge"},
+    ],
+    "crosscheck.mutation": [{"operators"}, {"score"}],
+    "crosscheck.report": [
+        {"snippet_imports", "summary"},
+        {"plot", "snippet", "text"},
+        {"report"},
+    ],
+    "fitting": [
+        {"climb", "parameterisation"},
+        {"options"},
+        {"data"},
+        {"multistart"},
+        {"results"},
+        {"fit_block"},
+        {"api", "ascent_path", "local_maximum"},
+    ],
+    "fitting.climb": [
+        {"arrival", "symmetric"},
+        {"derivatives"},
+        {"directions"},
+        {"ascent"},
+        {"tiles"},
+    ],
+    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "standardise"}],
+    "fitting.multistart": [
+        {"packing", "starts"},
+        {"climbs", "coreset"},
+        {"pruning"},
+        {"block"},
+        {"polish", "search"},
+        {"maximise"},
+    ],
+    "fitting.results": [{"map_points"}, {"methods"}, {"fit"}, {"describe"}],
+}
+# Packages in which no module imports itself by way of others, not even late or for its types.
+WITHOUT_CIRCLES = ["cli", "crosscheck", "fitting", "inference", "plots", "report", "tables"]
+# The one file that may look inside JAX's programs.
+JAXPRS = "crosscheck/jaxprs.py"
 
 
 def room(path):
@@ -76,6 +148,67 @@ def test_the_harness_is_an_island():
     for path in MODULES:
         if room(path) == "crosscheck":
             assert set(imports(path)) <= {"crosscheck"}
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path): path for path in MODULES}
+
+
+def modules_imported(path):
+    """Modules of the package that a module imports anywhere in its text, by their full names."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mog_jax"):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}".removeprefix("mog_jax").lstrip(".")
+                yield inner if inner in NAMES else inner.rpartition(".")[0]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("mog_jax."):
+                    yield alias.name.removeprefix("mog_jax.")
+
+
+def within(package, name):
+    """The room of `package` that a module lies in; None where it lies elsewhere."""
+    return (
+        name.removeprefix(package + ".").split(".")[0] if name.startswith(package + ".") else None
+    )
+
+
+@pytest.mark.parametrize("package", INNER_FLOORS)
+def test_rooms_import_only_from_floors_below(package):
+    height = {name: level for level, floor in enumerate(INNER_FLOORS[package]) for name in floor}
+    inside = {name: path for name, path in NAMES.items() if within(package, name)}
+    assert {within(package, name) for name in inside} == set(height)
+    for name, path in inside.items():
+        here = within(package, name)
+        for imported in modules_imported(path):
+            there = within(package, imported)
+            if there is not None and there != here:
+                assert height[there] < height[here], f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("package", WITHOUT_CIRCLES)
+def test_no_module_imports_itself_by_way_of_others(package):
+    # The package's own front, which only names its modules, is left out.
+    graph = {
+        name: {i for i in modules_imported(path) if within(package, i)} - {name}
+        for name, path in NAMES.items()
+        if within(package, name)
+    }
+    while graph:
+        leaves = [name for name, imported in graph.items() if not imported & graph.keys()]
+        assert leaves, f"a circle among {', '.join(sorted(graph))}"
+        for name in leaves:
+            del graph[name]
+
+
+def test_one_file_looks_inside_the_programs_of_jax():
+    users = [p for p in MODULES if "jax.extend" in re.sub(r"``.*?``", "", p.read_text("utf-8"))]
+    assert [str(p.relative_to(PACKAGE)) for p in users] == [JAXPRS]
 
 
 def test_relative_imports_are_not_used():

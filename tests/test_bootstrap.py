@@ -105,3 +105,9 @@ def test_wrong_arguments_are_refused(options, message):
 
 def test_it_is_public():
     assert mog_jax.bootstrap_test is bootstrap_test
+
+
+def test_counts_of_more_points_than_can_be_drawn_are_refused():
+    counts = np.full(272, 1e12)
+    with pytest.raises(ValueError, match=r"`counts` must add up to at most \d+ .*2.72e\+14"):
+        mog_jax.bootstrap_test(mog_jax.datasets.faithful(), key=jax.random.key(0), counts=counts)

@@ -169,10 +169,10 @@ def test_the_installed_command_works_and_teaches():
 
 
 def test_check_reports_each_function_and_fails_when_one_is_wrong(run, monkeypatch):
-    from mog_jax import checks, gradients
+    from mog_jax import gradients, self_check
 
-    chosen = [claim for claim in checks.claims() if claim.name == "mean_gradient"]
-    monkeypatch.setattr(checks, "claims", lambda: chosen)
+    chosen = [claim for claim in self_check.self_checks() if claim.name == "mean_gradient"]
+    monkeypatch.setattr(self_check, "self_checks", lambda: chosen)
     code, out, _ = run("check", "--examples", "4")
     assert code == 0
     for claim in chosen:
@@ -186,21 +186,21 @@ def test_check_reports_each_function_and_fails_when_one_is_wrong(run, monkeypatc
 
 
 def test_a_report_from_another_process_is_of_the_same_inputs():
-    from mog_jax import checks
+    from mog_jax import self_check
 
-    (claim,) = (claim for claim in checks.claims() if claim.name == "weight_gradient")
+    (claim,) = (claim for claim in self_check.self_checks() if claim.name == "weight_gradient")
     here = claim.check(examples=3, seed=1, name=claim.name)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
-        name, there = pool.submit(checks._checked_by_name, claim.name, 3, 1).result()
+        name, there = pool.submit(self_check._checked_by_name, claim.name, 3, 1).result()
     assert name == claim.name
     # Not to the last digit: the tests may compile otherwise than a process of its own does.
     for what in ("name", "ok", "examples", "seed", "findings", "remarks"):
         assert getattr(there, what) == getattr(here, what)
     (one,), (other,) = there.claims.values(), here.claims.values()
     assert (one.judged, one.informative) == (other.judged, other.informative)
-    assert {lane: found.inputs for lane, found in one.lanes.items()} == {
-        lane: found.inputs for lane, found in other.lanes.items()
+    assert {name: found.inputs for name, found in one.executions.items()} == {
+        name: found.inputs for name, found in other.executions.items()
     }
     assert "weight_gradient: ok" in str(there)
 
@@ -212,13 +212,13 @@ def test_a_folder_that_is_missing_is_told_before_the_checks(run, tmp_path):
 
 
 def test_every_hand_written_derivative_is_checked():
-    from mog_jax import checks, gradients
+    from mog_jax import gradients, self_check
 
     public = {name for name in mog_jax.__all__ if hasattr(gradients, name)}
     by_hand = {n for n in public if getattr(gradients, n).__module__ == "mog_jax.gradients"}
     # And what is not in that module: the slopes of the local maximum, the rule of the nine sums.
     others = {"score_slopes", "statistics.log_likelihood"}
-    assert {claim.name for claim in checks.claims()} == by_hand | others
+    assert {claim.name for claim in self_check.self_checks()} == by_hand | others
 
 
 @pytest.mark.parametrize("command", [("check", "--examples"), ("report", "fits.csv", "--limit")])

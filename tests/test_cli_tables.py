@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from mog_jax import cli
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.schema import ANSWERS
 
 
 @pytest.fixture
@@ -94,6 +94,82 @@ def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
     assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
 
 
+def test_a_picture_replaces_a_picture_of_ours_and_nothing_else(run, cells, tmp_path):
+    fits, source = tmp_path / "fits.svg", tmp_path / "cells.png"
+    source.write_bytes(cells.read_bytes())
+    table = pyarrow.parquet.read_table(source).rename_columns(["cost ($)", "x$^{"])
+    pyarrow.parquet.write_table(table, source)
+    arguments = ["fit", source, "--by", "cost ($)", "--value", "x$^{"]
+    assert run(*arguments, "--out", tmp_path / "fits.parquet")[0] == 0
+    (tmp_path / "fits.parquet").rename(fits)
+    before = {path: path.read_bytes() for path in (fits, source)}
+    for path in (fits, source):
+        code, _, err = run("plot", fits, "--group", "CD4", "-o", path, "--overwrite")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "it is the input" in err
+    code, _, err = run("fit", source, "--value", "x$^{", "--plot", source, "--overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "it is the input" in err
+    assert {path: path.read_bytes() for path in before} == before
+
+    for kind in ("png", "svg", "pdf"):
+        picture = tmp_path / f"CD4.{kind}"
+        picture.write_text("microscopy", encoding="utf-8")
+        for command in (
+            ["plot", fits, "--group", "CD4", "-o"],
+            ["fit", source, "--value", "x$^{", "--plot"],
+        ):
+            code, _, err = run(*command, picture)
+            assert (code, err.count("\n")) == (2, 1)
+            assert "replace it with --overwrite" in err
+        assert picture.read_text(encoding="utf-8") == "microscopy"
+        command = ["plot", fits, "--group", "CD4", "-o", picture]
+        assert run(*command, "--overwrite")[0] == 0
+        assert run(*command)[0] == 0
+    code, _, err = run("plot", fits, "--group", "CD4", "-o", tmp_path / "CD4.xyz")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Format 'xyz' is not supported" in err
+    assert len([*tmp_path.iterdir()]) == 5
+
+
+def test_an_option_leaves_another_file_to_be_replaced(run, cells, tmp_path):
+    out = tmp_path / "fits.csv"
+    out.write_text("mine\n", encoding="utf-8")
+    arguments = ["fit", cells, "--by", "gene", "--value", "x", "--out", out]
+    code, _, err = run(*arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "replace it with --overwrite" in err
+    assert out.read_text(encoding="utf-8") == "mine\n"
+    for more in (["--overwrite"], [], []):
+        assert run(*arguments, *more)[0] == 0
+        assert out.read_text(encoding="utf-8").startswith("gene,weight_1,")
+
+
+def test_a_record_that_cannot_be_followed_is_told(run, cells, tmp_path):
+    fits = tmp_path / "fits.parquet"
+    assert run("fit", cells, "--by", "gene", "--value", "x", "--out", fits)[0] == 0
+    table = pyarrow.parquet.read_table(fits)
+    record = json.loads(table.schema.metadata[b"mog_jax"])
+    record["options"] |= {"nonsense": 1}
+    pyarrow.parquet.write_table(
+        table.replace_schema_metadata({"mog_jax": json.dumps(record)}), fits
+    )
+    code, _, err = run("plot", fits, "--group", "CD4", "-o", tmp_path / "CD4.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot fit CD4 as it was: " in err
+
+
+def test_names_on_a_terminal_are_no_markup(run, tmp_path, monkeypatch):
+    path = tmp_path / "cells.csv"
+    path.write_text("x,[red]\n1,[/bold]\n2,[/bold]\n", encoding="utf-8")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = run("fit", path, "--by", "[red]", "--value", "x")
+    assert code == 0
+    assert "[red]" in out
+    assert "[/bold]" in out
+
+
 def test_a_component_known_from_controls_is_held_and_drawn_so(run, cells, tmp_path):
     table = pyarrow.parquet.read_table(cells)
     control = pyarrow.array([0.25 if gene == "CD3" else 0.5 for gene in table["gene"].to_pylist()])
@@ -135,7 +211,7 @@ def written(folder, kind):
         "empty.csv": b"",
         "header.csv": b"gene,x\n",
         "latin.csv": "gène,x\na,1\n".encode("latin-1"),
-        "twice.csv": b"x,X\n1,2\n",
+        "twice.csv": b"x,x\n1,2\n",
         "truncated.parquet": whole.getvalue()[:-9],
         "mixed.jsonl": b'{"gene":"a","x":1}\n{"gene":"a","x":"lots"}\n',
         "whole.parquet": whole.getvalue(),
@@ -159,8 +235,8 @@ def written(folder, kind):
         ("long.csv", [], "line 3 has 3 cells, the header 2"),
         ("empty.csv", [], "is empty"),
         ("header.csv", [], "a header line but no rows"),
-        ("latin.csv", [], "not a text file in UTF-8"),
-        ("twice.csv", [], r"two columns called 'X' \(case aside\)"),
+        ("latin.csv", [], r"not a text file in UTF-8 \(line 1\); .*\(--encoding latin-1\)"),
+        ("twice.csv", ["--by", "y"], "no column 'y'; it has x_1, x_2"),
         ("truncated.parquet", [], "not a whole Parquet file; was it truncated"),
         ("cut.csv.gz", [], "not a whole gzip file"),
         ("whole.parquet", ["--out", "no/fits.parquet"], "cannot write .*there is no folder no"),
@@ -203,6 +279,34 @@ def test_columns_are_a_list_and_a_pattern(run, tmp_path):
         code, out, _ = run("fit", path, "--columns", columns, "--json")
         assert code == 0
         assert {json.loads(line)["column"] for line in out.splitlines()} == {"CD3", "CD4", "CD8"}
+
+
+def test_how_a_file_is_written_can_be_told(run, tmp_path):
+    path = tmp_path / "a[1].csv"
+    path.write_bytes("gène;x\n% note\na;1,250\na;-\na;-999\na;2,5\n".encode("latin-1"))
+    told = ["--separator", ";", "--decimal", ",", "--missing", "-", "--missing", "-999"]
+    told += ["--comment", "%", "--encoding", "latin-1", "--header", "yes"]
+    code, out, _ = run("fit", path, "--value", "x", *told, "--json")
+    row = json.loads(out)
+    assert (code, row["n_points"], row["n_missing"]) == (0, 2, 2)
+    assert (row["lowest"], row["highest"]) == (1.25, 2.5)
+
+
+def test_the_picture_reads_the_file_as_the_fit_did(run, tmp_path):
+    path, fits = tmp_path / "a.csv", tmp_path / "fits[1].parquet"
+    x = np.random.default_rng(0).normal(size=40).round(3)
+    lines = [f"a;{value}".replace(".", ",") for value in x]
+    path.write_text("\n".join(["g;x", *lines, "a;-", ""]), encoding="utf-8")
+    assert run("fit", path, "--by", "g", "--missing", "-", "--out", fits)[0] == 0
+    picture = tmp_path / "a.png"
+    assert run("plot", fits, "--group", "a", "-o", picture)[:2] == (0, f"{picture}\n")
+
+
+def test_numbers_without_a_header_lose_none(run, tmp_path):
+    path = tmp_path / "s.txt"
+    path.write_text("".join(f"{number}\n" for number in range(1, 41)), encoding="utf-8")
+    code, out, _ = run("fit", path)
+    assert (code, out.splitlines()[0]) == (0, f"{path}: 40 values")
 
 
 def test_a_bug_is_no_bad_input(run, monkeypatch):

@@ -23,7 +23,7 @@ GOOD = {"weights": [0.3, 0.7], "means": [0.0, 5.0], "variances": [1.0, 4.0]}
         ({"weights": [np.nan, 1.0]}, r"`weights` must be finite; got weights\[0\] = nan"),
         ({"means": [0.0, 1.0, 2.0]}, r"one shape; got weights \(2,\), means \(3,\), variances"),
         ({"means": ["a", "b"]}, r"`means` must be real numbers; got dtype <U1"),
-        ({"means": [[0.0], [1.0, 2.0]]}, r"`means` must be an array of one shape"),
+        ({"means": [[0.0], [1.0, 2.0]]}, r"`means` must be an array of real numbers"),
         ({"means": [1j, 0j]}, r"`means` must be real numbers; got dtype complex128"),
         (
             {"weights": 1.0, "means": 0.0, "variances": 1.0},

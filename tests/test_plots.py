@@ -1,5 +1,6 @@
 import sys
 
+import jax
 import matplotlib
 import numpy as np
 import pytest
@@ -225,3 +226,44 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch, faithful):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'mog_jax\[plot\]'"):
         plot_fit(fit, x)
+
+
+DATA = mog_jax.datasets.faithful()
+EXTREME = {
+    "huge": DATA * 1e290,
+    "far beyond": DATA * 1e306,
+    "denormal": DATA * 1e-310,
+    "one value": np.full(DATA.size, 1e250),
+    "both ends": np.where(np.arange(DATA.size) % 2, 1.7e308, -1.7e308),
+    "an outlier": np.append(DATA[1:], 1e300),
+    "infinity": np.append(DATA[1:], np.inf),
+}
+
+
+@pytest.mark.parametrize("name", EXTREME)
+def test_extreme_data_are_drawn_or_refused_in_a_sentence(name):
+    fit, x = mog_jax.fit(DATA), EXTREME[name]
+    both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
+    # Whatever there is in one panel, the others are drawn.
+    axes = plot_fits(both, np.stack([DATA, x]))
+    axes.ravel()[0].figure.canvas.draw()
+    assert axes.ravel()[0].lines
+    if name in ("far beyond", "denormal", "both ends"):
+        with pytest.raises(ValueError, match="`data` must be of a size that can be drawn; got"):
+            plot_fit(fit, x)
+    else:
+        plot_fit(fit, x)[0].figure.canvas.draw()
+        plot_likelihood(fit, x, resolution=5).figure.canvas.draw()
+
+
+@pytest.mark.parametrize("times", [1e308, 1e-308, 5e-324, "mixed"])
+def test_extreme_counts_are_drawn_as_their_proportions(times):
+    fit, counts = mog_jax.fit(DATA), np.ones(DATA.size)
+    counts = np.where(DATA > 70, 1e308, 1.0) if times == "mixed" else counts * times
+    bars = plot_fit(fit, DATA, counts=counts)[0].containers[0].patches
+    assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
+    plot_likelihood(fit, DATA, counts=counts, resolution=5).figure.canvas.draw()
+    none = np.stack([np.ones(DATA.size), np.zeros(DATA.size)])
+    both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
+    panels = plot_fits(both, np.stack([DATA, DATA]), counts=none).ravel()
+    assert [bool(panel.lines) for panel in panels[:2]] == [True, False]

@@ -119,10 +119,14 @@ def source(tmp_path, monkeypatch):
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """An empty cache folder."""
+    """An empty cache folder, and no program that comes from JAX's own cache."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    usual = jax.config.values[name]
+    jax.config.update(name, 1e9)
     monkeypatch.setenv("MOG_JAX_CACHE", "on")
     monkeypatch.setenv("MOG_JAX_CACHE_DIR", str(tmp_path / "store"))
-    return tmp_path / "store" / f"programs-{os.geteuid()}"
+    yield tmp_path / "store" / f"programs-{os.geteuid()}"
+    jax.config.update(name, usual)
 
 
 @pytest.fixture
@@ -200,6 +204,7 @@ def _variants(tiny):
     yield (x, {**others, "more": ()}), {}, False
     yield (x,), {"others": others}, False
     yield (jnp.asarray(x), others), {}, False
+    yield (jax.device_put(x, jax.devices()[0]), others), {}, False
     for rules in (
         tiny.Rules(1),
         tiny.Rules(2),
@@ -210,30 +215,52 @@ def _variants(tiny):
         yield (x, others), {"rules": rules}, False
 
 
-def test_each_kind_of_argument_and_option_has_its_own_program(tiny, compilations):
+def test_each_kind_of_argument_and_option_has_its_own_program(tiny, store, compilations):
     plain = jax.jit(tiny._both, static_argnames=("rules",))
 
     def call(function, args, kwargs, x64):
         with jax.enable_x64(x64), jax.numpy_dtype_promotion("standard"):
-            return jax.tree.map(np.asarray, function(*args, **kwargs))
+            return function(*args, **kwargs)
 
     expected = [call(plain, *variant) for variant in _variants(tiny)]
-    compilations.clear()
     for _ in range(2):  # compiled, then loaded
         tiny.both.forget()
+        compilations.clear()
         for variant, right in zip(_variants(tiny), expected, strict=True):
             got = call(tiny.both, *variant)
             for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(right), strict=True):
-                assert one.dtype == other.dtype
-                np.testing.assert_allclose(one, other, rtol=1e-6)
+                assert (one.dtype, one.weak_type) == (other.dtype, other.weak_type)
+                assert (one.devices(), one.committed) == (other.devices(), other.committed)
+                np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-6)
     # An array of JAX and one of NumPy have one program, and so have a default and the same option.
-    assert len(compilations) == len(expected) - 2
+    assert len(files(store)) == len(expected) - 2
+    assert compilations == []
 
 
 def test_options_that_are_equal_and_of_other_types_are_told_apart(tiny):
     one = circumstances.describe_option(tiny.Rules(1), tiny.HERE)
     others = [tiny.Rules(1.0), tiny.Rules(True), (1, None), 1, None, "1"]
     assert one not in [circumstances.describe_option(other, tiny.HERE) for other in others]
+
+
+_OPTIONS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2)
+    | st.sampled_from([1.0, -0.0, 0.0, float("inf")])
+    # What tuples are written with, within a string.
+    | st.text("ab, ()'\"", max_size=6)
+    | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    max_leaves=4,
+)
+
+
+@given(_OPTIONS, _OPTIONS)
+def test_options_are_described_alike_only_if_they_are_alike(one, other):
+    described = [circumstances.describe_option(value, Path()) for value in (one, other)]
+    assert None not in described
+    assert (described[0] == described[1]) == (repr(one) == repr(other))
 
 
 def test_a_program_is_that_of_its_own_options(tiny):
@@ -277,6 +304,15 @@ def test_many_threads_compile_once(tiny, store, compilations):
     assert len(results) == 8
     for result in results:
         check(result)
+
+
+def test_what_is_prepared_is_not_compiled_again(tiny, compilations):
+    thread = threading.Thread(target=tiny.both.prepare, args=ARGUMENTS)
+    thread.start()
+    thread.join()
+    assert len(compilations) == 1
+    check(tiny.both(*ARGUMENTS))
+    assert len(compilations) == 1
 
 
 def test_within_a_transformation_it_is_plain_jit(tiny, store):
@@ -442,7 +478,7 @@ def test_circumstances_tell_all_that_a_program_depends_on(source, monkeypatch):
         differs()
         patch.setattr(np, "__version__", "0.0.1")
         differs()
-        patch.setattr(circumstances.importlib.metadata, "version", lambda _: "0.0.1")
+        patch.setattr(circumstances.importlib.metadata, "version", lambda _: "99.0.1")
         differs()
         patch.setattr(sys, "version", "2.7")
         differs()
@@ -460,6 +496,21 @@ def test_circumstances_tell_all_that_a_program_depends_on(source, monkeypatch):
         differs()
     with jax.threefry_partitionable(not jax.config.jax_threefry_partitionable):
         differs()
+
+
+@pytest.mark.parametrize(
+    ("version", "stored"),
+    [
+        ("0.9.9", False),
+        ("0.10.1", False),
+        ("0.10.2", True),
+        ("0.10.2.dev7", True),
+        ("1.0rc1", True),
+    ],
+)
+def test_a_jaxlib_that_complains_at_each_load_is_not_used(source, monkeypatch, version, stored):
+    monkeypatch.setattr(circumstances.importlib.metadata, "version", lambda _: version)
+    assert (circumstances.circumstances(source) is not None) == stored
 
 
 def test_what_says_where_to_store_and_what_to_print_does_not_count(source):

@@ -1,100 +1,17 @@
 """The command line: ``mog-jax check``, ``fit``, ``plot`` and ``report``.
 
-Exit codes: 0 for success; 1 when a check fails, or with ``--strict`` when a fit has not converged;
-2 for input that cannot be used, with one line on standard error that says what is wrong.
+==================  ==============================================================================
+`argument_types`    numbers and names as argparse reads them
+`check`             every hand-written gradient against the likelihood, with exit code
+`fit`               a file or a table in, parameters or a table of them out
+`plot`              the picture of one fit of a table
+`report`            a page of all fits
+`command_line`      the parser, and `main`
+==================  ==============================================================================
 
 Nothing here imports JAX before there is something to compute: ``--help`` answers at once.
 """
 
-import argparse
-import os
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
+from mog_jax.cli.command_line import main
 
-import mog_jax
-from mog_jax.cli import check, fit, plot, report
-
-_EPILOG = """\
-examples:
-  mog-jax check                              hold every hand-written gradient against autodiff
-  mog-jax fit faithful                       fit the waiting times of Old Faithful
-  mog-jax fit cells.csv --value intensity    fit a column of a CSV file
-  mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
-                                             fit every gene; killed, the same command goes on
-  mog-jax plot fits.parquet --group CD4      draw the fit of one gene
-  mog-jax report fits.parquet -o fits.html   a page with every fit, to sort, search and look at
-
-exit codes:
-  0  done
-  1  a check failed; or, with --strict, some groups did not converge
-  2  input that cannot be used; one line on standard error says what is wrong
-"""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code."""
-    options = _parser().parse_args(arguments)
-    _keep_compiled_programs()
-    try:
-        code: int = options.command(options)
-        sys.stdout.flush()
-    except (ValueError, ImportError) as error:
-        if not _is_for_people(error):
-            raise
-        print(f"mog-jax: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("mog-jax: stopped; what was kept with --out is kept.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
-
-
-def _keep_compiled_programs() -> None:
-    """Let JAX keep what it compiles between runs; where, and whether, its own variables decide."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mog_jax" / "jax"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
-
-
-def _is_for_people(error: Exception) -> bool:
-    """Whether the message says all: what is wrong with the input. Anything else is a bug."""
-    if isinstance(error, ImportError):
-        return "pip install" in str(error)
-    tables = sys.modules.get("mog_jax.tables.errors")
-    return tables is not None and isinstance(error, tables.TableError)
-
-
-class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        print(f"mog_jax {mog_jax.__version__}")
-        raise SystemExit(0)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, like everything else here."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
-        raise SystemExit(2)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="mog-jax",
-        description="Cross-checked gradients and maximum-likelihood fits of Gaussian mixtures.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, fit, plot, report):
-        command.add_to(commands)
-    return parser
+__all__ = ["main"]

@@ -53,13 +53,13 @@ def run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from mog_jax.checks import check, claims
+    from mog_jax.self_check import check, self_checks
 
     if options.plot and not Path(options.plot).absolute().parent.is_dir():
         # Said before the checks, which take a minute, rather than after them.
         print(f"mog-jax: --plot: no folder {Path(options.plot).parent}", file=sys.stderr)
         return 2
-    names = [claim.name for claim in claims()]
+    names = [claim.name for claim in self_checks()]
     found = {}
     with Console(stderr=True).status(f"cross-checking {len(names)} functions") as status:
         for name, report in check(
@@ -90,8 +90,12 @@ def _print_reports(reports: dict[str, Any]) -> None:
         (claim, *_) = report.claims.values()
         cells = [
             f"{value:.1f}" if value == value else "-"
-            for lane in (claim.lanes.get("jit"), claim.lanes.get("float32"))
-            for value in ((lane.digits_kept, lane.digits_allowed) if lane else (float("nan"),) * 2)
+            for execution in (claim.executions.get("jit"), claim.executions.get("float32"))
+            for value in (
+                (execution.digits_kept, execution.digits_allowed)
+                if execution
+                else (float("nan"),) * 2
+            )
         ]
         verdict = "right" if report.ok else ", ".join(f.kind for f in report.findings)
         beyond = str(report.beyond_float32 or "-")
@@ -111,8 +115,8 @@ def _print_reports(reports: dict[str, Any]) -> None:
 def _draw_check(path: str) -> None:
     import numpy as np
 
-    from mog_jax.checks import plane
     from mog_jax.plots import plot_digits
+    from mog_jax.self_check import plane
 
     separations, ratios = np.linspace(0, 40, 17), np.linspace(-6, 6, 17)
     _, kept = plane(separations, ratios)

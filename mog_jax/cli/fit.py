@@ -31,9 +31,12 @@ Without --by, one column is fitted and the answer is for reading. With --by or -
 row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
 --out. A group with a missing key is a group of its own; missing values are left out and counted.
 
---out FILE.duckdb keeps the answers in a database (view `fits`), chunk by chunk. FILE.parquet and
+--out FILE.duckdb keeps the answers in a database (table `fits`), chunk by chunk. FILE.parquet and
 FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
-complete. If a run is killed, the same command takes it up where it was.
+complete. If a run is killed, the same command takes it up where it was. Earlier answers at FILE are
+replaced; a file of any other kind only with --overwrite, and the input never.
+Names of groups stand in a CSV as they are: a spreadsheet may take one that begins with = + - or @
+for a formula. Let it import that column as text, or give it the Parquet file.
 
 exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
 """
@@ -52,8 +55,9 @@ def add_to(commands: Any) -> None:
     fit.add_argument(
         "source",
         metavar="SOURCE",
-        help="CSV, TSV, Parquet or JSON lines, plain or compressed; a quoted pattern for several "
-        "files; - for standard input; 'faithful' for Old Faithful",
+        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, a "
+        "DuckDB database of one table; a quoted pattern for several files; - for standard input; "
+        "'faithful' for Old Faithful",
     )
     what = fit.add_argument_group("what to fit")
     what.add_argument(
@@ -74,8 +78,14 @@ def add_to(commands: Any) -> None:
         help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
     )
+    _add_reading(fit)
     where = fit.add_argument_group("what becomes of the answers")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
+    where.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what is at --out or --plot, whoever wrote it",
+    )
     where.add_argument(
         "--json", action="store_true", help="answers on standard output as JSON lines"
     )
@@ -114,6 +124,26 @@ def add_to(commands: Any) -> None:
     fit.set_defaults(command=run)
 
 
+def _add_reading(fit: Any) -> None:
+    text = fit.add_argument_group("how the source is written, where it leaves a doubt")
+    text.add_argument(
+        "--separator", metavar="CHARACTER", help="of cells: ',', ';', tab, blank, ..."
+    )
+    text.add_argument("--decimal", choices=(".", ","), help="the decimal mark")
+    text.add_argument(
+        "--missing",
+        metavar="WORD",
+        action="append",
+        default=[],
+        help="a word or number for a missing value, as in --missing - --missing=-999",
+    )
+    text.add_argument("--comment", metavar="MARK", help="skip lines that begin with it")
+    text.add_argument("--encoding", metavar="NAME", help="of a text that is not Unicode: latin-1")
+    text.add_argument(
+        "--header", choices=("yes", "no"), help="whether the first line holds the columns' names"
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
     from mog_jax.tables.errors import TableError
@@ -126,14 +156,20 @@ def run(options: argparse.Namespace) -> int:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
     choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
     source = _faithful() if options.source == "faithful" else options.source
+    if options.plot:
+        from mog_jax.cli.plot import refuse_lost
+
+        refuse_lost(options.plot, [source], overwrite=options.overwrite)
     with (
         bar(show=sys.stderr.isatty()) as report,
         fit_source(
             source,
             out=options.out,
+            overwrite=options.overwrite,
             options=_settings(options),
             fixed=_fixed(options.fixed),
             report=report,
+            reading_as=_reading(options),
             **choice,
         ) as results,
     ):
@@ -170,6 +206,19 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "variance_floor",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _reading(options: argparse.Namespace) -> Any:
+    from mog_jax.tables.read_options import read_options
+
+    return read_options(
+        separator=options.separator,
+        decimal=options.decimal,
+        missing=options.missing,
+        comment=options.comment,
+        encoding=options.encoding,
+        header=None if options.header is None else options.header == "yes",
+    )
 
 
 def _fixed(given: list[str]) -> dict[str, float | str]:
@@ -265,17 +314,18 @@ def _show_all(table: Any, *, as_json: bool) -> None:
 def _show_table(table: Any, most: int = 50) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from mog_jax.tables.answers import ANSWERS
+    from mog_jax.tables.schema import ANSWERS, COLUMNS
 
-    hidden = {"gain_left", "lowest", "highest", "log_likelihood", *ANSWERS.names[6:11]}
+    hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
     display = Table()
     for name in shown:
-        display.add_column(name, justify="left" if name not in ANSWERS.names else "right")
+        display.add_column(Text(name), justify="left" if name not in ANSWERS.names else "right")
     for row in table.select(shown).slice(0, most).to_pylist():
         cells = (f"{x:.4g}" if isinstance(x, float) else x for x in row.values())
-        display.add_row(*("" if cell is None else str(cell) for cell in cells))
+        display.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
     Console().print(display)
     if table.num_rows > most:
         print(f"{table.num_rows - most:,} more; keep all with --out, or pipe to see them as CSV.")

@@ -3,7 +3,12 @@
 import argparse
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+# By this a picture of ours is known; these formats have a field for it.
+_MARK = "drawn by mog_jax"
+_FIELDS = {"png": "Software", "svg": "Creator", "pdf": "Creator", "ps": "Creator", "eps": "Creator"}
 
 
 def add_to(commands: Any) -> None:
@@ -28,6 +33,11 @@ def add_to(commands: Any) -> None:
     )
     plot.add_argument("-o", "--output", metavar="FILE.png", help="default: NAME.png")
     plot.add_argument("--source", metavar="SOURCE", help="where the values are now, if they moved")
+    plot.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace FILE.png even if it is no picture of ours",
+    )
     plot.set_defaults(command=run)
 
 
@@ -46,10 +56,28 @@ def run(options: argparse.Namespace) -> int:
     assert run is not None
     name = " ".join("null" if part is None else str(part) for part in key)
     path = options.output or re.sub(r"[^\w.+-]+", "_", name) + ".png"
-    chosen = run["columns"]
-    draw(path, source, run, key, label=chosen["value"] or name, title=name)
+    refuse_lost(path, [options.fits, source], overwrite=options.overwrite)
+    draw(path, source, run, key, label=run["columns"]["value"] or name, title=name)
     print(path)
     return 0
+
+
+def refuse_lost(path: str, sources: Any, *, overwrite: bool) -> None:
+    """Raise `TableError` if a picture at `path` would replace an input, or a file of another's.
+
+    Of ours are known those formats that can say it: PNG, SVG, PDF and PostScript.
+    """
+    from mog_jax.tables.outputs import refuse_foreign, refuse_input
+
+    refuse_input(path, sources)
+    refuse_foreign(path, _is_picture, overwrite=overwrite)
+
+
+def _is_picture(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+        file.seek(max(0, path.stat().st_size - (1 << 16)))
+        return _MARK.encode() in head + file.read()
 
 
 def draw(
@@ -66,15 +94,25 @@ def draw(
     from mog_jax.plots import plot_fit
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
+    from mog_jax.tables.outputs import written_whole
 
     values, counts, fixed = group_values(source, run, key)
-    one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
-    figure = plot_fit(one, values, counts=counts, label=label)[0].figure
-    if title:
-        figure.suptitle(title)
     try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise TableError(f"cannot write {path}: {error.strerror}.") from None
-    except ValueError as error:
-        raise TableError(f"cannot write {path}: {error}.") from None
+        one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
+    except (TypeError, ValueError) as error:  # the record is a file's, and may say anything
+        raise TableError(f"cannot fit {title or label} as it was: {error}") from None
+    figure = plot_fit(one, values, counts=counts, label=_plain(label))[0].figure
+    if title:
+        figure.suptitle(_plain(title))
+    kind = Path(path).suffix[1:].lower() or "png"
+    about = {"metadata": {_FIELDS[kind]: _MARK}} if kind in _FIELDS else {}
+    with written_whole(path) as aside:
+        try:
+            figure.savefig(aside, dpi=150, format=kind, **about)
+        except ValueError as error:
+            raise TableError(f"cannot write {path}: {error}.") from None
+
+
+def _plain(name: str) -> str:
+    """Escape what Matplotlib would take for the beginning of a formula."""
+    return name.replace("$", r"\$")

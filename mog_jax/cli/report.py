@@ -24,6 +24,11 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help="most groups on the page: those with the highest ΔBIC (default: 20000)",
     )
+    report.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace FILE.html even if it is no page of ours",
+    )
     report.set_defaults(command=run)
 
 
@@ -33,6 +38,6 @@ def run(options: argparse.Namespace) -> int:
     from mog_jax.tables.results import open_results
 
     with open_results(options.fits) as results:
-        write_report(results, options.output, limit=options.limit)
+        write_report(results, options.output, limit=options.limit, overwrite=options.overwrite)
     print(options.output)
     return 0

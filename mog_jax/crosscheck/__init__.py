@@ -1,7 +1,52 @@
-"""A gradient checker whose verdict can be trusted, for any JAX function.
+r"""A gradient checker whose verdict can be trusted, for any JAX function.
 
 `crosscheck` holds a hand-written derivative against the function that it claims to differentiate;
 `crosscheck_rule` holds a function with a custom derivative rule against the same one without.
+
+Stages
+------
+Each imports only from those above it.
+
+==================  ==============================================================================
+`findings`          the kinds of verdict, the ways of running a program, one `Finding`
+`jaxprs`            programs as data: tracing, walking, opening custom rules
+`exact`             a program's values in ball arithmetic: proved, to as many digits as asked
+`inputs`            arguments as they are drawn, on a simplex, with a direction for each
+`judge`             one *claim* (a subject and a trusted reference) at one input:
+                    `claims` -> `executions` (its compiled programs) -> `case` (its facts)
+                    -> `trial` (the questions, in the order of blame) -> `judgement`
+`mutation`          standard bugs planted in a derivative, and whether the inputs show them
+`report`            judgements gathered into a `Report`; text, plot, a snippet to paste
+`search`            Hypothesis draws inputs, `judge` judges them, failures are shrunk
+`api`               validates arguments and makes the claims; `checking` runs the search and reports
+==================  ==============================================================================
+
+What flows: inputs are tuples of pytrees, floats in float64. A `Draw` is one input with its leaves
+as exact numbers. Every output of a program is flattened to one vector of `n` numbers, the
+*entries*; exact values are `n` balls, error bounds and accuracies `n` floats each.
+
+Glossary
+--------
+claim
+    One assertion about a derivative: a program that is judged, and one that says what it should be.
+subject, reference
+    Those two programs. The reference is differentiated from a function without custom rules.
+witness
+    A way to compute the derivative that does not use the rule on trial: autodiff, a quotient.
+execution
+    One way of running a program: eager, jit, vmap, float32.
+ball
+    A number enclosed: an interval of arbitrary precision that contains the exact value.
+kink
+    An input at which the function has no derivative, or the program meets an exact tie.
+one rounding
+    The error that rounding each input and intermediate of the reference once may cause.
+finding, remark
+    What fails the check; what is worth knowing but fails nothing.
+verdict
+    The kind of a finding, such as ``"wrong_formula"``.
+mutant
+    A derivative with a bug planted in it, to ask whether the inputs would show one.
 
 Names are loaded on first use: importing this loads neither JAX nor Hypothesis.
 """
@@ -14,12 +59,12 @@ if TYPE_CHECKING:
     from mog_jax.crosscheck.api import crosscheck, crosscheck_rule
     from mog_jax.crosscheck.exact import Undecided, UnknownPrimitive, evaluate, register_primitive
     from mog_jax.crosscheck.findings import Finding
-    from mog_jax.crosscheck.report import CrosscheckError, Report
+    from mog_jax.crosscheck.report.report import CrosscheckError, Report
 
 _HOME = {
-    "CrosscheckError": "report",
+    "CrosscheckError": "report.report",
     "Finding": "findings",
-    "Report": "report",
+    "Report": "report.report",
     "Undecided": "exact",
     "UnknownPrimitive": "exact",
     "crosscheck": "api",

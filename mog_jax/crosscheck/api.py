@@ -1,58 +1,25 @@
-"""The two questions that can be asked: of a derivative, and of a rule."""
+"""`crosscheck` and `crosscheck_rule`: validate arguments, make claims, search inputs, report."""
 
-import dataclasses
-import inspect
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import hypothesis
-import hypothesis.strategies as st
 import jax
-import numpy as np
 
-from mog_jax.crosscheck import claims, reproduce, session, words
-from mog_jax.crosscheck.arguments import Signature, signature
-from mog_jax.crosscheck.claims import Claim
-from mog_jax.crosscheck.draws import Draw
-from mog_jax.crosscheck.findings import Finding, error_line
-from mog_jax.crosscheck.judge import Judge
-from mog_jax.crosscheck.judgement import Judgement, Problem
-from mog_jax.crosscheck.planting import plant
-from mog_jax.crosscheck.programs import has_rule, trace
-from mog_jax.crosscheck.report import Report
-from mog_jax.crosscheck.search import Progress, Search, gravest
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Options:
-    """What both questions leave open, as it was given."""
-
-    examples: int
-    seed: int
-    order: int
-    min_digits: float
-    normwise: bool
-    edges: Sequence[tuple[Any, ...]]
-
-    def validate(self, *, lowest_order: int) -> None:
-        """Refuse what cannot be used, by its name."""
-        if not _is_integer(self.examples) or self.examples < 1:
-            raise ValueError(f"`examples` must be a positive integer; got {self.examples!r}.")
-        if not _is_integer(self.seed):
-            raise ValueError(f"`seed` must be an integer; got {self.seed!r}.")
-        if not _is_integer(self.order) or self.order not in range(lowest_order, 3):
-            raise ValueError(f"`order` must be from {lowest_order} to 2; got {self.order!r}.")
-        if not isinstance(self.min_digits, int | float) or not 0 <= self.min_digits <= 16:
-            raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
-        if not isinstance(self.normwise, bool):
-            raise ValueError(f"`normwise` must be True or False; got {self.normwise!r}.")
-        listed = isinstance(self.edges, tuple | list)
-        if not (listed and all(isinstance(edge, tuple) for edge in self.edges)):
-            raise ValueError(
-                "`edges` must be a list of tuples of arguments, [(x,)] for a single one."
-            )
+from mog_jax.crosscheck.checking import checked
+from mog_jax.crosscheck.findings import Finding, Kind, remark
+from mog_jax.crosscheck.inputs.arguments import Signature, signature
+from mog_jax.crosscheck.jaxprs import has_rule, trace
+from mog_jax.crosscheck.judge import claims
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.options import Options, unusual
+from mog_jax.crosscheck.report.report import Report
+from mog_jax.crosscheck.report.snippet import snippet as write_snippet
+from mog_jax.crosscheck.validation import (
+    float_arguments,
+    refuse_uncallable,
+    refuse_untraceable,
+    refuse_unusable,
+)
 
 
 def crosscheck(
@@ -136,7 +103,7 @@ def crosscheck(
     >>> [finding.kind for finding in report.findings]
     ['wrong_formula']
     """
-    options = _Options(
+    options = Options(
         examples=examples,
         seed=seed,
         order=order,
@@ -145,22 +112,22 @@ def crosscheck(
         edges=edges,
     )
     options.validate(lowest_order=1)
-    _refuse_uncallable(function=function, derivative=derivative)
+    refuse_uncallable(function=function, derivative=derivative)
     title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         contract = signature(function, example, wrt, {} if simplex is None else simplex)
         if not contract.wrt:
             raise ValueError(f"`wrt` must name an argument; got {wrt!r}.")
-        _refuse_unusable(function, derivative, example)
+        refuse_unusable(function, derivative, example)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
     def snippet(args: tuple[Any, ...]) -> str:
         functions = [("function", function), ("derivative", derivative)]
-        keywords = _unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
-        return reproduce.snippet("crosscheck", functions, args, keywords)
+        keywords = unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
+        return write_snippet("crosscheck", functions, args, keywords)
 
-    return _checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
+    return checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
 
 
 def crosscheck_rule(
@@ -200,7 +167,7 @@ def crosscheck_rule(
     -------
     Report
     """
-    options = _Options(
+    options = Options(
         examples=examples,
         seed=seed,
         order=order,
@@ -209,189 +176,28 @@ def crosscheck_rule(
         edges=edges,
     )
     options.validate(lowest_order=0)
-    _refuse_uncallable(function=function, plain=plain)
+    refuse_uncallable(function=function, plain=plain)
     title = name or f"{_name(function) or 'function'}, rule"
     remarks: list[Finding] = []
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
-        indices = _float_arguments(example) if wrt is None else wrt
+        indices = float_arguments(example) if wrt is None else wrt
         contract = signature(function, example, indices, {})
         if order and not contract.wrt:
             raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
-        _refuse_untraceable("function", function, example)
-        _refuse_untraceable("plain", plain, example)
+        refuse_untraceable("function", function, example)
+        refuse_untraceable("plain", plain, example)
         with jax.enable_x64(True):
             if order and not has_rule(trace(function, *example)[0]):
-                remarks.append(_remark("no_rule", "the rule", "its derivatives are JAX's own"))
+                remarks.append(remark(Kind.NO_RULE, "the rule", "its derivatives are JAX's own"))
         return contract, claims.of_rule(function, plain, contract, order)
 
     def snippet(args: tuple[Any, ...]) -> str:
         functions = [("function", function), ("plain", plain)]
-        keywords = _unusual(crosscheck_rule, options, wrt=wrt)
-        return reproduce.snippet("crosscheck_rule", functions, args, keywords)
+        keywords = unusual(crosscheck_rule, options, wrt=wrt)
+        return write_snippet("crosscheck_rule", functions, args, keywords)
 
-    return _checked(title, make, inputs, options, snippet, remarks=remarks)
-
-
-def _checked(
-    title: str,
-    make: Callable[[tuple[Any, ...]], tuple[Signature, list[Claim]]],
-    inputs: Any,
-    options: _Options,
-    snippet: Callable[[tuple[Any, ...]], str],
-    *,
-    plant_bugs: bool = False,
-    remarks: Sequence[Finding] = (),
-) -> Report:
-    start = time.perf_counter()
-    report = Report(title, options.seed)
-    undefined: list[Finding] = []
-    judges: list[Judge] = []
-    draws: list[Draw] = []
-
-    def observe(draw: Draw, judgements: list[Judgement]) -> None:
-        if plant_bugs:
-            draws.append(draw)
-        report.observe(draw, judgements)
-
-    def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
-        contract, all_claims = make(example)
-        for claim in all_claims:
-            judge = Judge(
-                claim,
-                contract,
-                seed=options.seed,
-                min_digits=options.min_digits,
-                normwise=options.normwise,
-            )
-            reason = judge.undefined(example) if claim.order else None
-            if reason is None:
-                judges.append(judge)
-            else:
-                undefined.append(_remark("undefined_order", claim.name, reason))
-        return contract, judges
-
-    search = Search(make_judges, observe)
-    if options.edges:
-        search.over_list(options.edges)
-    if isinstance(inputs, st.SearchStrategy):
-        examples = session.current.examples or options.examples
-        progress = Progress(title, examples)
-        try:
-            search.over_strategy(
-                inputs,
-                examples=examples,
-                seed=options.seed,
-                name=re.sub(r"\W+", "_", f"{session.current.test}_{title}"),
-                database=hypothesis.settings().database if session.current.remember else None,
-                progress=progress,
-            )
-        finally:
-            progress.close()
-    else:
-        given = _listed(inputs)
-        search.over_list(given)
-    report.findings += [_finding(*search.found[key], snippet) for key in gravest(search.found)]
-    report.remarks += [*remarks, *undefined]
-    report.conclude()
-    if plant_bugs and report.ok:
-        report.planted = plant(judges[0], draws)
-    report.seconds = time.perf_counter() - start
-    if session.current.record is not None:
-        session.current.record({"line": words.one_line(report), "ok": report.ok})
-    return report
-
-
-def _unusual(entry: Callable[..., Report], options: _Options, **others: Any) -> dict[str, Any]:
-    """Pick the options that do not have their defaults, of those that one input is judged by."""
-    given = others | {
-        "seed": options.seed,
-        "order": options.order,
-        "min_digits": options.min_digits,
-        "normwise": options.normwise,
-    }
-    parameters = inspect.signature(entry).parameters.values()
-    return {p.name: given[p.name] for p in parameters if given.get(p.name, p.default) != p.default}
-
-
-def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
-    return Finding(
-        kind=problem.kind,
-        claim=problem.claim,
-        entry=problem.entry,
-        lane=problem.lane,
-        explanation=problem.explanation,
-        exact=problem.exact,
-        got=problem.got,
-        digits_kept=problem.digits_kept,
-        digits_allowed=problem.digits_allowed,
-        roundings=problem.roundings,
-        args=draw.args,
-        reproduce=snippet(draw.args),
-    )
-
-
-def _remark(kind: str, claim: str, explanation: str) -> Finding:
-    return Finding(kind=kind, claim=claim, entry="", lane="", explanation=explanation)
-
-
-def _listed(inputs: Any) -> list[Any]:
-    if isinstance(inputs, tuple) or not isinstance(inputs, Sequence):
-        raise ValueError(
-            "`inputs` must be a Hypothesis strategy or a list of tuples of arguments; "
-            f"got {type(inputs).__name__}."
-        )
-    if not inputs:
-        raise ValueError("`inputs` yields nothing: the list is empty.")
-    return list(inputs)
-
-
-def _refuse_uncallable(**functions: Any) -> None:
-    for name, function in functions.items():
-        if not callable(function):
-            raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _refuse_unusable(
-    function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
-) -> None:
-    output = _refuse_untraceable("function", function, example)
-    leaves = jax.tree.leaves(output)
-    if len(leaves) != 1 or leaves[0].shape or leaves[0].dtype.kind != "f":
-        shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
-        raise ValueError(
-            f"`function` must give one floating-point number, of shape (); got {shown}. "
-            "Sum its output, or check it entry by entry."
-        )
-    _refuse_untraceable("derivative", derivative, example)
-
-
-def _refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
-    try:
-        with jax.enable_x64(True):
-            return jax.eval_shape(function, *example)
-    except Exception as error:
-        hint = ""
-        if isinstance(error, jax.errors.TracerIntegerConversionError):
-            hint = " Bind what is no array, such as a size, with `functools.partial`."
-        elif isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
-            hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
-        raise ValueError(
-            f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
-            f"{error_line(error).rstrip('.')}.{hint}"
-        ) from error
-
-
-def _float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(
-        i
-        for i, arg in enumerate(example)
-        if all(leaf.dtype.kind == "f" for leaf in jax.tree.leaves(arg))
-    )
+    return checked(title, make, inputs, options, snippet, remarks=remarks)
 
 
 def _name(function: Callable[..., Any]) -> str:

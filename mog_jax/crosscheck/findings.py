@@ -1,33 +1,106 @@
-"""What a cross-check found, and the words for it."""
+"""What a cross-check found: the kinds of verdict, and one finding."""
 
 import dataclasses
 import math
+from enum import StrEnum
 from typing import Any
 
-# What fails a check, gravest first: where several are found, this is the order of the report.
+
+class _Word(StrEnum):
+    """A string of a closed set, which shows itself as a string does."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Kind(_Word):
+    """What a finding is called: a failure, or a remark that fails nothing."""
+
+    WRONG_SHAPE_OR_DTYPE = "wrong_shape_or_dtype"
+    RAISED = "raised"
+    WRONG_FORMULA = "wrong_formula"
+    WRONG_SECOND_ORDER = "wrong_second_order"
+    FORWARD_REVERSE_DIFFER = "forward_reverse_differ"
+    NOT_FINITE = "not_finite"
+    UNSTABLE = "unstable"
+    DIFFERS_UNDER_JIT = "differs_under_jit"
+    DIFFERS_UNDER_VMAP = "differs_under_vmap"
+    NOT_JUDGED = "not_judged"
+
+    ROUNDED_CONSTANT = "rounded_constant"
+    UNINFORMATIVE = "uninformative"
+    NO_RULE = "no_rule"
+    UNDEFINED_ORDER = "undefined_order"
+    SECOND_ORDER_UNSTABLE = "second_order_unstable"
+    SECOND_ORDER_NOT_FINITE = "second_order_not_finite"
+
+
+class Execution(_Word):
+    """One way of running a program, or what was asked in its place."""
+
+    JIT = "jit"
+    EAGER = "eager"
+    VMAP = "vmap"
+    VMAP_OVER_PARAMETERS = "vmap over parameters"
+    VMAP_OVER_DATA = "vmap over data"
+    FLOAT32 = "float32"
+    REVERSE = "reverse autodiff"
+    FORWARD = "forward autodiff"
+    REVERSE_FLOAT32 = "reverse autodiff, float32"
+    FORWARD_FLOAT32 = "forward autodiff, float32"
+    HESSIAN = "hessian"
+
+    # No run, but what a finding may rest upon as well.
+    EXACT = "exact"
+    TRACING = "tracing"
+    FLOAT64 = "float64"
+    NONE = ""
+
+    @property
+    def in_float32(self) -> "Execution":
+        """The same in float32."""
+        return {
+            Execution.JIT: Execution.FLOAT32,
+            Execution.REVERSE: Execution.REVERSE_FLOAT32,
+            Execution.FORWARD: Execution.FORWARD_FLOAT32,
+        }[self]
+
+    @property
+    def is_float32(self) -> bool:
+        """Whether it runs in float32."""
+        return self.endswith("float32")
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it runs under ``vmap``."""
+        return self.startswith("vmap")
+
+
 FAILURES = {
-    "wrong_shape_or_dtype": "the output has another shape or dtype than it should",
-    "raised": "the code raised an exception",
-    "wrong_formula": "the formula is disproved: exact evaluation gives another value",
-    "wrong_second_order": "differentiating the derivative gives another value than the Hessian",
-    "forward_reverse_differ": "one mode of differentiation is right and the other is wrong",
-    "not_finite": "NaN or infinity where the exact value is an ordinary number",
-    "unstable": "the formula is right; its program loses digits that the problem does not lose",
-    "differs_under_jit": "compiled and eager programs give different values",
-    "differs_under_vmap": "batched and single programs give different values",
-    "not_judged": "no input could be judged, so that nothing was checked",
+    Kind.WRONG_SHAPE_OR_DTYPE: "the output has another shape or dtype than it should",
+    Kind.RAISED: "the code raised an exception",
+    Kind.WRONG_FORMULA: "the formula is disproved: exact evaluation gives another value",
+    Kind.WRONG_SECOND_ORDER: "differentiating the derivative gives another value than the Hessian",
+    Kind.FORWARD_REVERSE_DIFFER: "one mode of differentiation is right and the other is wrong",
+    Kind.NOT_FINITE: "NaN or infinity where the exact value is an ordinary number",
+    Kind.UNSTABLE: "the formula is right; its program loses digits that the problem does not lose",
+    Kind.DIFFERS_UNDER_JIT: "compiled and eager programs give different values",
+    Kind.DIFFERS_UNDER_VMAP: "batched and single programs give different values",
+    Kind.NOT_JUDGED: "no input could be judged, so that nothing was checked",
 }
-# What is worth knowing, but fails nothing.
+"""What fails a check, most severe first, which is the order of a report."""
+
 REMARKS = {
-    "rounded_constant": "differs by no more than the rounding of a constant explains",
-    "uninformative": "no input could have shown an error in this entry",
-    "no_rule": "there is no custom derivative rule in the function to check",
-    "undefined_order": "this mode of differentiation is not defined for the code",
-    "second_order_unstable": "differentiating the derivative loses digits, "
+    Kind.ROUNDED_CONSTANT: "differs by no more than the rounding of a constant explains",
+    Kind.UNINFORMATIVE: "no input could have shown an error in this entry",
+    Kind.NO_RULE: "there is no custom derivative rule in the function to check",
+    Kind.UNDEFINED_ORDER: "this mode of differentiation is not defined for the code",
+    Kind.SECOND_ORDER_UNSTABLE: "differentiating the derivative loses digits, "
     "which differentiating the function twice does not",
-    "second_order_not_finite": "the derivative's own derivative is NaN or infinite in its program, "
-    "and so is the function's second derivative",
+    Kind.SECOND_ORDER_NOT_FINITE: "the derivative's own derivative is NaN or infinite in its "
+    "program, and so is the function's second derivative",
 }
+"""What is worth knowing, but fails nothing."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,22 +109,33 @@ class Finding:
 
     Attributes
     ----------
-    kind : one of the kinds of failure, or of the remarks
-    claim : what was judged: ``"derivative"``, or a second order or rule's mode
-    entry : the argument and component, such as ``"mixture.means[1]"``
-    lane : how the program was run: ``"jit"``, ``"eager"``, ``"float32"``, a ``"vmap"``, ``"exact"``
-    explanation : one sentence
-    exact, got : what it should be and what it was, where there are such numbers
-    digits_kept, digits_allowed : decimal digits, kept and allowed by conditioning
-    roundings : the error, in units of what one rounding of everything may cause
-    args : the simplest input that was found to show it
-    reproduce : a snippet that shows it again when it is pasted
+    kind : Kind
+        One of the failures, or of the remarks; a string.
+    claim : str
+        What was judged: ``"derivative"``, or a second order or a rule's mode.
+    entry : str
+        The argument and component, such as ``"mixture.means[1]"``.
+    execution : Execution
+        How the program was run: ``"jit"``, ``"eager"``, ``"float32"``, a ``"vmap"``, or
+        ``"exact"``; a string.
+    explanation : str
+        One sentence.
+    exact, got : str, optional
+        What it should be and what it was, where there are such numbers.
+    digits_kept, digits_allowed : float, optional
+        Decimal digits, kept by the program and allowed by conditioning.
+    roundings : float, optional
+        The error, in units of what one rounding of everything may cause.
+    args : tuple, optional
+        The simplest input that was found to show it.
+    reproduce : str
+        A snippet that shows it again when it is pasted.
     """
 
-    kind: str
+    kind: Kind
     claim: str
     entry: str
-    lane: str
+    execution: Execution
     explanation: str
     exact: str | None = None
     got: str | None = None
@@ -73,14 +157,15 @@ class Finding:
             for field in dataclasses.fields(self)
             if field.name != "args"
         }
-        return {"fails": self.fails, **fields}
+        names = {"kind": str(self.kind), "execution": str(self.execution)}
+        return {"fails": self.fails, **fields, **names}
 
     def __str__(self) -> str:
-        how = "; ".join(filter(None, [self.claim, self.lane]))
+        how = "; ".join(filter(None, [self.claim, self.execution]))
         place = " ".join(filter(None, [self.entry, how and f"({how})"]))
         lines = [f"{self.kind}: {place}".rstrip(": "), f"  {self.explanation}"]
         if self.exact is not None:
-            wanted = "wanted" if self.kind == "wrong_shape_or_dtype" else "exact "
+            wanted = "wanted" if self.kind == Kind.WRONG_SHAPE_OR_DTYPE else "exact "
             lines.append(f"  {wanted} {self.exact}")
         if self.got is not None:
             lines.append(f"  got    {self.got}")
@@ -91,7 +176,14 @@ class Finding:
         return "\n".join(lines)
 
 
-def error_line(error: Exception) -> str:
+def remark(kind: Kind, claim: str, explanation: str, entry: str = "") -> Finding:
+    """Make a finding that belongs to no single input."""
+    return Finding(
+        kind=kind, claim=claim, entry=entry, execution=Execution.NONE, explanation=explanation
+    )
+
+
+def error_line(error: BaseException) -> str:
     """Describe an exception in a line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -1,4 +1,4 @@
-"""pytest: what was cross-checked, and how well, at the end of the session, also when all is green.
+"""A pytest plugin that lists every cross-check and its digits at the end of a session.
 
 It loads neither JAX nor Hypothesis: a test session that cross-checks nothing pays nothing.
 """

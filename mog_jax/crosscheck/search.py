@@ -1,8 +1,6 @@
-"""Drawing inputs, judging them, and shrinking what fails to the simplest input that shows it."""
+"""Draws inputs, judges them, and shrinks what fails to the simplest input that shows it."""
 
 import dataclasses
-import sys
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,37 +11,23 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
 
-from mog_jax.crosscheck.arguments import Signature, bytes_of, validated
-from mog_jax.crosscheck.draws import Draw, draw_of
-from mog_jax.crosscheck.findings import FAILURES
-from mog_jax.crosscheck.judge import Judge
-from mog_jax.crosscheck.judgement import Judgement, Problem
+from mog_jax.crosscheck.findings import FAILURES, Execution, Kind
+from mog_jax.crosscheck.inputs.arguments import Signature, bytes_of, validated
+from mog_jax.crosscheck.inputs.draws import Draw, draw_of
+from mog_jax.crosscheck.judge.judge import Judge
+from mog_jax.crosscheck.judge.judgement import Judgement, Problem
+from mog_jax.crosscheck.verdict import DISPROOFS, FINAL, Found, lowest_disproved_order, most_severe
 
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8
 _FEW = 40
 # Inputs whose formula is looked at before anything is compiled: most wrong ones are wrong there.
-_SCOUTED = 30
+_FORMULA_FIRST = 30
 # Inputs that are judged in search of a simpler one, for each kind of failure.
 _SHRINKS = 300
 # Hypothesis climbs towards bad inputs only if there are enough of them to climb with.
 _AIM_FROM = 500
-_AIMED = ("jit", "float32")
-# Kinds that make every judgement of what is derived from the same program worthless, and the
-# digits of the program itself: it keeps digits of something else.
-_DISPROOFS = (
-    "wrong_shape_or_dtype",
-    "raised",
-    "wrong_formula",
-    "differs_under_jit",
-    "wrong_second_order",
-)
-_OF_DIGITS = ("unstable", "not_finite")
-# Once found, nothing else is looked for.
-_FINAL = ("wrong_shape_or_dtype", "wrong_formula")
-
-Key = tuple[str, str]
-Found = dict[Key, tuple[Problem, Draw]]
+_AIMED = (Execution.JIT, Execution.FLOAT32)
 _NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
 
 
@@ -54,8 +38,8 @@ class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an 
 class Search:
     """Goes through inputs twice: once to see everything, once more for each failure to shrink it.
 
-    A lesser failure must not end the search for a graver one, so the first pass fails nothing. The
-    second draws the same inputs again, and what was judged once is not judged again.
+    A lesser failure must not end the search for a more severe one, so the first pass fails nothing.
+    The second draws the same inputs again, and what was judged once is not judged again.
 
     Parameters
     ----------
@@ -66,7 +50,8 @@ class Search:
 
     Attributes
     ----------
-    found : by kind and claim, the problem and the simplest draw that shows it
+    found : Found
+        By kind and claim, the problem and the simplest draw that shows it.
     """
 
     def __init__(
@@ -82,7 +67,7 @@ class Search:
         self._error: Exception | None = None
         self._shrinking = False
         self._few = False
-        self._scouting = True
+        self._formula_first = True
         self._waiting: list[Draw] = []
         self._last: tuple[Any, list[Judgement]] = None, []
 
@@ -115,7 +100,7 @@ class Search:
 
         def fail(draw: Draw) -> None:
             # Whether a simpler input is a disproof as well is told without compiling anything.
-            if wanted[0] == "wrong_formula" and not self._fell(draw, wanted[1]):
+            if wanted[0] == Kind.WRONG_FORMULA and not self._disproved_at(draw, wanted[1]):
                 return
             for problem, shown in self._failures(draw, thorough=self._is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
@@ -125,7 +110,7 @@ class Search:
         self._drive(see, inputs, **options)
         self._judge_waiting()
         self._shrinking = True
-        for key in gravest(self.found):
+        for key in most_severe(self.found):
             if key in given:
                 continue
             wanted = key
@@ -208,34 +193,34 @@ class Search:
         """Judge a draw; of the first ones the formula alone, and the rest of them later."""
         if self._is_settled():
             return
-        if self._scouting and not self._fell(draw):
+        if self._formula_first and not self._disproved_at(draw):
             self._waiting.append(draw)
-            if len(self._waiting) == _SCOUTED:
+            if len(self._waiting) == _FORMULA_FIRST:
                 self._judge_waiting()
             return
         self._failures(draw, thorough=self._is_thorough(draw))
 
     def _judge_waiting(self) -> None:
-        self._scouting = False
+        self._formula_first = False
         for draw in self._waiting:
             if self._is_settled():
-                self._observe(draw, [judge.glance(draw)[0] for judge in self._lower])
+                self._observe(draw, [judge.formula_only(draw)[0] for judge in self._lower])
             else:
                 self._failures(draw, thorough=self._is_thorough(draw))
         self._waiting = []
 
     @property
     def _lower(self) -> list[Judge]:
-        """Judges of values and first derivatives: whatever falls there, nothing graver is found."""
+        """Judges of values and first derivatives: no finding explains what is disproved there."""
         assert self._known is not None
         return [judge for judge in self._known[1] if judge.claim.order < 2]
 
-    def _fell(self, draw: Draw, claim: str = "") -> bool:
+    def _disproved_at(self, draw: Draw, claim: str = "") -> bool:
         judges = [judge for judge in self._lower if claim in ("", judge.claim.name)]
-        return any(judge.glance(draw)[1] for judge in judges)
+        return any(judge.formula_only(draw)[1] for judge in judges)
 
     def _is_settled(self) -> bool:
-        return any(kind in _FINAL for kind, _ in self.found)
+        return any(kind in FINAL for kind, _ in self.found)
 
     def _is_thorough(self, draw: Draw) -> bool:
         return self._few or _is_thorough(draw)
@@ -273,7 +258,7 @@ class Search:
     def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None
         # What is wrong in a derivative is wrong in what is derived from it: no need to look there.
-        disproved = _disproved(self.found)
+        disproved = lowest_disproved_order(self.found)
         judgements = []
         for judge in self._known[1]:
             if judge.claim.order > disproved:
@@ -281,14 +266,14 @@ class Search:
             judgement = judge(draw, thorough=thorough)
             problems = [self._compared_with_siblings(p, judge, draw) for p in judgement.problems]
             judgements.append(dataclasses.replace(judgement, problems=problems))
-            if any(problem.kind in _DISPROOFS for problem in problems):
+            if any(problem.kind in DISPROOFS for problem in problems):
                 disproved = min(disproved, judge.claim.order)
         return judgements
 
     def _compared_with_siblings(self, problem: Problem, judge: Judge, draw: Draw) -> Problem:
         """Call a disproof by its name if another mode of differentiation is right."""
         assert self._known is not None
-        if problem.kind not in _DISPROOFS or not judge.claim.directed:
+        if problem.kind not in DISPROOFS or not judge.claim.directed:
             return problem
         for other in self._known[1]:
             claim = other.claim
@@ -296,7 +281,7 @@ class Search:
                 continue
             judgement = other(draw, thorough=True)
             if judgement.exact and not judgement.problems:
-                return dataclasses.replace(problem, kind="forward_reverse_differ")
+                return dataclasses.replace(problem, kind=Kind.FORWARD_REVERSE_DIFFER)
         return problem
 
     def _aim(self, mark: Any) -> None:
@@ -305,29 +290,12 @@ class Search:
         if last != mark:
             return
         for judgement in judgements[:1]:
-            for lane in _AIMED:
-                fit = judgement.fits.get(lane)
-                if fit is None or np.isnan(fit.roundings).all():
+            for execution in _AIMED:
+                accuracy = judgement.accuracies.get(execution)
+                if accuracy is None or np.isnan(accuracy.roundings).all():
                     continue
-                worst = float(np.nanmax(fit.roundings))
-                hypothesis.target(float(np.log2(np.clip(worst, 1e-3, 1e30))), label=lane)
-
-
-def gravest(found: Found) -> list[Key]:
-    """Choose what is worth reporting: not what a graver finding explains; gravest first."""
-    limit = _disproved(found)
-    keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
-    if any(kind in _DISPROOFS[:4] for kind, _ in keys):
-        keys = [key for key in keys if key[0] not in _OF_DIGITS]
-    # Nor digits of what is derived from a program that has lost them already.
-    lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=2)
-    keys = [key for key in keys if key[0] not in _OF_DIGITS or found[key][0].order <= lost]
-    return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
-
-
-def _disproved(found: Found) -> int:
-    """Give the lowest order at which something is disproved; beyond 2 if nothing is."""
-    return min((p.order for p, _ in found.values() if p.kind in _DISPROOFS), default=3)
+                worst = float(np.nanmax(accuracy.roundings))
+                hypothesis.target(float(np.log2(np.clip(worst, 1e-3, 1e30))), label=execution)
 
 
 def _mark(draw: Draw) -> Any:
@@ -337,28 +305,3 @@ def _mark(draw: Draw) -> Any:
 def _is_thorough(draw: Draw) -> bool:
     # By the input and nothing else, so that it is judged alike whenever it comes up.
     return zlib.crc32(repr(_mark(draw)).encode()) % _THOROUGH == 0
-
-
-class Progress:
-    """A line on the terminal, if a check takes longer than a few seconds and somebody looks."""
-
-    _PATIENCE = 3.0
-
-    def __init__(self, name: str, total: int) -> None:
-        self._name, self._total = name, total
-        self._start = self._shown = time.monotonic()
-        self._used = False
-
-    def __call__(self, count: int) -> None:
-        """Show how many inputs have been judged."""
-        now = time.monotonic()
-        if now - self._start < self._PATIENCE or now - self._shown < 0.2:
-            return
-        if sys.stderr.isatty():
-            self._shown, self._used = now, True
-            sys.stderr.write(f"\r{self._name}: {count} of {self._total} inputs")
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self._used:
-            sys.stderr.write("\r\033[K")

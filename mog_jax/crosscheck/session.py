@@ -1,4 +1,4 @@
-"""What the cross-checks of one test session share: where results go, and how many inputs to try.
+"""Settings that the cross-checks of one test session share.
 
 The pytest plugin sets it; without the plugin nothing is recorded. Importing this loads nothing.
 """
@@ -14,10 +14,14 @@ class Session:
 
     Attributes
     ----------
-    record : called with a summary of each cross-check
-    examples : replaces the number of examples that a check asks for
-    remember : whether Hypothesis keeps failing inputs in its example database
-    test : the test that is running
+    record : Callable[[dict[str, Any]], None], optional
+        Called with a summary of each cross-check.
+    examples : int, optional
+        Replaces the number of examples that a check asks for.
+    remember : bool
+        Whether Hypothesis keeps failing inputs in its example database.
+    test : str
+        The test that is running.
     """
 
     record: Callable[[dict[str, Any]], None] | None = None

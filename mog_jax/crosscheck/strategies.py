@@ -7,12 +7,11 @@ a few given ones, because each new shape is compiled anew.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from mog_jax.crosscheck.arrays import Array
 
 
 def positives(

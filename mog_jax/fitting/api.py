@@ -11,6 +11,7 @@ from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
+from mog_jax.fitting.data.layout import check_layout
 from mog_jax.fitting.fit_block import fit_block
 from mog_jax.fitting.multistart.climbs import compile_ahead
 from mog_jax.fitting.multistart.packing import Layout
@@ -54,7 +55,8 @@ def fit(
     Parameters
     ----------
     data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
-        One dataset, or many. NaN is a missing value.
+        One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
+        masked, or a null.
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
         is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
@@ -80,7 +82,9 @@ def fit(
     fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
         What is known beforehand, such as a component from controls. A mixture is NaN where it is
         free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
-        one for each dataset. As the components of a fit are in the order of their means, one that
+        one for each dataset. A mean farther from the data than a million of their standard
+        deviations, or a standard deviation as many times narrower or wider than theirs, is out of
+        range. As the components of a fit are in the order of their means, one that
         was fixed as the first may come out as the second.
 
     Returns
@@ -91,8 +95,17 @@ def fit(
     Raises
     ------
     ValueError
-        If an argument has a wrong type, shape or range. What is wrong with single datasets is
-        told by their status instead.
+        If an argument has a wrong type, shape or range; among them the shape (n, 1) that other
+        libraries want, n datasets of one value here: give ``x.ravel()``. What is wrong with single
+        datasets is told by their status instead.
+
+    Warns
+    -----
+    UserWarning
+        If all rows are too short for a regular maximum, less than twice `min_points`, and the
+        columns are not: the datasets of a frame with a feature in each column are the rows of
+        ``frame.to_numpy().T``, and of ``fit_table(frame, columns=[...])``. Counts, or lengths that
+        are given as `Ragged`, say that the rows are meant.
 
     Examples
     --------
@@ -114,6 +127,7 @@ def fit(
     progress = true_or_false("progress", progress)
     source = read(data, counts)
     precision = _precision(dtype, source)
+    check_layout(data, source, options.min_points)
     known = read_fixed(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, known, precision, progress)
     return fits[0] if source.is_single else fits

@@ -9,6 +9,7 @@ import numpy as np
 from mog_jax.fitting.climb.arrival import on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.climb.derivatives import information
+from mog_jax.fitting.data.fixed import is_near_data
 from mog_jax.fitting.data.inputs import Array, Source
 from mog_jax.fitting.data.standardise import Standardised, sample, standardise
 from mog_jax.fitting.multistart.block import Block
@@ -47,14 +48,13 @@ def fit_block(
         NumPy arrays.
     """
     data = standardise(source, index)
-    # Infinite where it is too far for the data's unit.
     with np.errstate(divide="ignore", over="ignore"):
         theta_fixed = to_standard_scale(theta_of(fixed), data.mean, data.scale)
     free = np.isnan(theta_fixed)
     usable = (
         data.is_usable
         & data.holds_answers(precision, options.variance_floor)
-        & ~np.isinf(theta_fixed).any(axis=0)
+        & is_near_data(theta_fixed)
     )
     if usable.any():
         block = _block(data, usable, free, np.where(free, 0, theta_fixed), precision)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
+from mog_jax.array_like import real_array
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
@@ -115,6 +116,8 @@ def local_maximum(
         variance_floor=variance_floor,
         equal_variances=equal_variances,
     ).ascent(searching=False)
+    x = real_array(x, "x")
+    counts = None if counts is None else real_array(counts, "counts")
     _check_shapes(x, start, counts)
     _check_fixed(fixed, options.equal_variances)
     return _program(options)(x, start, counts, fixed)

@@ -177,7 +177,7 @@ def checked_options(**given: Any) -> FitOptions:
         raise ValueError(f"`variance_floor` must be at least {_LOWEST_FLOOR}; got {floor}.")
     min_points = options["min_points"]
     if not (_is_real(min_points) and 0 <= min_points < math.inf):
-        raise ValueError(f"`min_points` must be non-negative and finite; got {min_points!r}.")
+        raise ValueError(f"`min_points` must be non-negative; got {min_points!r}.")
     return FitOptions(
         direction=direction,
         starts=starts,
@@ -273,7 +273,7 @@ def true_or_false(name: str, value: Any) -> bool:
 
 def _positive(name: str, value: Any) -> float:
     if not (_is_real(value) and 0 < value < math.inf):
-        raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")
+        raise ValueError(f"`{name}` must be positive; got {value!r}.")
     return float(value)
 
 

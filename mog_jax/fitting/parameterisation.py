@@ -10,10 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
-
-# An array of NumPy, or of JAX.
-Array = Any
 
 # Where each coordinate goes when the two components change places.
 _SWAPPED = [0, 2, 1, 4, 3]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
 from mog_jax.inference.batches import over_batch
 from mog_jax.inference.two_components import Pair
 from mog_jax.likelihood import multiplicities, points
@@ -90,7 +91,7 @@ def icl(
     ----------
     C. Biernacki, G. Celeux and G. Govaert, IEEE Trans. PAMI 22 (2000) 719-725.
     """
-    return _icl(bic, mixture, x, counts)
+    return _icl(bic, mixture, *seen_points(x, counts))
 
 
 @compiled

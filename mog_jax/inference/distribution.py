@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array, seen_points
 from mog_jax.inference.batches import over_batch
 from mog_jax.inference.root_finding import monotone_zero
 from mog_jax.inference.two_components import (
@@ -38,7 +39,7 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     ----------
     Equation (2) of ``derivation.md``.
     """
-    return _log_density(mixture, x)
+    return _log_density(mixture, real_array(x, "x"))
 
 
 def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
@@ -58,7 +59,7 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     ----------
     Equation (4) of ``derivation.md``.
     """
-    return _responsibilities(mixture, x)
+    return _responsibilities(mixture, real_array(x, "x"))
 
 
 def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
@@ -84,7 +85,7 @@ def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
     >>> cdf(mixture, [0.0, 1.0]).round(4)
     array([0.5   , 0.7386])
     """
-    return _cdf(mixture, x)
+    return _cdf(mixture, real_array(x, "x"))
 
 
 def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
@@ -116,7 +117,7 @@ def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
     >>> quantile(mixture, [0.0, 0.975, 1.0]).round(4)
     array([  -inf, 2.6461,    inf])
     """
-    values = np.asarray(probabilities)
+    values = np.asarray(real_array(probabilities, "probabilities"))
     outside = ~((values >= 0) & (values <= 1))
     if outside.any():
         index = [int(i) for i in np.argwhere(outside)[0]]
@@ -124,7 +125,7 @@ def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
         raise ValueError(
             f"`probabilities` must lie between 0 and 1; got {place} = {values[tuple(index)]}."
         )
-    return _quantile(mixture, probabilities)
+    return _quantile(mixture, values)
 
 
 def kolmogorov_distance(
@@ -154,6 +155,7 @@ def kolmogorov_distance(
     >>> kolmogorov_distance(mixture, [0.0])
     np.float64(0.5)
     """
+    x, counts = seen_points(x, counts)
     if is_traced((mixture, x, counts)):
         return _kolmogorov_distance(mixture, x, counts)
     # NumPy sorts many times faster than XLA does on a CPU, and plain sorting beats an argsort.

@@ -1,27 +1,13 @@
 """Why a number is not there: the words that go with a NaN."""
 
-import enum
+from mog_jax.explained import Explained
 
 
-class Reason(enum.IntEnum):
+class Reason(Explained):
     """Why a fit has no standard errors; ``message`` says it in a sentence."""
 
-    KNOWN = 0
-    NOTHING_FITTED = 1
-    NOT_AT_MAXIMUM = 2
-    BOUNDARY = 3
-    SINGULAR = 4
-
-    @property
-    def message(self) -> str:
-        """The reason in a sentence."""
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    Reason.KNOWN: "nothing is missing",
-    Reason.NOTHING_FITTED: "there is no fit: too few points, constant or infinite data",
-    Reason.NOT_AT_MAXIMUM: "the ascent stopped before a maximum; the curvature there says nothing",
-    Reason.BOUNDARY: "the fit lies on a boundary, where the likelihood is not a parabola",
-    Reason.SINGULAR: "the information is singular: the data cannot tell the parameters apart",
-}
+    KNOWN = 0, "nothing is missing"
+    NOTHING_FITTED = 1, "there is no fit: too few points, constant or infinite data"
+    NOT_AT_MAXIMUM = 2, "the ascent stopped before a maximum; the curvature there says nothing"
+    BOUNDARY = 3, "the fit lies on a boundary, where the likelihood is not a parabola"
+    SINGULAR = 4, "the information is singular: the data cannot tell the parameters apart"

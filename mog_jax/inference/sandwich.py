@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import seen_points
 from mog_jax.fuse import fuse
 from mog_jax.inference.batches import over_rows
 from mog_jax.inference.information import N_COORDINATES
@@ -66,7 +67,7 @@ def sandwich(
     Equation (28) of ``derivation.md``.
     P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
     """
-    return _sandwich(covariance, mixture, x, counts)
+    return _sandwich(covariance, mixture, *seen_points(x, counts))
 
 
 @compiled

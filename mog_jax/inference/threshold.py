@@ -8,7 +8,6 @@ between the means, and that is the one to cut at.
 """
 
 import dataclasses
-import enum
 import math
 
 import jax
@@ -16,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array
+from mog_jax.explained import Explained
 from mog_jax.inference.batches import over_batch
 from mog_jax.inference.errors import check_probability, known_or_singular
 from mog_jax.inference.reasons import Reason
@@ -24,26 +25,13 @@ from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
 
-class Crossing(enum.IntEnum):
+class Crossing(Explained):
     """Where the posterior crosses what was asked for; ``message`` says it in a sentence."""
 
-    BETWEEN_MEANS = 0
-    OUTSIDE_MEANS = 1
-    NEVER = 2
-    NOTHING_FITTED = 3
-
-    @property
-    def message(self) -> str:
-        """The meaning in a sentence."""
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    Crossing.BETWEEN_MEANS: "the threshold lies between the means",
-    Crossing.OUTSIDE_MEANS: "no crossing lies between the means: one component holds both",
-    Crossing.NEVER: "the posterior never crosses: one component is more probable everywhere",
-    Crossing.NOTHING_FITTED: "there is no fit",
-}
+    BETWEEN_MEANS = 0, "the threshold lies between the means"
+    OUTSIDE_MEANS = 1, "no crossing lies between the means: one component holds both"
+    NEVER = 2, "the posterior never crosses: one component is more probable everywhere"
+    NOTHING_FITTED = 3, "there is no fit"
 
 
 @jax.tree_util.register_dataclass
@@ -210,7 +198,7 @@ def monotone_responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     >>> monotone_responsibilities(mixture, [-100.0, 0.0, 100.0]).round(3)
     array([[0.992, 0.008], [0.979, 0.021], [0.   , 1.   ]])
     """
-    return _monotone_responsibilities(mixture, x)
+    return _monotone_responsibilities(mixture, real_array(x, "x"))
 
 
 @compiled

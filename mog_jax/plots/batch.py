@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.plots import style
-from mog_jax.plots.fit import density_grid, draw_densities, finite_points, shown_range
+from mog_jax.plots.fit import (
+    density_grid,
+    draw_densities,
+    finite_points,
+    shown_range,
+    why_not_drawn,
+)
 
 
 def plot_fits(
@@ -154,9 +160,9 @@ def _draw_panel(
     axes.tick_params(labelsize="x-small")
     style.bare(axes)
     axes.spines["left"].set_visible(False)
-    if not np.isfinite(row).any():
+    drawn = np.isfinite(row) if counts is None else np.isfinite(row) & (counts > 0)
+    if note := why_not_drawn(row[drawn]):
         axes.set_xticks([])
-        note = "no data"
     else:
         points, times = finite_points(row, counts)
         grid = density_grid(fit, *shown_range(points))

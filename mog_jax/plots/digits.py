@@ -19,8 +19,8 @@ def plot_digits(
         Distances of the means, in standard deviations of the first component.
     log10_variance_ratios : array-like, shape (r,)
         Powers of ten of the second variance over the first.
-    kept : dict from lane to array, shape (r, s)
-        As :func:`mog_jax.checks.plane` gives them.
+    kept : dict from execution to array, shape (r, s)
+        As :func:`mog_jax.self_check.plane` gives them.
 
     Returns
     -------
@@ -44,14 +44,14 @@ def plot_digits(
     # Whole digits, a colour each: what differs by a part of one is not worth looking at.
     for row, (precision, most) in zip(panels, (("float64", 16), ("float32", 7)), strict=True):
         colors = pyplot.get_cmap("viridis", most)
-        for axes, (title, lane) in zip(row, columns.items(), strict=True):
+        for axes, (title, execution) in zip(row, columns.items(), strict=True):
             if precision == "float32":
-                lane = "float32" if lane == "jit" else f"{lane}, float32"
+                execution = "float32" if execution == "jit" else f"{execution}, float32"
             image = axes.pcolormesh(
-                separations, log10_variance_ratios, kept[lane], vmin=0, vmax=most, cmap=colors
+                separations, log10_variance_ratios, kept[execution], vmin=0, vmax=most, cmap=colors
             )
             axes.set_facecolor("0.85")  # no entry large enough to have digits
-            worst = float(np.nanmin(kept[lane]))
+            worst = float(np.nanmin(kept[execution]))
             axes.set_title(f"{title}\n{precision}, at worst {worst:.1f}", fontsize="medium")
         ticks = range(0, most + 1, 4 if most > 8 else 1)
         figure.colorbar(image, ax=list(row), label="digits", ticks=ticks, aspect=15)

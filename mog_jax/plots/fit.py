@@ -5,12 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.array_like import real_array
 from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
 
 # Points that are drawn one by one, below the responsibilities.
 _RUG = 500
+
+# Beyond these, densities and the ends of axes leave the range of a double.
+_LARGEST, _NARROWEST = 1e300, 1e-300
 
 
 def plot_fit(
@@ -50,7 +54,7 @@ def plot_fit(
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or `data` have no finite point.
+        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300.
     """
     refuse_batch(fit)
     points, times = finite_points(data, counts)
@@ -107,7 +111,7 @@ def draw_densities(
     heights, _, _ = axes.hist(
         points,
         bins=edges,
-        weights=times,
+        weights=times / times.max(),
         density=True,
         color=style.BARS,
         edgecolor="white",
@@ -135,8 +139,10 @@ def finite_points(
     data: ArrayLike, counts: ArrayLike | None = None
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Give the points that can be drawn, and how often each was seen."""
-    points = np.asarray(data, dtype=np.float64)
-    times = np.ones_like(points) if counts is None else np.asarray(counts, dtype=np.float64)
+    points = np.asarray(real_array(data, "data"), dtype=np.float64)
+    times = np.ones_like(points)
+    if counts is not None:
+        times = np.asarray(real_array(counts, "counts"), dtype=np.float64)
     if points.ndim != 1 or times.shape != points.shape:
         raise ValueError(
             "`data` must have shape (n,) and `counts` the same; got "
@@ -145,7 +151,20 @@ def finite_points(
     drawn = np.isfinite(points) & (times > 0)
     if not drawn.any():
         raise ValueError(f"`data` must have a finite point; got none in {points.size}.")
-    return points[drawn], times[drawn]
+    points, times = points[drawn], times[drawn]
+    if reason := why_not_drawn(points):
+        raise ValueError(f"`data` must be of a size that can be drawn; got {reason}.")
+    return points, times
+
+
+def why_not_drawn(points: np.ndarray[Any, Any]) -> str:
+    """Say why finite points have no picture; nothing where they have one."""
+    if not points.size:
+        return "no data"
+    low, high = points.min(), points.max()
+    if max(-low, high) > _LARGEST:
+        return f"values beyond {_LARGEST:g}"
+    return f"a range below {_NARROWEST:g}" if 0 < high - low < _NARROWEST else ""
 
 
 def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
@@ -163,7 +182,7 @@ def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
     """Where to draw densities: evenly over the range, and densely around narrow components."""
-    margin = 0.08 * (high - low) or 0.5
+    margin = 0.08 * (high - low) or _around_one_value(low)
     ends = low - margin, high + margin
     # A narrow component must not fall between two points of an even grid.
     means = np.asarray(fit.mixture.means, dtype=np.float64)
@@ -171,6 +190,11 @@ def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
     around = (means[:, None] + deviations[:, None] * np.linspace(-5, 5, 201)).ravel()
     around = around[(around > ends[0]) & (around < ends[1])]
     return np.union1d(np.linspace(*ends, 600), around)
+
+
+def _around_one_value(value: float) -> float:
+    """Half of the width in which a single value is drawn; a large one has few digits for 0.5."""
+    return max(0.5, 1e-3 * abs(value))
 
 
 def _edges(
@@ -181,17 +205,21 @@ def _edges(
     inside = (points >= low) & (points <= high)
     points, times = points[inside], times[inside]
     if low == high:
-        return np.array([low - 0.5, low + 0.5])
+        return np.array([low - _around_one_value(low), low + _around_one_value(low)])
+    # Of the counts only the proportions matter, and roughly how many points they are.
+    largest = times.max()
+    times = times / largest
+    n = max(float(times.sum() * min(largest, _LARGEST)), 1.0)
     order = np.argsort(points)
     share = np.cumsum(times[order]) / times.sum()
     quartiles = points[order][np.searchsorted(share, [0.25, 0.75])]
     # The quartiles of two clusters span both; within one they are 1.349 standard deviations apart.
     within = np.sqrt(np.sum(np.asarray(fit.mixture.weights) * np.asarray(fit.mixture.variances)))
     spread = np.fmin(quartiles[1] - quartiles[0], 1.349 * within)
-    width = 2 * spread / times.sum() ** (1 / 3)
+    width = 2 * spread / n ** (1 / 3)
     # Where half of the points are tied the rule has no width to give; Sturges' always has.
     if not width > 0:
-        width = (high - low) / np.ceil(np.log2(times.sum()) + 1)
+        width = (high - low) / np.ceil(np.log2(n) + 1)
     width = np.clip(width, (high - low) / 200, (high - low) / 5)
     unit = np.diff(np.unique(points)).min()
     steps = (points - low) / unit

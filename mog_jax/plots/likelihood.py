@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.arrays import HostArray
 from mog_jax.fitting import AscentPath, Fit
 from mog_jax.likelihood import log_likelihood
 from mog_jax.mixture import Mixture
@@ -16,9 +17,9 @@ from mog_jax.plots import style
 from mog_jax.plots.fit import finite_points, refuse_batch
 from mog_jax.precision import compiled
 
-Array = np.ndarray[Any, Any]
-
 _POINTS = 4096
+# In nats: of what lies deeper below the maximum nobody sees how much.
+_DEEPEST = 2.0**40
 
 
 def plot_likelihood(
@@ -77,7 +78,7 @@ def plot_likelihood(
     low, high = around.min() - margin, around.max() + margin
     side = np.linspace(low, high, resolution)
     values = np.asarray(_over_plane(fit.mixture, points, times, side))
-    drop = values.max() - values
+    drop = _drop(values)
 
     if axes is None:
         _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="compressed")
@@ -104,7 +105,16 @@ def plot_likelihood(
     return axes
 
 
-def condensed(points: Array, times: Array) -> tuple[Array, Array]:
+def _drop(values: HostArray) -> HostArray:
+    """How far values lie below the largest; those that are no numbers, farther than all others."""
+    finite = np.isfinite(values)
+    top = values.max(initial=-np.inf, where=finite)
+    below: HostArray = np.full(values.shape, _DEEPEST)
+    np.subtract(top, values, out=below, where=finite)
+    return np.clip(below, 0, _DEEPEST)
+
+
+def condensed(points: HostArray, times: HostArray) -> tuple[HostArray, HostArray]:
     """Put neighbours together at their mean: the plane has thousands of places to look from."""
     if points.size <= _POINTS:
         return points, times
@@ -114,7 +124,7 @@ def condensed(points: Array, times: Array) -> tuple[Array, Array]:
     return np.add.reduceat((times * points)[order], starts) / total, total
 
 
-def _draw_plane(axes: Any, side: Array, drop: np.ndarray[Any, Any]) -> None:
+def _draw_plane(axes: Any, side: HostArray, drop: np.ndarray[Any, Any]) -> None:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     # In nats below the maximum, each level twice as far down as the last.
@@ -133,7 +143,7 @@ def _draw_plane(axes: Any, side: Array, drop: np.ndarray[Any, Any]) -> None:
     bar.set_label("nats below the maximum")
 
 
-def _draw_path(axes: Any, means: Array, label: str, number: int) -> None:
+def _draw_path(axes: Any, means: HostArray, label: str, number: int) -> None:
     colour, dashes, marker = style.PATHS[number % len(style.PATHS)]
     # All of a few steps; of many, those at 0, 1, 2, 4, 8, ...
     steps = len(means)

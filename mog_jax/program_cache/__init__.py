@@ -25,13 +25,13 @@ Whom a stored program is trusted from
     signature. Such files are ignored, and replaced.
 
 Where it is not used
-    The processor must be JAX's default device, and the system Linux: other systems do not tell the
-    processor's features in a file, and on macOS loading such executables has crashed. There, with
-    arguments that lie on other devices, under ``jit``, ``grad`` and ``vmap``, under
-    ``jax.disable_jit`` and ``jax.debug_nans``, or with static options that are unknown to the
-    package (a function of the user's), it is plain ``jax.jit``. Nor is a program stored that
-    JAX's own persistent cache has supplied, if the user has that turned on: XLA cannot write such
-    a program out again.
+    The processor must be JAX's default device; the system Linux, as others do not tell the
+    processor's features in a file, and on macOS loading such executables has crashed; and jaxlib
+    0.10.2 or later, as earlier ones print warnings at each load. Elsewhere it is plain ``jax.jit``,
+    and so it is with arguments that lie on other devices, under ``jit``, ``grad`` and ``vmap``,
+    under ``jax.disable_jit`` and ``jax.debug_nans``, and with static options that are unknown to
+    the package (a function of the user's). A program that JAX's own persistent cache has supplied,
+    if the user has that turned on, is not stored: XLA cannot write it out again.
 
 A folder that cannot be written, a full disk or a missing home are no error: programs are compiled,
 as without a cache. The folder holds at most 200 MB; those that were not used for longest go first.

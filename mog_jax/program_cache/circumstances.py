@@ -12,6 +12,7 @@ import importlib.metadata
 import inspect
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,9 @@ import numpy as np
 _READ_BY_COMPILER = ("XLA_", "JAX_", "TF_", "NPROC")
 # Settings whose names hold these say where to store and what to print, not what to compile.
 _IRRELEVANT = ("cache", "log", "traceback")
+# Before, XLA's loader wrote to standard error of programs that it had made on the same processor:
+# "+prefer-no-gather is not supported on the host machine".
+_LOADS_IN_SILENCE = (0, 10, 2)
 # The lines of /proc/cpuinfo that tell the model of a processor and its features.
 _PROCESSOR = {
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
@@ -34,8 +38,11 @@ _FEATURES = {"flags", "Features"}
 
 def circumstances(sources: Path) -> str | None:
     """Describe all that programs made from `sources` depend on, or None where it is unknown."""
+    jaxlib = importlib.metadata.version("jaxlib")
+    if _numbers(jaxlib) < _LOADS_IN_SILENCE or compiler_environment() != _AT_IMPORT:
+        return None
     processor, digest = processor_model(), digest_of_sources(sources)
-    if processor is None or digest is None or compiler_environment() != _AT_IMPORT:
+    if processor is None or digest is None:
         return None
     settings = {
         name: value
@@ -45,7 +52,7 @@ def circumstances(sources: Path) -> str | None:
     parts = {
         "sources": digest,
         "jax": jax.__version__,
-        "jaxlib": importlib.metadata.version("jaxlib"),
+        "jaxlib": jaxlib,
         "numpy": np.__version__,
         "python": sys.version,
         "platform": (sys.platform, platform.machine()),
@@ -131,6 +138,10 @@ def digest_of_sources(sources: Path) -> str | None:
         digest.update(f"{path.relative_to(sources)}\0{status.st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest() if paths else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def compiler_environment() -> list[tuple[str, str]]:

@@ -91,7 +91,6 @@ class KeptProgram(Generic[P, R]):
     ) -> None:
         functools.update_wrapper(self, function)
         _validate(function, static_argnames, sources)
-        self._function = function
         self._static = static_argnames
         parameters = inspect.signature(function).parameters
         self._defaults = {
@@ -112,19 +111,33 @@ class KeptProgram(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
-        arguments: dict[str, Any] = dict(kwargs)
+        program, arguments = self._find(args, kwargs)
+        return program(*args, **arguments)  # type: ignore[no-any-return]
+
+    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Load or compile the program for such arguments, and do not run it.
+
+        In a thread of its own, two programs are compiled side by side. Where programs are not kept
+        it does nothing: they are compiled when they are called.
+        """
+        self._find(args, kwargs)
+
+    def _find(self, args: Any, kwargs: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """Give the program for these arguments, and those to be given by name."""
+        arguments = dict(kwargs)
         given = {name: arguments.pop(name) for name in self._static if name in arguments}
         static = self._defaults | given
         leaves, tree = jax.tree.flatten((args, arguments))
         kinds = tuple([_kind(leaf) for leaf in leaves])
         if _TRACED in kinds:
-            return self._inner(*args, **kwargs)  # type: ignore[no-any-return]
+            return functools.partial(self._inner, **static), arguments
+        # 1, 1.0 and True are equal, and make different programs.
         options = tuple([(name, type(value), value) for name, value in static.items()])
         key = (tree, kinds, options, _settings(jax.config))
         program = self._programs.get(key)
         if program is None:
             program = self._get(key, static, args, arguments)
-        return program(*args, **arguments)  # type: ignore[no-any-return]
+        return program, arguments
 
     def forget(self) -> None:
         """Drop the programs from memory; those on disk remain."""
@@ -152,11 +165,7 @@ class KeptProgram(Generic[P, R]):
         loaded = _load(name)
         if loaded is not None:
             return loaded
-        # One of its own, without static arguments: to ``jit`` options that are equal are the same,
-        # and 1, 1.0 and True are equal.
-        function = functools.partial(self._function, **static)
-        jitted = jax.jit(function, compiler_options=self._options)
-        compiled = jitted.lower(*args, **arguments).compile()
+        compiled: jax.stages.Compiled = self._jitted.lower(*args, **static, **arguments).compile()
         _store(name, compiled)
         return compiled
 
@@ -208,7 +217,8 @@ def _kind(leaf: Any) -> Any:
     if isinstance(leaf, jax.core.Tracer):
         return _TRACED
     if isinstance(leaf, jax.Array):
-        return leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding
+        # What is made of committed arrays is committed to their device, too.
+        return leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding, leaf.committed
     return type(leaf), np.shape(leaf), getattr(leaf, "dtype", None)
 
 
@@ -238,8 +248,11 @@ def _is_ordinary(leaf: Any, device: jax.Device) -> bool:
 def _describe_leaf(leaf: Any) -> str:
     if type(leaf) in _NUMBERS:
         return type(leaf).__name__
-    weak = isinstance(leaf, jax.Array) and leaf.weak_type
-    return f"{np.dtype(leaf.dtype).str}{leaf.shape}{' weak' if weak else ''}"
+    is_array = isinstance(leaf, jax.Array)
+    facts = {"weak": leaf.weak_type, "committed": leaf.committed} if is_array else {}
+    return (
+        f"{np.dtype(leaf.dtype).str}{leaf.shape} {[name for name, holds in facts.items() if holds]}"
+    )
 
 
 def _load(name: str) -> Callable[..., Any] | None:

@@ -4,15 +4,19 @@ const { columns, keys, names } = data;
 const has = (name) => name in columns;
 const at = (id) => document.getElementById(id);
 const LOW = "#0072B2", HIGH = "#D55E00";
-const count = (n) => n.toLocaleString("en");
+const FITTED = ["weight_1", "weight_2", "mean_1", "mean_2", "sd_1", "sd_2"];
+const isModerate = (x) => Number.isFinite(x) && Math.abs(x) < 1e100;
+const count = (n) => n === null ? "unknown" : n.toLocaleString("en");
 
 const rows = d3.range(columns.status.length).map((id) => {
   const row = { id };
-  keys.forEach((key, index) => { row["key" + index] = names[key][id]; });
+  keys.forEach((key, index) => { row["key" + index] = names[index][id]; });
   for (const name in columns) row[name] = columns[name][id];
-  row.name = keys.map((key) => names[key][id]).join(", ");
-  row.separation = row.mean_1 === null ? null
-    : (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
+  row.name = names.map((column) => column[id]).join(", ");
+  row.isFitted = FITTED.every((name) => Number.isFinite(row[name]));
+  row.separation = (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
+  // A drawing has no place for what is not finite, or nearly so.
+  row.isDot = row.isFitted && isModerate(row.separation) && isModerate(row.delta_bic);
   return row;
 });
 
@@ -32,22 +36,25 @@ const figure = (value) => {
   // Four digits, and no more decimals than a column has room for.
   return String(Number(value.toFixed(Math.min(4, Math.max(0, 3 - Math.floor(Math.log10(size || 1)))))));
 };
-const number = (cell) => {
-  const value = cell.getValue();
-  return value === null || value === undefined ? "" : figure(value);
-};
-const plain = (cell) => {
+// The table library takes titles and texts for HTML; a name may be any text, so it gets elements.
+const text = (string) => {
   const span = document.createElement("span");
-  span.textContent = cell.getValue();
+  span.textContent = string;
   return span;
 };
+const plain = (cell) => text(cell.getValue());
+const number = (cell) => {
+  const value = cell.getValue();
+  return text(value === null || value === undefined ? "" : figure(value));
+};
+const words = (cell) => text(cell.getValue().replaceAll("_", " "));
 const numeric = (title, field, tip) => ({
   title, field, formatter: number, sorter: "number", hozAlign: "right", headerHozAlign: "right",
   headerTooltip: tip, headerSortStartingDir: "desc", minWidth: Math.max(64, 22 + 7 * title.length), sorterParams: { alignEmptyValues: "bottom" },
 });
 const shown = [
   ...keys.map((key, index) => ({
-    title: key, field: "key" + index, formatter: plain, sorter: "alphanum", frozen: index === 0,
+    title: key || "\u00a0", field: "key" + index, formatter: plain, sorter: "alphanum", frozen: index === 0,
     minWidth: 90,
   })),
   numeric("points", "n_points", "points used"),
@@ -59,11 +66,12 @@ const shown = [
   numeric("sd 1", "sd_1", "standard deviation of the lower component"),
   numeric("sd 2", "sd_2", "standard deviation of the upper component"),
   { title: "status", field: "status", sorter: "string", minWidth: 90,
-    formatter: (cell) => cell.getValue().replaceAll("_", " ") },
+    formatter: words },
 ].filter(({ field }) => field.startsWith("key") || has(field));
 const table = new Tabulator("#table", {
   data: rows, columns: shown, height: "calc(100vh - 170px)", layout: "fitColumns",
-  selectableRows: 1, columnDefaults: { resizable: false, minWidth: 62 }, placeholder: "No such group",
+  selectableRows: 1, columnDefaults: { resizable: false, minWidth: 62, titleFormatter: plain },
+  placeholder: "No such group",
 });
 const select = (id) => { table.deselectRow(); table.selectRow(id); show(rows[id]); };
 table.on("rowClick", (event, row) => select(row.getData().id));
@@ -71,7 +79,7 @@ table.on("dataFiltered", (filters, found) => {
   at("found").textContent = filters.length ? `${count(found.length)} of ${count(rows.length)}` : "";
 });
 table.on("tableBuilt", () => {
-  const first = rows.find((row) => row.mean_1 !== null);
+  const first = rows.find((row) => row.isFitted);
   if (first) select(first.id);
   document.body.dataset.ready = "true";
 });
@@ -106,7 +114,7 @@ function show(row) {
   at("numbers").replaceChildren();
   mark(row);
   const status = row.status.replaceAll("_", " ");
-  if (row.mean_1 === null) {
+  if (!row.isFitted) {
     at("fit").textContent = `No fit: ${status}, ${count(row.n_points)} points.`;
     at("about").textContent = "";
     return;
@@ -124,6 +132,12 @@ function show(row) {
   const ends = row.histogram ? [row.lowest, row.highest] : d3.extent(reach);
   const margin = 0.04 * (ends[1] - ends[0]);
   const [from, to] = [ends[0] - margin, ends[1] + margin];
+  // A browser's axis needs a width that its numbers can tell from nothing, and from infinity.
+  const width = to - from, reachable = Math.max(Math.abs(from), Math.abs(to)) * 1e-12;
+  if (!(width > Math.max(reachable, 1e-200) && width < 1e200)) {
+    at("fit").textContent = "The values lie too close together, or too far apart, to be drawn.";
+    return;
+  }
   // A narrow component must not fall between two points of the grid.
   const grid = d3.ticks(from, to, 300).concat(...[1, 2].map((k) =>
     d3.range(-5, 5.01, 0.1).map((z) => row["mean_" + k] + z * row["sd_" + k])))
@@ -136,7 +150,7 @@ function show(row) {
     line((x) => density(x, 2, row), { stroke: HIGH, strokeDasharray: "8,3,2,3" }),
     Plot.ruleY([0]),
   ];
-  if (row.threshold !== null && row.threshold !== undefined) {
+  if (found("threshold") && from <= row.threshold && row.threshold <= to) {
     const [t, se] = [row.threshold, row.threshold_se];
     if (se) marks.unshift(Plot.rectX([t], { x1: Math.max(t - 1.96 * se, from),
       x2: Math.min(t + 1.96 * se, to), fill: "#009E73", fillOpacity: 0.15 }));
@@ -165,7 +179,7 @@ function show(row) {
 }
 
 // ---- all groups
-const known = rows.filter((row) => row.separation !== null && Number.isFinite(row.delta_bic));
+const known = rows.filter((row) => row.isDot);
 // More dots than a browser moves lightly: then every second one in the order of ΔBIC, or fewer.
 const every = Math.ceil(known.length / 4000);
 const dots = known.filter((row, index) => index % every === 0);
@@ -194,9 +208,8 @@ const ring = d3.select(overview).append("circle").attr("class", "ring").attr("r"
   .attr("stroke", "#1b1b1b").attr("stroke-width", 1.6).attr("visibility", "hidden")
   .attr("pointer-events", "none");
 function mark(row) {
-  const there = row.separation !== null && Number.isFinite(row.delta_bic);
-  ring.attr("visibility", there ? "visible" : "hidden");
-  if (!there) return;
+  ring.attr("visibility", row.isDot ? "visible" : "hidden");
+  if (!row.isDot) return;
   ring.attr("cx", overview.scale("x").apply(row.separation))
     .attr("cy", overview.scale("y").apply(row.delta_bic));
 }

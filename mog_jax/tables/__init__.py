@@ -1,12 +1,23 @@
 """From a table to a row per group. Needs DuckDB and Arrow: ``pip install 'mog_jax[table]'``.
 
-- `sources`: a path, a glob, standard input or a frame becomes something that DuckDB can read;
-- `rows`: which columns hold the groups, the values and the counts, and whether they can be used;
-- `fixed`: what is known of the groups beforehand;
-- `stream`: rows sorted by group in, a row per group out, in bounded memory;
-- `answers`: what a row of the answer holds;
-- `run`: a run that can be killed at any moment, and resumed;
-- `results`: what a finished run left behind, read back.
+Stages
+------
+==================  ==============================================================================
+`api`               `fit_table`: checks the arguments, shows progress, returns an Arrow table
+`sources`           a path, a glob, standard input or a frame, made readable by DuckDB: `formats`
+                    tells a file's kind by its bytes, `dialect` how a CSV is written,
+                    `text_files` and `arrays` open it, `read_options` is what a person said of it
+`columns`           which columns hold the groups, the values and the counts
+`fixed`             what is known of the groups beforehand
+`validate`          one pass over all rows: are they numbers, and how many are in each group?
+`stream`            rows sorted by group in, chunks of whole groups, a row per group out
+`group_fits`        one chunk: the points of its groups become columns of the answer
+`schema`            these columns: name, type, meaning, where each is shown
+`run`               a run that can be killed at any moment and resumed, known by `fingerprint`,
+                    in a `database`, with its `record`
+`outputs`           what may be written over, and what may not
+`results`           what a finished run left behind, read back as data of a stranger
+==================  ==============================================================================
 """
 
 try:
@@ -17,7 +28,7 @@ except ImportError:
         "tables need duckdb and pyarrow; install them with: pip install 'mog_jax[table]'"
     ) from None
 
-from mog_jax.tables.door import fit_table
+from mog_jax.tables.api import fit_table
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.stream import fit_batches
 

@@ -64,17 +64,34 @@ def first_line(error: BaseException) -> str:
     return re.sub(r"^(\w+ )*Error: ", "", line).rstrip(" .!")
 
 
+def ragged(line: str | int, found: str | int, wanted: str | int) -> str:
+    """Say that a line has too few or too many cells."""
+    cells = "cell" if str(found) == "1" else "cells"
+    return f"line {line} has {found} {cells}, the header {wanted}."
+
+
+def not_encoded(encoding: str, line: str | int | None) -> str:
+    """Say that a text is not in this encoding, and what to do."""
+    where = "" if line is None else f" (line {line})"
+    return (
+        f"it is not a text file in {encoding}{where}; say what it is with `encoding` "
+        "(--encoding latin-1)."
+    )
+
+
 def _explain(error: BaseException) -> str:
     text = str(error)
-    ragged = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
     line = re.search(r"CSV Error on Line: (\d+)", text)
-    if ragged and line:
-        wanted, found = ragged.groups()
-        cells = "cell" if found == "1" else "cells"
-        return f"line {line[1]} has {found} {cells}, the header {wanted}."
+    if cells and line:
+        return ragged(line[1], cells[2], cells[1])
     if "not utf-8" in text or "Invalid unicode" in text:
-        where = f" (line {line[1]})" if line else ""
-        return f"it is not a text file in UTF-8{where}."
+        return not_encoded("UTF-8", line[1] if line else None)
+    if "state machine" in text:
+        return (
+            "some of its lines end in a line feed, others in a carriage return; let all end in a "
+            "line feed."
+        )
     if line:
         reason = text.strip().splitlines()[1:2]
         return f"line {line[1]}: {''.join(reason).rstrip('. ')}."

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mog_jax.arrays import HostArray as Array
+from mog_jax.tables.columns import choose
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
-from mog_jax.tables.rows import choose
-from mog_jax.tables.sources import literal, open_source
-
-Array = np.ndarray[Any, Any]
+from mog_jax.tables.paths import literal
+from mog_jax.tables.read_options import read_options
+from mog_jax.tables.sources import open_source
 
 
 def group_values(
@@ -27,7 +26,7 @@ def group_values(
     source : path or frame
         See `fit_table`.
     run : mapping
-        What was done, as `mog_jax.tables.identity.describe` says it: columns and options.
+        What was done, as `mog_jax.tables.fingerprint.describe` says it: columns and options.
     key : sequence
         One entry for each key column; None is null.
 
@@ -38,7 +37,7 @@ def group_values(
     """
     columns, fixed = run["columns"], run["options"].get("fixed", {})
     with opened(None) as (connection, scratch):
-        readable = open_source(connection, source, scratch)
+        readable = open_source(connection, source, scratch, read_options(**run["reading"]))
         rows = choose(
             readable,
             by=columns["by"],

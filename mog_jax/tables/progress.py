@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 # Called with what is being done, rows done, rows in all (0 if unknown) and groups done.
-Report = Callable[[str, int, int, int], None]
+ReportProgress = Callable[[str, int, int, int], None]
 
 
 def silent(stage: str, done: int, total: int, groups: int) -> None:
@@ -14,7 +14,7 @@ def silent(stage: str, done: int, total: int, groups: int) -> None:
 
 
 @contextlib.contextmanager
-def bar(*, show: bool) -> Iterator[Report]:
+def bar(*, show: bool) -> Iterator[ReportProgress]:
     """Give a `Report` that draws a bar on standard error, or a silent one."""
     if not show:
         yield silent

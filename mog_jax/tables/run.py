@@ -1,11 +1,10 @@
 """A run that cannot be lost: answers go into a DuckDB database, a transaction for each chunk.
 
-The database holds three tables and a view:
+The database holds three tables:
 
 - ``_run``: one row of JSON: the settings, the columns, and the input's identity;
 - ``_groups``: the keys, numbered in their order;
-- ``_fits``: the answers, by the group's number;
-- ``fits``: what a person wants to see, keys and answers.
+- ``fits``: keys and answers, a row for each group that is done, in the same order.
 
 Rows reach the fitter in the order of the groups' numbers, and chunks are cut by the groups alone.
 So the number of answers says where to go on, and what follows is bit for bit what an uninterrupted
@@ -13,6 +12,7 @@ run gives.
 """
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,21 +22,28 @@ import duckdb
 import pyarrow
 import pyarrow.compute
 
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.columns import ChosenColumns, choose
 from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
+from mog_jax.tables.fingerprint import describe, refuse_other
 from mog_jax.tables.fixed import check_fixed, columns_of
-from mog_jax.tables.identity import describe, refuse_other
+from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import table_options
-from mog_jax.tables.progress import Report
-from mog_jax.tables.results import Results, read_run
-from mog_jax.tables.rows import Rows, choose
-from mog_jax.tables.sources import Source, identifier, literal, open_source
+from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
+from mog_jax.tables.paths import identifier, literal
+from mog_jax.tables.progress import ReportProgress
+from mog_jax.tables.read_options import ReadOptions
+from mog_jax.tables.results import Results, all_whole, read_run
+from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.stream import fit_batches
-from mog_jax.tables.survey import survey
+from mog_jax.tables.validate import survey
 
 _BATCH_ROWS = 1 << 18
-_ARGUMENTS = ("by", "value", "count", "columns", "fixed", "out", "progress")
+_ARGUMENTS = (
+    *("by", "value", "count", "columns", "fixed", "out", "overwrite", "progress"),
+    *(field.name for field in dataclasses.fields(ReadOptions)),
+)
 
 
 @contextlib.contextmanager
@@ -49,8 +56,10 @@ def fit_source(
     columns: Sequence[str] | None,
     out: str | Path | None,
     options: dict[str, Any],
-    report: Report,
+    report: ReportProgress,
     fixed: Mapping[str, float | str] | None = None,
+    overwrite: bool = False,
+    reading_as: ReadOptions | None = None,
 ) -> Iterator[Results]:
     """Fit every group of `source`, or take up such a run; see `fit_table` for the arguments.
 
@@ -60,87 +69,115 @@ def fit_source(
         To be read until the context ends. An export is then complete, and its database goes.
     """
     table_options("fit_table", options, _ARGUMENTS)
-    database = None if out is None else database_of(Path(out))
+    path = None if out is None else Path(out)
+    database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
+    is_exported = path is not None and path != database
     held = check_fixed(fixed)
     if options.get("equal_variances") and not {"sd_1", "sd_2"}.isdisjoint(held):
         raise TableError("a fixed sd and equal variances exclude each other.")
-    with opened(database) as (connection, scratch):
-        readable = open_source(connection, source, scratch)
+    # What lies beside an export was not named: leave to overwrite is not for that.
+    with opened(database, overwrite=overwrite and not is_exported) as (connection, scratch):
+        readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
             readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
         )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
+        refuse_too_large(connection, readable, rows)
         run = describe(connection, readable, rows, options, held)
         with writing(str(database)):
-            earlier = read_run(connection)
-            if earlier is None:
-                _begin(connection, readable, rows, run)
-            else:
-                refuse_other(str(database), earlier, run)
+            _begin_or_go_on(connection, readable, rows, run, str(database), overwrite=overwrite)
             connection.execute("DROP TABLE survey")
         _fit_the_rest(connection, readable, rows, run, report)
+        connection.execute("CREATE TEMP VIEW fits AS FROM kept.main.fits")
         results = Results(connection, run)
-        if out is not None and database != Path(out):
+        if path is not None and is_exported:
             report("exporting", 0, 0, 0)
-            export(connection, Path(out), run)
+            export(connection, path, run, scratch, overwrite=overwrite)
         yield results
-    if out is not None and database is not None and database != Path(out):
+    if database is not None and is_exported:
         discard(database)
 
 
+def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
+    """Give the path of the database, unless something would be lost by writing there."""
+    refuse_input(out, source)
+    database = database_of(out)
+    refuse_input(database, source)
+    if out != database:
+        refuse_foreign(out, is_answers, overwrite=overwrite)
+    return database
+
+
+def _begin_or_go_on(
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    run: dict[str, Any],
+    database: str,
+    *,
+    overwrite: bool,
+) -> None:
+    earlier = read_run(connection, database)
+    if earlier is not None:
+        try:
+            refuse_other(database, earlier, run)
+        except TableError:
+            if not overwrite:
+                raise
+        else:
+            return  # what is there is taken up, or is all
+    _begin(connection, source, rows, run)
+
+
 def _begin(
-    connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows, run: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    run: dict[str, Any],
 ) -> None:
     """Lay the tables down, in one transaction: there is a whole run or none."""
     keys = [f"k{index}" for index in range(len(rows.keys))]
     # A CSV knows only text; keys that are all written like whole numbers are meant as such.
-    shown = [_as_number(connection, key) if source.is_text else key for key in keys]
+    is_number = [source.is_text and all_whole(connection, "survey", key) for key in keys]
+    shown = [f"{key}::BIGINT" if whole else key for key, whole in zip(keys, is_number, strict=True)]
     order = ", ".join(f"{key} NULLS LAST" for key in shown)
     named = ", ".join(
         f"{key} AS {identifier(name)}" for key, name in zip(shown, rows.keys, strict=True)
     )
-    answers = ", ".join(f"{identifier(name)}" for name in ANSWERS.names)
-    connection.register("answers_before", ANSWERS.empty_table())
+    connection.register("no_answers", ANSWERS.empty_table())
     connection.begin()
     connection.execute(
-        f"CREATE TABLE _groups AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, "
-        f"{', '.join([*keys, 'n_rows', *_fixed_columns(rows)])} FROM survey ORDER BY id"
+        f"CREATE OR REPLACE TABLE kept.main._groups AS SELECT row_number() OVER (ORDER BY {order}) "
+        f"- 1 AS id, {', '.join([*keys, 'n_rows', *_fixed_columns(rows)])} FROM survey ORDER BY id"
     )
-    connection.execute("CREATE TABLE _fits AS SELECT 0::BIGINT AS id, * FROM answers_before")
     connection.execute(
-        f"CREATE VIEW fits AS SELECT {named}, {answers} "
-        "FROM _groups JOIN _fits USING (id) ORDER BY id"
+        f"CREATE OR REPLACE TABLE kept.main.fits AS SELECT {named}, a.* "
+        "FROM (FROM kept.main._groups LIMIT 0), no_answers AS a"
     )
-    connection.execute(f"CREATE TABLE _run AS SELECT {literal(json.dumps(run))} AS run")
+    record = literal(json.dumps(run))
+    connection.execute(f"CREATE OR REPLACE TABLE kept.main._run AS SELECT {record} AS run")
     connection.commit()
-    connection.unregister("answers_before")
+    connection.unregister("no_answers")
 
 
-def _fixed_columns(rows: Rows) -> list[str]:
+def _fixed_columns(rows: ChosenColumns) -> list[str]:
     return [f"fixed_{name}" for name in rows.fixed]
-
-
-def _as_number(connection: duckdb.DuckDBPyConnection, key: str) -> str:
-    odd = connection.execute(
-        f"SELECT 1 FROM survey WHERE {key} IS NOT NULL "
-        f"AND TRY_CAST({key} AS BIGINT)::VARCHAR IS DISTINCT FROM {key} LIMIT 1"
-    ).fetchall()
-    return key if odd else f"{key}::BIGINT"
 
 
 def _fit_the_rest(
     connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    rows: Rows,
+    source: TableSource,
+    rows: ChosenColumns,
     run: dict[str, Any],
-    report: Report,
+    report: ReportProgress,
 ) -> None:
     # Reading and writing overlap; a connection does one thing at a time.
     writer = connection.cursor()
-    done, points = writer.execute(
-        "SELECT count(*), coalesce(sum(n_rows), 0) FROM _groups JOIN _fits USING (id)"
-    ).fetchall()[0]
+    done = writer.execute("SELECT count(*) FROM kept.main.fits").fetchall()[0][0]
+    points = writer.execute(
+        f"SELECT coalesce(sum(n_rows), 0) FROM kept.main._groups WHERE id < {done}"
+    ).fetchall()[0][0]
     total = run["input"]["n_rows"]
     if done == run["input"]["n_groups"]:
         return
@@ -159,19 +196,34 @@ def _fit_the_rest(
     )
     for chunk in chunks:
         points += pyarrow.compute.sum(chunk["n_rows"]).as_py()
-        fits = pyarrow.Table.from_batches([chunk]).drop_columns(["n_rows"])
         with writing("the answers"):
-            writer.register("chunk", fits)
-            writer.begin()
-            writer.execute("INSERT INTO _fits SELECT * FROM chunk")
-            writer.commit()
-            writer.unregister("chunk")
+            _keep(writer, rows, chunk, done)
         done += chunk.num_rows
         report("fitting", points, total, done)
 
 
+def _keep(
+    writer: duckdb.DuckDBPyConnection, rows: ChosenColumns, chunk: pyarrow.RecordBatch, first: int
+) -> None:
+    """Add the answers of the groups from `first` on, with their keys, in one transaction."""
+    keys = ", ".join(f"g.k{index}" for index in range(len(rows.keys)))
+    writer.register("chunk", pyarrow.Table.from_batches([chunk]))
+    writer.begin()
+    writer.execute(
+        f"INSERT INTO kept.main.fits SELECT {keys}, c.* EXCLUDE (id, n_rows) "
+        "FROM chunk AS c JOIN kept.main._groups AS g ON c.id = g.id "
+        f"WHERE g.id BETWEEN {first} AND {first + chunk.num_rows - 1} ORDER BY c.id"
+    )
+    writer.commit()
+    writer.unregister("chunk")
+
+
 def _sorted_rows(
-    connection: duckdb.DuckDBPyConnection, source: Source, rows: Rows, first: int, begun: Any
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    first: int,
+    begun: Any,
 ) -> Iterator[pyarrow.RecordBatch]:
     same = " AND ".join(
         f"r.k{index} IS NOT DISTINCT FROM g.k{index}" for index in range(len(rows.keys))
@@ -180,7 +232,7 @@ def _sorted_rows(
     fixed = "".join(f", g.{name} AS {name}" for name in _fixed_columns(rows))
     query = (
         f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{fixed} "
-        f"FROM ({rows.sql}) r JOIN _groups g ON {same} WHERE g.id >= {first} "
+        f"FROM ({rows.sql}) r JOIN kept.main._groups g ON {same} WHERE g.id >= {first} "
         "ORDER BY id, value, count"
     )
     with reading(source.name):

@@ -1,27 +1,28 @@
 """A path, a glob, standard input or a frame becomes a table expression of DuckDB."""
 
-import csv
 import dataclasses
 import glob
-import io
 import itertools
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pyarrow
 
-from mog_jax.tables.errors import TableError, reading
-
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-_PARQUET = b"PAR1"
-_SUFFIXES = (".parquet", ".pq")
+from mog_jax.tables.arrays import opened_batches
+from mog_jax.tables.errors import TableError, first_line, reading
+from mog_jax.tables.formats import File, inspect
+from mog_jax.tables.paths import path_literal
+from mog_jax.tables.read_options import ReadOptions
+from mog_jax.tables.text_files import Text, csv_expression, open_text, transcoded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class TableSource:
     """Something that DuckDB can read, as often as needed.
 
     Parameters
@@ -29,33 +30,37 @@ class Source:
     name : str
         What to call it in messages.
     sql : str
-        A table expression, to stand after FROM.
+        A table expression, to stand after FROM; its columns are called c0, c1, ...
     types : dict of str to str
-        DuckDB's type of each column, in order.
+        DuckDB's type of each column by its own name, in order.
     paths : list of str
         The files, absolute; empty for a frame and for standard input.
+    options : ReadOptions
+        What was said of it.
     is_text : bool
         Whether every column is text because the format knows nothing else (CSV).
+    decimal : str
+        The decimal mark of numbers that are written as text.
+    columns : dict of str to str
+        The column's name in `sql` by its own name, which may hold anything.
+    unnamed : frozenset of str
+        The columns that had no name, and were given one.
     """
 
     name: str
     sql: str
     types: dict[str, str]
     paths: list[str]
+    options: ReadOptions
+    columns: dict[str, str]
+    unnamed: frozenset[str]
     is_text: bool = False
+    decimal: str = "."
 
 
-def identifier(name: str) -> str:
-    """Quote a column's name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Quote a text for SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def open_source(connection: duckdb.DuckDBPyConnection, source: Any, scratch: Path) -> Source:
+def open_source(
+    connection: duckdb.DuckDBPyConnection, source: Any, scratch: Path, options: ReadOptions
+) -> TableSource:
     """Make `source` readable by `connection`.
 
     Parameters
@@ -65,11 +70,13 @@ def open_source(connection: duckdb.DuckDBPyConnection, source: Any, scratch: Pat
     source : path, list of paths, "-" or frame
         See `fit_table`.
     scratch : path
-        A folder for what can be read only once (standard input).
+        A folder for what can be read only once (standard input), or must be written anew.
+    options : ReadOptions
+        What was said of it.
 
     Returns
     -------
-    Source
+    TableSource
 
     Raises
     ------
@@ -78,18 +85,30 @@ def open_source(connection: duckdb.DuckDBPyConnection, source: Any, scratch: Pat
     """
     if isinstance(source, list | tuple):
         names = [str(path) for path in source]
-        return _files(connection, ", ".join(names), [*itertools.chain(*map(_expand, names))])
-    if not isinstance(source, str | Path):
-        return _frame(connection, source)
-    if str(source) == "-":
-        spool = scratch / "standard_input"
-        with spool.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        return _files(connection, "standard input", [str(spool)], kept=False)
-    return _files(connection, str(source), _expand(str(source)))
+        name, paths = ", ".join(names), [*itertools.chain(*map(_expand, names))]
+    elif isinstance(source, str | Path):
+        name, paths = str(source), [] if str(source) == "-" else _expand(str(source))
+    else:
+        return _frame(connection, source, options)
+    if paths == [] and name == "-":
+        name, spooled = "standard input", _spooled(sys.stdin.buffer, scratch)
+        return _files(connection, name, [spooled], scratch, options, kept=False)
+    if not paths:
+        raise TableError("`source` is an empty list; it should name files.")
+    if any(Path(path).is_fifo() for path in paths):
+        return _files(connection, name, [*_read_once(paths, scratch)], scratch, options, kept=False)
+    return _files(connection, name, paths, scratch, options)
 
 
 def _expand(path: str) -> list[str]:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = ascii(path)
+        raise TableError(f"cannot read {shown}: the name is not UTF-8; rename the file.") from None
+    if "\0" in path:
+        raise TableError(f"cannot read {path!r}: no file has such a name.")
+    # A file that exists is meant, whatever its name looks like.
     if Path(path).is_file() or Path(path).is_fifo():
         return [path]
     if Path(path).is_dir():
@@ -105,88 +124,179 @@ def _expand(path: str) -> list[str]:
     return found
 
 
-def _frame(connection: duckdb.DuckDBPyConnection, frame: Any) -> Source:
+def _spooled(stream: IO[bytes], scratch: Path, name: str = "standard_input") -> str:
+    spool = scratch / name
+    with spool.open("wb") as file:
+        shutil.copyfileobj(stream, file, 1 << 20)
+    return str(spool)
+
+
+def _read_once(paths: Sequence[str], scratch: Path) -> Iterator[str]:
+    """Keep what comes through pipes, such as the shell's ``<(zcat ...)``."""
+    for index, path in enumerate(paths):
+        if Path(path).is_fifo():
+            with Path(path).open("rb") as stream:
+                yield _spooled(stream, scratch, f"pipe_{index}")
+        else:
+            yield path
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, frame: Any, options: ReadOptions) -> TableSource:
+    options.refuse_for("the table", "a frame")
+    names = None
     if isinstance(frame, pyarrow.RecordBatchReader | duckdb.DuckDBPyRelation):
         # It can be read once, and may be larger than memory: it goes to DuckDB's own disk.
-        connection.register("incoming", pyarrow.RecordBatchReader.from_stream(frame))
-        connection.execute("CREATE OR REPLACE TEMP TABLE source AS SELECT * FROM incoming")
-        connection.unregister("incoming")
+        reader = pyarrow.RecordBatchReader.from_stream(frame)
+        names = _stored(connection, "the table", reader, is_first=True)
     elif hasattr(frame, "__arrow_c_stream__"):
-        connection.register("source", pyarrow.table(frame))
+        try:
+            table = pyarrow.table(frame)
+        except (pyarrow.ArrowException, TypeError) as error:
+            raise TableError(f"the table does not go into Arrow: {first_line(error)}.") from None
+        names = table.column_names
+        connection.register("source", _numbered(table))
     else:
         hint = "; collect() it first." if hasattr(frame, "collect") else "."
         raise TableError(
             "`source` must be a path, '-' for standard input, or a frame that speaks Arrow "
             f"(pandas, polars, pyarrow, DuckDB); got {type(frame).__name__}{hint}"
         )
-    return _described(connection, name="the table", sql="source", paths=[])
+    return _described(
+        connection,
+        names,
+        name="the table",
+        sql="source",
+        paths=[],
+        options=options,
+        decimal=options.decimal or ".",
+    )
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    reader: pyarrow.RecordBatchReader,
+    *,
+    is_first: bool,
+) -> list[str]:
+    """Write a stream of rows into DuckDB's table ``source``; give the names of its columns."""
+    if not len(reader.schema):
+        raise TableError(f"{name} has no columns.")
+    numbered = pyarrow.schema(
+        [field.with_name(f"c{place}") for place, field in enumerate(reader.schema)]
+    )
+    batches = (_renamed(batch, numbered) for batch in reader)
+    connection.register("incoming", pyarrow.RecordBatchReader.from_batches(numbered, batches))
+    begin = "CREATE OR REPLACE TEMP TABLE source AS" if is_first else "INSERT INTO source"
+    connection.execute(f"{begin} SELECT * FROM incoming")
+    connection.unregister("incoming")
+    names: list[str] = reader.schema.names
+    return names
+
+
+def _renamed(batch: pyarrow.RecordBatch, schema: pyarrow.Schema) -> pyarrow.RecordBatch:
+    return pyarrow.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+
+def _numbered(table: pyarrow.Table) -> pyarrow.Table:
+    return table.rename_columns([f"c{index}" for index in range(table.num_columns)])
 
 
 def _files(
-    connection: duckdb.DuckDBPyConnection, name: str, paths: list[str], *, kept: bool = True
-) -> Source:
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    paths: list[str],
+    scratch: Path,
+    options: ReadOptions,
+    *,
+    kept: bool = True,
+) -> TableSource:
     absolute = [str(Path(path).resolve()) for path in paths]
-    names = "[" + ", ".join(literal(path) for path in absolute) + "]"
-    try:
-        with Path(paths[0]).open("rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise TableError(f"cannot read {name}: {error.strerror}.") from None
-    if not head:
-        raise TableError(f"{name} is empty; it should have a header line and values.")
-    where: dict[str, Any] = {"name": name, "paths": absolute if kept else []}
-    if head == _PARQUET or paths[0].endswith(_SUFFIXES):
-        return _described(connection, sql=f"read_parquet({names})", **where)
-    packing = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "none")
-    first = _first_lines(name, paths[0], packing)
-    if first.lstrip()[:1] in ("{", "["):
-        sql = f"read_json({names}, compression = '{packing}', sample_size = -1)"
-        return _described(connection, sql=sql, **where)
-
-    header, delimiter = _header(name, paths[0], first)
-    for other in paths[1:]:
-        if _header(name, other, _first_lines(name, other, packing))[0] != header:
-            raise TableError(f"{name}: {other} has other columns than {paths[0]}.")
-    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
-    sql = (
-        f"read_csv({names}, auto_detect = false, header = true, columns = {{{columns}}}, "
-        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', compression = '{packing}', "
-        "max_line_size = 16777216)"
-    )
-    return _described(connection, sql=sql, is_text=True, **where)
+    files = [inspect(name, path) for path in absolute]
+    where: dict[str, Any] = {
+        "name": name,
+        "paths": absolute if kept else [],
+        "options": options,
+        "decimal": options.decimal or ".",
+    }
+    kinds = dict.fromkeys(file.kind for file in files)
+    if len(kinds) > 1:
+        raise TableError(f"{name} are files of different kinds ({', '.join(kinds)}); give one.")
+    if files[0].kind == "text":
+        texts = [open_text(file, options) for file in files]
+        if not texts[0].is_json:
+            with reading(name):
+                sql, names, decimal = csv_expression(connection, texts, options, scratch)
+            where["decimal"] = options.decimal or decimal or "."
+            return _described(connection, names, sql=sql, is_text=True, **where)
+        sql = _json_expression(texts, options, scratch)
+        return _described(connection, None, sql=sql, **where)
+    options.refuse_for(name, files[0].kind)
+    if files[0].kind == "parquet":
+        listed = ", ".join(map(path_literal, absolute))
+        return _described(connection, None, sql=f"read_parquet([{listed}])", **where)
+    return _described(connection, _stored_files(connection, files), sql="source", **where)
 
 
-def _described(connection: duckdb.DuckDBPyConnection, *, sql: str, **fields: Any) -> Source:
+def _stored_files(connection: duckdb.DuckDBPyConnection, files: list[File]) -> list[str]:
+    names: list[str] = []
+    for file in files:
+        with reading(file.name), opened_batches(file) as batches:
+            if names and batches.schema.names != names:
+                raise TableError(
+                    f"{file.name}: {file.path} has other columns than {files[0].path}."
+                )
+            names = _stored(connection, file.name, batches, is_first=not names)
+    return names
+
+
+def _json_expression(texts: list[Text], options: ReadOptions, scratch: Path) -> str:
+    name = texts[0].file.name
+    options.refuse_for(name, "JSON")
+    are_plain = all(text.encoding == "utf-8" for text in texts)
+    packings = {text.file.packing for text in texts}
+    if are_plain and len(packings) == 1 and packings <= {"none", "gzip", "zstd"}:
+        packing, paths = packings.pop(), [text.file.path for text in texts]
+    else:
+        packing, paths = "none", [str(transcoded(text, scratch)) for text in texts]
+    listed = ", ".join(map(path_literal, paths))
+    return f"read_json([{listed}], compression = '{packing}', sample_size = -1)"
+
+
+def _described(
+    connection: duckdb.DuckDBPyConnection, names: list[str] | None, *, sql: str, **fields: Any
+) -> TableSource:
     with reading(fields["name"]):
         rows = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    return Source(sql=sql, types={row[0]: row[1] for row in rows}, **fields)
+    there = [row[0] for row in rows]
+    # Beyond its own columns a file may have those that the names of its folders hold.
+    given = there if names is None else [*names, *there[len(names) :]]
+    unique = _unique(given)
+    numbered = [f"c{index}" for index in range(len(unique))]
+    return TableSource(
+        sql=f"{sql} AS t({', '.join(numbered)})",
+        types={name: row[1] for name, row in zip(unique, rows, strict=True)},
+        columns=dict(zip(unique, numbered, strict=True)),
+        unnamed=frozenset(name for name, own in zip(unique, given, strict=True) if not own),
+        **fields,
+    )
 
 
-def _first_lines(name: str, path: str, packing: str) -> str:
-    try:
-        kind = None if packing == "none" else packing
-        with pyarrow.input_stream(path, compression=kind) as file:
-            head: bytes = file.read(1 << 20)
-            return head.decode("utf-8-sig", errors="replace")
-    except (OSError, pyarrow.ArrowInvalid):
-        raise TableError(f"cannot read {name}: {path} is not a whole {packing} file.") from None
+def _unique(given: Sequence[str]) -> list[str]:
+    """Name columns without a name by their place, as DuckDB does, and number those of one name.
 
-
-def _header(name: str, path: str, text: str) -> tuple[list[str], str]:
-    line = text.splitlines()[0] if text.strip() else ""
-    # The header settles what separates: DuckDB's sniffer would be led astray by a ragged row.
-    delimiter = max(",\t;|", key=line.count)
-    if path.endswith((".tsv", ".tab", ".tsv.gz", ".tsv.zst")):
-        delimiter = "\t"
-    header = [cell.strip() for cell in next(csv.reader(io.StringIO(text), delimiter=delimiter), [])]
-    if not any(header):
-        raise TableError(f"{name} is empty; it should have a header line and values.")
-    if "�" in "".join(header):
-        raise TableError(f"cannot read {name}: it is not a text file in UTF-8.")
-    lowered = [column.lower() for column in header]
-    for index, column in enumerate(lowered):
-        if column in lowered[:index]:
-            raise TableError(
-                f"{name} has two columns called {header[index]!r} (case aside); rename one."
-            )
-    return header, delimiter
+    Every one of these: which is meant by the bare name is not for us to say.
+    """
+    named = [name or f"column{index}" for index, name in enumerate(given)]
+    times = Counter(named)
+    taken = {name for name in named if times[name] == 1}
+    unique = []
+    for index, name in enumerate(named):
+        if times[name] > 1:
+            number = named[: index + 1].count(name)
+            while (new := f"{name}_{number}") in taken:
+                number += 1
+            name = new
+            taken.add(name)
+        unique.append(name)
+    return unique

@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.options import whole_number
-from mog_jax.tables.answers import ANSWERS, answer
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import check_fixed, columns_of
+from mog_jax.tables.group_fits import fit_groups
 from mog_jax.tables.options import table_options
+from mog_jax.tables.schema import ANSWERS
 
 # Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
 CHUNK_GROUPS = 1 << 12
 _ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
-
-Array = np.ndarray[Any, Any]
 
 
 def fit_batches(
@@ -61,7 +61,7 @@ def fit_batches(
     Yields
     ------
     pyarrow.RecordBatch
-        One for each chunk: the columns of `by`, then those of `mog_jax.tables.answers`. Memory is
+        One for each chunk: the columns of `by`, then those of `mog_jax.tables.schema`. Memory is
         bounded by a chunk and its largest group.
 
     Raises
@@ -90,7 +90,7 @@ def fit_batches(
                 name: _one_each(chunk, value) if isinstance(value, str) else value
                 for name, value in held.items()
             }
-        columns = answer(values, lengths, counts, n_missing, options)
+        columns = fit_groups(values, lengths, counts, n_missing, options)
         fields = [*chunk.keys.schema, *ANSWERS]
         yield pyarrow.RecordBatch.from_arrays(
             [*chunk.keys.columns, *columns], schema=pyarrow.schema(fields)

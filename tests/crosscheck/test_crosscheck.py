@@ -33,7 +33,7 @@ def test_what_is_right_passes(name):
     assert report.ok, str(report)
     assert report.claims["derivative"].judged > EXAMPLES // 2
     # The promise of the error measure: right code costs a few roundings, not a fraction of 1,000.
-    assert report.claims["derivative"].lanes["jit"].roundings < 30
+    assert report.claims["derivative"].executions["jit"].roundings < 30
 
 
 def test_a_finding_shows_the_simplest_input():

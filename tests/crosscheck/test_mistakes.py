@@ -143,7 +143,7 @@ def test_a_derivative_that_raises_later_is_a_finding():
         ("raised", "ZeroDivisionError: division by zero")
     ]
     of_dtype = crosscheck(square, in_float64, ONE)
-    assert [(f.kind, f.lane) for f in of_dtype.findings] == [("raised", "float32")]
+    assert [(f.kind, f.execution) for f in of_dtype.findings] == [("raised", "float32")]
 
 
 def test_a_program_that_asks_for_float64_by_name_is_judged_all_the_same():

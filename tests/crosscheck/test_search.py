@@ -1,4 +1,4 @@
-"""What a search spends its time on, and what it calls a difference between two lanes."""
+"""What a search spends its time on, and what it calls a difference between two executions."""
 
 import dataclasses
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mog_jax.crosscheck import crosscheck, search
-from mog_jax.crosscheck.arguments import narrowed
-from mog_jax.crosscheck.lanes import Lanes
+from mog_jax.crosscheck.inputs.arguments import narrowed
+from mog_jax.crosscheck.judge.executions import Executions
 
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -24,10 +24,10 @@ def by_way_of_a_large_number(x):
 
 def test_a_wrong_formula_is_disproved_before_anything_is_compiled(monkeypatch):
     def compiled(*_, **__):
-        raise AssertionError("a lane was compiled")
+        raise AssertionError("something was compiled")
 
     for name in ("scales", "run_witnesses", "run_narrow"):
-        monkeypatch.setattr(Lanes, name, compiled)
+        monkeypatch.setattr(Executions, name, compiled)
     report = crosscheck(half_square, lambda x: 2 * x, st.tuples(st.floats(-3, 3)), examples=40)
     assert [finding.kind for finding in report.findings] == ["wrong_formula"]
 
@@ -36,7 +36,7 @@ def test_a_wrong_formula_is_disproved_before_anything_is_compiled(monkeypatch):
 def test_a_wrong_formula_that_the_first_inputs_hide_is_found_by_a_later_one(
     monkeypatch, threshold, least
 ):
-    monkeypatch.setattr(search, "_SCOUTED", 5)
+    monkeypatch.setattr(search, "_FORMULA_FIRST", 5)
 
     def rarely_wrong(x):
         return jnp.where((x > threshold) & (x < 2.99), 2 * x, x)
@@ -53,9 +53,9 @@ def test_a_wrong_formula_that_the_first_inputs_hide_is_found_by_a_later_one(
 def test_half_of_the_inputs_reach_float32_though_floats_draws_tiny_ones():
     inputs = st.tuples(st.lists(st.floats(-3, 3), min_size=12, max_size=12).map(np.array))
     report = crosscheck(lambda x: jnp.sum(x * x), lambda x: 2 * x, inputs, examples=100, order=1)
-    lanes = report.claims["derivative"].lanes
+    executions = report.claims["derivative"].executions
     assert report.ok
-    assert lanes["float32"].inputs > lanes["jit"].inputs / 4
+    assert executions["float32"].inputs > executions["jit"].inputs / 4
 
 
 def test_what_is_too_small_for_float32_becomes_its_smallest_number():
@@ -71,8 +71,8 @@ def test_what_is_too_small_for_float32_becomes_its_smallest_number():
     ("derivative", "kind"),
     [(by_way_of_a_large_number, "unstable"), (lambda x: 1 * x, "differs_under_jit")],
 )
-def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, derivative, kind):
-    run = Lanes.run
+def test_luck_between_executions_is_no_difference_between_programs(monkeypatch, derivative, kind):
+    run = Executions.run
 
     def with_luck_under_jit(self, args, **options):
         outcomes = run(self, args, **options)
@@ -81,7 +81,7 @@ def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, deriv
         outcomes["jit"] = dataclasses.replace(outcomes["jit"], values=np.reshape(x, -1))
         return outcomes | {"eager": dataclasses.replace(outcomes["eager"], values=lost)}
 
-    monkeypatch.setattr(Lanes, "run", with_luck_under_jit)
+    monkeypatch.setattr(Executions, "run", with_luck_under_jit)
     report = crosscheck(half_square, derivative, [(np.float64(1e-4 / 3),)], order=1)
     assert [finding.kind for finding in report.findings] == [kind]
 
@@ -94,7 +94,7 @@ def test_luck_between_lanes_is_no_difference_between_programs(monkeypatch, deriv
     ],
 )
 def test_whether_a_quotient_of_zeros_is_a_number_is_luck(monkeypatch, derivative, kind):
-    run = Lanes.run
+    run = Executions.run
 
     def without_a_number_under_jit(self, args, **options):
         outcomes = run(self, args, **options)
@@ -104,7 +104,7 @@ def test_whether_a_quotient_of_zeros_is_a_number_is_luck(monkeypatch, derivative
             for name, one in zip(("eager", "jit"), there, strict=True)
         }
 
-    monkeypatch.setattr(Lanes, "run", without_a_number_under_jit)
+    monkeypatch.setattr(Executions, "run", without_a_number_under_jit)
     report = crosscheck(half_square, derivative, [(np.float64(0.25),)], order=1)
     assert [finding.kind for finding in report.findings] == [kind]
 
@@ -124,9 +124,9 @@ def test_where_float32_overflows_it_is_tried_whatever_was_drawn(monkeypatch):
         report = crosscheck(log_cosh, derivative, inputs, examples=8, order=1)
         assert [finding.kind for finding in report.findings] == kinds
         for finding in report.findings:
-            assert finding.lane == "float32"
+            assert finding.execution == "float32"
             # The input that is shown is the one that was judged.
             (x,) = finding.args
             assert x == np.float32(x)
     # Where nothing overflows, nothing is judged twice.
-    assert "float32" not in report.claims["derivative"].lanes
+    assert "float32" not in report.claims["derivative"].executions

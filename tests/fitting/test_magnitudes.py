@@ -1,5 +1,7 @@
 """Data, counts and fixed values of any magnitude: a status, and never a neighbour's numbers."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ from mog_jax import Status
 RNG = np.random.default_rng(12)
 ROWS, POINTS = 8, 24
 X = RNG.normal(size=(ROWS, POINTS)) + 4 * (RNG.random((ROWS, POINTS)) < 0.4)
-ALONE = [mog_jax.fit(row) for row in X]
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # Uniform in the exponent: floats() itself seldom leaves the middle of the range.
 MAGNITUDES = st.builds(
@@ -23,6 +24,12 @@ MAGNITUDES = st.builds(
 )
 
 
+@functools.cache
+def alone(row):
+    """The fit of a row by itself."""
+    return mog_jax.fit(X[row])
+
+
 def assert_same(fit, other, message=""):
     assert Status(int(fit.status)) is Status(int(other.status)), message
     pairs = zip(
@@ -31,13 +38,14 @@ def assert_same(fit, other, message=""):
         strict=True,
     )
     for one, two in pairs:
-        np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9 * np.nanmax(np.abs(two)))
+        size = np.max(np.abs(two), where=~np.isnan(two), initial=0)
+        np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9 * size)
 
 
 def assert_neighbours_kept(fits, changed):
     for row in range(ROWS):
         if row != changed:
-            assert_same(fits[row], ALONE[row], f"row {row}")
+            assert_same(fits[row], alone(row), f"row {row}")
 
 
 def assert_nothing_fitted(fit):
@@ -86,13 +94,25 @@ def test_counts_out_of_range_and_missing_values_take_no_neighbour_down():
     assert_neighbours_kept(fits, 6)
 
 
-@pytest.mark.parametrize("exponent", [-20, -8, 0, 8, 20, 28])
-def test_counts_within_the_contract_are_repetitions(exponent):
-    fits = mog_jax.fit(X, counts=np.full(X.shape, 10.0**exponent), min_points=0)
-    for fit, alone in zip(fits, ALONE, strict=True):
-        if exponent >= 0:
-            np.testing.assert_allclose(fit.mixture.means, alone.mixture.means, rtol=1e-6)
-        assert np.isfinite(fit.log_likelihood)
+@pytest.mark.parametrize("exponent", [8, 20, 28])
+def test_the_magnitude_of_counts_within_the_contract_changes_nothing(exponent):
+    thousand, times = 1e3, 10.0**exponent
+    fits, expected = (
+        mog_jax.fit(X, counts=np.full(X.shape, each), min_points=5 * each)
+        for each in (times, thousand)
+    )
+    assert (fits.status == Status.CONVERGED).all()
+    np.testing.assert_allclose(fits.mixture.means, expected.mixture.means, rtol=1e-9)
+    np.testing.assert_allclose(
+        fits.log_likelihood / times, expected.log_likelihood / thousand, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("exponent", [-28, -8])
+def test_a_dataset_of_next_to_no_points_has_finite_numbers(exponent):
+    fits = mog_jax.fit(X, counts=np.full(X.shape, 10.0**exponent))
+    assert (fits.status == Status.DEGENERATE).all()
+    assert np.isfinite(fits.log_likelihood).all()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +164,7 @@ def test_no_row_ever_has_another_s_fit_and_each_has_its_own(kind, row, magnitude
         if other != row:
             assert fits.status_name[other] == "converged"
             np.testing.assert_allclose(
-                fits.mixture.means[other], ALONE[other].mixture.means, rtol=1e-9
+                fits.mixture.means[other], alone(other).mixture.means, rtol=1e-9
             )
     own = {
         name: value[row] if name == "counts" else {kind: value[kind][row]}

@@ -1,6 +1,11 @@
 """The page in a real browser: it loads in silence, searches, sorts and draws."""
 
+import base64
+import contextlib
+import hashlib
 import json
+import math
+import random
 import re
 import shutil
 
@@ -12,17 +17,15 @@ import pytest
 from mog_jax import cli
 from mog_jax.report import write_report
 from mog_jax.tables import TableError
-from mog_jax.tables.answers import ANSWERS
 from mog_jax.tables.results import open_results
+from mog_jax.tables.schema import ANSWERS
 
 NASTY = "</script><b>x</b>"
 
 
-@pytest.fixture(scope="module")
-def fits(tmp_path_factory):
+def table_of_answers(keys, n, **changed):
     """Answers made by hand, so that this tests the page and not the fitter."""
     rng = np.random.default_rng(0)
-    n = 40
     rows = {field.name: [None] * n for field in ANSWERS}
     rows |= {
         "weight_1": [0.4] * n,
@@ -44,37 +47,57 @@ def fits(tmp_path_factory):
     for name in ("mean_1", "mean_2", "sd_1", "sd_2", "delta_bic", "threshold", "histogram"):
         rows[name][0] = None
     rows["status"][0] = "constant"
+    rows |= changed
+    return pyarrow.table(keys | {f.name: pyarrow.array(rows[f.name], f.type) for f in ANSWERS})
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory):
+    n = 40
     genes = [f"gene_{i:02d}" for i in range(n - 1)] + [NASTY]
-    table = pyarrow.table(
-        {"gene": genes} | {f.name: pyarrow.array(rows[f.name], f.type) for f in ANSWERS}
-    )
     path = tmp_path_factory.mktemp("fits") / "fits.parquet"
-    pyarrow.parquet.write_table(table, path)
+    pyarrow.parquet.write_table(table_of_answers({"gene": genes}, n), path)
     return path
 
 
 @pytest.fixture(scope="module")
-def page(fits):
-    """The report in headless Chromium, and what its console and its network said."""
+def browser():
+    """Headless Chromium; what it asks the network for would fail, and is heard."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    report = fits.with_name("report.html")
-    assert cli.main(["report", str(fits), "-o", str(report)]) == 0
     with playwright.sync_playwright() as library:
         browser = library.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        heard = []
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url))
-        page.goto(report.as_uri())
-        page.wait_for_selector("body[data-ready]")
-        assert heard == [report.as_uri()]
-        yield page
-        assert heard == [report.as_uri()]
+        yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def visited(browser, path):
+    """The page of some fits, which asks for nothing, complains of nothing, and runs no script."""
+    report = path.with_name("report.html")
+    assert cli.main(["report", str(path), "-o", str(report)]) == 0
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: heard.append(request.url))
+    page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+    page.on("popup", lambda popup: heard.append(popup.url))
+    page.goto(report.as_uri())
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    page.wait_for_timeout(50)
+    assert heard == [report.as_uri()]
+    assert page.evaluate("window.pwned") is None
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def page(fits, browser):
+    with visited(browser, fits) as page:
+        yield page
 
 
 def shown(page):
@@ -143,7 +166,7 @@ def test_the_page_stands_alone(fits, tmp_path):
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     data = json.loads(found[1])
     assert data["total"] == 40
-    assert data["names"]["gene"] == [NASTY, *(f"gene_{i}" for i in (38, 37, 36, 35))]
+    assert data["names"] == [[NASTY, *(f"gene_{i}" for i in (38, 37, 36, 35))]]
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
@@ -159,3 +182,195 @@ def test_what_cannot_be_written_or_read(fits, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+HOSTILE = [
+    "<img src=x onerror='window.pwned=1'>",
+    "</script><script>window.pwned=2</script>",
+    "<!--<script>",
+    "</style></title></textarea><svg onload=window.pwned=3>",
+    "\"'`><iframe srcdoc='<script>parent.pwned=4</script>'>",
+    "javascript:window.pwned=5",
+    "<a href='javascript:window.pwned=6'>x</a>",
+    "<link rel=stylesheet href=//x.invalid/a.css><style>*{display:none}</style>",
+    "<meta http-equiv=refresh content='0;url=//x.invalid'>",
+    "\u2028\u2029window.pwned=7//",
+    "__proto__",
+    "constructor",
+    "toString",
+    "hasOwnProperty",
+    "{{data}}{{program}}",
+    "${window.pwned=8}",
+    "\\u003cimg\\u003e&lt;b&gt;&amp;",
+    "a.b.c[0]",
+    "\x00\x1b[31m\r\n\t\u202eabc",
+    "🧬é\ufeff",
+    "field",
+    "id",
+]
+
+
+def test_hostile_names_are_text(browser, tmp_path_factory):
+    n = len(HOSTILE)
+    # A name of a file may hold any of that but a slash and a NUL.
+    folder = tmp_path_factory.mktemp("hostile")
+    path = folder / "<img src=x onerror='window.pwned=9'>{{data}}\"&amp;.parquet"
+    keys = {name: HOSTILE[i:] + HOSTILE[:i] for i, name in enumerate(HOSTILE[:4] + HOSTILE[9:16])}
+    table = table_of_answers(keys, n, status=HOSTILE)
+    pyarrow.parquet.write_table(table.replace_schema_metadata(record_of(keys)), path)
+    with visited(browser, path) as page:
+        title = page.locator("h1").inner_text()
+        assert title == "Fits of " + HOSTILE[0] + ".csv"
+        assert page.title() == title
+        titles = page.locator(".tabulator-col-title").all_text_contents()
+        assert titles[: len(keys)] == [*keys]
+        options = page.locator("#status option").all_text_contents()[1:]
+        assert {*options} == {text.replace("_", " ") for text in HOSTILE}
+        for index in range(n):
+            page.select_option("#status", index=index + 1)
+            page.locator(".tabulator-row").click()
+            name = page.locator(".tabulator-row .tabulator-cell").first.text_content()
+            assert page.locator("#name").text_content().startswith(name + ", ")
+            assert name in HOSTILE
+            page.locator(".tabulator-col-title").first.hover()
+        page.select_option("#status", index=0)
+        for text in HOSTILE[:4]:
+            page.fill("#search", text)
+            assert page.locator(".tabulator-row").count() == len(keys)
+        assert page.locator("img, iframe, a, textarea, link[rel=stylesheet]").count() == 0
+        assert page.locator("script").count() == 5
+        assert page.locator("body").is_visible()
+
+
+def record_of(keys):
+    record = {
+        "version": HOSTILE[0],
+        "source": {"name": HOSTILE[0] + ".csv", "paths": []},
+        "input": {"n_rows": 2, "n_groups": 1, "digest": "1"},
+        "null_rows": {},
+        "columns": {"by": [*keys], "value": HOSTILE[1], "columns": None, "count": None},
+        "reading": {},
+        "options": {},
+    }
+    return {"mog_jax": json.dumps(record)}
+
+
+def test_a_name_in_the_record_need_not_be_text(fits, tmp_path):
+    record = record_of({"gene": []})["mog_jax"].replace(".csv", "\\ud800.csv")
+    table = pyarrow.parquet.read_table(fits).replace_schema_metadata({"mog_jax": record})
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with open_results(tmp_path / "fits.parquet") as results:
+        write_report(results, tmp_path / "report.html")
+    assert "?.csv</h1>" in (tmp_path / "report.html").read_text("utf-8")
+
+
+EXTREME = [0.0, -0.0, 1e-320, 1e-300, 1.0, 1e15, 1e300, -1e308, 1e308, math.inf, math.nan, None]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_at_the_ends_break_nothing(browser, tmp_path, seed):
+    rng = random.Random(seed)
+    n = 120
+    numbers = [field.name for field in ANSWERS if field.name not in ("status", "histogram")]
+    drawn = {name: [rng.choice(EXTREME) for _ in range(n)] for name in numbers}
+    drawn["n_missing"] = [rng.choice([0, 2**60, None]) for _ in range(n)]
+    drawn["histogram"] = [rng.choice([None, [], [0] * 32, [255], [*range(32)]]) for _ in range(n)]
+    drawn["status"] = [None] * n
+    table = table_of_answers({"gene": [*map(str, range(n))]}, n, **drawn)
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with visited(browser, tmp_path / "fits.parquet") as page:
+        assert page.evaluate("rows.length") == n
+        page.evaluate("rows.forEach((row) => show(row))")
+
+
+def policy_of(text):
+    return re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+
+
+def test_the_policy_names_what_is_on_the_page_and_nothing_else(fits, tmp_path):
+    with open_results(fits) as results:
+        write_report(results, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    policy = dict(part.split(" ", 1) for part in policy_of(text).split("; "))
+    assert text.index("Content-Security-Policy") < text.index("<title>")
+    assert policy["default-src"] == "'none'"
+    assert {*policy} == {
+        "default-src",
+        "script-src",
+        "style-src",
+        "img-src",
+        "base-uri",
+        "form-action",
+    }
+    assert "unsafe" not in str(policy)
+    assert "http" not in str(policy)
+    found = re.findall(r"<(script|style)>(.*?)</\1>", text, re.DOTALL)
+    for kind, content in found:
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy[f"{kind}-src"]
+    assert [kind for kind, _ in found] == ["style", *["script"] * 4]
+    assert policy["script-src"].count("sha256-") == 4
+
+
+def test_the_policy_holds_where_the_escaping_fails(browser, fits, tmp_path):
+    """As if a name had been written into the page as it is."""
+    with open_results(fits) as results:
+        write_report(results, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    evil = "".join(HOSTILE[:9]) + "<script>window.pwned=10;fetch('//x.invalid')</script>"
+    (tmp_path / "report.html").write_text(text.replace("</h1>", evil + "</h1>"), encoding="utf-8")
+    page = browser.new_page()
+    asked = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    page.route("http://**", lambda route: asked.append(route.request.url))
+    page.goto((tmp_path / "report.html").as_uri())
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.pwned") is None
+    assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+    page.close()
+
+
+def test_a_page_replaces_a_page_and_nothing_else(fits, tmp_path, capsys):
+    own = tmp_path / "fits.parquet"
+    shutil.copy(fits, own)
+    (tmp_path / "hard.html").hardlink_to(own)
+    (tmp_path / "soft.html").symlink_to(own)
+    (tmp_path / "other.html").write_text("<p>mine</p>", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+
+    def report(name, *more):
+        code = cli.main(["report", str(own), "-o", str(tmp_path / name), *more])
+        return code, capsys.readouterr().err
+
+    for name in ("fits.parquet", "hard.html", "soft.html"):
+        for more in ([], ["--overwrite"]):
+            code, err = report(name, *more)
+            assert code == 2
+            assert "it is the input" in err
+            assert err.count("\n") == 1
+    assert own.read_bytes() == fits.read_bytes()
+    assert "it is a directory" in report("folder", "--overwrite")[1]
+    code, err = report("other.html")
+    assert code == 2
+    assert "replace it with --overwrite" in err
+    assert (tmp_path / "other.html").read_text(encoding="utf-8") == "<p>mine</p>"
+    for more in (["--overwrite"], [], []):
+        assert report("other.html", *more) == (0, "")
+        assert "Fits of" in (tmp_path / "other.html").read_text(encoding="utf-8")
+    assert len([*tmp_path.iterdir()]) == 5
+
+
+def test_a_page_does_not_replace_the_values_either(fits, tmp_path):
+    source = tmp_path / "cells.html"
+    source.write_text("x\n1\n", encoding="utf-8")
+    record = json.loads(record_of({})["mog_jax"])
+    record["source"]["paths"] = [str(source)]
+    table = pyarrow.parquet.read_table(fits).replace_schema_metadata(
+        {"mog_jax": json.dumps(record)}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with (
+        open_results(tmp_path / "fits.parquet") as results,
+        pytest.raises(TableError, match="it is the input"),
+    ):
+        write_report(results, source, overwrite=True)

@@ -3,7 +3,7 @@ import pyarrow
 import pytest
 
 from mog_jax.tables import stream
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.schema import ANSWERS
 
 # A program that tests start, not a module of tests.
 collect_ignore = ["driver.py"]
@@ -30,4 +30,4 @@ def plain_answer(values, lengths, counts, n_missing, options):
 
 @pytest.fixture
 def without_fitting(monkeypatch):
-    monkeypatch.setattr(stream, "answer", plain_answer)
+    monkeypatch.setattr(stream, "fit_groups", plain_answer)

@@ -42,12 +42,12 @@ def step():
     left -= 1
 
 
-def answer(*arguments):
+def fit_groups(*arguments):
     time.sleep(pause)
     return _doubles.plain_answer(*arguments)
 
 
-stream.answer = place(answer)
+stream.fit_groups = place(fit_groups)
 run.fit_batches = functools.partial(stream.fit_batches, chunk_groups=7, chunk_points=60)
 run._begin = place(run._begin)
 run.export = place(run.export)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mog_jax.tables import TableError, fit_batches, stream
-from mog_jax.tables.answers import ANSWERS
+from mog_jax.tables.schema import ANSWERS
 
 values = st.one_of(st.none(), st.just(math.nan), st.integers(-50, 50).map(float))
 keys = st.one_of(st.none(), st.sampled_from(["a", "b", "c"]))
@@ -49,7 +49,7 @@ def cut(table, places):
 
 @pytest.fixture(autouse=True)
 def _seen(monkeypatch):
-    monkeypatch.setattr(stream, "answer", seen)
+    monkeypatch.setattr(stream, "fit_groups", seen)
 
 
 def seen(values, lengths, counts, n_missing, options):

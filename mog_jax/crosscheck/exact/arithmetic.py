@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.balls import NAN, ZERO, Ball, Overlap
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.functions import (
     FUNCTIONS,
     ROUND_AWAY,

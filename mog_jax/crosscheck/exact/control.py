@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact.errors import UnknownPrimitive
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
-from mog_jax.crosscheck.exact.jaxprs import carried
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
+from mog_jax.crosscheck.jaxprs import CALLS
 
 MOST_STEPS = 20_000
 """Of a while loop; what floating point ends by underflow would go on for ever."""
@@ -17,8 +18,11 @@ Operands = Sequence[Array]
 Params = dict[str, Any]
 
 
-def _call(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
-    return evaluation.run(carried(params), operands)
+def _call(parameter: str) -> Rule:
+    def rule(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+        return evaluation.run(params[parameter], operands)
+
+    return rule
 
 
 def _cond(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
@@ -110,22 +114,7 @@ def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) ->
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(
-        (
-            "jit",
-            "pjit",
-            "closed_call",
-            "core_call",
-            "checkpoint",
-            "remat",
-            "remat2",
-            "custom_jvp_call",
-            "custom_vjp_call",
-            "custom_vjp_call_jaxpr",
-            "xla_call",
-        ),
-        _call,
-    ),
+    **{name: _call(parameter) for name, parameter in CALLS.items()},
     "cond": _cond,
     "platform_index": _platform_index,
     "while": _while,

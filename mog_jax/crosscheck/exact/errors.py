@@ -1,4 +1,4 @@
-"""What exact evaluation answers where it has no answer."""
+"""Exceptions of exact evaluation."""
 
 import math
 

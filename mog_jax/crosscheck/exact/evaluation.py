@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
-from mog_jax.crosscheck.exact.jaxprs import ClosedJaxpr, Jaxpr, opened
+from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
-Array = np.ndarray[Any, Any]
 Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
 Runner = Callable[["Evaluation", Jaxpr, Sequence[Any], Sequence[Array]], list[Array]]
 

@@ -31,7 +31,7 @@ class Function:
         Its limits, made on demand: pi needs the working precision.
     outside : callable
         Whether a finite ball lies certainly outside the domain, where the value is NaN.
-    poles : dict
+    poles : dict from int to Ball
         Values at exact points where the function has no finite one.
     """
 

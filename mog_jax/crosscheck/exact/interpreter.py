@@ -8,11 +8,12 @@ import flint
 import jax
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
 from mog_jax.crosscheck.exact.balls import ZERO, Overlap
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
-from mog_jax.crosscheck.exact.jaxprs import Jaxpr, JaxprEqn, Literal
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
+from mog_jax.crosscheck.jaxprs import Jaxpr, JaxprEqn, Literal
 
 # Rules that move elements or run programs, whatever the elements are.
 _OF_ANYTHING: dict[str, Rule] = {

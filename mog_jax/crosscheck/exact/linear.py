@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.balls import ZERO, Ball
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.functions import FUNCTIONS
 from mog_jax.crosscheck.exact.structure import pad
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.arithmetic import count_ties
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, ONE, ZERO, Ball
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.functions import FUNCTIONS
 
 Operands = Sequence[Array]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
 from mog_jax.crosscheck.exact.errors import Undecided
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation
+from mog_jax.crosscheck.exact.evaluation import Evaluation
 from mog_jax.crosscheck.exact.interpreter import run
-from mog_jax.crosscheck.exact.jaxprs import ClosedJaxpr, Jaxpr
+from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr
 
 _BITS_PER_DIGIT = math.log2(10)
 # Twice the digits of a double: data may cancel in all of theirs without a second pass.
@@ -64,6 +65,11 @@ def evaluate(
     list of arrays
         Object arrays of ``flint.arb``; NumPy arrays for integer and boolean outputs. Where nothing
         is known of an element it is the whole line, ``[+/- inf]``.
+
+    Accuracy
+    --------
+    Every ball contains the exact value: the radii are proved, not estimated.
+    ``tests/crosscheck/exact`` holds each rule against mpmath, SymPy or rational arithmetic.
 
     Raises
     ------

@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.balls import NAN, ZERO
-from mog_jax.crosscheck.exact.evaluation import Array, Evaluation, Rule
+from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 
 Operands = Sequence[Array]
 Params = dict[str, Any]

@@ -4,17 +4,15 @@ Both are asked in the precision of the climb itself, whatever its arrays are con
 """
 
 import math
-from typing import Any
 
 import numpy as np
+
+from mog_jax.arrays import Array
 
 # Of the number of points, in roundings: what a sum over the points does not know.
 _ROUNDINGS_OF_A_SUM = 32
 # Of the logarithm of the floor, to which a climb's variances are cut in its own precision.
 _ROUNDINGS_OF_THE_FLOOR = 4
-
-# An array of NumPy, or of JAX.
-Array = Any
 
 
 def has_arrived(gain_left: Array, n_points: Array, tolerance: float) -> Array:

@@ -21,7 +21,7 @@ _FEW = 64
 
 
 def padded_lengths(lengths: Array) -> Array:
-    """Give the length to which each dataset is padded: :func:`mog_jax.lane_shapes.pad_rows` of many."""
+    """Give the length to which each dataset is padded: a value of `pad_rows`."""
     distinct, position = np.unique(lengths, return_inverse=True)
     return np.array([pad_rows(int(length)) for length in distinct], np.int64)[position]
 

@@ -7,9 +7,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting.data.inputs import Array
+from mog_jax.array_like import real_array
+from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
 from mog_jax.parameter_names import PARAMETERS, out_of_range
+
+# How far from the data, and how much narrower or wider, a fixed component may be, in standard
+# deviations of the data: what single precision can square twice.
+_FARTHEST = 1e6
+
+
+def is_near_data(theta: Array) -> Array:
+    """Say of which datasets the fixed values are in range.
+
+    Parameters
+    ----------
+    theta : array, shape (5, b)
+        Coordinates on the data's standard scale, NaN where free.
+
+    Returns
+    -------
+    array of bool, shape (b,)
+    """
+    far = ~(np.abs(theta[1:3]) <= _FARTHEST)
+    wide = ~(np.abs(theta[3:]) <= 2 * np.log(_FARTHEST))
+    near: Array = ~((far & ~np.isnan(theta[1:3])) | (wide & ~np.isnan(theta[3:]))).any(axis=0)
+    return near & ~np.isinf(theta[0])
 
 
 def read_fixed(
@@ -55,14 +78,12 @@ def read_fixed(
 def _by_name(fixed: Mixture, b: int) -> dict[str, ArrayLike]:
     fields: dict[str, Array] = {}
     for name in ("weights", "means", "variances"):
-        value = np.asarray(getattr(fixed, name))
+        value = np.asarray(real_array(getattr(fixed, name), f"fixed.{name}"))
         if value.shape not in ((2,), (b, 2)):
             raise ValueError(
                 f"`fixed` must have fields of shape (2,) or ({b}, 2); got {name} of shape "
                 f"{value.shape}."
             )
-        if value.dtype.kind not in "fiu":
-            raise ValueError(f"`fixed` must hold real numbers; got {name} of {value.dtype}.")
         fields[name] = value.astype(np.float64)
     if np.any(fields["variances"] <= 0):
         raise ValueError("`fixed` variances must be positive.")
@@ -81,8 +102,11 @@ def _of_each(name: Any, value: Any, b: int) -> Array:
         raise ValueError(
             f"`fixed` must name parameters, {', '.join(PARAMETERS)}; got {name!r}{hint}"
         )
-    values = np.asarray(value)
-    if values.dtype.kind not in "fiu":
+    try:
+        values = np.asarray(real_array(value, name))
+    except ValueError:
+        values = np.zeros((), bool)
+    if values.dtype == bool:
         raise ValueError(f"`fixed` must hold real numbers; got {name} = {value!r}.")
     if values.shape not in ((), (b,)):
         raise ValueError(

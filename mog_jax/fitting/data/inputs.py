@@ -1,17 +1,14 @@
 """Reading what was given: many forms in, blocks of datasets of similar length out."""
 
 import dataclasses
-import os
-from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
-Array = Any
+from mog_jax.array_like import real_array
+from mog_jax.arrays import Array as Array
 
 # Up to here the search sees every point; beyond, a sample of means of neighbours.
 SEARCHED = 2048
@@ -104,12 +101,10 @@ def read(data: Any, counts: Any) -> Source:
     offsets = None
     if isinstance(data, Ragged):
         values, offsets = _read_ragged(data)
-    elif isinstance(data, list | tuple) and any(
-        isinstance(row, list | tuple) or np.ndim(row) for row in data
-    ):
+    elif isinstance(data, list | tuple) and any(map(_holds_values, data)):
         values, offsets = _read_list(data)
     else:
-        values = _real(data, "data")
+        values = _floats(data, "data")
         if values.ndim not in (1, 2):
             raise ValueError(
                 f"`data` must have shape (n,) or (b, n), one dataset or one in each row; got "
@@ -124,8 +119,17 @@ def read(data: Any, counts: Any) -> Source:
     return Source(values=values, counts=counts, offsets=offsets, is_single=is_single)
 
 
+def _holds_values(row: Any) -> bool:
+    # To make an array of what is none may take long.
+    if hasattr(row, "ndim"):
+        return bool(row.ndim)
+    return hasattr(row, "__array__") or (
+        hasattr(row, "__len__") and not isinstance(row, str | bytes)
+    )
+
+
 def _read_ragged(data: Ragged) -> tuple[Array, Array]:
-    values, lengths = _real(data.values, "values"), np.asarray(data.lengths)
+    values, lengths = _floats(data.values, "values"), np.asarray(data.lengths)
     if values.ndim != 1 or lengths.ndim != 1:
         raise ValueError(
             "`Ragged` takes values of shape (total,) and lengths of shape (b,); got "
@@ -141,7 +145,7 @@ def _read_ragged(data: Ragged) -> tuple[Array, Array]:
 
 
 def _read_list(data: Any) -> tuple[Array, Array]:
-    rows = [_real(row, f"data[{i}]") for i, row in enumerate(data)]
+    rows = [_floats(row, f"data[{i}]") for i, row in enumerate(data)]
     for i, row in enumerate(rows):
         if row.ndim != 1:
             raise ValueError(
@@ -163,15 +167,17 @@ def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -
             raise ValueError(
                 f"`counts` must be a list of arrays, as `data` is; got {type(counts).__name__}."
             )
-        rows = [_real(row, f"counts[{i}]") for i, row in enumerate(counts)]
+        rows = [_floats(row, f"counts[{i}]") for i, row in enumerate(counts)]
         if [row.size for row in rows] != lengths:
             raise ValueError("`counts` must have the lengths of `data`, dataset by dataset.")
         counts = np.concatenate(rows)
-    counts = _real(counts, "counts")
+    counts = _floats(counts, "counts")
     if counts.shape != values.shape:
         raise ValueError(
             f"`counts` must have the shape of `data`, {values.shape}; got {counts.shape}."
         )
+    # How often a missing value was seen matters to nobody.
+    counts = np.where(np.isnan(values), 0, counts)
     wrong = ~((counts >= 0) & (counts < np.inf))
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -182,45 +188,15 @@ def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -
     return counts.astype(np.float64)
 
 
-def _real(value: Any, name: str) -> Array:
-    if isinstance(value, jax.core.Tracer):
+def _floats(value: Any, name: str) -> Array:
+    array = real_array(value, name)
+    if isinstance(array, jax.core.Tracer):
         raise ValueError(
             f"`{name}` is traced by JAX, and a fit is no JAX function: inside jit, vmap or grad "
             "climb from a start with `mog_jax.local_maximum`."
         )
-    if isinstance(value, np.ma.MaskedArray):
-        # NumPy would hand out what lies under the mask.
-        value = np.ma.filled(value.astype(np.result_type(value.dtype, np.float32)), np.nan)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        reason = str(error).rstrip(".")
-        raise ValueError(f"`{name}` must be an array of real numbers; {reason}.") from None
-    if array.size == 0 and array.dtype == object:
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"`{name}` must be real numbers; got {_shown(value, array, name)}.")
-    if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
+    # Of JAX, a small float may be one that NumPy does not know.
+    array = real_array(np.asarray(array), name)
+    if array.dtype in (np.float32, np.float64):
         return array
-    return array.astype(
-        np.float32 if array.dtype.itemsize < 4 and array.dtype.kind == "f" else np.float64
-    )
-
-
-def _shown(value: Any, array: Array, name: str) -> str:
-    """What was given in the place of real numbers, and what to do about it."""
-    if isinstance(value, str | os.PathLike):
-        return f"{value!r}; `mog_jax.fit_table` reads files"
-    if isinstance(value, Mapping):
-        return f"{type(value).__name__}; give its values, as a list of arrays"
-    if array.dtype != object:
-        return f"dtype {array.dtype}"
-    if array.ndim == 0:
-        return "None" if value is None else type(value).__name__
-    at = next((at for at, each in np.ndenumerate(array) if not isinstance(each, Real)), None)
-    if at is None:
-        return "dtype object"
-    hint = "; a missing value is NaN" if array[at] is None else ""
-    if hasattr(value, "columns"):
-        hint += "; `mog_jax.fit_table` takes a frame with groups"
-    return f"{name}[{', '.join(map(str, at))}] = {array[at]!r}{hint}"
+    return array.astype(np.float32 if array.dtype == np.float16 else np.float64)

@@ -73,8 +73,8 @@ def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
     plan : str
         A key of `PLANS`.
     rows : int
-        How many points the datasets have, as :func:`mog_jax.lane_shapes.pad_rows` rounds it: a dataset
-        has its own windows, whatever it is padded to beside others.
+        How many points the datasets have, as `pad_rows` rounds it: a dataset has its own windows,
+        whatever it is padded to beside others.
     """
     likely, ends = (
         np.array([max(points, share * rows) for points, share, _ in rules])

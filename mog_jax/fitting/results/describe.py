@@ -23,8 +23,8 @@ class Ended(NamedTuple):
     on_floor: Array
 
 
-# A weight may be too small for a number, and a variance of the other unit too.
-@np.errstate(over="ignore", under="ignore")
+# A weight may be too small for a number, and the sum of counts too large: out of range.
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def describe(
     end: Ascent,
     ended: Ended,

@@ -1,59 +1,47 @@
 """What a fit gives back: the mixture, how good it is, and how the ascent ended."""
 
 import dataclasses
-import enum
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
+from mog_jax.explained import Explained
 from mog_jax.fitting.results.methods import FitMethods
 from mog_jax.inference import Reason
 from mog_jax.mixture import Mixture
 
 
-class Status(enum.IntEnum):
+class Status(Explained):
     """How the fit of one dataset ended. ``message`` says what the numbers then mean."""
 
-    CONVERGED = 0
-    SPURIOUS = 1
-    VARIANCE_FLOOR = 2
-    DEGENERATE = 3
-    STEP_LIMIT = 4
-    TOO_FEW_POINTS = 5
-    CONSTANT = 6
-    NOT_FINITE = 7
-    OUT_OF_RANGE = 8
-
-    @property
-    def message(self) -> str:
-        """The meaning of the status, in a sentence."""
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    Status.CONVERGED: "at the highest regular maximum found: less than the tolerance is left",
-    Status.SPURIOUS: (
-        "at a maximum where a component holds fewer than min_points points; there is no regular one"
-    ),
-    Status.VARIANCE_FLOOR: (
+    CONVERGED = 0, "at the highest regular maximum found: less than the tolerance is left"
+    SPURIOUS = (
+        1,
+        "at a maximum where a component holds fewer than min_points points; there is no regular "
+        "one",
+    )
+    VARIANCE_FLOOR = (
+        2,
         "a component shrank to the variance floor, around tied or lone points; the likelihood "
-        "would rise without bound, and its value only says where the floor is"
-    ),
-    Status.DEGENERATE: (
+        "would rise without bound, and its value only says where the floor is",
+    )
+    DEGENERATE = (
+        3,
         "a component emptied or both coincide: the data are one component, and the parameters of "
-        "two are not determined"
-    ),
-    Status.STEP_LIMIT: "still climbing when the steps ran out; raise max_steps",
-    Status.TOO_FEW_POINTS: "fewer than two points; nothing was fitted",
-    Status.CONSTANT: "all points are equal; nothing was fitted",
-    Status.NOT_FINITE: "the data contain an infinity; nothing was fitted",
-    Status.OUT_OF_RANGE: (
+        "two are not determined",
+    )
+    STEP_LIMIT = 4, "still climbing when the steps ran out; raise max_steps"
+    TOO_FEW_POINTS = 5, "fewer than two points; nothing was fitted"
+    CONSTANT = 6, "all points are equal; nothing was fitted"
+    NOT_FINITE = 7, "the data contain an infinity; nothing was fitted"
+    OUT_OF_RANGE = (
+        8,
         "the data, their counts or what is fixed are too large or too small for floating-point "
-        "numbers; change the unit, or give dtype='float64'; nothing was fitted"
-    ),
-}
+        "numbers; change the unit, or give dtype='float64'; nothing was fitted",
+    )
+
 
 # What a status means for standard errors, thresholds and criteria.
 _REASONS = {

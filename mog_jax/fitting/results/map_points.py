@@ -163,7 +163,8 @@ def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points
         wanted = f"(n,) or ({batch[0]}, n)" if batch else "(n,)"
         raise ValueError(
             f"`data` must have shape {wanted}, as there {'are' if batch else 'is'} "
-            f"{batch[0] if batch else 'one'} fit{'s' if batch else ''}; got {len(source)} rows."
+            f"{batch[0] if batch else 'one'} fit{'s' if batch else ''}; got {len(source)} rows"
+            + ("." if batch or np.ndim(data) != 2 else "; one dataset is `data.ravel()`.")
         )
     return Points(source=source, batch=batch, as_list=isinstance(data, list | tuple))
 

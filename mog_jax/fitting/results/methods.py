@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax import inference
+from mog_jax.array_like import real_array
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.inference import (
     ConfidenceIntervals,
@@ -167,40 +168,25 @@ class FitMethods:
         criterion: jax.Array = points.map_fits(inference.icl, self.bic(), self.mixture)
         return criterion
 
-    def bimodality_index(
-        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
-    ) -> jax.Array:
+    def bimodality_index(self) -> jax.Array:
         """Wang's bimodality index, which is defined on the fit with equal variances.
-
-        Parameters
-        ----------
-        data, counts : array-like, optional
-            What was fitted; asked for if the variances are free, to fit equal ones.
 
         Returns
         -------
         array, shape (...,)
-            NaN where the fit with equal variances is not at a maximum. Wang and others call a
-            gene bimodal from 1.1 on.
+            NaN where the fit is not at a maximum. Wang and others call a gene bimodal from 1.1 on.
 
         Raises
         ------
         ValueError
-            If the variances are free and no data are given.
+            If the variances are free.
         """
-        # The door is above this module, and builds what this one describes.
-        from mog_jax.fitting.api import fit
-
-        index: jax.Array
-        if self.equal_variances:
-            index = self._at_maximum(inference.bimodality_index(self.mixture))
-            return index
-        if data is None:
+        if not self.equal_variances:
             raise ValueError(
-                "the bimodality index is defined on the fit with equal variances: give `data`, as "
-                "it was fitted, or fit with equal_variances=True."
+                "the bimodality index is defined on the fit with equal variances: fit with "
+                "equal_variances=True, or take the field `equal` of a comparison."
             )
-        index = fit(data, counts=counts, equal_variances=True).bimodality_index()
+        index: jax.Array = self._at_maximum(inference.bimodality_index(self.mixture))
         return index
 
     def delta_bic(self) -> jax.Array:
@@ -301,8 +287,9 @@ class FitMethods:
         -------
         array, shape (...,) or (..., m)
         """
-        found = inference.quantile(self.mixture, np.atleast_1d(np.asarray(probabilities)))
-        return found[..., 0] if np.ndim(probabilities) == 0 else found
+        asked = np.asarray(real_array(probabilities, "probabilities"))
+        found = inference.quantile(self.mixture, np.atleast_1d(asked))
+        return found[..., 0] if asked.ndim == 0 else found
 
     def responsibilities(self, x: ArrayLike, *, monotone: bool = False) -> Any:
         """Posterior probabilities of the components.

@@ -1,0 +1,112 @@
+"""One check from its claims to its report."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+
+from mog_jax.crosscheck import session
+from mog_jax.crosscheck.findings import Finding, Kind, remark
+from mog_jax.crosscheck.inputs.arguments import Signature
+from mog_jax.crosscheck.inputs.draws import Draw
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.judge import Judge
+from mog_jax.crosscheck.judge.judgement import Judgement, Problem
+from mog_jax.crosscheck.mutation.score import plant
+from mog_jax.crosscheck.options import Options
+from mog_jax.crosscheck.progress import Progress
+from mog_jax.crosscheck.report.report import Report
+from mog_jax.crosscheck.report.text import one_line
+from mog_jax.crosscheck.search import Search
+from mog_jax.crosscheck.validation import listed
+from mog_jax.crosscheck.verdict import most_severe
+
+
+def checked(
+    title: str,
+    make: Callable[[tuple[Any, ...]], tuple[Signature, list[Claim]]],
+    inputs: Any,
+    options: Options,
+    snippet: Callable[[tuple[Any, ...]], str],
+    *,
+    plant_bugs: bool = False,
+    remarks: Sequence[Finding] = (),
+) -> Report:
+    """Search the inputs, judge every claim at each, and report what was found."""
+    start = time.perf_counter()
+    report = Report(title, options.seed)
+    undefined: list[Finding] = []
+    judges: list[Judge] = []
+    draws: list[Draw] = []
+
+    def observe(draw: Draw, judgements: list[Judgement]) -> None:
+        if plant_bugs:
+            draws.append(draw)
+        report.observe(draw, judgements)
+
+    def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
+        contract, all_claims = make(example)
+        for claim in all_claims:
+            judge = Judge(
+                claim,
+                contract,
+                seed=options.seed,
+                min_digits=options.min_digits,
+                normwise=options.normwise,
+            )
+            reason = judge.undefined(example) if claim.order else None
+            if reason is None:
+                judges.append(judge)
+            else:
+                undefined.append(remark(Kind.UNDEFINED_ORDER, claim.name, reason))
+        return contract, judges
+
+    search = Search(make_judges, observe)
+    if options.edges:
+        search.over_list(options.edges)
+    if isinstance(inputs, st.SearchStrategy):
+        examples = session.current.examples or options.examples
+        progress = Progress(title, examples)
+        try:
+            search.over_strategy(
+                inputs,
+                examples=examples,
+                seed=options.seed,
+                name=re.sub(r"\W+", "_", f"{session.current.test}_{title}"),
+                database=hypothesis.settings().database if session.current.remember else None,
+                progress=progress,
+            )
+        finally:
+            progress.close()
+    else:
+        given = listed(inputs)
+        search.over_list(given)
+    report.findings += [_finding(*search.found[key], snippet) for key in most_severe(search.found)]
+    report.remarks += [*remarks, *undefined]
+    report.conclude()
+    if plant_bugs and report.ok:
+        report.planted = plant(judges[0], draws)
+    report.seconds = time.perf_counter() - start
+    if session.current.record is not None:
+        session.current.record({"line": one_line(report), "ok": report.ok})
+    return report
+
+
+def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:
+    return Finding(
+        kind=problem.kind,
+        claim=problem.claim,
+        entry=problem.entry,
+        execution=problem.execution,
+        explanation=problem.explanation,
+        exact=problem.exact,
+        got=problem.got,
+        digits_kept=problem.digits_kept,
+        digits_allowed=problem.digits_allowed,
+        roundings=problem.roundings,
+        args=draw.args,
+        reproduce=snippet(draw.args),
+    )

@@ -1,0 +1,1 @@
+"""Inputs: arguments as they are drawn, and the directions that belong to each."""

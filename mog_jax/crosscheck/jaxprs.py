@@ -1,0 +1,210 @@
+"""Programs as data: tracing a function, and running its jaxpr with another meaning.
+
+A jaxpr is a list of equations. `run` walks it and asks a rule what each equation means; equations
+that only wrap another program (``jit``, ``checkpoint``, a custom derivative rule) are entered, so
+that a rule sees arithmetic and control flow alone. Entering a custom derivative rule means running
+its plain body: a rule that is being judged must not testify for itself.
+
+This is the one file that uses ``jax.extend``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+from jax.extend.core import (
+    ClosedJaxpr,
+    Jaxpr,
+    JaxprEqn,
+    Literal,
+    jaxprs_in_params,
+    primitives,
+)
+
+__all__ = [
+    "CALLS",
+    "ClosedJaxpr",
+    "Jaxpr",
+    "JaxprEqn",
+    "Literal",
+    "bind",
+    "closed_call",
+    "cond",
+    "has_rule",
+    "inner_program",
+    "is_float",
+    "opened",
+    "plain",
+    "primitives",
+    "run",
+    "scan",
+    "trace",
+    "uses",
+]
+
+Rule = Callable[[Any, list[Any]], Sequence[Any]]
+
+CALLS = {
+    "jit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "remat2": "jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vmap_call": "call",
+}
+"""Primitives that run one program on their operands as they are; each with its parameter for it."""
+
+
+def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+    """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
+    # A new function each time: JAX remembers traces by function, and would miss a change of what
+    # the function calls.
+    return jax.make_jaxpr(lambda *values: function(*values), return_shape=True)(*args)
+
+
+def inner_program(equation: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]] | None:
+    """Give the program that an equation merely wraps, with its constants; None for arithmetic."""
+    parameter = CALLS.get(equation.primitive.name)
+    return None if parameter is None else opened(equation.params[parameter])
+
+
+def opened(program: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, Sequence[Any]]:
+    """Give a program, closed or not, as its body and its constants."""
+    if isinstance(program, ClosedJaxpr):
+        return program.jaxpr, program.consts
+    return program, ()
+
+
+def run(
+    jaxpr: Any,
+    consts: Sequence[Any],
+    args: Sequence[Any],
+    rule: Rule,
+    literal: Callable[[Any], Any] = lambda value: value,
+) -> list[Any]:
+    """Evaluate a jaxpr, with `rule` giving each equation's results and `literal` each constant."""
+    values: dict[Any, Any] = {}
+
+    def read(atom: Any) -> Any:
+        return literal(atom.val) if isinstance(atom, Literal) else values[atom]
+
+    values.update(zip(jaxpr.constvars, map(literal, consts), strict=True))
+    values.update(zip(jaxpr.invars, args, strict=True))
+    for equation in jaxpr.eqns:
+        operands = [read(atom) for atom in equation.invars]
+        inner = inner_program(equation)
+        results = (
+            rule(equation, operands)
+            if inner is None
+            else run(inner[0], inner[1], operands, rule, literal)
+        )
+        values.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """Evaluate an equation as JAX would."""
+    results = equation.primitive.bind(*operands, **equation.params)
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the same function without any custom derivative rule in it, however deep."""
+
+    def opened(*args: Any) -> Any:
+        closed, shapes = trace(function, *args)
+        flat = run(closed.jaxpr, closed.consts, jax.tree.leaves(args), _plain_rule)
+        return jax.tree.unflatten(jax.tree.structure(shapes), flat)
+
+    return opened
+
+
+def _plain_rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
+    if not any(_has_custom_rule(inner) for inner in jaxprs_in_params(equation.params)):
+        return bind(equation, operands)
+    name, parameters = equation.primitive.name, equation.params
+    if name == "scan":
+        return scan(equation, operands, lambda body, values: closed_call(body, values, _plain_rule))
+    if name == "while":
+        n_test, n_body = parameters["cond_nconsts"], parameters["body_nconsts"]
+        test, body = parameters["cond_jaxpr"], parameters["body_jaxpr"]
+        tested, constants = operands[:n_test], operands[n_test : n_test + n_body]
+        return jax.lax.while_loop(
+            lambda carry: closed_call(test, [*tested, *carry], _plain_rule)[0],
+            lambda carry: closed_call(body, [*constants, *carry], _plain_rule),
+            operands[n_test + n_body :],
+        )
+    if name == "cond":
+        return cond(
+            equation, operands, lambda _, branch, values: closed_call(branch, values, _plain_rule)
+        )
+    return bind(equation, operands)
+
+
+def closed_call(
+    closed: Any,
+    values: Sequence[Any],
+    rule: Rule,
+    literal: Callable[[Any], Any] = lambda value: value,
+) -> list[Any]:
+    """Run a closed jaxpr under a rule."""
+    return run(closed.jaxpr, closed.consts, values, rule, literal)
+
+
+def scan(
+    equation: Any, operands: list[Any], body: Callable[[Any, list[Any]], list[Any]]
+) -> list[Any]:
+    """Evaluate a ``scan`` equation with another meaning for its body."""
+    parameters = equation.params
+    n_consts, n_carry = parameters["num_consts"], parameters["num_carry"]
+    constants, start = operands[:n_consts], operands[n_consts : n_consts + n_carry]
+
+    def step(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
+        results = body(parameters["jaxpr"], [*constants, *carry, *x])
+        return results[:n_carry], results[n_carry:]
+
+    carry, ys = jax.lax.scan(
+        step,
+        start,
+        operands[n_consts + n_carry :],
+        length=parameters["length"],
+        reverse=parameters["reverse"],
+    )
+    return [*carry, *ys]
+
+
+def cond(
+    equation: Any, operands: list[Any], branch: Callable[[int, Any, Sequence[Any]], list[Any]]
+) -> list[Any]:
+    """Evaluate a ``cond`` equation with another meaning for its branches, given by number."""
+    branches = [
+        lambda *values, i=i, program=program: branch(i, program, values)
+        for i, program in enumerate(equation.params["branches"])
+    ]
+    return jax.lax.switch(operands[0], branches, *operands[1:])  # type: ignore[no-any-return]
+
+
+def _has_custom_rule(program: Any) -> bool:
+    return any(name.startswith("custom_") for name in _primitives(program))
+
+
+def has_rule(program: Any) -> bool:
+    """Whether a derivative in a program is what somebody wrote, and not what JAX makes of it."""
+    return _has_custom_rule(program) or uses(program, "linear_call")
+
+
+def uses(program: Any, primitive: str) -> bool:
+    """Whether a program uses a primitive, however deep."""
+    return primitive in _primitives(program)
+
+
+def _primitives(program: Any) -> Iterator[str]:
+    for equation in opened(program)[0].eqns:
+        yield equation.primitive.name
+        for inner in jaxprs_in_params(equation.params):
+            yield from _primitives(inner)
+
+
+def is_float(value: Any) -> bool:
+    """Whether a value, aval or variable holds floating-point numbers."""
+    return bool(jax.numpy.issubdtype(value.dtype, jax.numpy.floating))

@@ -1,0 +1,162 @@
+"""How many digits a floating-point program keeps, against how many the problem allows.
+
+The derivation is in ``accuracy.md``.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array, unit_roundoff
+from mog_jax.crosscheck.exact.ball_arrays import Centre
+
+# Fewer roundings than this are never an accusation: a long sum costs some, and so does a loop.
+TOLERATED = 1000.0
+# An entry smaller than this many roundings cannot tell a right program from a wrong one.
+_INFORMATIVE = 10.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ErrorBound:
+    """What rounding may do to each entry at one input, in one precision.
+
+    Attributes
+    ----------
+    centre : Centre
+        The exact values.
+    size : array
+        What digits are counted of: each entry itself, or the largest one of its array.
+    rounding : array
+        Size of one rounding; not finite where nothing can be judged.
+    allowed : array
+        Decimal digits of the entry above one rounding.
+    limit : array
+        Roundings beyond which the program is called unstable.
+    judged : array of bool
+        Entries that are within the precision's range, and whose exact value is known.
+    most : float
+        Decimal digits that the precision has at all.
+    """
+
+    centre: Centre
+    size: Array
+    rounding: Array
+    allowed: Array
+    limit: Array
+    judged: Array
+    most: float
+
+    @property
+    def informative(self) -> Array:
+        """Entries that are large enough to tell right from wrong."""
+        return self.judged & (self.size > _INFORMATIVE * self.rounding)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Accuracy:
+    """How close a program came, entry by entry; NaN where nothing is judged.
+
+    Attributes
+    ----------
+    roundings : array
+        Error over the size of one rounding; infinite where the value is not finite.
+    kept : array
+        Decimal digits.
+    bad : array of bool
+        Whether fewer digits are kept than should be.
+    missing : array of bool
+        Whether the value is not finite though the exact one is.
+    """
+
+    roundings: Array
+    kept: Array
+    bad: Array
+    missing: Array
+
+    def without(self, entries: Array) -> "Accuracy":
+        """Leave out some entries."""
+        return Accuracy(
+            np.where(entries, np.nan, self.roundings),
+            np.where(entries, np.nan, self.kept),
+            self.bad & ~entries,
+            self.missing & ~entries,
+        )
+
+    @property
+    def worst(self) -> int:
+        """The entry with the most roundings."""
+        return int(np.argmax(np.nan_to_num(self.roundings, nan=-1.0)))
+
+
+def error_bound(
+    centre: Centre,
+    relative: Array,
+    absolute: Array,
+    dtype: Any,
+    min_digits: float,
+    arrays: Array | None = None,
+) -> ErrorBound:
+    """Turn error scales into bounds.
+
+    A program fails that keeps fewer than half of the digits that conditioning allows, or fewer
+    than `min_digits` where that many and a tolerance are allowed.
+
+    Parameters
+    ----------
+    centre, relative, absolute
+        Exact values, and the two scales of `mog_jax.crosscheck.judge.conditioning`.
+    dtype, min_digits
+        The precision, and the digits that are asked for in it.
+    arrays : array of int, optional
+        Which array each entry belongs to, if arrays are measured as one: every entry by the largest
+        value and the largest scales beside it.
+
+    Returns
+    -------
+    ErrorBound
+    """
+    limits = np.finfo(dtype)
+    own = size = np.abs(centre.high)
+    if arrays is not None:
+        size, relative, absolute = (_largest(v, arrays) for v in (size, relative, absolute))
+    with np.errstate(all="ignore"):
+        rounding = unit_roundoff(dtype) * np.maximum(relative, size)
+        rounding = rounding + float(limits.tiny) * (1 + absolute)
+        ratio = np.maximum(size / rounding, 1.0)
+        allowed = np.log10(ratio)
+        limit = np.maximum(TOLERATED, np.minimum(np.sqrt(ratio), ratio / 10.0**min_digits))
+    judged = np.isfinite(own) & (own <= float(limits.max)) & np.isfinite(rounding)
+    most = -float(np.log10(unit_roundoff(dtype)))
+    return ErrorBound(centre, size, rounding, allowed, limit, judged, most)
+
+
+def _largest(values: Array, arrays: Array) -> Array:
+    largest = np.zeros(arrays.max(initial=-1) + 1)
+    np.maximum.at(largest, arrays, np.where(np.isfinite(values), values, 0.0))
+    return largest[arrays]
+
+
+def measure(bound: ErrorBound, values: Array) -> Accuracy:
+    """Measure what a program gave.
+
+    Accuracy
+    --------
+    The error is taken from 106 bits of the exact value, so that it is right to about a thousandth
+    of one ulp; ``tests/crosscheck/judge/test_accuracy.py`` holds its laws.
+    """
+    with np.errstate(all="ignore"):
+        error = bound.centre.error(values)
+        missing = bound.judged & ~np.isfinite(values)
+        roundings = np.where(missing, np.inf, error / bound.rounding)
+        kept = np.where(missing, 0.0, -np.log10(error / bound.size))
+        kept = np.clip(kept, 0.0, bound.most) + 0.0  # no minus zero
+    unknown = ~bound.judged
+    roundings = np.where(unknown, np.nan, roundings)
+    kept = np.where(unknown | ~bound.informative, np.nan, kept)
+    return Accuracy(roundings, kept, bound.judged & (roundings > bound.limit), missing)
+
+
+def is_nearly_bad(accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
+    """Whether an execution is off as well, if not by enough to be blamed itself."""
+    return bool(accuracy.bad[entry] or accuracy.roundings[entry] > bound.limit[entry] / 100)

@@ -1,0 +1,161 @@
+"""One claim at one input: the facts that every question about it rests upon."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array, unit_roundoff
+from mog_jax.crosscheck.exact import ball_arrays
+from mog_jax.crosscheck.findings import Execution
+from mog_jax.crosscheck.inputs.arguments import Signature
+from mog_jax.crosscheck.inputs.draws import Draw, places
+from mog_jax.crosscheck.judge import formula, oracle
+from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, error_bound, measure
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
+
+
+class Case:
+    """One claim at one input.
+
+    Attributes
+    ----------
+    claim : Claim
+        What is judged.
+    executions : Executions
+        Its programs for inputs of this shape.
+    draw : Draw
+        The input.
+    values : tuple
+        The arguments of the programs: those of the draw, and for a directed claim a tangent and a
+        cotangent.
+    floats, leaves : list of arrays
+        Their leaves, as floats and as exact numbers.
+    entries : list of str
+        Names of the numbers that the claim is about.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        contract: Signature,
+        executions: Executions,
+        draw: Draw,
+        values: tuple[Any, ...],
+        direction: list[Array],
+        *,
+        min_digits: float,
+        normwise: bool,
+    ) -> None:
+        self.claim, self.executions, self.draw, self.values = claim, executions, draw, values
+        self.floats = jax.tree.leaves(values)
+        self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
+        self.entries = executions.entries(draw.args)
+        self.min_digits = min_digits
+        self._contract, self._direction = contract, direction
+        self._arrays = executions.arrays() if normwise else None
+        self._tangents = claim.tangent_groups(contract, draw.args)
+
+    def truth(self, *, confirmed: bool) -> formula.Truth:
+        """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
+        truth = formula.truth_at(
+            self.executions.reference,
+            self.executions.function,
+            self.leaves,
+            places(self._contract, self.draw.args),
+            derivative=self.claim.order > 0,
+        )
+        return self._along_simplex(
+            formula.confirmed(truth, self._direction) if confirmed else truth
+        )
+
+    def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
+        """Say what rounding may do to each entry."""
+        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(), dtype)
+
+    def _error_bound(
+        self, centre: ball_arrays.Centre, scales: tuple[Array, Array], dtype: Any = FLOAT64
+    ) -> ErrorBound:
+        return error_bound(centre, *scales, dtype, self.min_digits, self._arrays)
+
+    def examined(
+        self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
+    ) -> formula.Formula:
+        """Compare what a program in the subject's place gives with what it should."""
+        return formula.examine(
+            dataclasses.replace(truth, tied=truth.tied or given.kinks),
+            self.projected(given.values),
+            self._direction,
+            lambda closely: self._constants(dtype, closely=closely),
+            dtype,
+        )
+
+    def _constants(self, dtype: Any, *, closely: bool) -> Array:
+        moved = self.executions.constants(self.values, dtype)
+        if closely and moved.any():
+            # Where terms cancel, floats do not tell by how much a constant moves what is left of
+            # them: what it moves is computed with an error of its own, a rounding of a rounding.
+            moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales()[0])
+        return moved
+
+    def measured(
+        self, bound: ErrorBound, outcomes: Mapping[Execution, Outcome]
+    ) -> dict[Execution, Accuracy]:
+        """Measure what executions gave."""
+        return {
+            name: measure(bound, self.projected(outcome.values))
+            for name, outcome in outcomes.items()
+            if outcome.values is not None
+        }
+
+    def strictest(self, truth: formula.Truth) -> ErrorBound:
+        """Measure as if the problem excused nothing, which costs nothing to find out."""
+        none = np.zeros(len(self.entries))
+        return self._error_bound(ball_arrays.Centre.of(truth.values), (none, none))
+
+    def may_be_rounding(self, accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
+        """Tell whether roundings of the judged program itself explain how far off a run of it is.
+
+        Two runs of an unstable program differ by luck, which is no difference between programs.
+        """
+        scales = self._spread(self.executions.own_scales(self.floats))
+        if scales[1][entry] >= np.finfo(np.float64).max:
+            # An intermediate moves the entry without bound, as a zero in a denominator does:
+            # whether there is a number at all is luck.
+            return True
+        own = self._error_bound(bound.centre, scales)
+        error = accuracy.roundings[entry] * bound.rounding[entry]
+        return bool(error <= TOLERATED * own.rounding[entry])
+
+    def projected(self, values: Any) -> Any:
+        """Take what is claimed only along a simplex without its mean over the last axis."""
+        for start, shape in self._tangents:
+            values = values.copy()
+            stop = start + int(np.prod(shape))
+            with ball_arrays.precision(400):
+                block = values[start:stop].reshape(shape)
+                mean = block.sum(axis=-1, keepdims=True) / shape[-1]
+                values[start:stop] = (block - mean).reshape(-1)
+        return values
+
+    def _along_simplex(self, truth: formula.Truth) -> formula.Truth:
+        if not self._tangents:
+            return truth
+        # A quotient in one entry leaves the simplex, so that there is none to ask.
+        return dataclasses.replace(truth, values=self.projected(truth.values), function=None)
+
+    def _scales(self) -> tuple[Array, Array]:
+        return self._spread(self.executions.scales(self.floats))
+
+    def _spread(self, scales: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Let each entry have its share of what is taken off along a simplex."""
+        relative, absolute = (scale.copy() for scale in scales)
+        for start, shape in self._tangents:
+            stop = start + int(np.prod(shape))
+            for scale in (relative, absolute):
+                block = scale[start:stop].reshape(shape)
+                scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
+        return relative, absolute

@@ -1,0 +1,205 @@
+"""Claims: pairs of a program that is judged and one that says what it should give.
+
+The *subject* is judged. The *reference* is trusted
+because automatic differentiation made it from a function without any custom rule in it. Everything
+that the harness checks, first or second order, is such a pair.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from mog_jax.crosscheck.findings import Execution, Kind
+from mog_jax.crosscheck.inputs.arguments import Signature
+from mog_jax.crosscheck.jaxprs import plain
+
+Program = Callable[..., Any]
+# From a function of the differentiated arguments, their value, a tangent and a cotangent.
+Direct = Callable[[Program, Any, Any, Any], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Claim:
+    """One program that is judged, and the program that says what it should give.
+
+    Attributes
+    ----------
+    name : str
+        What is judged, in words.
+    kind : Kind
+        What a disproof is called.
+    order : int
+        Of the derivative; a finding of a lower order explains those of higher ones.
+    subject : callable
+        The judged program, a function of the arguments.
+    reference : callable
+        The trusted program.
+    undirected : callable
+        The program whose output a cotangent looks like.
+    witnesses : mapping from Execution to callable
+        Automatic differentiation of the function as it was given: what its user gets without the
+        subject.
+    plain_witnesses : mapping from Execution to callable
+        The same without the custom rules in the function, if it has any; these do not run the
+        subject, even if it is one of the rules.
+    hessian : callable, optional
+        For second order, the function as it was given, differentiated twice by JAX: what its user
+        gets without the subject.
+    to_the_digit : bool
+        For second order, whether its digits are claimed as well; a rule is written to be
+        differentiated, a derivative need not be.
+    function : callable, optional
+        The scalar function whose gradient the reference is, for difference quotients.
+    directed : bool
+        Whether both programs take a tangent and a cotangent after the arguments.
+    like_wrt : bool
+        Whether the output looks like the differentiated arguments.
+    """
+
+    name: str
+    kind: Kind
+    order: int
+    subject: Program
+    reference: Program
+    undirected: Program
+    witnesses: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
+    plain_witnesses: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
+    hessian: Program | None = None
+    to_the_digit: bool = False
+    function: Program | None = None
+    directed: bool = False
+    like_wrt: bool = True
+
+    def tangent_groups(
+        self, contract: Signature, args: Sequence[Any]
+    ) -> list[tuple[int, tuple[int, ...]]]:
+        """Find where in the output vector the leaves lie that are claimed along a simplex only."""
+        groups = []
+        start = 0
+        if self.like_wrt:
+            leaves = jax.tree.leaves(contract.differentiated(args))
+            for name, leaf in zip(contract.wrt_names(args), leaves, strict=True):
+                simplex = contract.simplex.get(name)
+                if simplex is not None and simplex.tangent:
+                    groups.append((start, leaf.shape))
+                start += leaf.size
+        return groups
+
+
+def of_derivative(
+    function: Program, derivative: Program, contract: Signature, order: int
+) -> list[Claim]:
+    """List what a hand-written derivative of a scalar function claims."""
+    opened = plain(function)
+    wrt: int | tuple[int, ...] = contract.wrt[0] if contract.single else contract.wrt
+    reverse = jax.grad(opened, argnums=wrt)
+    claims = [
+        Claim(
+            name="derivative",
+            kind=Kind.WRONG_FORMULA,
+            order=1,
+            subject=derivative,
+            reference=reverse,
+            undirected=reverse,
+            witnesses=_autodiff(function, wrt),
+            plain_witnesses=_autodiff(opened, wrt),
+            function=opened,
+        )
+    ]
+    if order >= 2:
+        # The Hessian is symmetric: along one direction both modes give the same.
+        modes = {"forward": _push, "reverse": lambda f, p, v, w: _pull(f, p, w, v)}
+        claims += [
+            Claim(
+                name=f"second order, {mode}",
+                kind=Kind.WRONG_SECOND_ORDER,
+                order=2,
+                subject=_directed(derivative, how, contract),
+                reference=_directed(reverse, _push, contract),
+                hessian=_directed(jax.grad(function, argnums=wrt), _push, contract),
+                undirected=reverse,
+                directed=True,
+            )
+            for mode, how in modes.items()
+        ]
+    return claims
+
+
+def of_rule(function: Program, without: Program, contract: Signature, order: int) -> list[Claim]:
+    """List what a function with a custom derivative rule claims: the same as without the rule."""
+    opened = plain(without)
+
+    def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
+        return Claim(
+            name=name,
+            kind=Kind.WRONG_FORMULA if order < 2 else Kind.WRONG_SECOND_ORDER,
+            order=order,
+            subject=_directed(function, how, contract),
+            reference=_directed(opened, trusted, contract),
+            hessian=_directed(without, trusted, contract) if order == 2 else None,
+            to_the_digit=True,
+            undirected=opened,
+            directed=True,
+            like_wrt=like_wrt,
+        )
+
+    claims = [
+        Claim(
+            name="value",
+            kind=Kind.WRONG_FORMULA,
+            order=0,
+            subject=function,
+            reference=opened,
+            undirected=opened,
+            like_wrt=False,
+        ),
+        claim("first order, forward", 1, _push, _push, like_wrt=False),
+        claim("first order, reverse", 1, _pull, _pull),
+        claim("second order, forward over reverse", 2, _push_pull, _push_pull),
+        claim("second order, reverse over reverse", 2, _pull_pull, _push_pull),
+        claim("second order, reverse over forward", 2, _pull_push, _push_pull),
+    ]
+    return [claim for claim in claims if claim.order <= order]
+
+
+def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:
+    return {
+        Execution.REVERSE: jax.grad(function, argnums=wrt),
+        Execution.FORWARD: jax.jacfwd(function, argnums=wrt),
+    }
+
+
+def _directed(program: Program, how: Direct, contract: Signature) -> Program:
+    """Give a derivative of a program along directions that come after its arguments."""
+
+    def directed(*values: Any) -> Any:
+        *args, tangent, cotangent = values
+
+        def of_wrt(moved: Any) -> Any:
+            return program(*contract.with_differentiated(args, moved))
+
+        return how(of_wrt, contract.differentiated(args), tangent, cotangent)
+
+    return directed
+
+
+def _push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return jax.jvp(function, (primal,), (tangent,))[1]
+
+
+def _pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return jax.vjp(function, primal)[1](cotangent)[0]
+
+
+def _push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push(lambda p: _pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _pull_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _pull(lambda p: _pull(function, p, None, cotangent), primal, None, tangent)
+
+
+def _pull_push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _pull(lambda p: _push(function, p, tangent, None), primal, None, cotangent)

@@ -1,0 +1,285 @@
+r"""How much error a problem allows: what rounding its inputs and intermediates may cause.
+
+The essay with the derivation is ``accuracy.md``. In short: run the trusted reference in floating
+point and let every input and every intermediate :math:`v_e` carry its own relative error
+:math:`\delta_e` of at most :math:`u`, half an ulp of 1. To first order output :math:`j` moves by
+
+.. math:: \sum_e s_{je}\,\delta_e,\qquad
+          s_{je}=v_e\,\frac{\partial\,\mathrm{out}_j}{\partial v_e},
+
+and if the errors are as independent as rounding errors mostly are, by about
+:math:`u\,(\sum_e s_{je}^2)^{1/2}`. That is the unit, *one rounding*, in which errors are counted.
+It contains no constant that somebody chose, and it is taken from the reference, never from the
+code that is judged, which would grant itself slack.
+
+A second sum covers underflow, where a result has no relative digits: each intermediate may also be
+off by the smallest normal number, which moves the output by :math:`\sum_e|\partial\,
+\mathrm{out}_j/\partial v_e|` times as much.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mog_jax.crosscheck.arrays import unit_roundoff
+from mog_jax.crosscheck.jaxprs import (
+    Literal,
+    bind,
+    closed_call,
+    cond,
+    inner_program,
+    is_float,
+    scan,
+)
+
+# Rows of the Jacobian that are held at once.
+_ROWS = 64
+
+
+def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    r"""Compile a reference into its error scales.
+
+    Parameters
+    ----------
+    closed : ClosedJaxpr
+        The reference.
+
+    Returns
+    -------
+    callable
+        From the reference's flat arguments to two arrays with one entry for each number that it
+        puts out: the root sum of squares of :math:`s_{je}`, and the sum of
+        :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
+
+    Accuracy
+    --------
+    A few roundings of the reference's own derivatives; ``test_conditioning.py`` compares both with
+    sensitivities taken in ball arithmetic.
+    """
+
+    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+        moving = [i for i, arg in enumerate(args) if is_float(arg)]
+        slots = [jnp.zeros(slot.shape, slot.dtype) for slot in _slots(closed.jaxpr)]
+
+        def perturbed(inputs: list[Any], errors: list[Any]) -> tuple[Any, list[Any]]:
+            moved = list(args)
+            for i, value in zip(moving, inputs, strict=True):
+                moved[i] = value
+            tape: list[Any] = []
+            results = closed_call(closed, moved, _tracking(iter(errors), tape))
+            return _vector(results), tape
+
+        inputs = [args[i] for i in moving]
+        outputs, pullback, tape = jax.vjp(perturbed, inputs, slots, has_aux=True)
+        values = [*inputs, *tape]
+
+        def row(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
+            slopes = [slope for group in pullback(direction) for slope in group]
+            return _accumulated(slopes, values)
+
+        identity = jnp.eye(outputs.size, dtype=outputs.dtype)
+        return jax.lax.map(row, identity, batch_size=_ROWS)  # type: ignore[no-any-return]
+
+    return measured
+
+
+def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Compile the scales from the inputs alone, for a reference that has no reverse derivative."""
+
+    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+        moving = [i for i, arg in enumerate(args) if is_float(arg)]
+
+        def outputs(*inputs: Any) -> jax.Array:
+            moved = list(args)
+            for i, value in zip(moving, inputs, strict=True):
+                moved[i] = value
+            return _vector(closed_call(closed, moved, bind))
+
+        inputs = [args[i] for i in moving]
+        jacobians = jax.jacfwd(outputs, argnums=tuple(range(len(inputs))))(*inputs)
+        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)
+
+    return measured
+
+
+def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+    # As one long vector: a dozen operations for each intermediate would be slow to compile.
+    slope, value = jnp.abs(_vector(slopes)), jnp.abs(_vector(values))
+    # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
+    terms = jnp.nan_to_num(jnp.where(slope == 0, 0.0, slope * value), nan=0.0)
+    # Scaled by the largest: its square may be out of range where it is not.
+    largest = jnp.maximum(jnp.max(terms, initial=0.0), float(np.finfo(terms.dtype).tiny))
+    relative = largest * jnp.sqrt(jnp.sum(jnp.square(terms / largest)))
+    return relative, jnp.sum(jnp.nan_to_num(slope, nan=0.0))
+
+
+def _vector(results: Sequence[Any]) -> jax.Array:
+    return jnp.concatenate([jnp.ravel(result) for result in results])
+
+
+class _Slot(NamedTuple):
+    """The place of an intermediate's error."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+def _slots(jaxpr: Any) -> Iterator[_Slot]:
+    """Yield the shape of every intermediate: in a loop for each step, and in each branch."""
+    for equation in jaxpr.eqns:
+        inner = inner_program(equation)
+        if inner is not None:
+            yield from _slots(inner[0])
+        elif equation.primitive.name == "scan":
+            length = equation.params["length"]
+            for slot in _slots(equation.params["jaxpr"].jaxpr):
+                yield _Slot((length, *slot.shape), slot.dtype)
+        elif equation.primitive.name == "cond":
+            for branch in equation.params["branches"]:
+                yield from _slots(branch.jaxpr)
+        else:
+            for variable in equation.outvars:
+                if is_float(variable.aval):
+                    yield _Slot(tuple(variable.aval.shape), variable.aval.dtype)
+
+
+def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any]], Sequence[Any]]:
+    """Give each intermediate its own error, and write down its value."""
+
+    def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
+        if equation.primitive.name == "scan":
+            return _tracked_scan(equation, operands, errors, tape)
+        if equation.primitive.name == "cond":
+            return _tracked_cond(equation, operands, errors, tape)
+        results = []
+        for result in bind(equation, operands):
+            if is_float(result):
+                tape.append(result)
+                result = result + next(errors)
+            results.append(result)
+        return results
+
+    return rule
+
+
+def _tracked_scan(
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+) -> Sequence[Any]:
+    count = sum(1 for _ in _slots(equation.params["jaxpr"].jaxpr))
+    inside = [next(errors) for _ in range(count)]
+    n_results = len(equation.outvars)
+
+    def body(program: Any, values: list[Any]) -> list[Any]:
+        values, own = values[: len(values) - count], values[len(values) - count :]
+        steps: list[Any] = []
+        return [*closed_call(program, values, _tracking(iter(own), steps)), *steps]
+
+    results = scan(equation, [*operands, *inside], body)
+    tape.extend(results[n_results:])
+    return results[:n_results]
+
+
+def _tracked_cond(
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+) -> Sequence[Any]:
+    slots = [list(_slots(branch.jaxpr)) for branch in equation.params["branches"]]
+    inside = [next(errors) for own in slots for _ in own]
+    ends = np.cumsum([len(operands) - 1, *map(len, slots)])
+
+    def branch(number: int, program: Any, values: Sequence[Any]) -> list[Any]:
+        # What is met in the other branches is zero, and nothing depends on its error.
+        met: list[list[Any]] = [[jnp.zeros(*slot) for slot in own] for own in slots]
+        met[number] = []
+        own_errors = iter(values[ends[number] : ends[number + 1]])
+        rule = _tracking(own_errors, met[number])
+        results = closed_call(program, values[: ends[0]], rule)
+        return [*results, *(value for own in met for value in own)]
+
+    results = cond(equation, [*operands, *inside], branch)
+    n_results = len(equation.outvars)
+    tape.extend(results[n_results:])
+    return results[:n_results]
+
+
+def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
+    r"""Compile how far each output may be off because constants in the program were rounded.
+
+    A constant such as :math:`\log 2\pi` is not a double; the double that stands for it is an exact
+    number to an exact evaluator, and another formula may round another constant. Constants with
+    few bits (2, 0.5, 1000) are taken to be what they say. To first order,
+    :math:`u\sum_c|c\,\partial\,\mathrm{out}_j/\partial c|`.
+    """
+    constants = list({id(value): value for value in _constants(closed)}.values())
+    size = sum(math.prod(aval.shape) for aval in closed.out_avals)
+
+    def measured(*args: Any) -> jax.Array:
+        if not constants:
+            return jnp.zeros(size)
+        values = [jnp.asarray(value) for value in constants]
+
+        def outputs(moved: list[Any]) -> jax.Array:
+            instead = dict(zip(map(id, constants), moved, strict=True))
+
+            def literal(value: Any) -> Any:
+                return instead.get(id(value), value)
+
+            def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
+                if equation.primitive.name == "scan":
+                    return scan(equation, operands, within)
+                if equation.primitive.name == "cond":
+                    return cond(equation, operands, lambda _, branch, xs: within(branch, xs))
+                return bind(equation, operands)
+
+            def within(program: Any, operands: Sequence[Any]) -> list[Any]:
+                return closed_call(program, operands, rule, literal)
+
+            return _vector(closed_call(closed, args, rule, literal))
+
+        outcome, pullback = jax.vjp(outputs, values)
+
+        def row(direction: jax.Array) -> jax.Array:
+            (slopes,) = pullback(direction)
+            terms = [jnp.sum(jnp.abs(s * v)) for s, v in zip(slopes, values, strict=True)]
+            return jnp.sum(jnp.nan_to_num(jnp.stack(terms)))
+
+        identity = jnp.eye(size, dtype=outcome.dtype)
+        moved = jax.lax.map(row, identity, batch_size=_ROWS)
+        return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
+
+    return measured
+
+
+def _constants(closed: Any) -> Iterator[Any]:
+    """Yield the rounded constants of a program, also those in its loops and branches."""
+    yield from filter(_is_rounded, closed.consts)
+    yield from _literals(closed.jaxpr)
+
+
+def _literals(jaxpr: Any) -> Iterator[Any]:
+    for equation in jaxpr.eqns:
+        for atom in equation.invars:
+            if isinstance(atom, Literal) and _is_rounded(atom.val):
+                yield atom.val
+        inner = inner_program(equation)
+        if inner is not None:
+            yield from filter(_is_rounded, inner[1])
+            yield from _literals(inner[0])
+        elif equation.primitive.name == "scan":
+            yield from _constants(equation.params["jaxpr"])
+        elif equation.primitive.name == "cond":
+            for branch in equation.params["branches"]:
+                yield from _constants(branch)
+
+
+def _is_rounded(value: Any) -> bool:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        return False
+    # More than half of the significand in use: no number that somebody would write down exactly.
+    half = 2.0 ** (np.finfo(array.dtype).nmant // 2)
+    significand = np.frexp(array[np.isfinite(array)])[0] * half
+    return bool(np.any(significand != np.rint(significand)))

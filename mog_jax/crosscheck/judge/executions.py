@@ -1,0 +1,363 @@
+"""The ways in which one program is run in floating point, compiled once for each shape.
+
+Every execution gets the same numbers. Each is judged by the exact value, never by another one.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.findings import Execution, error_line
+from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
+from mog_jax.crosscheck.jaxprs import bind, closed_call, trace, uses
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.conditioning import input_scales, rounded_constants, scales
+
+FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+# Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
+_LOOPS = ("scan", "while", "cond")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a execution gave: a vector of floats, or the exception that it raised."""
+
+    values: Array | None
+    error: Exception | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Misfit:
+    """A leaf of the output that has another shape or dtype than it should."""
+
+    entry: str
+    got: str
+    wanted: str
+    precision: Execution
+
+
+Outcomes = dict[Execution, Outcome]
+
+
+class Executions:
+    """A claim's programs for arguments of one shape.
+
+    Attributes
+    ----------
+    claim : Claim
+    error : BaseException, optional
+        What the subject raised when it was traced at this shape.
+    misfits : list of Misfit
+        Parts of the subject's output that have another shape or dtype than they should.
+    reference, subject, function : ClosedJaxpr
+        The programs; None for a function that the claim does not have.
+    shapes : pytree
+        Shapes and dtypes of the output.
+    eager_is_slow : bool
+        Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
+    """
+
+    def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
+        self.claim = claim
+        self._contract = contract
+        self.error: Exception | None = None
+        self.misfits: list[Misfit] = []
+        self.eager_is_slow = False
+        with jax.enable_x64(True):
+            with judging_at(args):
+                self.reference, self.shapes = trace(claim.reference, *args)
+                self.function = trace(claim.function, *args)[0] if claim.function else None
+            try:
+                self.subject, given = trace(claim.subject, *args)
+                if uses(self.subject, "custom_vmap_call"):
+                    self.subject = _opened(self.subject, args)
+                self.eager_is_slow = any(
+                    e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
+                )
+                self.misfits = _misfits(self.shapes, given, Execution.FLOAT64)
+            except Exception as error:
+                # At inputs of this shape only: those of the first were tried at the door.
+                self.error = error
+        self.main = _jitted(claim.subject)
+        self._hessian = _quickly(claim.hessian) if claim.hessian else None
+        self._witnesses = {name: _quickly(program) for name, program in claim.witnesses.items()}
+        self._plain_witnesses = {
+            name: _quickly(program) for name, program in claim.plain_witnesses.items()
+        }
+        self._batched = {
+            name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
+        }
+        self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
+        # Made when they are first asked for.
+        self._scales: dict[int, Callable[..., Any]] = {}
+        self._narrow_misfits: list[Misfit] | None = None
+        self._batched_programs: dict[Execution, Any] | None = None
+        self._narrow_program: Any = None
+        self._constants: dict[str, Any] = {}
+
+    def _batch_axes(self, args: Sequence[Any]) -> dict[Execution, tuple[int | None, ...]]:
+        if self.claim.directed:
+            return {}
+        indices = range(len(args))
+        axes: dict[Execution, tuple[int | None, ...]] = {Execution.VMAP: (0,) * len(args)}
+        if 0 < len(self._contract.wrt) < len(args):
+            wrt = self._contract.wrt
+            axes[Execution.VMAP_OVER_PARAMETERS] = tuple(0 if i in wrt else None for i in indices)
+            axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
+        return axes
+
+    def scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+        """Give the reference's error scales: from roundings, and from underflow."""
+        return self._scales_of(self.reference, args)
+
+    def own_scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+        """Give the error scales of the judged program: what rounding may do to it, not should."""
+        return self._scales_of(self.subject, args)
+
+    def _scales_of(self, program: Any, args: Sequence[Any]) -> tuple[Array, Array]:
+        leaves = jax.tree.leaves(tuple(args))
+        if id(program) not in self._scales:
+            self._scales[id(program)] = _quickly(scales(program))
+        with jax.enable_x64(True):
+            try:
+                relative, absolute = self._scales[id(program)](*leaves)
+            except (TypeError, ValueError):
+                # The program itself has no reverse derivative: a loop of unknown length.
+                self._scales[id(program)] = _quickly(input_scales(program))
+                relative, absolute = self._scales[id(program)](*leaves)
+        return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
+
+    def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
+        """Give how far each output may be off because constants were rounded, in both programs."""
+        subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
+        leaves = jax.tree.leaves(in_precision(args, dtype))
+        with jax.enable_x64(True) if dtype == FLOAT64 else _in_float32():
+            reference = self.reference
+            if dtype != FLOAT64:
+                reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
+            if str(dtype) not in self._constants:
+                self._constants[str(dtype)] = [
+                    _quickly(rounded_constants(program)) for program in (reference, subject)
+                ]
+            moved = [np.asarray(f(*leaves), np.float64) for f in self._constants[str(dtype)]]
+        return np.asarray(sum(moved))
+
+    def arrays(self) -> Array:
+        """Number the array that each number belongs to which the programs put out."""
+        sizes = [leaf.size for leaf in jax.tree.leaves(self.shapes)]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    def entries(self, args: Sequence[Any]) -> list[str]:
+        """Name every number that the programs put out."""
+        paths = jax.tree_util.tree_leaves_with_path(self.shapes)
+        if self.claim.like_wrt:
+            names = self._contract.wrt_names(args)
+        else:
+            names = [f"value{jax.tree_util.keystr(path)}" for path, _ in paths]
+        return [
+            name + (f"[{', '.join(map(str, index))}]" if index else "")
+            for name, (_, leaf) in zip(names, paths, strict=True)
+            for index in np.ndindex(leaf.shape)
+        ]
+
+    def run_main(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the subject under jit in float64."""
+        with jax.enable_x64(True):
+            return _outcome(self.main, args)
+
+    def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
+        """Run what JAX makes of the function by differentiating it twice."""
+        with jax.enable_x64(True):
+            return _outcome(self._hessian, args)
+
+    def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
+        """Run the subject on every float64 execution, or not on those that are eager or batched."""
+        with jax.enable_x64(True):
+            outcomes = {Execution.JIT: _outcome(self.main, args)}
+            if eager and not self.claim.directed:
+                outcomes[Execution.EAGER] = _outcome(self._eagerly, args)
+            for name, (_, axes) in self._batched.items() if batched else ():
+                outcomes[name] = _outcome(self._compiled[name], _company(args, axes))
+        return outcomes
+
+    def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
+        """Run automatic differentiation itself, to say how well it does."""
+        with jax.enable_x64(True):
+            return {name: _outcome(program, args) for name, program in self._witnesses.items()}
+
+    def overflows(self, args: tuple[Any, ...]) -> bool:
+        """Whether the subject gives no number in float32 where in float64 it does, within range."""
+        wide = self.run_main(args)
+        with _in_float32():
+            narrow = _outcome(self.main, in_precision(args, np.float32))
+        if wide.values is None or narrow.values is None:
+            return False
+        within = np.abs(wide.values) <= float(np.finfo(np.float32).max)
+        return bool(np.any(within & ~np.isfinite(narrow.values)))
+
+    def run_narrow(self, args: tuple[Any, ...]) -> Outcomes:
+        """Run the subject and autodiff in float32."""
+        narrow = in_precision(args, np.float32)
+        with _in_float32():
+            outcomes = {Execution.FLOAT32: _outcome(self.main, narrow)}
+            for name, program in self._witnesses.items():
+                outcomes[name.in_float32] = _outcome(program, narrow)
+        return outcomes
+
+    def run_narrow_plain(self, args: tuple[Any, ...]) -> Outcomes:
+        """Run autodiff of the function without its rules in float32."""
+        narrow = in_precision(args, np.float32)
+        with _in_float32():
+            return {
+                name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
+            }
+
+    def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
+        """Compare shapes and dtypes of the subject in float32."""
+        if self._narrow_misfits is None:
+            narrow = in_precision(args, np.float32)
+            with _in_float32():
+                wanted = jax.eval_shape(self.claim.reference, *narrow)
+                given = jax.eval_shape(self.claim.subject, *narrow)
+            self._narrow_misfits = _misfits(wanted, given, Execution.FLOAT32)
+        return self._narrow_misfits
+
+    def batched_subjects(self, args: tuple[Any, ...]) -> dict[Execution, Any]:
+        """Give the programs that vmap makes of the subject, as jaxprs."""
+        if self._batched_programs is None:
+            with jax.enable_x64(True):
+                self._batched_programs = {
+                    name: trace(batched, *_company(args, axes))[0]
+                    for name, (batched, axes) in self._batched.items()
+                }
+        return self._batched_programs
+
+    def with_company(
+        self, name: Execution, args: tuple[Any, ...], exact: Sequence[Array]
+    ) -> list[Array]:
+        """Give the flat exact arguments of a batched program."""
+        _, axes = self._batched[name]
+        batched = [axis for arg, axis in zip(args, axes, strict=True) for _ in jax.tree.leaves(arg)]
+        return [
+            leaf if axis is None else np.stack([_turned(leaf), leaf])
+            for leaf, axis in zip(exact, batched, strict=True)
+        ]
+
+    def narrow_subject(self, args: tuple[Any, ...]) -> Any:
+        """Give the program that the subject is when it is traced in float32, as a jaxpr."""
+        if self._narrow_program is None:
+            with _in_float32():
+                self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
+        return self._narrow_program
+
+    def _eagerly(self, *args: Any) -> Any:
+        return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
+
+
+@contextlib.contextmanager
+def judging_at(args: Sequence[Any]) -> Iterator[None]:
+    """Say that what fails inside is the function, and at which shapes."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
+            f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _in_float32() -> Iterator[None]:
+    with jax.enable_x64(False), warnings.catch_warnings():
+        # A program that asks for float64 by name gets float32 here, as its user would.
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        yield
+
+
+def _opened(closed: Any, args: Sequence[Any]) -> Any:
+    """Trace a program once more with what it merely wraps put in its place."""
+    leaves = jax.tree.leaves(tuple(args))
+    return trace(lambda *values: closed_call(closed, values, bind), *leaves)[0]
+
+
+def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
+    # A new function each time: jit's own cache is keyed by the function, and would keep it alive.
+    return jax.jit(lambda *args: program(*args))
+
+
+def _quickly(program: Callable[..., Any]) -> Callable[..., Any]:
+    # A program that runs once for each input: compiling it well takes longer than running it.
+    # Only the judged program by itself is compiled as its users compile it.
+    return jax.jit(lambda *args: program(*args), compiler_options=_quick_options())
+
+
+@functools.cache
+def _quick_options() -> dict[str, Any]:
+    """Give the options that make XLA compile some five times faster, those that it still knows."""
+    known: dict[str, Any] = {}
+    for option in ({"xla_backend_optimization_level": 0}, {"xla_cpu_use_fusion_emitters": False}):
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            jax.jit(lambda: 0, compiler_options=option)()
+            known |= option
+    return known
+
+
+def _batched(
+    program: Callable[..., Any], axes: tuple[int | None, ...]
+) -> tuple[Callable[..., Any], tuple[int | None, ...]]:
+    mapped = jax.vmap(program, in_axes=axes)
+    # The draw itself comes second: a program that looks at its first execution only is found out.
+    return lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args)), axes
+
+
+def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
+    """Stack what is batched upon other data of the same shape."""
+    return tuple(
+        arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
+        for arg, axis in zip(args, axes, strict=True)
+    )
+
+
+def _turned(leaf: Array) -> Array:
+    """Make other data of the same shape."""
+    turned = leaf[::-1] if leaf.ndim else leaf
+    return turned * 0.875 if leaf.dtype.kind == "f" else turned
+
+
+def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome:
+    assert program is not None
+    try:
+        leaves = jax.tree.leaves(program(*args))
+        flat = [np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves]
+    except Exception as error:
+        return Outcome(None, error)
+    return Outcome(np.concatenate(flat) if flat else np.zeros(0))
+
+
+def _misfits(wanted: Any, given: Any, precision: Execution) -> list[Misfit]:
+    structures: list[Any] = [jax.tree.structure(wanted), jax.tree.structure(given)]
+    if structures[0] != structures[1]:
+        return [Misfit("the output", _outline(given), _outline(wanted), precision)]
+    pairs = zip(jax.tree_util.tree_leaves_with_path(wanted), jax.tree.leaves(given), strict=True)
+    return [
+        Misfit(f"the output{jax.tree_util.keystr(path)}", _outline(got), _outline(want), precision)
+        for (path, want), got in pairs
+        if (want.shape, want.dtype) != (got.shape, got.dtype)
+    ]
+
+
+class _Leaf(str):
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _outline(tree: Any) -> str:
+    """Show a pytree with dtypes and shapes for its leaves, as in ``(float64[3], float64[])``."""
+    return repr(jax.tree.map(lambda leaf: _Leaf(f"{leaf.dtype}{list(leaf.shape)}"), tree))

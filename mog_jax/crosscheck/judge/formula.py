@@ -1,0 +1,224 @@
+"""Decides by exact values alone, without a tolerance, whether a formula is right."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flint
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array, unit_roundoff
+from mog_jax.crosscheck.exact import ball_arrays
+from mog_jax.crosscheck.judge import oracle
+
+# Balls that overlap agree if both are narrower than this part of the largest entry.
+_NARROW = 1e-20
+# A difference below this part of one rounding cannot be seen in floating point.
+_INVISIBLE = 1e-3
+# A constant such as (2 pi)^(-1/2) has been rounded more than once on its way.
+_CONSTANT_ROUNDINGS = 4
+# Relative to an entry outside the range of floats: less than this disproves nothing there.
+_SMALL = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Truth:
+    """What each entry should be at one input.
+
+    Attributes
+    ----------
+    values : array
+        Balls; NaN where there is no saying.
+    tied : bool
+        Whether the program met an exact tie, where autodiff follows a convention.
+    derivative : bool
+        Whether the values are derivatives, which at a tie there may be none of.
+    function : Any, optional
+        The scalar function that the values are the gradient of, if they are one.
+    leaves : sequence of array
+        The input, exactly.
+    places : sequence of int
+        Which leaves are differentiated.
+    autodiff_wrong : bool
+        Whether a difference quotient overruled automatic differentiation.
+    kinks : int
+        How many entries are left out because the function has no derivative there.
+    """
+
+    values: Array
+    tied: bool
+    derivative: bool
+    function: Any | None
+    leaves: Sequence[Array]
+    places: Sequence[int]
+    autodiff_wrong: bool = False
+    kinks: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Formula:
+    """What exact evaluation says of a formula at one input, entry by entry.
+
+    Attributes
+    ----------
+    truth : Truth
+        What the entries should be, revised where autodiff turned out to be wrong.
+    given : array
+        Balls around what the formula gives.
+    wrong : array
+        Which entries are disproved.
+    rounded : array
+        Which differ, but by no more than the rounding of the programs' constants explains.
+    undecided : int
+        How many stayed too wide to say.
+    """
+
+    truth: Truth
+    given: Array
+    wrong: Array
+    rounded: Array
+    undecided: int
+
+
+def truth_at(
+    reference: Any,
+    function: Any | None,
+    leaves: Sequence[Array],
+    places: Sequence[int],
+    *,
+    derivative: bool,
+) -> Truth:
+    """Evaluate the reference; where it is not finite, ask difference quotients."""
+    exact = oracle.exact_values(reference, leaves)
+    truth = Truth(exact.values, exact.kinks, derivative, function, leaves, places)
+    missing = np.flatnonzero(~ball_arrays.finite(truth.values))
+    if function is None or not missing.size:
+        return truth
+    return revised(truth, [int(entry) for entry in missing])
+
+
+def revised(truth: Truth, entries: Sequence[int]) -> Truth:
+    """Replace some entries by difference quotients, and by NaN where there are none."""
+    settled = oracle.settle_entries(truth.function, truth.leaves, truth.places, entries)
+    values = truth.values.copy()
+    overruled, kinks = truth.autodiff_wrong, truth.kinks
+    for entry in entries:
+        before = values[entry]
+        values[entry] = settled.get(int(entry), flint.arb.nan())
+        known = values[entry].is_finite()
+        overruled |= known and not values[entry].overlaps(before)
+        kinks += before.is_finite() and not known
+    return dataclasses.replace(truth, values=values, autodiff_wrong=overruled, kinks=kinks)
+
+
+def settled(truth: Truth, entries: Sequence[int]) -> Truth:
+    """Settle entries at a tie, where autodiff follows a convention: there may be no derivative."""
+    if not truth.derivative:
+        return truth
+    if truth.function is not None:
+        return revised(truth, entries)
+    # A derivative of a derivative: there is no function to ask for quotients.
+    values = truth.values.copy()
+    values[list(entries)] = flint.arb.nan()
+    return dataclasses.replace(truth, values=values, kinks=truth.kinks + len(entries))
+
+
+def confirmed(truth: Truth, direction: Sequence[Array]) -> Truth:
+    """Check autodiff along one direction, and revise every entry if it fails."""
+    if truth.function is None or not ball_arrays.finite(truth.values).all():
+        return truth
+    quotient = oracle.directional_quotient(truth.function, truth.leaves, truth.places, direction)
+    if oracle.agrees_with_quotient(truth.values, quotient, direction) is not False:
+        return truth
+    return revised(truth, range(len(truth.values)))
+
+
+def examine(
+    truth: Truth,
+    given: Array,
+    direction: Sequence[Array],
+    constants: Callable[[bool], Array],
+    dtype: Any,
+) -> Formula:
+    """Compare what a formula gives with what it should.
+
+    Parameters
+    ----------
+    truth, given
+        What it should give, and what it gives.
+    direction
+        Along which autodiff is confirmed before it accuses anybody.
+    constants : callable
+        Gives how far each entry may be off because the programs' constants were rounded; asked only
+        where there is a difference to explain. It is told whether that is so small that the
+        roundings of this answer itself matter.
+    dtype
+        The precision of the programs.
+    """
+    apart = ~ball_arrays.overlap(truth.values, given)
+    if apart.any():
+        entries = [int(entry) for entry in np.flatnonzero(apart)]
+        truth = settled(truth, entries) if truth.tied else confirmed(truth, direction)
+        apart = ~ball_arrays.overlap(truth.values, given)
+    gap = ball_arrays.distance(truth.values, given)
+    rounded = np.zeros_like(apart)
+    if apart.any():
+        small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(truth.values)
+        moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
+        rounded = apart & _explained(gap, truth.values, moved, dtype)
+    return Formula(
+        truth=truth,
+        given=given,
+        wrong=apart & ~rounded,
+        rounded=rounded,
+        undecided=int((~apart & _too_wide(gap, truth.values, given)).sum()),
+    )
+
+
+def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
+    """Tell where balls overlap only because they are wide."""
+    known = ball_arrays.finite(truth) & ball_arrays.finite(given)
+    width = np.where(known, ball_arrays.upper(gap), 0.0)
+    size = np.where(known, ball_arrays.upper(truth), 0.0)
+    limit = max(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
+    return np.asarray(width > limit)
+
+
+def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
+    """Tell which differences rounded constants explain, or no program could show."""
+    unit, limits = unit_roundoff(dtype), np.finfo(dtype)
+    explained = []
+    for distance, size, constant in zip(gap, abs(truth), moved, strict=True):
+        # In balls: a distance may be outside the range of a double. So may what constants explain;
+        # there a small difference is no proof, and is left to other inputs.
+        hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
+        allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
+        allowed += size * (_SMALL if hidden else _INVISIBLE * unit)
+        explained.append(bool(distance.lower() <= allowed))
+    return np.array(explained, bool)
+
+
+def settled_formula(found: Formula, entries: Array) -> Formula:
+    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
+    truth = settled(found.truth, np.flatnonzero(entries).tolist())
+    return dataclasses.replace(found, truth=truth)
+
+
+def most_visible(found: Formula, entries: Array) -> int:
+    """Choose the entry with the fewest digits in common."""
+    common = [common_digits(found.truth.values[e], found.given[e]) for e in entries]
+    return int(entries[int(np.argmin(common))])
+
+
+def common_digits(exact: flint.arb, given: flint.arb) -> float:
+    """Count the decimal digits that two numbers have in common."""
+    with ball_arrays.precision(128):
+        gap, size = abs(exact - given), abs(exact)
+        if not float(size.upper()) or not gap.is_finite():
+            return 0.0
+        ratio = float((gap / size).mid())
+    return (
+        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
+        if ratio > 0
+        else float(oracle.DIGITS)
+    )

@@ -1,0 +1,108 @@
+"""Judges one claim at every input; keeps the compiled programs of each shape."""
+
+from typing import Any
+
+import jax
+
+from mog_jax.crosscheck.findings import error_line
+from mog_jax.crosscheck.inputs.arguments import Signature
+from mog_jax.crosscheck.inputs.draws import Draw, draw_of
+from mog_jax.crosscheck.jaxprs import trace, uses
+from mog_jax.crosscheck.judge.case import Case
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.executions import Executions, judging_at
+from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
+from mog_jax.crosscheck.judge.trial import Trial
+
+# Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
+_SHAPES = 16
+_NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
+
+
+class Judge:
+    """Judges one claim; keeps the compiled programs of each shape."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        contract: Signature,
+        *,
+        seed: int,
+        min_digits: float,
+        normwise: bool = False,
+    ) -> None:
+        self.claim = claim
+        self.contract = contract
+        self.min_digits = min_digits
+        self.normwise = normwise
+        self._seed = seed
+        self._lanes: dict[Any, Executions] = {}
+        self._outputs: dict[Any, Any] = {}
+
+    def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
+        """Judge one input; `thorough` adds the checks that cost more."""
+        case = self.case(draw)
+        if case.executions.error is not None:
+            return Judgement(self.claim.name, [raising(self.claim, case.executions.error)])
+        if case.executions.misfits:
+            problems = [misfitting(self.claim, misfit) for misfit in case.executions.misfits]
+            return Judgement(self.claim.name, problems)
+        if self.claim.order == 2 and not thorough:
+            return Judgement(self.claim.name, [])
+        return Trial(case).judged(thorough)
+
+    def formula_only(self, draw: Draw) -> tuple[Judgement, bool]:
+        """Ask of the formula alone, running nothing; also say whether it is disproved."""
+        case = self.case(draw)
+        if case.executions.misfits or case.executions.error is not None:
+            return Judgement(self.claim.name, []), True
+        return Trial(case).judged_formula_only()
+
+    def overflows(self, draw: Draw) -> bool:
+        """Whether the subject gives no number in float32 where it gives one in float64."""
+        case = self.case(draw)
+        if case.executions.misfits or case.executions.error is not None:
+            return False
+        return case.executions.overflows(case.values)
+
+    def case(self, draw: Draw) -> Case:
+        """Give an input, about which the subject or a program in its place can be asked."""
+        tangent, cotangent = self._directions(draw)
+        values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
+        executions = self._lanes.pop(draw.key, None) or Executions(
+            self.claim, self.contract, values
+        )
+        self._lanes[draw.key] = executions
+        if len(self._lanes) > _SHAPES:
+            del self._lanes[next(iter(self._lanes))]
+        return Case(
+            self.claim,
+            self.contract,
+            executions,
+            draw,
+            values,
+            jax.tree.leaves(tangent),
+            min_digits=self.min_digits,
+            normwise=self.normwise,
+        )
+
+    def undefined(self, args: tuple[Any, ...]) -> str | None:
+        """Say why the subject cannot be differentiated in this way, if it cannot."""
+        if not self.claim.directed:
+            return None
+        draw = draw_of(args, self.contract, narrow=False)
+        try:
+            with jax.enable_x64(True):
+                closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
+        except Exception as error:
+            if "custom_lin" in str(error):
+                return _NO_FORWARD_MODE
+            return error_line(error)
+        # Forward mode through a custom_vjp function fails only when it is run.
+        return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
+
+    def _directions(self, draw: Draw) -> tuple[Any, Any]:
+        if draw.key not in self._outputs:
+            with jax.enable_x64(True), judging_at(draw.args):
+                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+        return draw.directions(self.contract, self._outputs[draw.key], self._seed)

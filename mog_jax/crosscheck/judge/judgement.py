@@ -1,0 +1,131 @@
+"""What a judge says: problems, and the words for them."""
+
+import dataclasses
+
+from mog_jax.crosscheck.findings import Execution, Kind, error_line
+from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound
+from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.executions import Misfit
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """Something that one input showed; the attributes are those of a `Finding`."""
+
+    kind: Kind
+    claim: str
+    order: int
+    execution: Execution
+    entry: str
+    explanation: str
+    exact: str | None = None
+    got: str | None = None
+    roundings: float | None = None
+    digits_kept: float | None = None
+    digits_allowed: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judgement:
+    """What one input showed of one claim.
+
+    Attributes
+    ----------
+    claim : str
+        Its name.
+    problems : list of Problem
+        What is wrong, and remarks.
+    entries : list of str
+        Names of the numbers that the claim is about.
+    bound : ErrorBound, optional
+        What rounding may do to each; None where only the formula was judged.
+    exact : int
+        1 if the formula was compared with a finite exact value.
+    accuracies : dict from Execution to Accuracy
+        How close each way of running the program came.
+    undecided, kinks : int
+        How many entries could not be judged, and why.
+    autodiff_wrong : bool
+        Whether automatic differentiation of the function gave a wrong value.
+    beyond_float32 : bool
+        Whether no program came through in float32, so that none is blamed.
+    """
+
+    claim: str
+    problems: list[Problem]
+    entries: list[str] = dataclasses.field(default_factory=list)
+    bound: ErrorBound | None = None
+    exact: int = 0
+    accuracies: dict[Execution, Accuracy] = dataclasses.field(default_factory=dict)
+    undecided: int = 0
+    kinks: int = 0
+    autodiff_wrong: bool = False
+    beyond_float32: bool = False
+
+
+def misfitting(claim: Claim, misfit: Misfit) -> Problem:
+    """Say that a part of the output has another shape or dtype than it should."""
+    return Problem(
+        kind=Kind.WRONG_SHAPE_OR_DTYPE,
+        claim=claim.name,
+        order=claim.order,
+        execution=misfit.precision,
+        entry=misfit.entry,
+        explanation=f"given {misfit.precision}, the output must look like {_model(claim)}",
+        exact=misfit.wanted,
+        got=misfit.got,
+    )
+
+
+def raising(claim: Claim, error: BaseException) -> Problem:
+    """Say that a program cannot be traced at all."""
+    return Problem(
+        kind=Kind.RAISED,
+        claim=claim.name,
+        order=claim.order,
+        execution=Execution.TRACING,
+        entry="",
+        explanation=error_line(error),
+    )
+
+
+def _model(claim: Claim) -> str:
+    return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
+
+
+def disproof(claim: Claim, *, by_quotient: bool) -> str:
+    """Say what is disproved."""
+    if by_quotient:
+        return _DISPROVED_BY_QUOTIENT
+    # Or the numbers that follow would be taken for the derivative itself.
+    along = ", along a direction drawn for this input" if claim.directed else ""
+    return _DISPROVED[claim.order] + along
+
+
+_DISPROVED = {
+    0: "disproved: the function with the rule is another function than the one without",
+    1: "disproved: the formula is not the derivative of the function",
+    2: "disproved: the derivative's own derivative is not the second derivative of the function",
+}
+_DISPROVED_BY_QUOTIENT = (
+    "disproved: the formula is not the derivative of the function, as its difference quotient "
+    "shows; automatic differentiation of what the function computes is wrong here too "
+    "(stop_gradient, a tie, or a branch that where hides)"
+)
+ONLY_TRACED = "the program that jit traces is another one than the program that runs eagerly"
+ONLY_BATCHED = "the program that vmap makes computes another function"
+ONLY_NARROW = "the program that is traced in float32 computes another function"
+ROUNDED = "the difference is explained by a constant that was rounded to a double"
+EXPLANATIONS = {
+    Kind.UNSTABLE: "the formula is right, but its program loses digits that the problem does not "
+    "lose",
+    Kind.NOT_FINITE: "the formula is right, but its program gives no finite number",
+    Kind.DIFFERS_UNDER_JIT: "the same program gives another value under jit than eagerly",
+    Kind.DIFFERS_UNDER_VMAP: "the same program gives another value under vmap than alone",
+}
+SECOND_ORDER_EXPLANATIONS = {
+    Kind.UNSTABLE: "differentiating the derivative loses digits, "
+    "which differentiating the function twice does not",
+    Kind.NOT_FINITE: "differentiating the derivative gives no finite number, "
+    "where differentiating the function twice does",
+}

@@ -1,0 +1,335 @@
+"""The trial of one claim at one input: which questions are asked, and who is blamed.
+
+The order of the questions is the order of blame. Shapes first; then the formula, by exact values
+alone; only where the formula is right, the digits that the floating-point program keeps; and where
+one way of running it fails and another does not, that difference is what is reported.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mog_jax.crosscheck.exact import Undecided, ball_arrays
+from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
+from mog_jax.crosscheck.judge import formula, judgement, oracle
+from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound, is_nearly_bad
+from mog_jax.crosscheck.judge.case import Case
+from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes
+from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
+
+Accuracies = dict[Execution, Accuracy]
+
+
+class Trial:
+    """Asks all questions about one case, and gathers the problems that come up."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.claim, self.executions = case, case.claim, case.executions
+        self.values = case.values
+        self.problems: list[Problem] = []
+
+    def judged(self, thorough: bool) -> Judgement:
+        """Ask everything."""
+        truth = self.case.truth(confirmed=thorough)
+        try:
+            given = oracle.exact_values(self.executions.subject, self.case.leaves)
+        except Undecided:
+            return self._all_undecided()
+        found = self.case.examined(truth, given)
+        if self._blame_formula(found):
+            return self._concluded(found)
+        if self.claim.order == 2:
+            return self._concluded(self._blame_second_order(found))
+        bound = self.case.error_bound(found.truth)
+        eager = thorough or not self.executions.eager_is_slow
+        outcomes = self.executions.run(self.values, eager=eager)
+        accuracies = self.case.measured(bound, outcomes)
+        bad = np.any([accuracy.bad for accuracy in accuracies.values()], axis=0)
+        if found.truth.tied and bad.any():
+            found = formula.settled_formula(found, bad)
+            bound = self.case.error_bound(found.truth)
+            accuracies = self.case.measured(bound, outcomes)
+        self._blame_executions(bound, outcomes, accuracies)
+        beyond = False
+        if not self._failed():
+            if thorough and not self.claim.directed:
+                self._blame_batched_formula(found.truth)
+            if self.case.draw.narrow:
+                narrow = self.case.error_bound(found.truth, FLOAT32)
+                beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
+        accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
+        concluded = self._concluded(found)
+        return dataclasses.replace(
+            concluded, bound=bound, accuracies=accuracies, beyond_float32=beyond
+        )
+
+    def judged_formula_only(self) -> tuple[Judgement, bool]:
+        """Ask of the formula alone."""
+        try:
+            given = oracle.exact_values(self.executions.subject, self.case.leaves)
+        except Undecided:
+            return self._all_undecided(), False
+        found = self.case.examined(self.case.truth(confirmed=False), given)
+        return self._concluded(found), bool(found.wrong.any())
+
+    def _all_undecided(self) -> Judgement:
+        return Judgement(self.claim.name, [], self.case.entries, undecided=len(self.case.entries))
+
+    def _concluded(self, found: formula.Formula) -> Judgement:
+        return Judgement(
+            self.claim.name,
+            self.problems,
+            self.case.entries,
+            exact=int(ball_arrays.finite(found.truth.values).any()),
+            undecided=found.undecided,
+            kinks=found.truth.kinks,
+            autodiff_wrong=found.truth.autodiff_wrong,
+        )
+
+    def _failed(self) -> bool:
+        return any(problem.kind in FAILURES for problem in self.problems)
+
+    def _blame_formula(self, found: formula.Formula) -> bool:
+        """Report disproved entries; say whether there are any."""
+        entries = np.flatnonzero(found.wrong)
+        if entries.size:
+            entry = formula.most_visible(found, entries)
+            if self._is_right_eagerly(found, entry):
+                self._report_formula(Kind.DIFFERS_UNDER_JIT, entry, found, judgement.ONLY_TRACED)
+            else:
+                text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
+                self._report_formula(self.claim.kind, entry, found, text)
+            return True
+        if found.rounded.any():
+            entry = formula.most_visible(found, np.flatnonzero(found.rounded))
+            self._report_formula(Kind.ROUNDED_CONSTANT, entry, found, judgement.ROUNDED)
+        return False
+
+    def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
+        """Tell whether an entry is right when the program runs eagerly, and wrong when traced.
+
+        What was evaluated exactly is the traced program: then it is only tracing that is wrong.
+        """
+        if self.claim.directed:
+            return False
+        accuracies = self.case.measured(
+            self.case.strictest(found.truth), self.executions.run(self.values, batched=False)
+        )
+        traced, eager = accuracies.get(Execution.JIT), accuracies.get(Execution.EAGER)
+        return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
+
+    def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
+        """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
+
+        Nobody wrote the program of the derivative's derivative. It need not be better than the one
+        in whose place it comes, which a user of `jax.hessian` would have had without it; and of
+        digits only a rule has to keep as many, unless `min_digits` asks for them.
+        """
+        outcome = self.executions.run_main(self.values)
+        if outcome.error is not None:
+            self._report(Execution.JIT, Kind.RAISED, 0, text=error_line(outcome.error))
+            return found
+        strictest = self.case.strictest(found.truth)
+        own = self.case.measured(strictest, {Execution.JIT: outcome})[Execution.JIT]
+        if not own.bad.any():
+            return found
+        outcomes = {
+            Execution.JIT: outcome,
+            Execution.HESSIAN: self.executions.run_hessian(self.values),
+        }
+        hessian = self.case.measured(strictest, outcomes).get(Execution.HESSIAN)
+        suspects = own.bad & ~hessian.bad if hessian else np.zeros_like(own.bad)
+        if not suspects.any():
+            self._remark_not_finite(strictest, own)
+            return found
+        if found.truth.tied:
+            found = formula.settled_formula(found, suspects)
+        bound = self.case.error_bound(found.truth)
+        accuracies = self.case.measured(bound, outcomes)
+        own, hessian = accuracies[Execution.JIT], accuracies[Execution.HESSIAN]
+        lost = [e for e in np.flatnonzero(own.bad) if not is_nearly_bad(hessian, bound, int(e))]
+        if not lost:
+            return found
+        entry = int(max(lost, key=lambda e: own.roundings[e]))
+        kind = Kind.NOT_FINITE if own.missing[entry] else Kind.UNSTABLE
+        if kind == Kind.NOT_FINITE or self.claim.to_the_digit or self.case.min_digits:
+            text = judgement.SECOND_ORDER_EXPLANATIONS[kind]
+            self._report_accuracy(Execution.JIT, kind, entry, bound, own, outcomes, text=text)
+        else:
+            text = f"it keeps {own.kept[entry]:.1f} of {bound.allowed[entry]:.1f}"
+            self._report(Execution.JIT, Kind.SECOND_ORDER_UNSTABLE, entry, text=text)
+        return found
+
+    def _remark_not_finite(self, bound: ErrorBound, accuracy: Accuracy) -> None:
+        if accuracy.missing.any():
+            entry = int(np.flatnonzero(accuracy.missing)[0])
+            text = f"where the exact value is {ball_arrays.shown(bound.centre.high[entry])}"
+            self._report(Execution.JIT, Kind.SECOND_ORDER_NOT_FINITE, entry, text=text)
+
+    def _report_formula(
+        self,
+        kind: Kind,
+        entry: int,
+        found: formula.Formula,
+        text: str,
+        execution: Execution = Execution.EXACT,
+    ) -> None:
+        exact, given = found.truth.values[entry], found.given[entry]
+        self._report(
+            execution,
+            kind,
+            entry,
+            text=text,
+            exact=ball_arrays.shown(exact),
+            got=ball_arrays.shown(given),
+            digits_kept=formula.common_digits(exact, given),
+        )
+
+    def _blame_executions(
+        self,
+        bound: ErrorBound,
+        outcomes: Outcomes,
+        accuracies: Accuracies,
+    ) -> None:
+        """Report what goes wrong in floating point though the formula is right."""
+        raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
+        for name, error in raised.items():
+            self._report(name, Kind.RAISED, 0, text=error_line(error))
+        if raised:
+            return
+        main, eager = accuracies[Execution.JIT], accuracies.get(Execution.EAGER)
+        if eager is not None and main.bad.any() != eager.bad.any():
+            name, worse, better = (
+                (Execution.JIT, main, eager) if main.bad.any() else (Execution.EAGER, eager, main)
+            )
+            entry = worse.worst
+            if not (
+                is_nearly_bad(better, bound, entry)
+                or self.case.may_be_rounding(worse, bound, entry)
+            ):
+                self._report_accuracy(name, Kind.DIFFERS_UNDER_JIT, entry, bound, worse, outcomes)
+                return
+        for name, own in accuracies.items():
+            if own.bad.any():
+                batched = name.is_batched and not (
+                    is_nearly_bad(main, bound, own.worst)
+                    or self.case.may_be_rounding(own, bound, own.worst)
+                )
+                kind = Kind.NOT_FINITE if own.missing.any() else Kind.UNSTABLE
+                kind = Kind.DIFFERS_UNDER_VMAP if batched else kind
+                self._report_accuracy(name, kind, own.worst, bound, own, outcomes)
+                return
+
+    def _blame_batched_formula(self, truth: formula.Truth) -> None:
+        """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
+        for name, program in self.executions.batched_subjects(self.values).items():
+            stacked = self.executions.with_company(name, self.values, self.case.leaves)
+            try:
+                given = oracle.exact_values(program, stacked)
+            except Undecided:
+                continue
+            found = self.case.examined(truth, given)
+            if found.wrong.any():
+                entry = formula.most_visible(found, np.flatnonzero(found.wrong))
+                self._report_formula(
+                    Kind.DIFFERS_UNDER_VMAP, entry, found, judgement.ONLY_BATCHED, name
+                )
+                return
+
+    def _blame_narrow(
+        self,
+        truth: formula.Truth,
+        bound: ErrorBound,
+        accuracies: Accuracies,
+        thorough: bool,
+    ) -> bool:
+        """Judge the float32 program; say whether the input is beyond what float32 can do."""
+        try:
+            misfits = self.executions.narrow_misfits(self.values)
+        except Exception as error:
+            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(error))
+            return False
+        if misfits:
+            self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
+            return False
+        outcomes = self.executions.run_narrow(self.values)
+        own = outcomes[Execution.FLOAT32]
+        if own.error is not None:
+            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(own.error))
+            return False
+        narrow = self.case.measured(bound, outcomes)
+        accuracy = narrow.pop(Execution.FLOAT32)
+        excused = accuracy.missing
+        if narrow and accuracy.bad.any():
+            # Where every program runs out of float32's range, the range is to blame. A function may
+            # have the subject for its rule, which must not excuse itself.
+            plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
+            excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
+        # What nobody is blamed for is nobody's record either.
+        excused = excused & accuracy.bad
+        accuracies.update(
+            {
+                name: own.without(excused)
+                for name, own in {Execution.FLOAT32: accuracy, **narrow}.items()
+            }
+        )
+        if (accuracy.bad & ~excused).any():
+            entry = int(np.flatnonzero(accuracy.bad & ~excused)[0])
+            kind = Kind.NOT_FINITE if accuracy.missing[entry] else Kind.UNSTABLE
+            self._report_accuracy(Execution.FLOAT32, kind, entry, bound, accuracy, outcomes)
+        elif thorough:
+            self._blame_narrow_formula(truth)
+        return bool(excused.any())
+
+    def _blame_narrow_formula(self, truth: formula.Truth) -> None:
+        """Disprove the program that is traced in float32, which may be another one."""
+        program = self.executions.narrow_subject(self.values)
+        try:
+            given = oracle.exact_values(program, self.case.leaves)
+        except Undecided:
+            return
+        found = self.case.examined(truth, given, FLOAT32)
+        if found.wrong.any():
+            entry = formula.most_visible(found, np.flatnonzero(found.wrong))
+            self._report_formula(
+                self.claim.kind, entry, found, judgement.ONLY_NARROW, Execution.FLOAT32
+            )
+
+    def _report_accuracy(
+        self,
+        execution: Execution,
+        kind: Kind,
+        entry: int,
+        bound: ErrorBound,
+        accuracy: Accuracy,
+        outcomes: Outcomes,
+        text: str | None = None,
+    ) -> None:
+        values = self.case.projected(outcomes[execution].values)
+        self._report(
+            execution,
+            kind,
+            entry,
+            text=text or judgement.EXPLANATIONS[kind],
+            exact=ball_arrays.shown(bound.centre.high[entry]),
+            got=ball_arrays.shown(values[entry]),
+            roundings=float(accuracy.roundings[entry]),
+            digits_kept=float(accuracy.kept[entry]),
+            digits_allowed=float(bound.allowed[entry]),
+        )
+
+    def _report(
+        self, execution: Execution, kind: Kind, entry: int, *, text: str, **numbers: Any
+    ) -> None:
+        self.problems.append(
+            Problem(
+                kind=kind,
+                claim=self.claim.name,
+                order=self.claim.order,
+                execution=execution,
+                entry=self.case.entries[entry] if self.case.entries else "",
+                explanation=text,
+                **numbers,
+            )
+        )

@@ -1,0 +1,1 @@
+"""Mutation testing: standard bugs, and how many of them a set of inputs shows."""

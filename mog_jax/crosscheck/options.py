@@ -1,0 +1,54 @@
+"""The options that `crosscheck` and `crosscheck_rule` share."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options that both functions share, as they were given."""
+
+    examples: int
+    seed: int
+    order: int
+    min_digits: float
+    normwise: bool
+    edges: Sequence[tuple[Any, ...]]
+
+    def validate(self, *, lowest_order: int) -> None:
+        """Refuse what cannot be used, by its name."""
+        if not _is_integer(self.examples) or self.examples < 1:
+            raise ValueError(f"`examples` must be a positive integer; got {self.examples!r}.")
+        if not _is_integer(self.seed):
+            raise ValueError(f"`seed` must be an integer; got {self.seed!r}.")
+        if not _is_integer(self.order) or self.order not in range(lowest_order, 3):
+            raise ValueError(f"`order` must be from {lowest_order} to 2; got {self.order!r}.")
+        if not isinstance(self.min_digits, int | float) or not 0 <= self.min_digits <= 16:
+            raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
+        if not isinstance(self.normwise, bool):
+            raise ValueError(f"`normwise` must be True or False; got {self.normwise!r}.")
+        listed = isinstance(self.edges, tuple | list)
+        if not (listed and all(isinstance(edge, tuple) for edge in self.edges)):
+            raise ValueError(
+                "`edges` must be a list of tuples of arguments, [(x,)] for a single one."
+            )
+
+
+def unusual(entry: Callable[..., Any], options: Options, **others: Any) -> dict[str, Any]:
+    """Pick the options that do not have their defaults, of those that one input is judged by."""
+    given = others | {
+        "seed": options.seed,
+        "order": options.order,
+        "min_digits": options.min_digits,
+        "normwise": options.normwise,
+    }
+    parameters = inspect.signature(entry).parameters.values()
+    return {p.name: given[p.name] for p in parameters if given.get(p.name, p.default) != p.default}
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

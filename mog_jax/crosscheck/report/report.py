@@ -1,0 +1,155 @@
+"""The outcome of a cross-check: gathered input by input, for people, for programs, as a plot."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.findings import FAILURES, REMARKS, Kind, remark
+from mog_jax.crosscheck.inputs.draws import Draw
+from mog_jax.crosscheck.judge.accuracy import Accuracy
+from mog_jax.crosscheck.judge.judgement import Judgement
+from mog_jax.crosscheck.report.plot import draw_digits
+from mog_jax.crosscheck.report.summary import ClaimSummary, ExecutionSummary, Summary
+from mog_jax.crosscheck.report.text import described
+
+
+class CrosscheckError(AssertionError):
+    """A cross-check failed; the message is the report."""
+
+
+class Report(Summary):
+    """What a cross-check found; its attributes are those of a `Summary`."""
+
+    def raise_if_failed(self) -> None:
+        """Raise `CrosscheckError`, an AssertionError with the report as message, if not `ok`."""
+        __tracebackhide__ = True  # pytest then shows the test, and not this
+        if not self.ok:
+            raise CrosscheckError(str(self))
+
+    def to_json(self) -> str:
+        """Give `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the digits kept at each input against those that conditioning allows.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        draw_digits(self, path)
+
+    def __str__(self) -> str:
+        return described(self)
+
+    def observe(self, draw: Draw, judgements: list[Judgement]) -> None:
+        """Add what one input showed."""
+        self.examples += 1
+        for judgement in judgements:
+            self._add(judgement)
+        main = judgements[0]
+        self.undefined += main.bound is not None and not main.bound.judged.all()
+        self.undecided += any(j.undecided > 0 for j in judgements)
+        self.kinks += any(j.kinks > 0 for j in judgements)
+        self.autodiff_wrong += main.autodiff_wrong
+        self.beyond_float32 += main.beyond_float32
+        self._add_point(main)
+
+    def conclude(self) -> None:
+        """Draw the conclusions that only all inputs together allow."""
+        if self.findings:
+            # What the failures bring about, or their search did not get to, is not remarkable.
+            moot = {Kind.ROUNDED_CONSTANT, Kind.SECOND_ORDER_NOT_FINITE, Kind.SECOND_ORDER_UNSTABLE}
+            if any(finding.kind == Kind.WRONG_SHAPE_OR_DTYPE for finding in self.findings):
+                moot.add(Kind.UNDEFINED_ORDER)
+            self.remarks = [found for found in self.remarks if found.kind not in moot]
+            return
+        for claim in self.claims.values():
+            for entry, count in claim.informative.items():
+                if count == 0 and claim.judged:
+                    self.remarks.append(
+                        remark(
+                            Kind.UNINFORMATIVE,
+                            claim.name,
+                            "its size never exceeded its bound",
+                            entry,
+                        )
+                    )
+        if not any(c.judged for c in self.claims.values()):
+            self.findings.append(
+                remark(
+                    Kind.NOT_JUDGED,
+                    "",
+                    f"of {self.examples} inputs, none gave a finite exact value to compare with",
+                )
+            )
+
+    def _add(self, judgement: Judgement) -> None:
+        claim = self.claims.setdefault(judgement.claim, ClaimSummary(judgement.claim))
+        claim.judged += judgement.exact
+        claim.failed += any(problem.kind in FAILURES for problem in judgement.problems)
+        self._add_remarks(judgement)
+        if judgement.bound is None:
+            return
+        for entry, tells in zip(judgement.entries, judgement.bound.informative, strict=True):
+            claim.informative[entry] = claim.informative.get(entry, 0) + bool(tells)
+        for name, accuracy in judgement.accuracies.items():
+            execution = claim.executions.setdefault(name, ExecutionSummary())
+            allowed = (
+                judgement.bound.allowed
+                if not name.is_float32
+                else np.maximum(judgement.bound.allowed - _FLOAT32_FEWER, 0)
+            )
+            _add_accuracy(execution, accuracy, allowed, judgement.entries)
+
+    def _add_remarks(self, judgement: Judgement) -> None:
+        known = {(found.kind, found.claim) for found in self.remarks}
+        for problem in judgement.problems:
+            if problem.kind in REMARKS and (problem.kind, problem.claim) not in known:
+                known.add((problem.kind, problem.claim))
+                self.remarks.append(
+                    remark(problem.kind, problem.claim, problem.explanation, problem.entry)
+                )
+
+    def _add_point(self, judgement: Judgement) -> None:
+        if judgement.bound is None or not judgement.bound.informative.any():
+            return
+        entry = int(
+            np.argmin(np.where(judgement.bound.informative, judgement.bound.allowed, np.inf))
+        )
+        point: dict[str, Any] = {
+            "number": self.examples - 1,
+            "allowed": float(judgement.bound.allowed[entry]),
+            "kept": {},
+        }
+        for name, accuracy in judgement.accuracies.items():
+            point[name] = float(accuracy.kept[entry])
+            if not np.isnan(accuracy.kept).all():
+                point["kept"][name] = float(np.nanmin(accuracy.kept))
+        self.points.append(point)
+
+
+# Decimal digits between the two precisions.
+_FLOAT32_FEWER = 29 * math.log10(2)
+
+
+def _add_accuracy(
+    execution: ExecutionSummary, accuracy: Accuracy, allowed: Array, entries: list[str]
+) -> None:
+    if np.isnan(accuracy.roundings).all():
+        return
+    execution.inputs += 1
+    execution.roundings = max(execution.roundings, float(np.nanmax(accuracy.roundings)))
+    lost = np.where(np.isnan(accuracy.kept), -np.inf, np.maximum(allowed - accuracy.kept, 0.0))
+    worst = int(np.argmax(lost))
+    before = execution.digits_allowed - execution.digits_kept
+    if np.isfinite(lost[worst]) and (math.isnan(before) or lost[worst] > before):
+        # A lucky result may have a digit more than it can rely on.
+        execution.digits_allowed = float(allowed[worst])
+        execution.digits_kept = min(float(accuracy.kept[worst]), execution.digits_allowed)
+        execution.entry = entries[worst]

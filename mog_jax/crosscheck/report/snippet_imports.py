@@ -1,0 +1,212 @@
+"""Imports and definitions that a snippet needs before it can name a function or a class.
+
+What another program can import is imported. Anything else, such as a function of a script, of a
+notebook or of a test, is copied with the names that it uses, if its source can be found.
+"""
+
+import ast
+import builtins
+import dataclasses
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+
+class Unwritable(Exception):  # noqa: N818, no error: a snippet says what it leaves to the reader
+    """A value that cannot be written down as source."""
+
+
+@dataclasses.dataclass
+class Preamble:
+    """Imports and definitions, gathered.
+
+    Attributes
+    ----------
+    modules : dict from str to str
+        By the name to use, the module's own.
+    members : dict from str, tuple[str to str]
+        By the name to use, the module and the name in it.
+    definitions : dict from str to str
+        By the name to use, source, each after what it uses.
+    """
+
+    modules: dict[str, str] = dataclasses.field(default_factory=lambda: {"np": "numpy"})
+    members: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    definitions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def include(self, name: str, value: Any) -> str:
+        """Make a value available, under `name` or a better one, which is given back.
+
+        Raises
+        ------
+        Unwritable
+            If that cannot be done.
+        """
+        before = dataclasses.replace(
+            self,
+            modules=dict(self.modules),
+            members=dict(self.members),
+            definitions=dict(self.definitions),
+        )
+        try:
+            return self._include(name, value, {})
+        except Unwritable:
+            self.__dict__.update(before.__dict__)
+            raise
+
+    def import_from(self, module: str, name: str) -> None:
+        """Import something that can be imported."""
+        self.members[name] = module, name
+
+    def lines(self) -> list[str]:
+        """Write it all."""
+        plain = {module for name, module in self.modules.items() if name == module}
+        text = [f"import {module}" for module in sorted(plain)]
+        text += [
+            f"import {module} as {name}"
+            for name, module in sorted(self.modules.items())
+            if name != module
+        ]
+        homes: dict[str, list[str]] = {}
+        for name, (module, own) in sorted(self.members.items()):
+            homes.setdefault(module, []).append(own if own == name else f"{own} as {name}")
+        text += [f"from {module} import {', '.join(names)}" for module, names in homes.items()]
+        for definition in self.definitions.values():
+            text += ["", *definition.splitlines()]
+        return text
+
+    def _include(self, name: str, value: Any, known: dict[int, str]) -> str:
+        if id(value) in known:
+            return known[id(value)]
+        if isinstance(value, types.ModuleType):
+            # `import a.b` binds `a`.
+            return self._claim(self.modules, name, value.__name__)
+        home = importable(value)
+        if home is not None and not _is_of_a_test(home[0]):
+            return self._claim(self.members, name if name.isidentifier() else home[1], home)
+        try:
+            return self._define(name, value, known)
+        except Unwritable:
+            if home is None:
+                raise
+            return self._claim(self.members, home[1], home)
+
+    def _define(self, name: str, value: Any, known: dict[int, str]) -> str:
+        if isinstance(value, np.ndarray | np.generic | jax.Array):
+            return self._claim(self.definitions, name, f"{name} = {array(np.asarray(value))}")
+        if isinstance(value, bool | int | float | str | None):
+            return self._claim(self.definitions, name, f"{name} = {value!r}")
+        node, text = _source(value)
+        name = name if isinstance(node, ast.Lambda) else node.name
+        known[id(value)] = name
+        for used, meant in _names(node, inspect.unwrap(value)):
+            if self._include(used, meant, known) != used:
+                raise Unwritable(used)
+        defined = f"{name} = ({text})" if isinstance(node, ast.Lambda) else text
+        return self._claim(self.definitions, name, defined)
+
+    def _claim(self, table: dict[str, Any], name: str, value: Any) -> str:
+        tables: list[dict[str, Any]] = [self.modules, self.members, self.definitions]
+        if not name.isidentifier() or any(
+            t.get(name, value) != value or (t is not table and name in t) for t in tables
+        ):
+            raise Unwritable(name)
+        table[name] = value
+        return name
+
+
+def importable(value: Any) -> tuple[str, str] | None:
+    """Give the module and name under which something can be imported, if it can."""
+    module = getattr(value, "__module__", None)
+    name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
+    if module in (None, "__main__") or not name.isidentifier():
+        return None
+    if getattr(sys.modules.get(module), name, None) is not value:
+        return None
+    # A shorter path, if the package's front door has it.
+    package = module.split(".")[0]
+    if getattr(sys.modules.get(package), name, None) is value:
+        return package, name
+    return module, name
+
+
+def array(value: np.ndarray[Any, Any]) -> str:
+    """Write an array as Python that makes it again, to the last bit."""
+    if not value.size:
+        return f"np.zeros({value.shape}, np.{value.dtype.name})"
+    usual = value.dtype in (np.float64, np.int64, np.bool_)
+    return f"np.array({_nested(value.tolist())}{'' if usual else f', np.{value.dtype.name}'})"
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_nested, value)) + "]"
+    if isinstance(value, float) and not np.isfinite(value):
+        return "np.nan" if np.isnan(value) else ("np.inf" if value > 0 else "-np.inf")
+    return repr(value)
+
+
+def _is_of_a_test(module: str) -> bool:
+    # pytest finds its modules in ways of its own: nobody else may be able to import them.
+    loader = getattr(sys.modules.get(module), "__loader__", None)
+    return type(loader).__module__.startswith("_pytest.")
+
+
+def _source(value: Any) -> tuple[Any, str]:
+    """Find the source of a function or class: its syntax, and its text."""
+    if hasattr(value, "defjvp") or hasattr(value, "defvjp"):
+        raise Unwritable("its rule is defined elsewhere")
+    try:
+        plain = inspect.unwrap(value)
+        lines, start = inspect.findsource(plain)
+        if getattr(plain, "__name__", "") == "<lambda>":
+            return _lambda(plain, "".join(lines))
+        text = textwrap.dedent("".join(inspect.getblock(lines[start:])))
+        (node,) = ast.parse(text).body
+    except (OSError, TypeError, ValueError, SyntaxError):
+        raise Unwritable("its source cannot be found") from None
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        raise Unwritable("it is no definition")
+    return node, text.rstrip()
+
+
+def _lambda(function: Any, text: str) -> tuple[ast.Lambda, str]:
+    """Find a lambda expression by where its code stands in the file."""
+    code = function.__code__
+    places = [(a, c) for a, _, c, _ in code.co_positions() if a is not None and c is not None]
+    found = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Lambda)
+        and node.lineno == code.co_firstlineno
+        and [a.arg for a in node.args.args] == list(code.co_varnames[: code.co_argcount])
+        and (node.body.lineno, node.body.col_offset) in places
+    ]
+    # Of lambdas within each other the outermost stands first; its code knows it by its body.
+    segment = ast.get_source_segment(text, found[0]) if len(found) == 1 else None
+    if segment is None:
+        raise Unwritable("there are several like it")
+    return found[0], segment
+
+
+def _names(node: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the names from outside that a definition uses, with what they mean there."""
+    used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    outside = dict(vars(sys.modules[value.__module__])) if isinstance(value, type) else {}
+    if isinstance(value, types.FunctionType):
+        outside = dict(value.__globals__)
+        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+        for name, cell in cells:
+            try:
+                outside[name] = cell.cell_contents
+            except ValueError:
+                raise Unwritable(name) from None
+    for name in sorted(used & set(outside)):
+        if outside[name] is not getattr(builtins, name, object()):
+            yield name, outside[name]

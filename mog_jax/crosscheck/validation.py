@@ -1,0 +1,68 @@
+"""Refuses functions and inputs that cannot be checked, each in one clear sentence."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from mog_jax.crosscheck.findings import error_line
+
+
+def listed(inputs: Any) -> list[Any]:
+    """Give inputs that are no strategy as a list; refuse anything else."""
+    if isinstance(inputs, tuple) or not isinstance(inputs, Sequence):
+        raise ValueError(
+            "`inputs` must be a Hypothesis strategy or a list of tuples of arguments; "
+            f"got {type(inputs).__name__}."
+        )
+    if not inputs:
+        raise ValueError("`inputs` yields nothing: the list is empty.")
+    return list(inputs)
+
+
+def refuse_uncallable(**functions: Any) -> None:
+    """Refuse, by its name, what is no function."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
+
+
+def refuse_unusable(
+    function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
+) -> None:
+    """Refuse a function that is not scalar, and either that JAX cannot trace."""
+    output = refuse_untraceable("function", function, example)
+    leaves = jax.tree.leaves(output)
+    if len(leaves) != 1 or leaves[0].shape or leaves[0].dtype.kind != "f":
+        shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
+        raise ValueError(
+            f"`function` must give one floating-point number, of shape (); got {shown}. "
+            "Sum its output, or check it entry by entry."
+        )
+    refuse_untraceable("derivative", derivative, example)
+
+
+def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
+    """Refuse a function that JAX cannot trace; give the shapes and dtypes of its output."""
+    try:
+        with jax.enable_x64(True):
+            return jax.eval_shape(function, *example)
+    except Exception as error:
+        hint = ""
+        if isinstance(error, jax.errors.TracerIntegerConversionError):
+            hint = " Bind what is no array, such as a size, with `functools.partial`."
+        elif isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
+            hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
+        raise ValueError(
+            f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
+            f"{error_line(error).rstrip('.')}.{hint}"
+        ) from error
+
+
+def float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
+    """Find the arguments that hold floating-point numbers only."""
+    return tuple(
+        i
+        for i, arg in enumerate(example)
+        if all(leaf.dtype.kind == "f" for leaf in jax.tree.leaves(arg))
+    )

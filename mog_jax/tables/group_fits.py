@@ -1,0 +1,121 @@
+"""From the points of groups to the columns of the answer, by one call of `mog_jax.fit`."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow
+
+from mog_jax.arrays import HostArray as Array
+from mog_jax.tables.schema import ANSWERS, BINS
+
+
+def fit_groups(
+    values: Array, lengths: Array, counts: Array | None, n_missing: Array, options: dict[str, Any]
+) -> list[pyarrow.Array]:
+    """Fit every group and lay the answers out as the columns of `ANSWERS`.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        The groups' points one after the other, ascending within each; no NaN.
+    lengths : array of int, shape (b,)
+        How many of them each group has; may be 0.
+    counts : array, shape (n,), optional
+        How often each value occurs.
+    n_missing : array of int, shape (b,)
+        What was left out of each group.
+    options : dict
+        Passed on to `mog_jax.fit`.
+    """
+    fits = _fit(values, lengths, counts, options)
+    ranges = _ranges(values, lengths)
+    numbers = _numbers(fits)
+    columns = {
+        **{name: _column(values) for name, values in numbers.items()},
+        "n_points": pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
+        "n_missing": pyarrow.array(n_missing.astype(np.int64)),
+        "status": pyarrow.array(fits.status_name.tolist(), pyarrow.string()),
+        "lowest": _column(ranges[0]),
+        "highest": _column(ranges[1]),
+        "histogram": _histograms(values, lengths, counts, *ranges),
+    }
+    return [columns[name] for name in ANSWERS.names]
+
+
+def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str, Any]) -> Any:
+    from mog_jax.fitting import Ragged, fit
+
+    weights = None if counts is None else Ragged(counts, lengths)
+    return fit(Ragged(values, lengths), counts=weights, **options)
+
+
+def _numbers(fits: Any) -> dict[str, Array]:
+    n_groups = len(fits)
+    fits = _filled_up(fits)
+    errors, threshold = fits.standard_errors(), fits.threshold()
+    columns = {
+        "weight_se": np.asarray(errors.weights)[:, 0],
+        "log_likelihood": fits.log_likelihood,
+        "delta_bic": fits.delta_bic(),
+        "threshold": threshold.value,
+        "threshold_se": threshold.standard_error,
+        "gain_left": fits.gain_left,
+    }
+    pairs = {
+        "weight_{}": fits.mixture.weights,
+        "mean_{}": fits.mixture.means,
+        "sd_{}": fits.mixture.standard_deviations,
+        "mean_{}_se": errors.means,
+        "sd_{}_se": errors.standard_deviations,
+    }
+    for name, pair in pairs.items():
+        for k in (0, 1):
+            columns[name.format(k + 1)] = np.asarray(pair)[:, k]
+    return {name: np.asarray(column)[:n_groups] for name, column in columns.items()}
+
+
+def _filled_up(fits: Any) -> Any:
+    """Repeat the last fit up to a power of two: each length is a program of its own to compile."""
+    import jax
+
+    index = np.arange(1 << (len(fits) - 1).bit_length()).clip(max=len(fits) - 1)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], fits)
+
+
+def _column(values: Array) -> pyarrow.Array:
+    values = np.asarray(values, dtype=np.float64)
+    return pyarrow.array(values, mask=np.isnan(values))
+
+
+def _ranges(values: Array, lengths: Array) -> tuple[Array, Array]:
+    ends = np.cumsum(lengths)
+    lowest, highest = np.full(len(lengths), np.nan), np.full(len(lengths), np.nan)
+    some = lengths > 0
+    lowest[some] = values[(ends - lengths)[some]]
+    highest[some] = values[ends[some] - 1]
+    return lowest, highest
+
+
+def _histograms(
+    values: Array, lengths: Array, counts: Array | None, lowest: Array, highest: Array
+) -> pyarrow.Array:
+    with np.errstate(all="ignore"):
+        width = (highest - lowest) / BINS
+        drawn = np.isfinite(width) & (width > 0)
+        group = np.repeat(np.arange(len(lengths)), lengths)
+        inside = drawn[group]
+        group, x = group[inside], values[inside]
+        bins = np.clip((x - lowest[group]) / width[group], 0, BINS - 1).astype(np.int64)
+    heights = np.bincount(
+        group * BINS + bins,
+        weights=None if counts is None else counts[inside],
+        minlength=len(lengths) * BINS,
+    ).reshape(-1, BINS)
+    tallest = heights.max(axis=1, keepdims=True, initial=0)
+    scaled = np.rint(255 * (heights / np.where(tallest > 0, tallest, 1))).astype(np.int16)
+    offsets = np.concatenate([[0], np.cumsum(np.where(drawn, BINS, 0))]).astype(np.int32)
+    return pyarrow.ListArray.from_arrays(
+        pyarrow.array(offsets),
+        pyarrow.array(scaled[drawn].ravel(), pyarrow.int16()),
+        mask=pyarrow.array(~drawn),
+    )

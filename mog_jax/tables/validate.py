@@ -1,0 +1,75 @@
+"""One pass over the source before anything is fitted: its groups, and whether it can be used."""
+
+import duckdb
+
+from mog_jax.parameter_names import out_of_range
+from mog_jax.tables.columns import ChosenColumns, refuse_unreadable
+from mog_jax.tables.errors import TableError, reading
+from mog_jax.tables.sources import TableSource
+
+
+def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns) -> None:
+    """Count the rows of each group into a temporary table ``survey``.
+
+    Beside its keys each group has ``n_rows``, ``n_values`` (not missing) and ``digest``, the sum of
+    a hash over its rows, which says what they are whatever their order; and what it has fixed.
+
+    Raises
+    ------
+    TableError
+        If there is no row, no value, text where a number should be, an impossible count, or a
+        fixed parameter that is impossible or not the same in the whole group.
+    """
+    keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
+    fixed = [f"fixed_{name}" for name in rows.fixed]
+    hashed = ", ".join([keys, "value", "count", *fixed])
+    held = "".join(
+        f"max({name}) AS {name}, min({name}) IS DISTINCT FROM max({name}) "
+        f"OR count({name}) NOT IN (0, count(*)) AS mixed_{name}, "
+        for name in fixed
+    )
+    with reading(source.name):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE survey AS SELECT {keys}, count(*) AS n_rows, "
+            f"count(value) AS n_values, sum(hash({hashed})) AS digest, {held}"
+            "count(unreadable) AS n_unreadable, min(count) AS lowest_count, "
+            f"max(count) AS highest_count FROM ({rows.sql}) GROUP BY {keys}"
+        )
+    n_rows, n_values, n_unreadable, lowest, highest = connection.execute(
+        "SELECT coalesce(sum(n_rows), 0), sum(n_values), sum(n_unreadable), min(lowest_count), "
+        "max(highest_count) FROM survey"
+    ).fetchall()[0]
+    if n_rows == 0:
+        header = "a header line" if source.is_text else "columns"
+        raise TableError(f"{source.name} has {header} but no rows.")
+    if n_unreadable:
+        refuse_unreadable(connection, source, rows.numbers)
+    if n_values == 0:
+        raise TableError(f"{source.name}: no usable value; all {n_rows} cells are missing.")
+    if lowest is not None and (lowest < 0 or highest == float("inf")):
+        wrong = lowest if lowest < 0 else highest
+        raise TableError(
+            f"{source.name}: counts say how often a value occurs and are finite and not negative; "
+            f"got {wrong:g}."
+        )
+    for name, column in rows.fixed.items():
+        _refuse_impossible(connection, source, name, column)
+
+
+def _refuse_impossible(
+    connection: duckdb.DuckDBPyConnection, source: TableSource, name: str, column: str
+) -> None:
+    lowest, highest, mixed = connection.execute(
+        f"SELECT min(fixed_{name}), max(fixed_{name}), count_if(mixed_fixed_{name}) FROM survey"
+    ).fetchall()[0]
+    if mixed:
+        groups = "group" if mixed == 1 else "groups"
+        raise TableError(
+            f"{source.name}: column {column!r} fixes {name} and must hold one value in a whole "
+            f"group; in {mixed:,} {groups} it does not."
+        )
+    if lowest is not None and (wrong := out_of_range(name, lowest, highest)):
+        raise TableError(
+            f"{source.name}: column {column!r} fixes {name}, which must be {wrong}; it holds "
+            f"values from {lowest:g} to {highest:g}."
+        )

@@ -1,0 +1,66 @@
+"""The accuracy measure: laws that hold whatever the values and the scales are."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+
+from mog_jax.crosscheck.exact.ball_arrays import Centre, as_balls
+from mog_jax.crosscheck.judge import accuracy
+
+COUNT = 5
+sizes = st.floats(1e-30, 1e30)
+signed = st.one_of(st.just(0.0), sizes, sizes.map(lambda size: -size))
+
+
+def numbers(elements):
+    return arrays(np.float64, COUNT, elements=elements)
+
+
+def bound(values, scales, **options):
+    centre = Centre.of(as_balls(values))
+    absolute = np.zeros(COUNT)
+    return accuracy.error_bound(
+        centre, np.abs(values) * scales, absolute, np.float64, 0.0, **options
+    )
+
+
+@given(numbers(signed), numbers(st.floats(0, 1e3)), numbers(st.floats(-1, 1)))
+def test_an_array_of_one_entry_is_measured_like_that_entry(values, scales, errors):
+    given_by_a_program = values * (1 + errors)
+    alone = accuracy.measure(bound(values, scales), given_by_a_program)
+    apart = accuracy.measure(bound(values, scales, arrays=np.arange(COUNT)), given_by_a_program)
+    np.testing.assert_array_equal(apart.roundings, alone.roundings)
+    np.testing.assert_array_equal(apart.bad, alone.bad)
+    np.testing.assert_array_equal(apart.kept, alone.kept)
+
+
+@given(numbers(signed), numbers(st.floats(0, 1e3)), numbers(st.floats(-1, 1)))
+def test_a_norm_counts_no_more_roundings_and_its_largest_entry_no_fewer_digits(
+    values, scales, errors
+):
+    given_by_a_program = values * (1 + errors)
+    alone = accuracy.measure(bound(values, scales), given_by_a_program)
+    together = accuracy.measure(
+        bound(values, scales, arrays=np.zeros(COUNT, int)), given_by_a_program
+    )
+    assert np.all(together.roundings <= alone.roundings)
+    largest = np.argmax(np.abs(values))
+    np.testing.assert_equal(together.kept[largest], alone.kept[largest])
+
+
+@pytest.mark.parametrize("unknown", [np.nan, np.inf])
+def test_an_entry_without_a_value_says_nothing_of_its_neighbours(unknown):
+    values = np.array([unknown, 1.0, 2.0, 3.0, 4.0])
+    found = accuracy.measure(bound(values, np.ones(COUNT), arrays=np.zeros(COUNT, int)), values)
+    assert np.isnan(found.roundings[0])
+    np.testing.assert_array_equal(found.roundings[1:], 0)
+
+
+def test_arrays_are_measured_apart():
+    values, got = np.array([1e10, 1.0, 1.0, 1.0, 1.0]), np.array([1e10, 1.1, 1.0, 1.1, 1.0])
+    measured = bound(values, np.ones(COUNT), arrays=np.array([0, 0, 1, 1, 1]))
+    np.testing.assert_array_equal(
+        accuracy.measure(measured, got).bad, [False, False, False, True, False]
+    )
