@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from mog_jax.array_like import seen_points
 from mog_jax.gradients import point_gradients
-from mog_jax.kernel import Sums, lane_sums, pad_rows, totals
+from mog_jax.kernel import Sums, lane_sums, totals
+from mog_jax.lane_shapes import pad_rows
 from mog_jax.likelihood import check_order, log_density
 from mog_jax.mixture import Coordinates, Mixture
 from mog_jax.precision import compiled, is_traced

@@ -20,6 +20,7 @@ FLOORS = [
         "datasets",
         "explained",
         "fuse",
+        "lane_shapes",
         "parameter_names",
         "program_cache",
         "progress",
@@ -85,8 +86,22 @@ INNER_FLOORS = {
         {"fit_block"},
         {"api", "ascent_path", "local_maximum"},
     ],
-    "fitting.climb": [{"arrival", "symmetric"}, {"derivatives"}, {"directions"}, {"ascent"}],
+    "fitting.climb": [
+        {"arrival", "symmetric"},
+        {"derivatives"},
+        {"directions"},
+        {"ascent"},
+        {"tiles"},
+    ],
     "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "standardise"}],
+    "fitting.multistart": [
+        {"packing", "starts"},
+        {"climbs", "coreset"},
+        {"pruning"},
+        {"block"},
+        {"polish", "search"},
+        {"maximise"},
+    ],
     "fitting.results": [{"map_points"}, {"methods"}, {"fit"}, {"describe"}],
 }
 # Packages in which no module imports itself by way of others, not even late or for its types.

@@ -110,7 +110,6 @@ OF_A_DATASET = {
     "Fit.kolmogorov_distance": lambda x, counts=None: fitted().kolmogorov_distance(
         x, counts=counts
     ),
-    "Fit.bimodality_index": lambda x, counts=None: fitted().bimodality_index(x, counts=counts),
     "Fit.covariance": lambda x, counts=None: fitted().covariance(x, counts=counts, kind="sandwich"),
     "plot_fit": lambda x, counts=None: drawn(
         lambda: plotted_points(plots.plot_fit(fitted(), x, counts=counts))

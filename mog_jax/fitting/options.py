@@ -37,7 +37,7 @@ class UnknownOptionError(TypeError, ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AscentOptions:
-    """How to climb: hashable, one compiled program for each.
+    """How to climb. Hashable; direction and equal variances have compiled programs of their own.
 
     Attributes
     ----------
@@ -63,8 +63,10 @@ class AscentOptions:
     give_up: bool
 
     def as_arguments(self) -> dict[str, Any]:
-        """Give the fields by name, as :func:`mog_jax.fitting.climb.ascent.ascend` takes them."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Give what :func:`mog_jax.fitting.climb.ascent.ascend` takes, by name."""
+        arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arguments["smallest"] = math.log(arguments.pop("variance_floor"))
+        return arguments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from mog_jax.fitting.data.inputs import Array, Source, read
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 from mog_jax.precision import hand_back
 from mog_jax.threads import in_threads
 
