@@ -12,7 +12,7 @@ Array = Any
 
 # Datasets of one block at most, and points, with what fills the shorter ones up; some 200 bytes are
 # needed for each point.
-_WIDTH = 2048
+_WIDTH = 4096
 _POINTS = 1024 * 2048
 # How many times as long as the shortest the longest dataset of a block may be.
 _LONGER = 4
@@ -46,10 +46,14 @@ def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
         The datasets of a block.
     """
     order = np.lexsort((lengths, is_held))
-    share = max(-(-order.size // workers), _FEW)
+    if not order.size:
+        return
+    # Alike for all workers.
+    number = workers * -(-order.size // (workers * _WIDTH))
+    share = max(-(-order.size // number), _FEW)
     begin = 0
     while begin < order.size:
-        width = min(share, _WIDTH, order.size - begin)
+        width = min(share, order.size - begin)
         some = order[begin : begin + width]
         longest = np.maximum.accumulate(np.maximum(lengths[some], 1))
         fits = longest <= max(_LONGER * longest[0], _FEW)

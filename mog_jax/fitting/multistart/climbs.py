@@ -17,7 +17,7 @@ import numpy as np
 from mog_jax.fitting.climb import ascent
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.climb.tiles import Buffers, Limits, climb_tiles
-from mog_jax.fitting.multistart.packing import Array, Call, Layout, PointSource, calls
+from mog_jax.fitting.multistart.packing import Array, Call, Layout, PointSource, as_slice, calls
 from mog_jax.fitting.options import AscentOptions
 
 
@@ -92,7 +92,7 @@ def advance(climbs: Climbs, data: PointSource, options: AscentOptions, steps: in
     for call in calls(data, climbs.dataset[active], climbs.start[active]):
         begun = _begun(climbs.rows, active, call)
         end = _climb_call(begun, call.buffers, options, call.n_tiles, steps)
-        rows[:, active[call.climbs]] = end[:, call.lanes]
+        rows[:, as_slice(active[call.climbs])] = end[:, as_slice(call.lanes)]
     return dataclasses.replace(climbs, rows=rows)
 
 

@@ -103,16 +103,17 @@ def coresets(sums: Array, n: Array, windows: Array) -> tuple[Array, Array]:
     sizes = np.abs(steps)
     # Places in the sums of all datasets, one behind the other.
     edges += sums.shape[1] * np.arange(len(n))
-    ranks = np.empty((ROWS + 1, *edges.shape[1:]), edges.dtype)
+    ranks = np.empty((ROWS + 1, *edges.shape[1:]), np.int32)
     ranks[-1] = edges[-1]
     first = ranks[:-1].reshape(_TURNS, _GROUPS, *edges.shape[1:])
     # Halves are rounded the way the turn goes, so that a reflected one has the same groups.
-    np.multiply(np.arange(_GROUPS)[:, None, None], sizes[:, None], out=first)
-    first += _GROUPS // 2
-    first //= _GROUPS
-    first *= np.sign(steps)[:, None]
-    first += edges[:-1, None]
-    below = sums.reshape(-1).take(ranks)
+    place = np.arange(_GROUPS, dtype=np.int32)[:, None, None]
+    np.multiply(place, sizes.astype(np.int32)[:, None], out=first)
+    first += np.int32(_GROUPS // 2)
+    first //= np.int32(_GROUPS)
+    first *= np.sign(steps).astype(np.int32)[:, None]
+    first += edges[:-1, None].astype(np.int32)
+    below = sums.astype(np.float32).reshape(-1).take(ranks)
     means: Array = below[1:] - below[:-1]
-    means /= ranks[1:] - ranks[:-1]
+    means /= (ranks[1:] - ranks[:-1]).astype(np.float32)
     return means, sizes / _GROUPS

@@ -305,13 +305,22 @@ def _write_weights(weights: Array, turns: Array) -> None:
 
 def _take(source: Array, columns: Array, target: Array) -> None:
     """Gather columns of as many rows as the target has."""
-    source, width = source[: len(target)], target.shape[1]
-    if 2 * columns.size <= width:
+    source, width, some = source[: len(target)], target.shape[1], as_slice(columns)
+    if isinstance(some, slice):
+        target[:, : columns.size] = source[:, some]
+    elif 2 * columns.size <= width:
         target[:, : columns.size] = np.take(source, columns, axis=1)
-        return
-    filled = columns[np.minimum(np.arange(width), columns.size - 1)]
-    # Without a look at each index NumPy writes in place.
-    np.take(source, filled, axis=1, out=target, mode="clip")
+    else:
+        filled = columns[np.minimum(np.arange(width), columns.size - 1)]
+        # Without a look at each index NumPy writes in place.
+        np.take(source, filled, axis=1, out=target, mode="clip")
+
+
+def as_slice(index: Array) -> Any:
+    """Give places as a slice, where they are in a row: what they index need not be gathered."""
+    first, size = int(index[0]), index.size
+    is_slice = index[-1] - first + 1 == size and (index[1:] - index[:-1] == 1).all()
+    return slice(first, first + size) if is_slice else index
 
 
 _of_thread = threading.local()

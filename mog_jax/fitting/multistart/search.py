@@ -8,7 +8,6 @@ cannot reach what another one has in hand.
 
 import dataclasses
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from mog_jax.fitting.data.buckets import padded_lengths
 from mog_jax.fitting.multistart.block import SINGLE, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.coreset import FEWEST, ROWS, coresets
-from mog_jax.fitting.multistart.packing import Array, PointSource
+from mog_jax.fitting.multistart.packing import Array, PointSource, as_slice
 from mog_jax.fitting.multistart.pruning import climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
@@ -52,14 +51,14 @@ def starts(block: Block, options: FitOptions) -> Starts:
     """Give where the climbs begin."""
     b, number = block.n.size, n_starts(options.starts)
     theta = np.empty((5, number, b), np.float32)
-    means = np.zeros((ROWS, number, b), SINGLE)
-    sizes = np.zeros((ROWS // TURN, number, b), SINGLE)
+    means = np.empty((ROWS, number, b), SINGLE)
+    sizes = np.empty((ROWS // TURN, number, b), SINGLE)
     lengths = padded_lengths(block.n_sample)
     for rows in np.unique(lengths).tolist():
         alike = np.flatnonzero(lengths == rows)
         at_once = max(_AT_ONCE // rows, 1)
         for lo in range(0, alike.size, at_once):
-            some = _slice_of(alike[lo : lo + at_once])
+            some = as_slice(alike[lo : lo + at_once])
             x, n = block.sample[some, :rows], block.n_sample[some]
             sums = running_sums(x)
             theta[..., some], windows = window_starts(
@@ -83,12 +82,6 @@ def starts(block: Block, options: FitOptions) -> Starts:
         sizes=sizes.reshape(len(sizes), -1),
     )
     return Starts(theta, seen)
-
-
-def _slice_of(index: Array) -> Any:
-    """Give ascending places as a slice, where there is no gap: what they index is not copied."""
-    whole = index[-1] - index[0] + 1 == index.size
-    return slice(index[0], index[-1] + 1) if whole else index
 
 
 def search(

@@ -122,8 +122,8 @@ def window_starts(
     data = _Data(sums, length_of[:, None], narrowest)
     found = _dense_windows(x[:, : n.max()].astype(np.float32), n, dense)
     found += _likely_windows(data, n_shares(rows), shares, [picks for *_, picks in likely])
-    for length, (*_, sides) in zip(end_lengths, ends, strict=True):
-        found += _end_windows(data, int(length))[:sides]
+    for pair, (*_, sides) in zip(_end_windows(data, end_lengths), ends, strict=True):
+        found += pair[:sides]
     # Where the data have too few points for a window, the lower half is one.
     half = np.maximum(n // 2, 1)
     start = np.stack([np.where(fits, start, 0) for start, _, fits in found], axis=1)
@@ -227,10 +227,8 @@ def _dense_windows(x: Array, n: Array, rules: tuple[tuple[int, int], ...]) -> li
         if n.min() < width:
             np.copyto(expected, np.inf, where=place >= (n - length)[:, None])
         for pick in range(picks):
-            at = np.argmin(expected, axis=1)
-            least = expected[rows, at]
-            _prefer_outermost(at, expected, least, 2 * place + length, n)
-            found.append((place[at], length, np.isfinite(least)))
+            at = _outermost_least(expected, 2 * place + length, n)
+            found.append((place[at], length, np.isfinite(expected[rows, at])))
             if pick + 1 < picks:
                 # The next one may not share points with this one.
                 near = at[:, None] + np.arange(1 - length, length)
@@ -239,14 +237,22 @@ def _dense_windows(x: Array, n: Array, rules: tuple[tuple[int, int], ...]) -> li
     return found
 
 
-def _prefer_outermost(at: Array, expected: Array, least: Array, middles: Array, n: Array) -> None:
-    """Of equals take the outermost, on either side: so in a reflection as well."""
-    equal = expected == least[:, None]
-    tied = np.flatnonzero(np.count_nonzero(equal, axis=1) > 1)
+def _outermost_least(expected: Array, middles: Array, n: Array) -> Array:
+    """Where the least of each row is; of equals the outermost: so in a reflection as well."""
+    rows = np.arange(len(expected))
+    at: Array = np.argmin(expected, axis=1)
+    # Is there another one like it?
+    least = expected[rows, at]
+    expected[rows, at] = np.inf
+    again = expected[rows, np.argmin(expected, axis=1)]
+    expected[rows, at] = least
+    tied = np.flatnonzero((again == least) & (least < np.inf))
     if tied.size:
         off = middles - n[tied, None]
         rank = np.where(off > 0, 2 * off + 1, -2 * off)
-        at[tied] = np.argmax(np.where(equal[tied], rank, -1), axis=1)
+        equal = expected[tied] == least[tied, None]
+        at[tied] = np.argmax(np.where(equal, rank, -1), axis=1)
+    return at
 
 
 def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) -> list[_Window]:
@@ -279,16 +285,19 @@ def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) 
     return found
 
 
-def _end_windows(data: _Data, length: int) -> list[_Window]:
-    """Give the windows at the two ends, the likelier one first."""
+def _end_windows(data: _Data, lengths: Array) -> list[tuple[_Window, _Window]]:
+    """Give the windows of each length at the two ends, the likelier one first."""
     n = data.n
-    lengths = np.where(length < n - 1, length, np.maximum(n // 2, 1))
-    nothing = np.zeros_like(n)
-    low, high = (
-        data.split(data.sums.upto(start), data.sums.upto(start + lengths), lengths).score
-        for start in (nothing, n - lengths)
-    )
-    first = np.where(low >= high, nothing, n - lengths)
-    ends = first[:, 0], (n - lengths - first)[:, 0]
-    lengths = np.broadcast_to(lengths[:, 0], ends[0].shape)
-    return [(start, lengths, lengths > 0) for start in ends]
+    lengths = np.where(lengths < n - 1, lengths, np.maximum(n // 2, 1))
+    start = np.concatenate([np.zeros_like(lengths), n - lengths], axis=1)
+    both = np.concatenate([lengths, lengths], axis=1)
+    score = data.split(data.sums.upto(start), data.sums.upto(start + both), both).score
+    low, high = np.split(score, 2, axis=1)
+    first = np.where(low >= high, 0, n - lengths)
+    second = n - lengths - first
+    lengths = np.broadcast_to(lengths, first.shape)
+    fits = lengths > 0
+    return [
+        ((first[:, i], lengths[:, i], fits[:, i]), (second[:, i], lengths[:, i], fits[:, i]))
+        for i in range(lengths.shape[1])
+    ]
