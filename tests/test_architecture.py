@@ -31,7 +31,7 @@ FLOORS = [
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
     "crosscheck": [
-        {"arrays", "findings", "jaxprs", "progress", "session"},
+        {"arrays", "findings", "jaxprs", "precisions", "progress", "session"},
         {"exact", "strategies"},
         {"inputs"},
         {"judge"},

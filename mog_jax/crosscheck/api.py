@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
-
 from mog_jax.crosscheck.checking import checked
 from mog_jax.crosscheck.findings import Finding, Kind, remark
 from mog_jax.crosscheck.inputs.arguments import Signature, signature
@@ -12,6 +10,7 @@ from mog_jax.crosscheck.jaxprs import has_rule, trace
 from mog_jax.crosscheck.judge import claims
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.options import Options, unusual
+from mog_jax.crosscheck.precisions import closing_over, in_float64
 from mog_jax.crosscheck.report.report import Report
 from mog_jax.crosscheck.report.snippet import snippet as write_snippet
 from mog_jax.crosscheck.validation import (
@@ -127,7 +126,8 @@ def crosscheck(
         keywords = unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
         return write_snippet("crosscheck", functions, args, keywords)
 
-    return checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
+    with closing_over([function, derivative]):
+        return checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
 
 
 def crosscheck_rule(
@@ -187,7 +187,7 @@ def crosscheck_rule(
             raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
         refuse_untraceable("function", function, example)
         refuse_untraceable("plain", plain, example)
-        with jax.enable_x64(True):
+        with in_float64():
             if order and not has_rule(trace(function, *example)[0]):
                 remarks.append(remark(Kind.NO_RULE, "the rule", "its derivatives are JAX's own"))
         return contract, claims.of_rule(function, plain, contract, order)
@@ -197,7 +197,8 @@ def crosscheck_rule(
         keywords = unusual(crosscheck_rule, options, wrt=wrt)
         return write_snippet("crosscheck_rule", functions, args, keywords)
 
-    return checked(title, make, inputs, options, snippet, remarks=remarks)
+    with closing_over([function, plain]):
+        return checked(title, make, inputs, options, snippet, remarks=remarks)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax.extend.core import (
     ClosedJaxpr,
     Jaxpr,
@@ -86,9 +87,12 @@ def run(
     values: dict[Any, Any] = {}
 
     def read(atom: Any) -> Any:
-        return literal(atom.val) if isinstance(atom, Literal) else values[atom]
+        if isinstance(atom, Literal):
+            return _as_declared(literal(atom.val), atom.aval)
+        return values[atom]
 
-    values.update(zip(jaxpr.constvars, map(literal, consts), strict=True))
+    for variable, const in zip(jaxpr.constvars, consts, strict=True):
+        values[variable] = _as_declared(literal(const), variable.aval)
     values.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
@@ -100,6 +104,18 @@ def run(
         )
         values.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _as_declared(value: Any, aval: Any) -> Any:
+    """Give a constant the dtype that its program declares and that this precision has.
+
+    JAX keeps an array that a function closes over as it is, and may find it again with the dtype of
+    an earlier trace: in float64, even in a program that was traced in float32.
+    """
+    if isinstance(value, jax.Array) or not isinstance(getattr(value, "dtype", None), np.dtype):
+        return value
+    dtype = jax.dtypes.canonicalize_dtype(aval.dtype)
+    return value if value.dtype == dtype else np.asarray(value, dtype)
 
 
 def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from mog_jax.crosscheck.inputs.draws import Draw, places
 from mog_jax.crosscheck.judge import formula, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, error_bound, measure
 from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
 
 
@@ -77,9 +78,9 @@ class Case:
         return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(), dtype)
 
     def _error_bound(
-        self, centre: ball_arrays.Centre, scales: tuple[Array, Array], dtype: Any = FLOAT64
+        self, centre: ball_arrays.Centre, scales: Scales, dtype: Any = FLOAT64
     ) -> ErrorBound:
-        return error_bound(centre, *scales, dtype, self.min_digits, self._arrays)
+        return error_bound(centre, scales, dtype, self.min_digits, self._arrays)
 
     def examined(
         self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
@@ -98,7 +99,7 @@ class Case:
         if closely and moved.any():
             # Where terms cancel, floats do not tell by how much a constant moves what is left of
             # them: what it moves is computed with an error of its own, a rounding of a rounding.
-            moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales()[0])
+            moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales().relative)
         return moved
 
     def measured(
@@ -114,7 +115,7 @@ class Case:
     def strictest(self, truth: formula.Truth) -> ErrorBound:
         """Measure as if the problem excused nothing, which costs nothing to find out."""
         none = np.zeros(len(self.entries))
-        return self._error_bound(ball_arrays.Centre.of(truth.values), (none, none))
+        return self._error_bound(ball_arrays.Centre.of(truth.values), Scales(none, none, none))
 
     def may_be_rounding(self, accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
         """Tell whether roundings of the judged program itself explain how far off a run of it is.
@@ -122,7 +123,7 @@ class Case:
         Two runs of an unstable program differ by luck, which is no difference between programs.
         """
         scales = self._spread(self.executions.own_scales(self.floats))
-        if scales[1][entry] >= np.finfo(np.float64).max:
+        if scales.absolute[entry] >= np.finfo(np.float64).max:
             # An intermediate moves the entry without bound, as a zero in a denominator does:
             # whether there is a number at all is luck.
             return True
@@ -147,15 +148,15 @@ class Case:
         # A quotient in one entry leaves the simplex, so that there is none to ask.
         return dataclasses.replace(truth, values=self.projected(truth.values), function=None)
 
-    def _scales(self) -> tuple[Array, Array]:
+    def _scales(self) -> Scales:
         return self._spread(self.executions.scales(self.floats))
 
-    def _spread(self, scales: tuple[Array, Array]) -> tuple[Array, Array]:
+    def _spread(self, scales: Scales) -> Scales:
         """Let each entry have its share of what is taken off along a simplex."""
-        relative, absolute = (scale.copy() for scale in scales)
+        spread = Scales(*(scale.copy() for scale in scales))
         for start, shape in self._tangents:
             stop = start + int(np.prod(shape))
-            for scale in (relative, absolute):
+            for scale in spread:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
-        return relative, absolute
+        return spread

@@ -6,7 +6,6 @@ Every execution gets the same numbers. Each is judged by the exact value, never 
 import contextlib
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +17,8 @@ from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
 from mog_jax.crosscheck.jaxprs import bind, closed_call, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
-from mog_jax.crosscheck.judge.conditioning import input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
+from mog_jax.crosscheck.precisions import in_float32, in_float64
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
@@ -70,7 +70,7 @@ class Executions:
         self.error: Exception | None = None
         self.misfits: list[Misfit] = []
         self.eager_is_slow = False
-        with jax.enable_x64(True):
+        with in_float64():
             with judging_at(args):
                 self.reference, self.shapes = trace(claim.reference, *args)
                 self.function = trace(claim.function, *args)[0] if claim.function else None
@@ -98,6 +98,9 @@ class Executions:
         # Made when they are first asked for.
         self._scales: dict[int, Callable[..., Any]] = {}
         self._narrow_misfits: list[Misfit] | None = None
+        self._no_float32: str | None = None
+        self._narrow_reference: Any = None
+        self._narrow_shapes: Any = None
         self._batched_programs: dict[Execution, Any] | None = None
         self._narrow_program: Any = None
         self._constants: dict[str, Any] = {}
@@ -113,35 +116,33 @@ class Executions:
             axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
         return axes
 
-    def scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
-        """Give the reference's error scales: from roundings, and from underflow."""
+    def scales(self, args: Sequence[Any]) -> Scales:
+        """Give the reference's error scales."""
         return self._scales_of(self.reference, args)
 
-    def own_scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+    def own_scales(self, args: Sequence[Any]) -> Scales:
         """Give the error scales of the judged program: what rounding may do to it, not should."""
         return self._scales_of(self.subject, args)
 
-    def _scales_of(self, program: Any, args: Sequence[Any]) -> tuple[Array, Array]:
+    def _scales_of(self, program: Any, args: Sequence[Any]) -> Scales:
         leaves = jax.tree.leaves(tuple(args))
         if id(program) not in self._scales:
             self._scales[id(program)] = _quickly(scales(program))
-        with jax.enable_x64(True):
+        with in_float64():
             try:
-                relative, absolute = self._scales[id(program)](*leaves)
+                found = self._scales[id(program)](*leaves)
             except (TypeError, ValueError):
                 # The program itself has no reverse derivative: a loop of unknown length.
                 self._scales[id(program)] = _quickly(input_scales(program))
-                relative, absolute = self._scales[id(program)](*leaves)
-        return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
+                found = self._scales[id(program)](*leaves)
+        return Scales(*(np.asarray(scale, np.float64) for scale in found))
 
     def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
         """Give how far each output may be off because constants were rounded, in both programs."""
         subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
         leaves = jax.tree.leaves(in_precision(args, dtype))
-        with jax.enable_x64(True) if dtype == FLOAT64 else _in_float32():
-            reference = self.reference
-            if dtype != FLOAT64:
-                reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
+        with in_float64() if dtype == FLOAT64 else in_float32():
+            reference = self.reference if dtype == FLOAT64 else self._narrow_reference
             if str(dtype) not in self._constants:
                 self._constants[str(dtype)] = [
                     _quickly(rounded_constants(program)) for program in (reference, subject)
@@ -169,17 +170,17 @@ class Executions:
 
     def run_main(self, args: tuple[Any, ...]) -> Outcome:
         """Run the subject under jit in float64."""
-        with jax.enable_x64(True):
+        with in_float64():
             return _outcome(self.main, args)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""
-        with jax.enable_x64(True):
+        with in_float64():
             return _outcome(self._hessian, args)
 
     def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
         """Run the subject on every float64 execution, or not on those that are eager or batched."""
-        with jax.enable_x64(True):
+        with in_float64():
             outcomes = {Execution.JIT: _outcome(self.main, args)}
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = _outcome(self._eagerly, args)
@@ -189,13 +190,13 @@ class Executions:
 
     def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
         """Run automatic differentiation itself, to say how well it does."""
-        with jax.enable_x64(True):
+        with in_float64():
             return {name: _outcome(program, args) for name, program in self._witnesses.items()}
 
     def overflows(self, args: tuple[Any, ...]) -> bool:
         """Whether the subject gives no number in float32 where in float64 it does, within range."""
         wide = self.run_main(args)
-        with _in_float32():
+        with in_float32():
             narrow = _outcome(self.main, in_precision(args, np.float32))
         if wide.values is None or narrow.values is None:
             return False
@@ -205,7 +206,7 @@ class Executions:
     def run_narrow(self, args: tuple[Any, ...]) -> Outcomes:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)
-        with _in_float32():
+        with in_float32():
             outcomes = {Execution.FLOAT32: _outcome(self.main, narrow)}
             for name, program in self._witnesses.items():
                 outcomes[name.in_float32] = _outcome(program, narrow)
@@ -214,25 +215,38 @@ class Executions:
     def run_narrow_plain(self, args: tuple[Any, ...]) -> Outcomes:
         """Run autodiff of the function without its rules in float32."""
         narrow = in_precision(args, np.float32)
-        with _in_float32():
+        with in_float32():
             return {
                 name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
             }
 
+    def no_float32(self, args: tuple[Any, ...]) -> str:
+        """Say why the reference itself cannot be traced in float32; empty if it can."""
+        if self._no_float32 is None:
+            try:
+                with in_float32():
+                    narrow = in_precision(args, np.float32)
+                    self._narrow_reference, self._narrow_shapes = trace(
+                        self.claim.reference, *narrow
+                    )
+                self._no_float32 = ""
+            except Exception as error:
+                self._no_float32 = error_line(error)
+        return self._no_float32
+
     def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
-        """Compare shapes and dtypes of the subject in float32."""
+        """Compare shapes and dtypes of the subject in float32 with the reference's."""
         if self._narrow_misfits is None:
-            narrow = in_precision(args, np.float32)
-            with _in_float32():
-                wanted = jax.eval_shape(self.claim.reference, *narrow)
-                given = jax.eval_shape(self.claim.subject, *narrow)
+            wanted = self._narrow_shapes
+            with in_float32():
+                given = trace(self.claim.subject, *in_precision(args, np.float32))[1]
             self._narrow_misfits = _misfits(wanted, given, Execution.FLOAT32)
         return self._narrow_misfits
 
     def batched_subjects(self, args: tuple[Any, ...]) -> dict[Execution, Any]:
         """Give the programs that vmap makes of the subject, as jaxprs."""
         if self._batched_programs is None:
-            with jax.enable_x64(True):
+            with in_float64():
                 self._batched_programs = {
                     name: trace(batched, *_company(args, axes))[0]
                     for name, (batched, axes) in self._batched.items()
@@ -253,7 +267,7 @@ class Executions:
     def narrow_subject(self, args: tuple[Any, ...]) -> Any:
         """Give the program that the subject is when it is traced in float32, as a jaxpr."""
         if self._narrow_program is None:
-            with _in_float32():
+            with in_float32():
                 self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
         return self._narrow_program
 
@@ -271,14 +285,6 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
             "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
             f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
         ) from error
-
-
-@contextlib.contextmanager
-def _in_float32() -> Iterator[None]:
-    with jax.enable_x64(False), warnings.catch_warnings():
-        # A program that asks for float64 by name gets float32 here, as its user would.
-        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
-        yield
 
 
 def _opened(closed: Any, args: Sequence[Any]) -> Any:

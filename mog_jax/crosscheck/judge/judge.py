@@ -13,6 +13,7 @@ from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Executions, judging_at
 from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
 from mog_jax.crosscheck.judge.trial import Trial
+from mog_jax.crosscheck.precisions import in_float64
 
 # Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
 _SHAPES = 16
@@ -92,7 +93,7 @@ class Judge:
             return None
         draw = draw_of(args, self.contract, narrow=False)
         try:
-            with jax.enable_x64(True):
+            with in_float64():
                 closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
         except Exception as error:
             if "custom_lin" in str(error):
@@ -103,6 +104,6 @@ class Judge:
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
         if draw.key not in self._outputs:
-            with jax.enable_x64(True), judging_at(draw.args):
-                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+            with in_float64(), judging_at(draw.args):
+                self._outputs[draw.key] = trace(self.claim.undirected, *draw.args)[1]
         return draw.directions(self.contract, self._outputs[draw.key], self._seed)

@@ -58,6 +58,7 @@ class Trial:
             if self.case.draw.narrow:
                 narrow = self.case.error_bound(found.truth, FLOAT32)
                 beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
+            self._remark_excused(bound, accuracies[Execution.JIT])
         accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(
@@ -167,6 +168,15 @@ class Trial:
             text = f"where the exact value is {ball_arrays.shown(bound.centre.high[entry])}"
             self._report(Execution.JIT, Kind.SECOND_ORDER_NOT_FINITE, entry, text=text)
 
+    def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
+        if accuracy.excused.any():
+            entry = int(np.flatnonzero(accuracy.excused)[0])
+            text = (
+                f"it keeps {accuracy.kept[entry]:.1f} of the {bound.allowed_by_problem[entry]:.1f} "
+                "that rounding the inputs leaves"
+            )
+            self._report(Execution.JIT, Kind.REFERENCE_LOSES_DIGITS, entry, text=text)
+
     def _report_formula(
         self,
         kind: Kind,
@@ -245,6 +255,10 @@ class Trial:
         thorough: bool,
     ) -> bool:
         """Judge the float32 program; say whether the input is beyond what float32 can do."""
+        reason = self.executions.no_float32(self.values)
+        if reason:
+            self._report(Execution.FLOAT32, Kind.NO_FLOAT32, 0, text=reason)
+            return False
         try:
             misfits = self.executions.narrow_misfits(self.values)
         except Exception as error:
@@ -307,6 +321,7 @@ class Trial:
         text: str | None = None,
     ) -> None:
         values = self.case.projected(outcomes[execution].values)
+        allowed = bound.allowed_by_problem if self.case.min_digits else bound.allowed
         self._report(
             execution,
             kind,
@@ -316,7 +331,7 @@ class Trial:
             got=ball_arrays.shown(values[entry]),
             roundings=float(accuracy.roundings[entry]),
             digits_kept=float(accuracy.kept[entry]),
-            digits_allowed=float(bound.allowed[entry]),
+            digits_allowed=float(allowed[entry]),
         )
 
     def _report(
