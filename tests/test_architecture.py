@@ -52,7 +52,8 @@ INNER_FLOORS = {
     ],
     "crosscheck.inputs": [{"arguments"}, {"simplex"}, {"draws"}],
     "crosscheck.judge": [
-        {"accuracy", "claims", "conditioning", "oracle"},
+        {"conditioning", "oracle", "quotients"},
+        {"accuracy", "claims"},
         {"executions", "formula"},
         {"case", "judgement"},
         {"trial"},

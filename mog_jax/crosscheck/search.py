@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
+import jax
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
@@ -21,6 +22,9 @@ from mog_jax.crosscheck.verdict import DISPROOFS, FINAL, Found, lowest_disproved
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8
 _FEW = 40
+# And the first ones, which are the simplest; and those with a zero or a tie, where formulas change.
+_FIRST = 6
+_MOST_SPECIAL = 24
 # Inputs whose formula is looked at before anything is compiled: most wrong ones are wrong there.
 _FORMULA_FIRST = 30
 # Inputs that are judged in search of a simpler one, for each kind of failure.
@@ -67,18 +71,20 @@ class Search:
         self._error: Exception | None = None
         self._shrinking = False
         self._few = False
+        self._thorough: dict[Any, bool] = {}
         self._formula_first = True
         self._waiting: list[Draw] = []
         self._last: tuple[Any, list[Judgement]] = None, []
 
-    def over_list(self, inputs: Sequence[Any]) -> None:
+    def over_list(self, inputs: Sequence[Any], *, thorough: bool = False) -> None:
         """Judge given inputs, each as it is and, if that is another, rounded to float32."""
+        thorough = thorough or len(inputs) <= _FEW
         for drawn in inputs:
             args = validated(drawn)
             for narrow in (False, True):
                 draw = self._draw(args, narrow=narrow)
                 if draw.narrow == narrow:
-                    self._failures(draw, thorough=len(inputs) <= _FEW)
+                    self._failures(draw, thorough=thorough or self._is_thorough(draw))
 
     def over_strategy(
         self,
@@ -223,7 +229,13 @@ class Search:
         return any(kind in FINAL for kind, _ in self.found)
 
     def _is_thorough(self, draw: Draw) -> bool:
-        return self._few or _is_thorough(draw)
+        """Choose the inputs that get the checks that cost more, each once and for all."""
+        mark = _mark(draw)
+        if mark not in self._thorough:
+            chosen = sum(self._thorough.values())
+            early = chosen < _FIRST or (chosen < _FIRST + _MOST_SPECIAL and _is_special(draw))
+            self._thorough[mark] = self._few or early or _is_chosen(mark)
+        return self._thorough[mark]
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[tuple[Problem, Draw]]:
         """Judge every claim at one draw, once; remember what fails, and at which draw."""
@@ -302,6 +314,14 @@ def _mark(draw: Draw) -> Any:
     return bytes_of(draw.args), draw.narrow
 
 
-def _is_thorough(draw: Draw) -> bool:
-    # By the input and nothing else, so that it is judged alike whenever it comes up.
-    return zlib.crc32(repr(_mark(draw)).encode()) % _THOROUGH == 0
+def _is_chosen(mark: Any) -> bool:
+    return zlib.crc32(repr(mark).encode()) % _THOROUGH == 0
+
+
+def _is_special(draw: Draw) -> bool:
+    """Whether an input has a zero or two equal neighbours, where programs often branch."""
+    floats = [leaf for leaf in jax.tree.leaves(draw.args) if leaf.dtype.kind == "f"]
+    return any(
+        np.any(leaf == 0) or np.any(leaf.reshape(-1)[1:] == leaf.reshape(-1)[:-1])
+        for leaf in floats
+    )

@@ -2,13 +2,14 @@
 
 from functools import partial
 
+import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
 import numpy as np
 import pytest
 
-from mog_jax.crosscheck import crosscheck
+from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
 DATA = np.array([0.1, 0.7])
 
@@ -152,3 +153,147 @@ def test_a_right_program_is_not_remarked_for_what_autodiff_loses():
     report = crosscheck(jnp.tanh, lambda x: jnp.cosh(x) ** -2, [(15.0,)], order=1, min_digits=8)
     assert report.ok, str(report)
     assert not report.remarks
+
+
+# A tie that the judged program meets excuses nothing; one of the function may.
+
+
+def relu_rule(mask, factor):
+    @jax.custom_vjp
+    def relu(x):
+        return jnp.maximum(x, 0)
+
+    def forward(x):
+        return relu(x), (x if mask == "input" else relu(x),)
+
+    relu.defvjp(forward, lambda saved, g: (jnp.where(saved[0] > 0, factor * g, 0.0),))
+    return relu
+
+
+@pytest.mark.parametrize("mask", ["input", "output"])
+def test_a_tie_that_only_the_rule_meets_excuses_nothing(mask):
+    inputs = [(np.array([1.0, -1.0]),)]
+    wrong = crosscheck_rule(relu_rule(mask, 3), lambda x: jnp.maximum(x, 0), inputs, order=1)
+    assert kinds(wrong) == ["wrong_formula"]
+    right = crosscheck_rule(relu_rule(mask, 1), lambda x: jnp.maximum(x, 0), inputs, order=2)
+    assert right.ok, str(right)
+
+
+def test_at_a_kink_of_the_function_a_rule_may_take_either_side():
+    inputs = [(np.array([0.0, 2.0]),)]
+    report = crosscheck_rule(relu_rule("input", 1), lambda x: jnp.maximum(x, 0), inputs, order=1)
+    assert report.ok, str(report)
+    assert report.kinks
+    wrong = crosscheck_rule(relu_rule("input", 3), lambda x: jnp.maximum(x, 0), inputs, order=1)
+    assert kinds(wrong) == ["wrong_formula"]
+
+
+def test_a_rule_in_forward_mode_is_held_against_quotients_at_a_tie():
+    @jax.custom_jvp
+    def square(x):
+        return jnp.abs(x) * jnp.abs(x)
+
+    square.defjvp(lambda p, t: (square(p[0]), 2 * p[0] * t[0] + jnp.where(p[0] == 0, t[0], 0)))
+    report = crosscheck_rule(square, lambda x: jnp.abs(x) * jnp.abs(x), [(0.0,)], order=1)
+    assert set(kinds(report)) == {"wrong_formula"}
+
+
+# A mode that a rule defines and that fails is a finding; one that it does not define is not.
+
+
+def rule_by(backward, forward=None):
+    @jax.custom_vjp
+    def norm(x):
+        return jnp.sum(x**2)
+
+    norm.defvjp(forward or (lambda x: (norm(x), x)), backward)
+    return norm
+
+
+def ruled(jvp):
+    @jax.custom_jvp
+    def norm(x):
+        return jnp.sum(x**2)
+
+    norm.defjvp(jvp)
+    return norm
+
+
+def raising(*_):
+    raise ZeroDivisionError("by hand")
+
+
+def primal(p):
+    return jnp.sum(p[0] ** 2)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (rule_by(raising), "raised"),
+        (rule_by(lambda x, g: (2 * g * jnp.ones(5),)), "wrong_shape_or_dtype"),
+        (rule_by(lambda x, g: 2 * g * x), "wrong_shape_or_dtype"),
+        (rule_by(lambda x, g: ((2 * g * x).astype(jnp.float32),)), "wrong_shape_or_dtype"),
+        (rule_by(lambda x, g: (2 * g * x,), lambda x: (x, x)), "wrong_shape_or_dtype"),
+        (rule_by(lambda x, g: (2 * g * x,), lambda x: (1 + jnp.sum(x**2), x)), "wrong_formula"),
+        (ruled(raising), "raised"),
+        (ruled(lambda p, t: (primal(p), 2 * p[0] * t[0])), "wrong_shape_or_dtype"),
+        (ruled(lambda p, t: (primal(p) + 1, jnp.sum(2 * p[0] * t[0]))), "wrong_formula"),
+        (ruled(lambda p, t: (primal(p), jnp.sum(jnp.abs(t[0])))), "raised"),
+    ],
+)
+def test_a_rule_that_fails_in_a_mode_that_it_defines_fails(function, kind):
+    report = crosscheck_rule(function, lambda x: jnp.sum(x**2), [(np.array([1.0, 2.0]),)])
+    assert kinds(report)[0] == kind, str(report)
+    assert not any(remark.kind == "undefined_order" and "by hand" in remark.explanation
+                   for remark in report.remarks)  # fmt: skip
+
+
+def test_a_right_rule_passes_though_it_has_no_forward_mode():
+    report = crosscheck_rule(
+        rule_by(lambda x, g: (2 * g * x,)), lambda x: jnp.sum(x**2), [(np.array([1.0, 2.0]),)]
+    )
+    assert report.ok, str(report)
+    assert "undefined_order" in remarks(report)
+
+
+# Where autodiff is wrong in first order, its second order is void.
+
+
+def test_second_order_is_not_held_against_autodiff_where_that_is_wrong():
+    def function(x):
+        return jax.nn.logsumexp(jnp.zeros(2), b=x)
+
+    def derivative(x):
+        return jnp.ones(2) / jnp.sum(x)
+
+    report = crosscheck(function, derivative, [(np.array([0.0, 1.0]),), (np.array([2.0, 1.0]),)])
+    assert report.ok, str(report)
+    wrong = crosscheck(function, lambda x: jnp.ones(2) / jax.lax.stop_gradient(jnp.sum(x)),
+                       [(np.array([0.0, 1.0]),)])  # fmt: skip
+    assert set(kinds(wrong)) == {"wrong_second_order"}
+
+
+def test_second_order_is_judged_at_the_simplest_inputs_first():
+    report = crosscheck(
+        lambda x: x**2, lambda x: jnp.where(x == 0, 0, 2 * x), st.tuples(st.floats(-3, 3))
+    )
+    assert set(kinds(report)) == {"wrong_second_order"}
+    assert report.findings[0].args == (0.0,)
+
+
+def test_a_second_derivative_that_autodiff_does_not_find_has_a_witness():
+    def sinc(x):
+        safe = jnp.where(x == 0, 1.0, x)
+        return jnp.where(x == 0, 1.0, jnp.sin(safe) / safe)
+
+    def slope(x, curvature):
+        safe = jnp.where(x == 0, 1.0, x)
+        away = (jnp.cos(safe) - jnp.sin(safe) / safe) / safe
+        return jnp.where(x == 0, curvature * x, away)
+
+    right = crosscheck(sinc, lambda x: slope(x, -1 / 3), [(0.0,), (1.0,)])
+    assert right.ok, str(right)
+    for curvature in (0.0, -1 / 2):
+        wrong = crosscheck(sinc, lambda x, c=curvature: slope(x, c), [(0.0,), (1.0,)])
+        assert set(kinds(wrong)) == {"wrong_second_order"}

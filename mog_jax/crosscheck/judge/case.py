@@ -17,6 +17,7 @@ from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, e
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
+from mog_jax.crosscheck.judge.quotients import Quotients
 
 
 class Case:
@@ -64,14 +65,18 @@ class Case:
         """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
         truth = formula.truth_at(
             self.executions.reference,
-            self.executions.function,
             self.leaves,
-            places(self._contract, self.draw.args),
+            self._witness(),
             derivative=self.claim.order > 0,
         )
-        return self._along_simplex(
-            formula.confirmed(truth, self._direction) if confirmed else truth
-        )
+        return self._along_simplex(formula.confirmed(truth) if confirmed else truth)
+
+    def _witness(self) -> Quotients | None:
+        function = self.executions.function
+        if function is None:
+            return None
+        kind = self.claim.quotients
+        return kind(function, self.leaves, places(self._contract, self.draw.args), self._direction)
 
     def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
         """Say what rounding may do to each entry."""
@@ -87,9 +92,8 @@ class Case:
     ) -> formula.Formula:
         """Compare what a program in the subject's place gives with what it should."""
         return formula.examine(
-            dataclasses.replace(truth, tied=truth.tied or given.kinks),
-            self.projected(given.values),
-            self._direction,
+            truth,
+            dataclasses.replace(given, values=self.projected(given.values)),
             lambda closely: self._constants(dtype, closely=closely),
             dtype,
         )
@@ -146,7 +150,7 @@ class Case:
         if not self._tangents:
             return truth
         # A quotient in one entry leaves the simplex, so that there is none to ask.
-        return dataclasses.replace(truth, values=self.projected(truth.values), function=None)
+        return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
 
     def _scales(self) -> Scales:
         return self._spread(self.executions.scales(self.floats))

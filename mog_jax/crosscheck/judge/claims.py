@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from mog_jax.crosscheck.findings import Execution, Kind
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.jaxprs import plain
+from mog_jax.crosscheck.judge.quotients import Gradient, Hessian, Push, Quotients
 
 Program = Callable[..., Any]
 # From a function of the differentiated arguments, their value, a tangent and a cotangent.
@@ -51,7 +53,9 @@ class Claim:
         For second order, whether its digits are claimed as well; a rule is written to be
         differentiated, a derivative need not be.
     function : callable, optional
-        The scalar function whose gradient the reference is, for difference quotients.
+        The function that difference quotients are taken of; it takes the programs' arguments.
+    quotients : type of Quotients
+        Which quotients of it the reference's values are.
     directed : bool
         Whether both programs take a tangent and a cotangent after the arguments.
     like_wrt : bool
@@ -69,6 +73,7 @@ class Claim:
     hessian: Program | None = None
     to_the_digit: bool = False
     function: Program | None = None
+    quotients: type[Quotients] = Gradient
     directed: bool = False
     like_wrt: bool = True
 
@@ -120,6 +125,8 @@ def of_derivative(
                 reference=_directed(reverse, _push, contract),
                 hessian=_directed(jax.grad(function, argnums=wrt), _push, contract),
                 undirected=reverse,
+                function=_undirected(opened),
+                quotients=Hessian,
                 directed=True,
             )
             for mode, how in modes.items()
@@ -132,6 +139,7 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
     opened = plain(without)
 
     def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
+        first = Gradient if like_wrt else Push
         return Claim(
             name=name,
             kind=Kind.WRONG_FORMULA if order < 2 else Kind.WRONG_SECOND_ORDER,
@@ -141,6 +149,8 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
             hessian=_directed(without, trusted, contract) if order == 2 else None,
             to_the_digit=True,
             undirected=opened,
+            function=None if order == 0 else _paired(opened) if like_wrt else _undirected(opened),
+            quotients=first if order == 1 else Hessian,
             directed=True,
             like_wrt=like_wrt,
         )
@@ -155,12 +165,15 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
             undirected=opened,
             like_wrt=False,
         ),
+        claim("value, differentiated", 0, _primal, _primal, like_wrt=False),
         claim("first order, forward", 1, _push, _push, like_wrt=False),
         claim("first order, reverse", 1, _pull, _pull),
         claim("second order, forward over reverse", 2, _push_pull, _push_pull),
         claim("second order, reverse over reverse", 2, _pull_pull, _push_pull),
         claim("second order, reverse over forward", 2, _pull_push, _push_pull),
     ]
+    if order == 0:
+        return claims[:1]
     return [claim for claim in claims if claim.order <= order]
 
 
@@ -185,8 +198,29 @@ def _directed(program: Program, how: Direct, contract: Signature) -> Program:
     return directed
 
 
+def _undirected(program: Program) -> Program:
+    """Give a program that takes a tangent and a cotangent as well, and ignores them."""
+    return lambda *values: program(*values[:-2])
+
+
+def _paired(program: Program) -> Program:
+    """Give the scalar function whose gradient a reverse mode computes: cotangent times output."""
+
+    def scalar(*values: Any) -> Any:
+        *args, _, cotangent = values
+        pairs = zip(jax.tree.leaves(program(*args)), jax.tree.leaves(cotangent), strict=True)
+        return sum(jnp.sum(output * weight) for output, weight in pairs)
+
+    return scalar
+
+
 def _push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
     return jax.jvp(function, (primal,), (tangent,))[1]
+
+
+def _primal(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    # Not the function's own body: what its rule says the value is.
+    return jax.vjp(function, primal)[0]
 
 
 def _pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:

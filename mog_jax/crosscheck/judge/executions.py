@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -20,6 +20,8 @@ from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
 from mog_jax.crosscheck.precisions import in_float32, in_float64
 
+T = TypeVar("T")
+
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
 _LOOPS = ("scan", "while", "cond")
@@ -30,7 +32,7 @@ class Outcome:
     """What a execution gave: a vector of floats, or the exception that it raised."""
 
     values: Array | None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,24 +69,21 @@ class Executions:
     def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
         self.claim = claim
         self._contract = contract
-        self.error: Exception | None = None
         self.misfits: list[Misfit] = []
         self.eager_is_slow = False
         with in_float64():
             with judging_at(args):
                 self.reference, self.shapes = trace(claim.reference, *args)
                 self.function = trace(claim.function, *args)[0] if claim.function else None
-            try:
-                self.subject, given = trace(claim.subject, *args)
+            found, self.error = attempt(lambda: trace(claim.subject, *args))
+            if found is not None:
+                self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
                     self.subject = _opened(self.subject, args)
                 self.eager_is_slow = any(
                     e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
                 )
                 self.misfits = _misfits(self.shapes, given, Execution.FLOAT64)
-            except Exception as error:
-                # At inputs of this shape only: those of the first were tried at the door.
-                self.error = error
         self.main = _jitted(claim.subject)
         self._hessian = _quickly(claim.hessian) if claim.hessian else None
         self._witnesses = {name: _quickly(program) for name, program in claim.witnesses.items()}
@@ -275,6 +274,16 @@ class Executions:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
 
 
+def attempt(action: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    """Run the user's code: what it gives, or whatever it raises but an interrupt."""
+    try:
+        return action(), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return None, error
+
+
 @contextlib.contextmanager
 def judging_at(args: Sequence[Any]) -> Iterator[None]:
     """Say that what fails inside is the function, and at which shapes."""
@@ -339,12 +348,14 @@ def _turned(leaf: Array) -> Array:
 
 def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome:
     assert program is not None
-    try:
-        leaves = jax.tree.leaves(program(*args))
-        flat = [np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves]
-    except Exception as error:
-        return Outcome(None, error)
-    return Outcome(np.concatenate(flat) if flat else np.zeros(0))
+
+    def run() -> Array:
+        flat = [
+            np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(program(*args))
+        ]
+        return np.concatenate(flat) if flat else np.zeros(0)
+
+    return Outcome(*attempt(run))
 
 
 def _misfits(wanted: Any, given: Any, precision: Execution) -> list[Misfit]:

@@ -1,5 +1,6 @@
 """Judges one claim at every input; keeps the compiled programs of each shape."""
 
+import re
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from mog_jax.crosscheck.inputs.draws import Draw, draw_of
 from mog_jax.crosscheck.jaxprs import trace, uses
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.claims import Claim
-from mog_jax.crosscheck.judge.executions import Executions, judging_at
+from mog_jax.crosscheck.judge.executions import Executions, attempt, judging_at
 from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
 from mog_jax.crosscheck.judge.trial import Trial
 from mog_jax.crosscheck.precisions import in_float64
@@ -18,6 +19,10 @@ from mog_jax.crosscheck.precisions import in_float64
 # Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
 _SHAPES = 16
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
+# What JAX says of a mode that code does not define, whatever rule it has.
+_UNDEFINED = re.compile("Reverse-mode differentiation does not work for|callbacks do not support")
+# Of the code of a rule or a derivative, which nobody wrote to be differentiated.
+_NOT_DIFFERENTIABLE = re.compile("Transpose rule|Differentiation rule")
 
 
 class Judge:
@@ -92,13 +97,17 @@ class Judge:
         if not self.claim.directed:
             return None
         draw = draw_of(args, self.contract, narrow=False)
-        try:
-            with in_float64():
-                closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
-        except Exception as error:
+        with in_float64():
+            directions = self._directions(draw)
+            found, error = attempt(lambda: trace(self.claim.subject, *draw.args, *directions))
+        if error is not None:
             if "custom_lin" in str(error):
                 return _NO_FORWARD_MODE
-            return error_line(error)
+            # A mode that is defined and fails is a finding, not a remark.
+            second = self.claim.order == 2 and _NOT_DIFFERENTIABLE.search(str(error))
+            return error_line(error) if second or _UNDEFINED.search(str(error)) else None
+        assert found is not None
+        closed, _ = found
         # Forward mode through a custom_vjp function fails only when it is run.
         return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 

@@ -15,7 +15,7 @@ from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
-from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes
+from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
@@ -259,10 +259,9 @@ class Trial:
         if reason:
             self._report(Execution.FLOAT32, Kind.NO_FLOAT32, 0, text=reason)
             return False
-        try:
-            misfits = self.executions.narrow_misfits(self.values)
-        except Exception as error:
-            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(error))
+        misfits, raised = attempt(lambda: self.executions.narrow_misfits(self.values))
+        if raised is not None:
+            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(raised))
             return False
         if misfits:
             self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
