@@ -43,7 +43,7 @@ INNER_FLOORS = {
         {"api", "pytest_plugin"},
     ],
     "crosscheck.exact": [
-        {"balls", "errors"},
+        {"balls", "deadlines", "errors"},
         {"ball_arrays", "evaluation", "functions"},
         {"arithmetic", "control", "structure"},
         {"linear", "reductions"},

@@ -34,6 +34,7 @@ def crosscheck(
     normwise: bool = False,
     simplex: Mapping[str, str] | None = None,
     edges: Sequence[tuple[Any, ...]] = (),
+    deadline: float | None = 60.0,
     plant_bugs: bool = False,
     name: str | None = None,
 ) -> Report:
@@ -74,6 +75,9 @@ def crosscheck(
         its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
     edges : sequence of tuples
         Inputs that are always tried, beside those drawn.
+    deadline : float, optional
+        Seconds that exact evaluation may take for one input, beyond which the input is reported as
+        not judged; None for no limit.
     plant_bugs : bool
         Once the derivative has passed, plant standard bugs in it, one at a time, and report how
         many of them these inputs show: `Report.planted`. A bug that is missed asks for other
@@ -109,6 +113,7 @@ def crosscheck(
         min_digits=min_digits,
         normwise=normwise,
         edges=edges,
+        deadline=deadline,
     )
     options.validate(lowest_order=1)
     refuse_uncallable(function=function, derivative=derivative)
@@ -142,6 +147,7 @@ def crosscheck_rule(
     min_digits: float = 0.0,
     normwise: bool = False,
     edges: Sequence[tuple[Any, ...]] = (),
+    deadline: float | None = 60.0,
     name: str | None = None,
 ) -> Report:
     """Hold a function with a custom derivative rule against the same function without it.
@@ -156,7 +162,7 @@ def crosscheck_rule(
     plain : callable
         The same function without the rule. A rule in it is not used. Where `function` has none, a
         remark says so.
-    inputs, examples, seed, min_digits, normwise, edges, name
+    inputs, examples, seed, min_digits, normwise, edges, deadline, name
         As for `crosscheck`.
     wrt : int or tuple of int, optional
         Which arguments are differentiated; all floating-point ones if not given.
@@ -174,6 +180,7 @@ def crosscheck_rule(
         min_digits=min_digits,
         normwise=normwise,
         edges=edges,
+        deadline=deadline,
     )
     options.validate(lowest_order=0)
     refuse_uncallable(function=function, plain=plain)

@@ -64,7 +64,7 @@ def checked(
                 undefined.append(remark(Kind.UNDEFINED_ORDER, claim.name, reason))
         return contract, judges
 
-    search = Search(make_judges, observe)
+    search = Search(make_judges, observe, deadline=options.deadline)
     if options.edges:
         search.over_list(options.edges, thorough=True)
     if isinstance(inputs, st.SearchStrategy):

@@ -31,6 +31,7 @@ class Kind(_Word):
     UNINFORMATIVE = "uninformative"
     NO_RULE = "no_rule"
     UNDEFINED_ORDER = "undefined_order"
+    OVERDUE = "overdue"
     NO_FLOAT32 = "no_float32"
     REFERENCE_LOSES_DIGITS = "reference_loses_digits"
     SECOND_ORDER_UNSTABLE = "second_order_unstable"
@@ -97,6 +98,7 @@ REMARKS = {
     Kind.UNINFORMATIVE: "no input could have shown an error in this entry",
     Kind.NO_RULE: "there is no custom derivative rule in the function to check",
     Kind.UNDEFINED_ORDER: "this mode of differentiation is not defined for the code",
+    Kind.OVERDUE: "an input was not judged, because exact evaluation took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself cannot be run in float32, so that only float64 is judged",
     Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "
     "excused because automatic differentiation of the function loses them as well, and is not if "

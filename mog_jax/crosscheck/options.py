@@ -18,6 +18,7 @@ class Options:
     min_digits: float
     normwise: bool
     edges: Sequence[tuple[Any, ...]]
+    deadline: float | None
 
     def validate(self, *, lowest_order: int) -> None:
         """Refuse what cannot be used, by its name."""
@@ -31,6 +32,12 @@ class Options:
             raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
         if not isinstance(self.normwise, bool):
             raise ValueError(f"`normwise` must be True or False; got {self.normwise!r}.")
+        if self.deadline is not None and not (
+            isinstance(self.deadline, int | float) and self.deadline > 0
+        ):
+            raise ValueError(
+                f"`deadline` must be a positive number of seconds, or None; got {self.deadline!r}."
+            )
         listed = isinstance(self.edges, tuple | list)
         if not (listed and all(isinstance(edge, tuple) for edge in self.edges)):
             raise ValueError(
@@ -45,6 +52,7 @@ def unusual(entry: Callable[..., Any], options: Options, **others: Any) -> dict[
         "order": options.order,
         "min_digits": options.min_digits,
         "normwise": options.normwise,
+        "deadline": options.deadline,
     }
     parameters = inspect.signature(entry).parameters.values()
     return {p.name: given[p.name] for p in parameters if given.get(p.name, p.default) != p.default}

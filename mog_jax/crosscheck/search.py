@@ -1,6 +1,7 @@
 """Draws inputs, judges them, and shrinks what fails to the simplest input that shows it."""
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
 
+from mog_jax.crosscheck.exact import Overdue, deadline
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind
 from mog_jax.crosscheck.inputs.arguments import Signature, bytes_of, validated
 from mog_jax.crosscheck.inputs.draws import Draw, draw_of
@@ -51,6 +53,8 @@ class Search:
         Given the first input, makes the contract and a judge for each claim.
     observe : callable
         Called with each new draw and its judgements.
+    deadline : float, optional
+        Seconds that exact evaluation may take for one input.
 
     Attributes
     ----------
@@ -62,7 +66,10 @@ class Search:
         self,
         make_judges: Callable[[tuple[Any, ...]], tuple[Signature, list[Judge]]],
         observe: Callable[[Draw, list[Judgement]], None],
+        *,
+        deadline: float | None = None,
     ) -> None:
+        self._deadline = deadline
         self.found: Found = {}
         self._make_judges = make_judges
         self._observe = observe
@@ -210,7 +217,9 @@ class Search:
         self._formula_first = False
         for draw in self._waiting:
             if self._is_settled():
-                self._observe(draw, [judge.formula_only(draw)[0] for judge in self._lower])
+                formulas = functools.partial(self._formulas_only, draw)
+                judgements = self._in_time(draw, formulas)
+                self._observe(draw, judgements)
             else:
                 self._failures(draw, thorough=self._is_thorough(draw))
         self._waiting = []
@@ -221,9 +230,16 @@ class Search:
         assert self._known is not None
         return [judge for judge in self._known[1] if judge.claim.order < 2]
 
+    def _formulas_only(self, draw: Draw) -> list[Judgement]:
+        return [judge.formula_only(draw)[0] for judge in self._lower]
+
     def _disproved_at(self, draw: Draw, claim: str = "") -> bool:
         judges = [judge for judge in self._lower if claim in ("", judge.claim.name)]
-        return any(judge.formula_only(draw)[1] for judge in judges)
+        try:
+            with deadline(self._deadline):
+                return any(judge.formula_only(draw)[1] for judge in judges)
+        except Overdue:
+            return False
 
     def _is_settled(self) -> bool:
         return any(kind in FINAL for kind, _ in self.found)
@@ -243,10 +259,10 @@ class Search:
         known = self._judged.get(mark)
         if known is not None:
             return known
-        judgements = self._judge(draw, thorough)
+        judgements = self._in_time(draw, lambda: self._judge(draw, thorough))
         problems = [p for judgement in judgements for p in judgement.problems if p.kind in FAILURES]
         failures = [(problem, draw) for problem in problems]
-        if not failures:
+        if not failures and not any(judgement.overdue for judgement in judgements):
             rounded = self._beyond_float32(draw)
             failures += self._failures(rounded, thorough=thorough) if rounded else []
         self._judged[mark] = failures
@@ -266,6 +282,15 @@ class Search:
         if rounded is None or not rounded.narrow:
             return None
         return rounded if any(judge.overflows(rounded) for judge in self._lower) else None
+
+    def _in_time(self, draw: Draw, judge: Callable[[], list[Judgement]]) -> list[Judgement]:
+        """Judge a draw, unless that takes longer than one input may."""
+        try:
+            with deadline(self._deadline):
+                return judge()
+        except Overdue as error:
+            assert self._known is not None
+            return [Judgement(self._known[1][0].claim.name, [], overdue=str(error))]
 
     def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None

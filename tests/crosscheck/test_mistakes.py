@@ -83,6 +83,7 @@ def test_of_the_functions(function, derivative, message):
         ({"order": 3}, "`order` must be from 1 to 2; got 3"),
         ({"min_digits": 20}, "`min_digits` must be between 0 and 16; got 20"),
         ({"min_digits": "many"}, "`min_digits` must be between 0 and 16; got 'many'"),
+        ({"deadline": 0}, "`deadline` must be a positive number of seconds, or None; got 0"),
         ({"normwise": "max"}, "`normwise` must be True or False; got 'max'"),
         ({"edges": [np.ones(2)]}, "`edges` must be a list of tuples of arguments"),
         ({"simplex": {"b": "partial"}}, "must name leaves of the arguments, which are x; got 'b'"),

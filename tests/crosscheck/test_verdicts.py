@@ -297,3 +297,40 @@ def test_a_second_derivative_that_autodiff_does_not_find_has_a_witness():
     for curvature in (0.0, -1 / 2):
         wrong = crosscheck(sinc, lambda x, c=curvature: slope(x, c), [(0.0,), (1.0,)])
         assert set(kinds(wrong)) == {"wrong_second_order"}
+
+
+# What cannot be judged in time is said, and what the code under test raises is reported.
+
+
+def test_an_input_that_takes_too_long_is_not_judged():
+    def huge(x):
+        return jnp.sum(x * jnp.ones((1000, 1000, 1000)))
+
+    report = crosscheck(huge, lambda x: 1e9 * jnp.ones_like(x), [(0.5,)], deadline=1)
+    assert kinds(report) == ["not_judged"]
+    assert report.overdue == 2
+    assert "of 1,000,000,000 numbers does not end within the deadline" in str(report)
+
+
+def test_a_loop_without_an_end_is_not_judged():
+    def endless(x):
+        return jax.lax.while_loop(lambda v: v > 0, lambda v: v + 1e-3, jnp.abs(x) + 1)
+
+    report = crosscheck_rule(endless, endless, [(0.5,)], order=0, deadline=0.2)
+    assert kinds(report) == ["not_judged"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), pytest.fail.Exception("by hand")])
+def test_whatever_a_derivative_raises_is_reported(error):
+    def derivative(x):
+        if x.shape == (3,):
+            raise error
+        return 2 * x
+
+    report = crosscheck(lambda x: jnp.sum(x**2), derivative, [(np.ones(2),), (np.ones(3),)])
+    assert kinds(report) == ["raised"]
+
+
+def test_numbers_without_a_digit_in_common_have_none():
+    report = crosscheck(lambda x: 0.0 * x, lambda x: 1.0 + 0.0 * x, [(0.5,)])
+    assert report.findings[0].digits_kept == 0.0

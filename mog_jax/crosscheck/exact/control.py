@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.exact import deadlines
 from mog_jax.crosscheck.exact.errors import UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.jaxprs import CALLS
@@ -45,6 +46,7 @@ def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
     of_condition, of_body = operands[:n], operands[n : n + m]
     carry = list(operands[n + m :])
     for _ in range(MOST_STEPS):
+        deadlines.check("while", deadlines.STEP)
         (goes_on,) = evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])
         if not goes_on.any():
             return carry

@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import balls
+from mog_jax.crosscheck.exact import balls, deadlines
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
@@ -109,6 +109,7 @@ class Evaluation:
         symmetric : bool
             Whether a function of two balls does not mind their order.
         """
+        deadlines.check(str(name), np.broadcast(*operands).size)
         ufunc = self._ufuncs.get(name) if name is not None else None
         if ufunc is None:
             remembered = (

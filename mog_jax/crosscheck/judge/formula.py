@@ -213,9 +213,10 @@ def common_digits(exact: flint.arb, given: flint.arb) -> float:
         gap, size = abs(exact - given), abs(exact)
         if not float(size.upper()) or not gap.is_finite():
             return 0.0
-        ratio = float((gap / size).mid())
-    return (
-        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
-        if ratio > 0
-        else float(oracle.DIGITS)
-    )
+        ratio = gap / size
+        if not ratio.is_finite():
+            return 0.0
+        part = float(ratio.mid())
+    if not part:
+        return float(oracle.DIGITS)
+    return float(np.clip(-np.log10(part), 0.0, oracle.DIGITS)) + 0.0

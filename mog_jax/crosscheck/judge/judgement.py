@@ -50,6 +50,8 @@ class Judgement:
         Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
         Whether no program came through in float32, so that none is blamed.
+    overdue : str
+        What took too long, if the input was not judged for that.
     """
 
     claim: str
@@ -62,6 +64,7 @@ class Judgement:
     kinks: int = 0
     autodiff_wrong: bool = False
     beyond_float32: bool = False
+    overdue: str = ""
 
 
 def misfitting(claim: Claim, misfit: Misfit) -> Problem:

@@ -59,6 +59,10 @@ class Report(Summary):
         self.kinks += any(j.kinks > 0 for j in judgements)
         self.autodiff_wrong += main.autodiff_wrong
         self.beyond_float32 += main.beyond_float32
+        if main.overdue:
+            self.overdue += 1
+            if self.overdue == 1:
+                self.remarks.append(remark(Kind.OVERDUE, main.claim, main.overdue))
         self._add_point(main)
 
     def conclude(self, derivatives: Collection[str] = ()) -> None:
