@@ -54,8 +54,7 @@ def checked(
                 claim,
                 contract,
                 seed=options.seed,
-                min_digits=options.min_digits,
-                normwise=options.normwise,
+                strictness=options.strictness,
             )
             reason = judge.undefined(example)
             if reason is None:

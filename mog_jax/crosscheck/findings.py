@@ -32,6 +32,8 @@ class Kind(_Word):
     NO_RULE = "no_rule"
     UNDEFINED_ORDER = "undefined_order"
     OVERDUE = "overdue"
+    AGREES_AS_DECLARED = "agrees_as_declared"
+    SURROGATE = "surrogate"
     NO_FLOAT32 = "no_float32"
     REFERENCE_LOSES_DIGITS = "reference_loses_digits"
     SECOND_ORDER_UNSTABLE = "second_order_unstable"
@@ -98,6 +100,8 @@ REMARKS = {
     Kind.UNINFORMATIVE: "no input could have shown an error in this entry",
     Kind.NO_RULE: "there is no custom derivative rule in the function to check",
     Kind.UNDEFINED_ORDER: "this mode of differentiation is not defined for the code",
+    Kind.AGREES_AS_DECLARED: "differs from the derivative by no more than `agrees_to` declares",
+    Kind.SURROGATE: "the formula was not judged, since it is not meant to be the derivative",
     Kind.OVERDUE: "an input was not judged, because exact evaluation took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself cannot be run in float32, so that only float64 is judged",
     Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "

@@ -334,3 +334,89 @@ def test_whatever_a_derivative_raises_is_reported(error):
 def test_numbers_without_a_digit_in_common_have_none():
     report = crosscheck(lambda x: 0.0 * x, lambda x: 1.0 + 0.0 * x, [(0.5,)])
     assert report.findings[0].digits_kept == 0.0
+
+
+# What is meant to agree to some digits, or not at all.
+
+
+def root(x):
+    return jnp.log1p(x)
+
+
+def iterated(x, steps):
+    """The slope of log1p, by Newton's method for the reciprocal of 1 + x."""
+    inverse = 0.1 * jnp.ones_like(x)
+    for _ in range(steps):
+        inverse = inverse * (2 - (1 + x) * inverse)
+    return inverse
+
+
+def test_a_declared_accuracy_is_judged_exactly_and_reported():
+    inputs = [(0.5,), (3.0,)]
+
+    def rough(x):
+        return iterated(x, 5)
+
+    assert kinds(crosscheck(root, rough, inputs, order=1)) == ["wrong_formula"]
+    report = crosscheck(root, rough, inputs, order=1, agrees_to=1e-2)
+    assert report.ok, str(report)
+    assert remarks(report) == ["agrees_as_declared"]
+    assert "`agrees_to` is 0.01" in str(report)
+    assert kinds(crosscheck(root, rough, inputs, order=1, agrees_to=1e-9)) == ["wrong_formula"]
+
+
+def test_bugs_beyond_a_declared_accuracy_are_caught():
+    report = crosscheck(
+        root, lambda x: iterated(x, 8), [(0.5,), (3.0,)], order=1, agrees_to=1e-9, plant_bugs=True
+    )
+    assert report.ok, str(report)
+    caught = {mutant.name: mutant.caught for mutant in report.planted}
+    assert caught["off by 1e-06 of itself"]
+    assert caught["sign flipped"]
+
+
+def test_a_declared_accuracy_does_not_excuse_lost_digits_beyond_it():
+    def unstable(x):
+        return (1 / (1 + x) + 1e10) - 1e10
+
+    report = crosscheck(root, unstable, [(0.5,)], order=1, agrees_to=1e-9)
+    assert kinds(report) == ["unstable"]
+
+
+def step(x):
+    return jnp.sum(jnp.where(x > 0, 1.0, 0.0))
+
+
+def surrogate(x):
+    return jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)
+
+
+def test_a_surrogate_is_judged_by_its_own_values():
+    inputs = [(np.array([0.5, -30.0]),)]
+    assert kinds(crosscheck(step, surrogate, inputs)) == ["wrong_formula"]
+    report = crosscheck(step, surrogate, inputs, surrogate=True, plant_bugs=True)
+    assert report.ok, str(report)
+    assert "surrogate" in remarks(report)
+    assert any(mutant.caught for mutant in report.planted)
+    cancelling = crosscheck(
+        step, lambda x: jax.nn.sigmoid(x) * (1 - jax.nn.sigmoid(x)), [(30.0,)], surrogate=True
+    )
+    assert kinds(cancelling) == ["unstable"]
+    shaped = crosscheck(step, lambda x: jnp.sum(surrogate(x)), inputs, surrogate=True)
+    assert kinds(shaped) == ["wrong_shape_or_dtype"]
+
+
+def test_a_straight_through_rule_is_judged_by_its_values():
+    @jax.custom_jvp
+    def rounded(x):
+        return jnp.round(x)
+
+    rounded.defjvp(lambda p, t: (rounded(p[0]), t[0]))
+    inputs = [(np.array([0.7, 2.2]),)]
+    assert "wrong_formula" in kinds(crosscheck_rule(rounded, jnp.round, inputs))
+    report = crosscheck_rule(rounded, jnp.round, inputs, surrogate=True)
+    assert report.ok, str(report)
+    assert kinds(crosscheck_rule(rounded, jnp.floor, inputs, surrogate=True)) == [
+        "wrong_formula",
+        "wrong_formula",
+    ]

@@ -18,6 +18,25 @@ TOLERATED = 1000.0
 _INFORMATIVE = 10.0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Strictness:
+    """What is asked of a program beyond what the problem allows, or less than that.
+
+    Attributes
+    ----------
+    min_digits : float
+        Fewer digits than this fail where the problem allows three more.
+    agrees_to : float
+        Relative difference up to which a formula is meant to agree only.
+    normwise : bool
+        Whether arrays are measured as one.
+    """
+
+    min_digits: float = 0.0
+    agrees_to: float = 0.0
+    normwise: bool = False
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ErrorBound:
     """What rounding may do to each entry at one input, in one precision.
@@ -105,8 +124,8 @@ def error_bound(
     centre: Centre,
     scales: Scales,
     dtype: Any,
-    min_digits: float,
-    arrays: Array | None = None,
+    strictness: Strictness,
+    arrays: Array,
 ) -> ErrorBound:
     """Turn error scales into bounds.
 
@@ -117,11 +136,11 @@ def error_bound(
     ----------
     centre, scales
         Exact values, and the error scales of the reference.
-    dtype, min_digits
-        The precision, and the digits that are asked for in it.
-    arrays : array of int, optional
-        Which array each entry belongs to, if arrays are measured as one: every entry by the largest
-        value and the largest scales beside it.
+    dtype, strictness
+        The precision, and what is asked for in it.
+    arrays : array of int
+        Which array each entry belongs to. If arrays are measured as one, every entry is measured by
+        the largest value and the largest scales beside it.
 
     Returns
     -------
@@ -130,9 +149,9 @@ def error_bound(
     limits = np.finfo(dtype)
     own = size = np.abs(centre.high)
     relative, absolute, of_inputs = scales
-    if arrays is not None:
+    if strictness.normwise:
         size, relative, absolute, of_inputs = (
-            _largest(v, arrays) for v in (size, relative, absolute, of_inputs)
+            largest_of_array(v, arrays) for v in (size, relative, absolute, of_inputs)
         )
     with np.errstate(all="ignore"):
         underflow = float(limits.tiny) * (1 + absolute)
@@ -141,25 +160,28 @@ def error_bound(
         ratio = np.maximum(size / rounding, 1.0)
         ratio_of_problem = np.maximum(size / by_inputs, 1.0)
         limit = np.maximum(TOLERATED, np.sqrt(ratio))
-        if min_digits:
-            asked = np.maximum(TOLERATED * by_inputs, size / 10.0**min_digits)
+        if strictness.min_digits:
+            asked = np.maximum(TOLERATED * by_inputs, size / 10.0**strictness.min_digits)
             limit = np.minimum(limit, asked / rounding)
         of_problem = np.maximum(TOLERATED, np.sqrt(ratio_of_problem)) * by_inputs / rounding
+    # A declared difference comes on top, in units of the terms that make up the entry.
+    declared = 2 * strictness.agrees_to / unit_roundoff(dtype)
     judged = np.isfinite(own) & (own <= float(limits.max)) & np.isfinite(rounding)
     return ErrorBound(
         centre=centre,
         size=size,
         rounding=rounding,
         allowed=np.log10(ratio),
-        limit=limit,
-        limit_of_problem=of_problem,
+        limit=limit + declared,
+        limit_of_problem=of_problem + declared,
         allowed_by_problem=np.log10(ratio_of_problem),
         judged=judged,
         most=-float(np.log10(unit_roundoff(dtype))),
     )
 
 
-def _largest(values: Array, arrays: Array) -> Array:
+def largest_of_array(values: Array, arrays: Array) -> Array:
+    """Replace each value by the largest of its array."""
     largest = np.zeros(arrays.max(initial=-1) + 1)
     np.maximum.at(largest, arrays, np.where(np.isfinite(values), values, 0.0))
     return largest[arrays]

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import flint
 import jax
 import numpy as np
 
@@ -13,7 +14,15 @@ from mog_jax.crosscheck.findings import Execution
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.inputs.draws import Draw, places
 from mog_jax.crosscheck.judge import formula, oracle
-from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, error_bound, measure
+from mog_jax.crosscheck.judge.accuracy import (
+    TOLERATED,
+    Accuracy,
+    ErrorBound,
+    Strictness,
+    error_bound,
+    largest_of_array,
+    measure,
+)
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
@@ -49,16 +58,15 @@ class Case:
         values: tuple[Any, ...],
         direction: list[Array],
         *,
-        min_digits: float,
-        normwise: bool,
+        strictness: Strictness,
     ) -> None:
         self.claim, self.executions, self.draw, self.values = claim, executions, draw, values
         self.floats = jax.tree.leaves(values)
         self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
         self.entries = executions.entries(draw.args)
-        self.min_digits = min_digits
+        self.strictness = strictness
         self._contract, self._direction = contract, direction
-        self._arrays = executions.arrays() if normwise else None
+        self._arrays = executions.arrays()
         self._tangents = claim.tangent_groups(contract, draw.args)
 
     def truth(self, *, confirmed: bool) -> formula.Truth:
@@ -85,7 +93,7 @@ class Case:
     def _error_bound(
         self, centre: ball_arrays.Centre, scales: Scales, dtype: Any = FLOAT64
     ) -> ErrorBound:
-        return error_bound(centre, scales, dtype, self.min_digits, self._arrays)
+        return error_bound(centre, scales, dtype, self.strictness, self._arrays)
 
     def examined(
         self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
@@ -96,7 +104,20 @@ class Case:
             dataclasses.replace(given, values=self.projected(given.values)),
             lambda closely: self._constants(dtype, closely=closely),
             dtype,
+            self._agreed if self.strictness.agrees_to else None,
         )
+
+    def _agreed(self, gap: Array, values: Array) -> Array:
+        """Tell in which entries a difference is within what is declared.
+
+        Relative to the entry, to the largest one of its array if that is asked for, or to the terms
+        that make it up, of which it may be the small rest.
+        """
+        size = np.maximum(ball_arrays.upper(values), np.nan_to_num(self._scales().relative))
+        if self.strictness.normwise:
+            size = largest_of_array(size, self._arrays)
+        allowed = flint.arb(self.strictness.agrees_to)
+        return np.array([bool(g <= allowed * flint.arb(s)) for g, s in zip(gap, size, strict=True)])
 
     def _constants(self, dtype: Any, *, closely: bool) -> Array:
         moved = self.executions.constants(self.values, dtype)
@@ -153,7 +174,11 @@ class Case:
         return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
 
     def _scales(self) -> Scales:
-        return self._spread(self.executions.scales(self.floats))
+        scales = self.executions.scales(self.floats)
+        if self.claim.surrogate:
+            # Its own program is the only one there is, and must not grant itself slack.
+            scales = scales._replace(relative=scales.of_inputs)
+        return self._spread(scales)
 
     def _spread(self, scales: Scales) -> Scales:
         """Let each entry have its share of what is taken off along a simplex."""

@@ -60,6 +60,10 @@ class Claim:
         Whether both programs take a tangent and a cotangent after the arguments.
     like_wrt : bool
         Whether the output looks like the differentiated arguments.
+    model : callable, optional
+        The program whose output has the shapes and dtypes that are wanted, if not the reference.
+    surrogate : bool
+        Whether the subject is held against its own exact values alone.
     """
 
     name: str
@@ -76,6 +80,8 @@ class Claim:
     quotients: type[Quotients] = Gradient
     directed: bool = False
     like_wrt: bool = True
+    model: Program | None = None
+    surrogate: bool = False
 
     def tangent_groups(
         self, contract: Signature, args: Sequence[Any]
@@ -91,6 +97,22 @@ class Claim:
                     groups.append((start, leaf.shape))
                 start += leaf.size
         return groups
+
+
+def of_surrogate(derivative: Program, contract: Signature) -> list[Claim]:
+    """List what a derivative claims that is not meant to be the function's: its own values."""
+    return [
+        Claim(
+            name="derivative",
+            kind=Kind.WRONG_FORMULA,
+            order=1,
+            subject=derivative,
+            reference=plain(derivative),
+            undirected=derivative,
+            model=lambda *args: contract.differentiated(args),
+            surrogate=True,
+        )
+    ]
 
 
 def of_derivative(
@@ -134,25 +156,37 @@ def of_derivative(
     return claims
 
 
-def of_rule(function: Program, without: Program, contract: Signature, order: int) -> list[Claim]:
+def of_rule(
+    function: Program,
+    without: Program,
+    contract: Signature,
+    order: int,
+    *,
+    surrogate: bool = False,
+) -> list[Claim]:
     """List what a function with a custom derivative rule claims: the same as without the rule."""
     opened = plain(without)
 
     def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
+        own = surrogate and order == 1
+        scalar = _paired(opened) if like_wrt else _undirected(opened)
         first = Gradient if like_wrt else Push
         return Claim(
             name=name,
             kind=Kind.WRONG_FORMULA if order < 2 else Kind.WRONG_SECOND_ORDER,
             order=order,
             subject=_directed(function, how, contract),
-            reference=_directed(opened, trusted, contract),
+            reference=_directed(function, how, contract)
+            if own
+            else _directed(opened, trusted, contract),
             hessian=_directed(without, trusted, contract) if order == 2 else None,
             to_the_digit=True,
             undirected=opened,
-            function=None if order == 0 else _paired(opened) if like_wrt else _undirected(opened),
+            function=scalar if order and not own else None,
             quotients=first if order == 1 else Hessian,
             directed=True,
             like_wrt=like_wrt,
+            surrogate=own,
         )
 
     claims = [
@@ -174,7 +208,9 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
     ]
     if order == 0:
         return claims[:1]
-    return [claim for claim in claims if claim.order <= order]
+    # The second derivatives of a surrogate are nobody's.
+    most = min(order, 1) if surrogate else order
+    return [claim for claim in claims if claim.order <= most]
 
 
 def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:

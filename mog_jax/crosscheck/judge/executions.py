@@ -74,6 +74,8 @@ class Executions:
         with in_float64():
             with judging_at(args):
                 self.reference, self.shapes = trace(claim.reference, *args)
+                if claim.model is not None:
+                    self.shapes = trace(claim.model, *args)[1]
                 self.function = trace(claim.function, *args)[0] if claim.function else None
             found, self.error = attempt(lambda: trace(claim.subject, *args))
             if found is not None:
@@ -228,6 +230,8 @@ class Executions:
                     self._narrow_reference, self._narrow_shapes = trace(
                         self.claim.reference, *narrow
                     )
+                    if self.claim.model is not None:
+                        self._narrow_shapes = trace(self.claim.model, *narrow)[1]
                 self._no_float32 = ""
             except Exception as error:
                 self._no_float32 = error_line(error)

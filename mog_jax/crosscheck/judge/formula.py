@@ -64,6 +64,8 @@ class Formula:
         Which entries are disproved.
     rounded : array
         Which differ, but by no more than the rounding of the programs' constants explains.
+    within : array
+        Which differ, but by no more than the accuracy that is declared.
     undecided : int
         How many stayed too wide to say.
     """
@@ -72,6 +74,7 @@ class Formula:
     given: Array
     wrong: Array
     rounded: Array
+    within: Array
     undecided: int
 
 
@@ -131,6 +134,7 @@ def examine(
     given: oracle.Exact,
     constants: Callable[[bool], Array],
     dtype: Any,
+    agreed: Callable[[Array, Array], Array] | None = None,
 ) -> Formula:
     """Compare what a formula gives with what it should.
 
@@ -145,6 +149,8 @@ def examine(
         roundings of this answer itself matter.
     dtype
         The precision of the programs.
+    agreed : callable, optional
+        Tells which differences, given with the exact values, are within a declared accuracy.
     """
     apart = ~ball_arrays.overlap(truth.values, given.values)
     if apart.any():
@@ -156,11 +162,15 @@ def examine(
         small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(truth.values)
         moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
         rounded = apart & _explained(gap, truth.values, moved, dtype)
+    within = np.zeros_like(apart)
+    if agreed is not None and (apart & ~rounded).any():
+        within = apart & ~rounded & agreed(gap, truth.values)
     return Formula(
         truth=truth,
         given=given.values,
-        wrong=apart & ~rounded,
+        wrong=apart & ~rounded & ~within,
         rounded=rounded,
+        within=within,
         undecided=int((~apart & _too_wide(gap, truth.values, given.values)).sum()),
     )
 

@@ -9,6 +9,7 @@ from mog_jax.crosscheck.findings import error_line
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.inputs.draws import Draw, draw_of
 from mog_jax.crosscheck.jaxprs import trace, uses
+from mog_jax.crosscheck.judge.accuracy import Strictness
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Executions, attempt, judging_at
@@ -20,7 +21,10 @@ from mog_jax.crosscheck.precisions import in_float64
 _SHAPES = 16
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
 # What JAX says of a mode that code does not define, whatever rule it has.
-_UNDEFINED = re.compile("Reverse-mode differentiation does not work for|callbacks do not support")
+_UNDEFINED = re.compile(
+    "Reverse-mode differentiation does not work for|callbacks do not support"
+    "|does not support reverse-mode"
+)
 # Of the code of a rule or a derivative, which nobody wrote to be differentiated.
 _NOT_DIFFERENTIABLE = re.compile("Transpose rule|Differentiation rule")
 
@@ -34,13 +38,11 @@ class Judge:
         contract: Signature,
         *,
         seed: int,
-        min_digits: float,
-        normwise: bool = False,
+        strictness: Strictness,
     ) -> None:
         self.claim = claim
         self.contract = contract
-        self.min_digits = min_digits
-        self.normwise = normwise
+        self.strictness = strictness
         self._seed = seed
         self._lanes: dict[Any, Executions] = {}
         self._outputs: dict[Any, Any] = {}
@@ -88,8 +90,7 @@ class Judge:
             draw,
             values,
             jax.tree.leaves(tangent),
-            min_digits=self.min_digits,
-            normwise=self.normwise,
+            strictness=self.strictness,
         )
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:

@@ -102,10 +102,19 @@ class Trial:
                 text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
+        if found.within.any():
+            entry = formula.most_visible(found, np.flatnonzero(found.within))
+            self._report_formula(
+                Kind.AGREES_AS_DECLARED, entry, found, self._agreement(found, entry)
+            )
         if found.rounded.any():
             entry = formula.most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula(Kind.ROUNDED_CONSTANT, entry, found, judgement.ROUNDED)
         return False
+
+    def _agreement(self, found: formula.Formula, entry: int) -> str:
+        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        return f"{digits:.1f} digits in common, `agrees_to` is {self.case.strictness.agrees_to:g}"
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
         """Tell whether an entry is right when the program runs eagerly, and wrong when traced.
@@ -154,7 +163,7 @@ class Trial:
             return found
         entry = int(max(lost, key=lambda e: own.roundings[e]))
         kind = Kind.NOT_FINITE if own.missing[entry] else Kind.UNSTABLE
-        if kind == Kind.NOT_FINITE or self.claim.to_the_digit or self.case.min_digits:
+        if kind == Kind.NOT_FINITE or self.claim.to_the_digit or self.case.strictness.min_digits:
             text = judgement.SECOND_ORDER_EXPLANATIONS[kind]
             self._report_accuracy(Execution.JIT, kind, entry, bound, own, outcomes, text=text)
         else:
@@ -320,7 +329,7 @@ class Trial:
         text: str | None = None,
     ) -> None:
         values = self.case.projected(outcomes[execution].values)
-        allowed = bound.allowed_by_problem if self.case.min_digits else bound.allowed
+        allowed = bound.allowed_by_problem if self.case.strictness.min_digits else bound.allowed
         self._report(
             execution,
             kind,
