@@ -420,3 +420,48 @@ def test_a_straight_through_rule_is_judged_by_its_values():
         "wrong_formula",
         "wrong_formula",
     ]
+
+
+# Special functions are what they mean.
+
+
+def truncated(mu):
+    return -0.5 * (1.0 - mu) ** 2 - jsp.log_ndtr(mu)
+
+
+def truncated_score(mu):
+    log_density = -0.5 * mu**2 - 0.5 * jnp.log(2 * jnp.pi)
+    return (1.0 - mu) - jnp.exp(log_density - jsp.log_ndtr(mu))
+
+
+FAR_OUT = [(-22.0,), (-40.0,), (-5.0,), (3.0,)]
+
+
+@pytest.mark.parametrize(
+    ("function", "derivative"),
+    [
+        (truncated, truncated_score),
+        (jsp.log_ndtr, jax.grad(jsp.log_ndtr)),
+        (jsp.log_ndtr, lambda x: jnp.exp(jax.scipy.stats.norm.logpdf(x) - jsp.log_ndtr(x))),
+    ],
+)
+def test_a_right_derivative_through_an_approximated_function_passes(function, derivative):
+    report = crosscheck(function, derivative, [*FAR_OUT, (30.0,)])
+    assert report.ok, str(report)
+    assert report.claims["derivative"].judged == 10
+
+
+def test_a_wrong_derivative_through_an_approximated_function_fails():
+    report = crosscheck(truncated, lambda mu: truncated_score(mu) * (1 + 1e-9), FAR_OUT)
+    assert kinds(report) == ["wrong_formula"]
+
+
+def test_what_an_approximation_loses_is_remarked_and_counts_if_it_is_asked_for():
+    def ratio(x):
+        return jnp.exp(jax.scipy.stats.norm.logpdf(x) - jsp.log_ndtr(x))
+
+    report = crosscheck(jsp.log_ndtr, ratio, [(-20.5,)], order=1)
+    assert report.ok, str(report)
+    strict = crosscheck(jsp.log_ndtr, ratio, [(-20.5,)], order=1, min_digits=11)
+    assert kinds(strict) == ["unstable"]
+    assert "approximate_function" in remarks(report)

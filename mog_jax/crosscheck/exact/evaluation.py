@@ -33,10 +33,18 @@ class Evaluation:
         The interpreter, for rules that carry programs of their own.
     kinks : Counter
         Receives the name of a primitive each time it met a tie.
+    by_meaning : bool
+        Whether known special functions are what they mean, and not what their programs compute.
+
+    Attributes
+    ----------
+    special : Counter
+        The names of the special functions that were met.
     """
 
-    def __init__(self, runner: Runner, kinks: Counter[str]) -> None:
-        self.kinks = kinks
+    def __init__(self, runner: Runner, kinks: Counter[str], *, by_meaning: bool = False) -> None:
+        self.kinks, self.by_meaning = kinks, by_meaning
+        self.special: Counter[str] = Counter()
         self._runner = runner
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}

@@ -95,6 +95,11 @@ class Case:
     ) -> ErrorBound:
         return error_bound(centre, scales, dtype, self.strictness, self._arrays)
 
+    def exact(self, program: Any, *, literally: bool = False) -> oracle.Exact:
+        """Evaluate a program at this input, without its mean along a simplex."""
+        given = oracle.exact_values(program, self.leaves, literally=literally)
+        return dataclasses.replace(given, values=self.projected(given.values))
+
     def examined(
         self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
     ) -> formula.Formula:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from mog_jax.crosscheck import special
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
@@ -62,6 +63,8 @@ class Executions:
         The programs; None for a function that the claim does not have.
     shapes : pytree
         Shapes and dtypes of the output.
+    has_special_functions : bool
+        Whether the subject calls special functions that are known by what they mean.
     eager_is_slow : bool
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
@@ -70,7 +73,7 @@ class Executions:
         self.claim = claim
         self._contract = contract
         self.misfits: list[Misfit] = []
-        self.eager_is_slow = False
+        self.eager_is_slow = self.has_special_functions = False
         with in_float64():
             with judging_at(args):
                 self.reference, self.shapes = trace(claim.reference, *args)
@@ -82,6 +85,7 @@ class Executions:
                 self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
                     self.subject = _opened(self.subject, args)
+                self.has_special_functions = special.are_in(self.subject)
                 self.eager_is_slow = any(
                     e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
                 )

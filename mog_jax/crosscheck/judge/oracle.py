@@ -27,8 +27,11 @@ class Exact:
     kinks: bool
 
 
-def exact_values(closed: Any, arguments: Sequence[Array]) -> Exact:
-    """Evaluate a program in balls, and note whether it met a tie."""
+def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = False) -> Exact:
+    """Evaluate a program in balls, and note whether it met a tie.
+
+    Special functions are what they mean, or `literally` what their programs compute.
+    """
     kinks: Counter[str] = Counter()
-    outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks)
+    outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks, by_meaning=not literally)
     return Exact(ball_arrays.flat(outputs), bool(kinks))

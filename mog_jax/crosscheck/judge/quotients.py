@@ -82,7 +82,7 @@ class Quotients:
             for place, slope in zip(self.places, direction, strict=True):
                 along = step * ball_arrays.as_balls(slope)
                 moved[place] = np.asarray(ball_arrays.as_balls(moved[place]) + along, object)
-        return ball_arrays.flat(evaluate(self.function, moved, digits=digits))
+        return ball_arrays.flat(evaluate(self.function, moved, digits=digits, by_meaning=True))
 
     def _generic(self) -> list[Array]:
         """Give a direction without symmetries, in which two errors do not cancel by chance."""

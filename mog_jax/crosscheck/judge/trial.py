@@ -6,14 +6,16 @@ one way of running it fails and another does not, that difference is what is rep
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import Undecided, ball_arrays
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
-from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound, is_nearly_bad
+from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
@@ -50,6 +52,8 @@ class Trial:
             found = formula.settled_formula(found, bad)
             bound = self.case.error_bound(found.truth)
             accuracies = self.case.measured(bound, outcomes)
+        if self.executions.has_special_functions:
+            accuracies = self._without_approximations(bound, outcomes, accuracies)
         self._blame_executions(bound, outcomes, accuracies)
         beyond = False
         if not self._failed():
@@ -177,6 +181,32 @@ class Trial:
             text = f"where the exact value is {ball_arrays.shown(bound.centre.high[entry])}"
             self._report(Execution.JIT, Kind.SECOND_ORDER_NOT_FINITE, entry, text=text)
 
+    def _without_approximations(
+        self, bound: ErrorBound, outcomes: Outcomes, accuracies: Accuracies
+    ) -> Accuracies:
+        """Leave out what special functions lose by being computed as another function."""
+        far = {name: accuracy.roundings > TOLERATED for name, accuracy in accuracies.items()}
+        if self.case.strictness.min_digits or not any(entries.any() for entries in far.values()):
+            return accuracies
+        try:
+            literal = self.case.exact(self.executions.subject, literally=True).values
+        except Undecided:
+            return accuracies
+        meant = ball_arrays.Centre.of(literal)
+        literally = self.case.measured(dataclasses.replace(bound, centre=meant), outcomes)
+        kept = {}
+        for name, accuracy in accuracies.items():
+            explained = far[name] & ~accuracy.missing & (literally[name].roundings < TOLERATED)
+            kept[name] = accuracy.without(explained & accuracy.bad)
+            if name == Execution.JIT and explained.any():
+                entry = int(np.flatnonzero(explained)[0])
+                text = (
+                    f"it keeps {accuracy.kept[entry]:.1f} of {bound.allowed[entry]:.1f} digits and "
+                    f"{literally[name].kept[entry]:.1f} of what the programs compute"
+                )
+                self._report(Execution.JIT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
+        return kept
+
     def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
         if accuracy.excused.any():
             entry = int(np.flatnonzero(accuracy.excused)[0])
@@ -249,12 +279,26 @@ class Trial:
             except Undecided:
                 continue
             found = self.case.examined(truth, given)
-            if found.wrong.any():
+            if found.wrong.any() and not self._is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     Kind.DIFFERS_UNDER_VMAP, entry, found, judgement.ONLY_BATCHED, name
                 )
                 return
+
+    def _is_same_program(
+        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
+    ) -> bool:
+        """Tell whether a batched program computes the same, if special functions are programs.
+
+        Not every batched special function is recognised as one.
+        """
+        if not self.executions.has_special_functions:
+            return False
+        alone = self.case.exact(self.executions.subject, literally=True)
+        batched = oracle.exact_values(program, stacked, literally=True)
+        truth = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        return not self.case.examined(truth, batched).wrong.any()
 
     def _blame_narrow(
         self,
