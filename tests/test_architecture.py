@@ -44,7 +44,9 @@ FLOORS = [
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
     "crosscheck": [
-        {"arrays", "findings", "jaxprs", "progress", "session"},
+        {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
+        {"special"},
+        {"jaxprs"},
         {"exact", "strategies"},
         {"inputs"},
         {"judge"},
@@ -56,8 +58,9 @@ INNER_FLOORS = {
         {"api", "pytest_plugin"},
     ],
     "crosscheck.exact": [
-        {"balls", "errors"},
+        {"balls", "deadlines", "errors"},
         {"ball_arrays", "evaluation", "functions"},
+        {"special"},
         {"arithmetic", "control", "structure"},
         {"linear", "reductions"},
         {"interpreter"},
@@ -65,7 +68,8 @@ INNER_FLOORS = {
     ],
     "crosscheck.inputs": [{"arguments"}, {"simplex"}, {"draws"}],
     "crosscheck.judge": [
-        {"accuracy", "claims", "conditioning", "oracle"},
+        {"conditioning", "oracle", "quotients"},
+        {"accuracy", "claims"},
         {"executions", "formula"},
         {"case", "judgement"},
         {"trial"},
@@ -107,7 +111,7 @@ INNER_FLOORS = {
 # Packages in which no module imports itself by way of others, not even late or for its types.
 WITHOUT_CIRCLES = ["cli", "crosscheck", "fitting", "inference", "plots", "report", "tables"]
 # The one file that may look inside JAX's programs.
-JAXPRS = "crosscheck/jaxprs.py"
+JAXPRS = "crosscheck/jaxpr_types.py"
 
 
 def room(path):

@@ -1,5 +1,6 @@
 """Walk through a program, equation by equation, each by the rule of its primitive."""
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
+from mog_jax.crosscheck.exact import arithmetic, control, deadlines, linear, reductions, structure
 from mog_jax.crosscheck.exact.balls import ZERO, Overlap
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
@@ -73,6 +74,7 @@ def run(
         values[variable] = _exactly(evaluation, const)
     for equation, rule, held in _plan(jaxpr):
         operands = [_read(evaluation, values, atom) for atom in equation.invars]
+        deadlines.check(equation.primitive.name, _size(equation))
         met = evaluation.kinks.copy() if held else None
         try:
             results = rule(evaluation, operands, equation.params)
@@ -84,6 +86,10 @@ def run(
         results = [results] if isinstance(results, np.ndarray) else results
         values.update(zip(equation.outvars, results, strict=True))
     return [_read(evaluation, values, atom) for atom in jaxpr.outvars]
+
+
+def _size(equation: JaxprEqn) -> int:
+    return sum(math.prod(getattr(variable.aval, "shape", ())) for variable in equation.outvars)
 
 
 class _Step(NamedTuple):

@@ -17,6 +17,7 @@ off by the smallest normal number, which moves the output by :math:`\sum_e|\part
 \mathrm{out}_j/\partial v_e|` times as much.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -40,7 +41,25 @@ from mog_jax.crosscheck.jaxprs import (
 _ROWS = 64
 
 
-def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+class Scales(NamedTuple):
+    r"""How far roundings move each number that a program puts out, in units of the unit roundoff.
+
+    Attributes
+    ----------
+    relative : array
+        The root sum of squares of :math:`s_{je}`, over inputs, constants and intermediates.
+    absolute : array
+        The sum of :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
+    of_inputs : array
+        The root sum of squares over inputs and constants alone: what the problem itself loses.
+    """
+
+    relative: Any
+    absolute: Any
+    of_inputs: Any
+
+
+def scales(closed: Any) -> Callable[..., Scales]:
     r"""Compile a reference into its error scales.
 
     Parameters
@@ -51,35 +70,35 @@ def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
     Returns
     -------
     callable
-        From the reference's flat arguments to two arrays with one entry for each number that it
-        puts out: the root sum of squares of :math:`s_{je}`, and the sum of
-        :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
+        From the reference's flat arguments to `Scales` with one entry for each number that it puts
+        out.
 
     Accuracy
     --------
     A few roundings of the reference's own derivatives; ``test_conditioning.py`` compares both with
     sensitivities taken in ball arithmetic.
     """
+    constants = _distinct_constants(closed)
 
-    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+    def measured(*args: Any) -> Scales:
         moving = [i for i, arg in enumerate(args) if is_float(arg)]
         slots = [jnp.zeros(slot.shape, slot.dtype) for slot in _slots(closed.jaxpr)]
 
-        def perturbed(inputs: list[Any], errors: list[Any]) -> tuple[Any, list[Any]]:
+        def perturbed(inputs: list[Any], data: list[Any], errors: list[Any]) -> tuple[Any, Any]:
             moved = list(args)
             for i, value in zip(moving, inputs, strict=True):
                 moved[i] = value
             tape: list[Any] = []
-            results = closed_call(closed, moved, _tracking(iter(errors), tape))
+            rule = _tracking(iter(errors), tape)
+            results = closed_call(closed, moved, rule, _replacing(constants, data))
             return _vector(results), tape
 
-        inputs = [args[i] for i in moving]
-        outputs, pullback, tape = jax.vjp(perturbed, inputs, slots, has_aux=True)
-        values = [*inputs, *tape]
+        inputs, data = [args[i] for i in moving], [jnp.asarray(value) for value in constants]
+        outputs, pullback, tape = jax.vjp(perturbed, inputs, data, slots, has_aux=True)
 
-        def row(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
-            slopes = [slope for group in pullback(direction) for slope in group]
-            return _accumulated(slopes, values)
+        def row(direction: jax.Array) -> Scales:
+            of_inputs, of_data, of_slots = pullback(direction)
+            return _accumulated([*of_inputs, *of_data], [*inputs, *data], of_slots, tape)
 
         identity = jnp.eye(outputs.size, dtype=outputs.dtype)
         return jax.lax.map(row, identity, batch_size=_ROWS)  # type: ignore[no-any-return]
@@ -87,26 +106,36 @@ def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
     return measured
 
 
-def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def input_scales(closed: Any) -> Callable[..., Scales]:
     """Compile the scales from the inputs alone, for a reference that has no reverse derivative."""
 
-    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+    def measured(*args: Any) -> Scales:
         moving = [i for i, arg in enumerate(args) if is_float(arg)]
 
         def outputs(*inputs: Any) -> jax.Array:
             moved = list(args)
             for i, value in zip(moving, inputs, strict=True):
                 moved[i] = value
-            return _vector(closed_call(closed, moved, bind))
+            return _vector(closed_call(closed, moved, _bind_differentiable))
 
         inputs = [args[i] for i in moving]
         jacobians = jax.jacfwd(outputs, argnums=tuple(range(len(inputs))))(*inputs)
-        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)
+        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs, [], []))(*jacobians)
 
     return measured
 
 
-def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+def _accumulated(
+    slopes: Sequence[Any], inputs: Sequence[Any], inner: Sequence[Any], tape: Sequence[Any]
+) -> Scales:
+    of_inputs, own_slopes = _root_of_squares(slopes, inputs)
+    of_tape, other_slopes = _root_of_squares(inner, tape)
+    return Scales(jnp.hypot(of_inputs, of_tape), own_slopes + other_slopes, of_inputs)
+
+
+def _root_of_squares(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+    if not slopes:
+        return jnp.zeros(()), jnp.zeros(())
     # As one long vector: a dozen operations for each intermediate would be slow to compile.
     slope, value = jnp.abs(_vector(slopes)), jnp.abs(_vector(values))
     # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
@@ -156,7 +185,7 @@ def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any
         if equation.primitive.name == "cond":
             return _tracked_cond(equation, operands, errors, tape)
         results = []
-        for result in bind(equation, operands):
+        for result in _bind_differentiable(equation, operands):
             if is_float(result):
                 tape.append(result)
                 result = result + next(errors)
@@ -164,6 +193,25 @@ def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any
         return results
 
     return rule
+
+
+def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
+    """Evaluate an equation, holding constant what JAX cannot differentiate it by.
+
+    Some operands have no derivative, as the parameters of an incomplete beta function: what their
+    roundings do is then not counted.
+    """
+    try:
+        return bind(equation, operands)
+    except (NotImplementedError, TypeError, ValueError):
+        held = [jax.lax.stop_gradient(x) if is_float(x) else x for x in operands]
+        for i, operand in enumerate(operands):
+            alone = list(held)
+            alone[i] = operand
+            with contextlib.suppress(NotImplementedError, TypeError, ValueError):
+                bind(equation, alone)
+                held[i] = operand
+        return bind(equation, held)
 
 
 def _tracked_scan(
@@ -213,7 +261,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
     few bits (2, 0.5, 1000) are taken to be what they say. To first order,
     :math:`u\sum_c|c\,\partial\,\mathrm{out}_j/\partial c|`.
     """
-    constants = list({id(value): value for value in _constants(closed)}.values())
+    constants = _distinct_constants(closed)
     size = sum(math.prod(aval.shape) for aval in closed.out_avals)
 
     def measured(*args: Any) -> jax.Array:
@@ -222,10 +270,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         values = [jnp.asarray(value) for value in constants]
 
         def outputs(moved: list[Any]) -> jax.Array:
-            instead = dict(zip(map(id, constants), moved, strict=True))
-
-            def literal(value: Any) -> Any:
-                return instead.get(id(value), value)
+            literal = _replacing(constants, moved)
 
             def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
                 if equation.primitive.name == "scan":
@@ -251,6 +296,16 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
 
     return measured
+
+
+def _distinct_constants(closed: Any) -> list[Any]:
+    return list({id(value): value for value in _constants(closed)}.values())
+
+
+def _replacing(constants: Sequence[Any], values: Sequence[Any]) -> Callable[[Any], Any]:
+    """Give other values for constants, which are told by what they are and not by their value."""
+    instead = dict(zip(map(id, constants), values, strict=True))
+    return lambda value: instead.get(id(value), value)
 
 
 def _constants(closed: Any) -> Iterator[Any]:
