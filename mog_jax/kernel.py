@@ -31,6 +31,7 @@ import jax
 import jax.numpy as jnp
 
 from mog_jax.fuse import fuse
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Coordinates
 
 _LOG_TWO_PI = math.log(2 * math.pi)
@@ -312,6 +313,7 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
     points = jax.tree.map(in_turns, (x, counts))
     odds = fuse(odds)
     nothing = jnp.concatenate([jnp.ones((1, width), x.dtype), jnp.zeros((9, width), x.dtype)])
+    nothing = varying_as(nothing, (odds, points))
     factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
     whole: tuple[jax.Array, ...] = (excess + jnp.log(factor), *moments)
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)

@@ -20,6 +20,7 @@ FLOORS = [
         "datasets",
         "explained",
         "fuse",
+        "manual_axes",
         "parameter_names",
         "program_cache",
         "progress",

@@ -24,6 +24,7 @@ from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, re
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, pad_rows, totals
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -230,8 +231,9 @@ def _climb(
         padding=None,
         free=free,
     )
+    begun = dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta)
     end = ascend(
-        dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
+        varying_as(begun, (theta, data)),
         data,
         steps=options.max_steps,
         **options.as_arguments(),
