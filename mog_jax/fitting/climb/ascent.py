@@ -9,7 +9,7 @@ import dataclasses
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from mog_jax.fitting.climb.derivatives import unpack
 from mog_jax.fitting.climb.directions import Direction, LocalModel, local_model
 from mog_jax.fuse import fuse
 from mog_jax.kernel import Sums, Totals, lane_sums
+from mog_jax.mixture import Coordinates
 
 _SHRINKAGE = 0.3
 _GROWTH = 2.5
@@ -26,6 +27,21 @@ _GROWTH = 2.5
 _DISAPPOINTING = 0.25
 # Of the tolerance: what a slope must promise to an EM step.
 _STATIONARY = 1e-4
+
+
+class PointSums(Protocol):
+    """Datasets side by side, standardised, of which a climb sees the nine sums."""
+
+    @property
+    def count(self) -> jax.Array:
+        """Sum of the counts, shape (*lanes)."""
+
+    @property
+    def free(self) -> jax.Array | None:
+        """The coordinates that are not held fixed, shape (5, *lanes): all, where None."""
+
+    def sums(self, coordinates: Coordinates) -> Sums:
+        """Make one pass over all points."""
 
 
 @jax.tree_util.register_dataclass
@@ -49,6 +65,15 @@ class Lanes:
     counts: jax.Array | None
     padding: jax.Array | None
     free: jax.Array | None
+
+    @property
+    def count(self) -> jax.Array:
+        """Sum of the counts."""
+        return self.totals.count
+
+    def sums(self, coordinates: Coordinates) -> Sums:
+        """Make one pass over all points."""
+        return lane_sums(coordinates, self.x, self.totals, self.counts, self.padding)
 
 
 @jax.tree_util.register_dataclass
@@ -152,7 +177,7 @@ _ROWS = [leaf.shape[0] if np.ndim(leaf) else 1 for leaf in _LEAVES]
 
 def ascend(
     state: Ascent,
-    lanes: Lanes,
+    lanes: PointSums,
     *,
     direction: Direction,
     tolerance: float,
@@ -171,7 +196,7 @@ def ascend(
     ----------
     state : Ascent
         From :func:`begin`, or from here.
-    lanes : Lanes
+    lanes : PointSums
     direction : Direction
         How to propose a move.
     tolerance : float
@@ -193,7 +218,7 @@ def ascend(
     smallest = math.log(variance_floor)
     precision = float(np.finfo(state.theta.dtype).eps)
     # The log-likelihood of so many points is not known better than this.
-    slack = 4 * precision * lanes.totals.count
+    slack = 4 * precision * lanes.count
     enough = jnp.maximum(tolerance, slack)
     # A step that gains less than a comparison can tell is taken all the same: the last one of
     # Newton's, which doubles the digits of the parameters, is of this kind.
@@ -205,9 +230,7 @@ def ascend(
 
     def climb(carry: tuple[Ascent, jax.Array]) -> tuple[Ascent, jax.Array]:
         old, made = carry
-        sums = lane_sums(
-            unpack(tuple(old.proposal)), lanes.x, lanes.totals, lanes.counts, lanes.padding
-        )
+        sums = lanes.sums(unpack(tuple(old.proposal)))
         gained = sums.log_likelihood - old.sums.log_likelihood
         # A lane that is done stands where it stood, and sees what it saw.
         climbs = (gained >= -noise) & old.climbing
