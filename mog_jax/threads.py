@@ -1,8 +1,9 @@
 """Work in blocks on several threads, which an interruption or an error ends within one block."""
 
+import collections
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -46,3 +47,33 @@ def in_threads(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def in_order(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """Call a function with each item, on as many threads as there are cores.
+
+    Items are read on this thread, and no more of them than there is work for.
+
+    Parameters
+    ----------
+    function : callable
+        Called on any thread.
+    items : iterable
+        May be longer than memory.
+
+    Yields
+    ------
+    answer
+        In the order of the items.
+    """
+    with concurrent.futures.ThreadPoolExecutor(workers()) as pool:
+        waiting: collections.deque[concurrent.futures.Future[Answer]] = collections.deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -20,7 +20,11 @@ FLOORS = [
         "datasets",
         "explained",
         "fuse",
+<<<<<<< HEAD
         "lane_shapes",
+=======
+        "manual_axes",
+>>>>>>> chunks
         "parameter_names",
         "program_cache",
         "progress",
@@ -31,18 +35,19 @@ FLOORS = [
     {"mixture"},
     {"likelihood", "kernel"},
     {"gradients"},
-    {"statistics"},
     {"inference"},
     {"fitting"},
+    {"statistics"},
     {"selection", "bootstrap", "profile"},
     {"self_check", "tables", "plots"},
-    {"report"},
+    {"chunks", "report"},
     {"cli"},
 ]
 
 
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
+    "chunks": [{"sources"}, {"blocks"}, {"passes"}, {"climb", "survey"}, {"api"}],
     "crosscheck": [
         {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
         {"special"},
@@ -109,7 +114,16 @@ INNER_FLOORS = {
     "fitting.results": [{"map_points"}, {"methods"}, {"fit"}, {"describe"}],
 }
 # Packages in which no module imports itself by way of others, not even late or for its types.
-WITHOUT_CIRCLES = ["cli", "crosscheck", "fitting", "inference", "plots", "report", "tables"]
+WITHOUT_CIRCLES = [
+    "chunks",
+    "cli",
+    "crosscheck",
+    "fitting",
+    "inference",
+    "plots",
+    "report",
+    "tables",
+]
 # The one file that may look inside JAX's programs.
 JAXPRS = "crosscheck/jaxpr_types.py"
 

@@ -95,7 +95,7 @@ def choose(
     _refuse_clashes(source, keys)
     for name in [*wide, *([value] if value else []), *beside]:
         kind = source.types[name]
-        if not (_is_text(kind) or _NUMERIC.match(kind)):
+        if not (_is_text(kind) or holds_numbers(kind)):
             raise TableError(
                 f"{source.name}: column {name!r} should hold numbers; it holds {kind}."
             )
@@ -193,6 +193,11 @@ def _refuse_clashes(source: TableSource, keys: Sequence[str]) -> None:
                 f"{source.name}: a group column cannot be called {key!r}, which is a column of the "
                 "answer; rename it."
             )
+
+
+def holds_numbers(kind: str) -> bool:
+    """Whether a type of DuckDB's is one of numbers."""
+    return bool(_NUMERIC.match(kind))
 
 
 def _is_text(kind: str) -> bool:

@@ -28,7 +28,11 @@ _DISAPPOINTING = 0.25
 _STATIONARY = 1e-4
 
 
+<<<<<<< HEAD
 class Lanes(Protocol):
+=======
+class PointSums(Protocol):
+>>>>>>> chunks
     """Datasets side by side, standardised, of which a climb sees the nine sums."""
 
     @property
@@ -43,6 +47,10 @@ class Lanes(Protocol):
         """Make one pass over all points."""
 
 
+<<<<<<< HEAD
+=======
+@jax.tree_util.register_dataclass
+>>>>>>> chunks
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Columns:
     """Lanes whose points are the columns of one array.
@@ -68,7 +76,11 @@ class Columns:
 
     def sums(self, coordinates: Coordinates) -> Sums:
         """Make one pass over all points."""
+<<<<<<< HEAD
         return lane_sums(coordinates, self.x, self.totals, self.counts)
+=======
+        return lane_sums(coordinates, self.x, self.totals, self.counts, self.padding)
+>>>>>>> chunks
 
 
 @jax.tree_util.register_dataclass
@@ -174,7 +186,7 @@ ROWS, CLIMBING = sum(_ROWS), -1
 
 def ascend(
     state: Ascent,
-    lanes: Lanes,
+    lanes: PointSums,
     *,
     direction: Direction,
     tolerance: float | jax.Array,
@@ -193,7 +205,7 @@ def ascend(
     ----------
     state : Ascent
         From :func:`begin`, or from here.
-    lanes : Lanes
+    lanes : PointSums
     direction : Direction
         How to propose a move.
     tolerance : float

@@ -1,0 +1,146 @@
+"""Passes over the blocks of a stream: the nine sums at a mixture, of all points."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mog_jax.arrays import Array
+from mog_jax.chunks.blocks import Block, LeftOut, in_blocks
+from mog_jax.chunks.sources import Chunks
+from mog_jax.fitting.climb.derivatives import unpack
+from mog_jax.kernel import Sums, lane_sums, row_bytes, totals
+from mog_jax.precision import COMPILER
+from mog_jax.threads import in_order
+
+Answer = TypeVar("Answer")
+
+
+class Seen(NamedTuple):
+    """What a pass has seen; the same of every pass, in whatever order.
+
+    Parameters
+    ----------
+    n_points, n_missing, n_infinite : int
+    digest : int
+        Sum of the points' bits, and of their counts'.
+    """
+
+    n_points: int
+    n_missing: int
+    n_infinite: int
+    digest: int
+
+
+class Passes:
+    """A stream of points, and how often it was read.
+
+    Parameters
+    ----------
+    chunks : Chunks
+    """
+
+    def __init__(self, chunks: Chunks) -> None:
+        self.n_passes = 0
+        self._chunks = chunks
+        self._seen: Seen | None = None
+
+    def fold(
+        self, function: Callable[[Block], Answer], take: Callable[[Block, Answer], object]
+    ) -> Seen:
+        """Make a pass.
+
+        Parameters
+        ----------
+        function : callable
+            What is made of each block: on any thread, in float64.
+        take : callable
+            Called with each block and what `function` made of it, in the order of the stream.
+
+        Raises
+        ------
+        ValueError
+            If there are other points than in the pass before.
+        """
+        left_out, n_points, digest = LeftOut(), 0, 0
+
+        def work(block: Block) -> tuple[Block, Answer, int]:
+            # JAX's configuration is per thread.
+            with jax.enable_x64(True):
+                return block, function(block), _digest(block)
+
+        for block, answer, bits in in_order(work, in_blocks(self._chunks(), left_out)):
+            take(block, answer)
+            n_points += block.n
+            digest = (digest + bits) % 2**64
+        self.n_passes += 1
+        seen = Seen(n_points, left_out.n_missing, left_out.n_infinite, digest)
+        self._compare(seen)
+        return seen
+
+    def sums(self, theta: Array, mean: float, scale: float) -> Sums:
+        """Make a pass for the nine sums.
+
+        Parameters
+        ----------
+        theta : array, shape (5,)
+            Where they are taken, on the scale on which a point is (x - mean) / scale.
+        mean, scale : float
+
+        Returns
+        -------
+        Sums
+            NumPy arrays, without lanes.
+        """
+        whole: list[Sums] = []
+
+        def take(_: Block, part: Sums) -> None:
+            added = part if not whole else jax.tree.map(np.add, whole.pop(), part)
+            whole.append(dataclasses.replace(added, centre=part.centre))
+
+        self.fold(lambda block: _taken(block, theta, mean, scale), take)
+        return whole[0]
+
+    def _compare(self, seen: Seen) -> None:
+        if self._seen is None:
+            self._seen = seen
+            return
+        if seen == self._seen:
+            return
+        what = (
+            f"{self._seen.n_points} points and {self._seen.n_missing} missing values, and then "
+            f"{seen.n_points} and {seen.n_missing}"
+        )
+        if seen[:3] == self._seen[:3]:
+            what = f"{seen.n_points} points each time, but not the same ones"
+        raise ValueError(f"`chunks` must give the same points on every pass; got {what}.")
+
+
+def _digest(block: Block) -> int:
+    total = int(block.values[: block.n].view(np.uint64).sum())
+    if block.counts is not None:
+        # Not one sum with the other: a value and a count may not change places.
+        total += 3 * int(block.counts[: block.n].view(np.uint64).sum())
+    return total
+
+
+def _taken(block: Block, theta: Array, mean: float, scale: float) -> Sums:
+    found: Sums = jax.tree.map(
+        np.asarray, _block_sums(theta, block.values, block.counts, mean, scale)
+    )
+    return found
+
+
+@functools.partial(jax.jit, compiler_options=COMPILER)
+def _block_sums(theta: Any, x: Any, counts: Any, mean: Any, scale: Any) -> Sums:
+    lanes = row_bytes() // x.dtype.itemsize
+    z = ((x - mean) / scale).reshape(-1, lanes)
+    counts = None if counts is None else counts.reshape(-1, lanes)
+    at = unpack(tuple(jnp.broadcast_to(each, (lanes,)) for each in theta))
+    by_lane = lane_sums(at, z, totals(z, counts), counts).stacked()
+    whole: Sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=-1), by_lane)
+    return dataclasses.replace(whole, centre=by_lane.centre[0])
