@@ -20,11 +20,8 @@ FLOORS = [
         "datasets",
         "explained",
         "fuse",
-<<<<<<< HEAD
         "lane_shapes",
-=======
         "manual_axes",
->>>>>>> chunks
         "parameter_names",
         "program_cache",
         "progress",

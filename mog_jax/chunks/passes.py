@@ -13,7 +13,8 @@ from mog_jax.arrays import Array
 from mog_jax.chunks.blocks import Block, LeftOut, in_blocks
 from mog_jax.chunks.sources import Chunks
 from mog_jax.fitting.climb.derivatives import unpack
-from mog_jax.kernel import Sums, lane_sums, row_bytes, totals
+from mog_jax.kernel import Sums, lane_sums, totals
+from mog_jax.lane_shapes import row_bytes
 from mog_jax.precision import COMPILER
 from mog_jax.threads import in_order
 

@@ -143,28 +143,39 @@ def _check_alike(chunk: Chunk, first: Chunk, number: int) -> None:
 def _table(path: Any, column: str | None, count: str | None) -> Chunks:
     # Needs DuckDB, which is optional.
     from mog_jax.tables.database import connect
+    from mog_jax.tables.read_options import ReadOptions
     from mog_jax.tables.sources import open_source
 
     connection = connect()
     # A file is read where it lies: nothing is written.
     if str(path) == "-":
         raise ValueError("`chunks` is read several times, and standard input once; give a file.")
-    source = open_source(connection, path, Path())
-    query = f"SELECT {_selected(source.name, source.types, column, count)} FROM {source.sql}"
+    source = open_source(connection, path, Path(), ReadOptions())
+    query = f"SELECT {_selected(source.name, source.types, source.columns, column, count)} FROM {source.sql}"
     return lambda: _batches(source.name, lambda: connection.sql(query))
 
 
 def _relation(relation: Any, column: str | None, count: str | None) -> Chunks:
     types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    selected = _selected("the relation", types, column, count)
+    own = {name: name for name in types}
+    selected = _selected("the relation", types, own, column, count)
     return lambda: _batches("the relation", lambda: relation.project(selected))
 
 
-def _selected(name: str, types: dict[str, str], column: str | None, count: str | None) -> str:
-    """Write the columns as SQL: `value`, and `count` if there is one."""
+def _selected(
+    name: str,
+    types: dict[str, str],
+    columns: dict[str, str],
+    column: str | None,
+    count: str | None,
+) -> str:
+    """Write the columns as SQL: `value`, and `count` if there is one.
+
+    `types` and `columns` go from a column's own name to its type and to its name in SQL.
+    """
+    from mog_jax.tables.columns import holds_numbers
     from mog_jax.tables.errors import TableError, no_such
-    from mog_jax.tables.rows import holds_numbers
-    from mog_jax.tables.sources import identifier
+    from mog_jax.tables.paths import identifier
 
     rest = [each for each in types if each != count]
     if column is None and len(rest) != 1:
@@ -182,7 +193,7 @@ def _selected(name: str, types: dict[str, str], column: str | None, count: str |
             raise TableError(
                 f"{name}: column {each!r} should hold numbers; it holds {types[each]}."
             )
-        selected.append(f"{identifier(each)}::DOUBLE AS {role}")
+        selected.append(f"{identifier(columns[each])}::DOUBLE AS {role}")
     return ", ".join(selected)
 
 

@@ -23,13 +23,9 @@ from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
-<<<<<<< HEAD
 from mog_jax.kernel import lane_sums, totals
 from mog_jax.lane_shapes import pad_rows
-=======
-from mog_jax.kernel import lane_sums, pad_rows, totals
 from mog_jax.manual_axes import varying_as
->>>>>>> chunks
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -229,18 +225,8 @@ def _climb(
     options: AscentOptions,
 ) -> jax.Array:
     """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
-<<<<<<< HEAD
     data = Columns(x=z, totals=totals(z, counts), counts=counts, free=free)
-=======
-    data = Lanes(
-        x=z,
-        totals=totals(z, counts),
-        counts=counts,
-        padding=None,
-        free=free,
-    )
     begun = dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta)
->>>>>>> chunks
     end = ascend(
         varying_as(begun, (theta, data)),
         data,

@@ -20,12 +20,8 @@ from mog_jax.inference.batches import over_rows
 from mog_jax.inference.information import N_COORDINATES
 from mog_jax.inference.scores import scores_of
 from mog_jax.inference.two_components import Pair
-<<<<<<< HEAD
 from mog_jax.lane_shapes import pad_rows, row_bytes
-=======
-from mog_jax.kernel import pad_rows, row_bytes
 from mog_jax.manual_axes import varying_as
->>>>>>> chunks
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 

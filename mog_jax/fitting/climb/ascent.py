@@ -28,11 +28,7 @@ _DISAPPOINTING = 0.25
 _STATIONARY = 1e-4
 
 
-<<<<<<< HEAD
-class Lanes(Protocol):
-=======
 class PointSums(Protocol):
->>>>>>> chunks
     """Datasets side by side, standardised, of which a climb sees the nine sums."""
 
     @property
@@ -47,10 +43,7 @@ class PointSums(Protocol):
         """Make one pass over all points."""
 
 
-<<<<<<< HEAD
-=======
 @jax.tree_util.register_dataclass
->>>>>>> chunks
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Columns:
     """Lanes whose points are the columns of one array.
@@ -76,11 +69,7 @@ class Columns:
 
     def sums(self, coordinates: Coordinates) -> Sums:
         """Make one pass over all points."""
-<<<<<<< HEAD
         return lane_sums(coordinates, self.x, self.totals, self.counts)
-=======
-        return lane_sums(coordinates, self.x, self.totals, self.counts, self.padding)
->>>>>>> chunks
 
 
 @jax.tree_util.register_dataclass
