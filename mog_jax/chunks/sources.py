@@ -151,7 +151,8 @@ def _table(path: Any, column: str | None, count: str | None) -> Chunks:
     if str(path) == "-":
         raise ValueError("`chunks` is read several times, and standard input once; give a file.")
     source = open_source(connection, path, Path(), ReadOptions())
-    query = f"SELECT {_selected(source.name, source.types, source.columns, column, count)} FROM {source.sql}"
+    selected = _selected(source.name, source.types, source.columns, column, count)
+    query = f"SELECT {selected} FROM {source.sql}"
     return lambda: _batches(source.name, lambda: connection.sql(query))
 
 
