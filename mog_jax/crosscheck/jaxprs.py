@@ -42,6 +42,7 @@ __all__ = [
     "primitives",
     "run",
     "scan",
+    "takes_numbers_apart",
     "trace",
     "uses",
 ]
@@ -213,6 +214,14 @@ def has_rule(program: Any) -> bool:
 def uses(program: Any, primitive: str) -> bool:
     """Whether a program uses a primitive, however deep."""
     return primitive in _primitives(program)
+
+
+def takes_numbers_apart(program: Any) -> bool:
+    """Whether a program looks at the bits of a number, of which tiny steps move none."""
+    return any(
+        equation.primitive.name == "bitcast_convert_type" and is_float(equation.invars[0].aval)
+        for equation in equations(program)
+    )
 
 
 def _primitives(program: ClosedJaxpr | Jaxpr) -> Iterator[str]:

@@ -40,11 +40,14 @@ class Evaluation:
     ----------
     special : Counter
         The names of the special functions that were met.
+    taken_apart : bool
+        Whether the program has looked at the bits of a number.
     """
 
     def __init__(self, runner: Runner, kinks: Counter[str], *, by_meaning: bool = False) -> None:
         self.kinks, self.by_meaning = kinks, by_meaning
         self.special: Counter[str] = Counter()
+        self.taken_apart = False
         self._runner = runner
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}

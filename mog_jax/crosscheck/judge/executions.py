@@ -16,7 +16,7 @@ from mog_jax.crosscheck import special
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
-from mog_jax.crosscheck.jaxprs import bind, closed_call, trace, uses
+from mog_jax.crosscheck.jaxprs import bind, closed_call, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
 from mog_jax.crosscheck.precisions import in_float32, in_float64
@@ -80,6 +80,8 @@ class Executions:
                 if claim.model is not None:
                     self.shapes = trace(claim.model, *args)[1]
                 self.function = trace(claim.function, *args)[0] if claim.function else None
+                if self.function is not None and takes_numbers_apart(self.function):
+                    self.function = None
             found, self.error = attempt(lambda: trace(claim.subject, *args))
             if found is not None:
                 self.subject, given = found
@@ -205,6 +207,8 @@ class Executions:
             narrow = _outcome(self.main, in_precision(args, np.float32))
         if wide.values is None or narrow.values is None:
             return False
+        if self.no_float32(args):
+            return False
         within = np.abs(wide.values) <= float(np.finfo(np.float32).max)
         return bool(np.any(within & ~np.isfinite(narrow.values)))
 
@@ -226,7 +230,9 @@ class Executions:
             }
 
     def no_float32(self, args: tuple[Any, ...]) -> str:
-        """Say why the reference itself cannot be traced in float32; empty if it can."""
+        """Say why the reference is no reference in float32; empty if it is one."""
+        if self._no_float32 is None and uses(self.reference, "random_bits"):
+            self._no_float32 = "it draws random numbers, and other ones in float32"
         if self._no_float32 is None:
             try:
                 with in_float32():
