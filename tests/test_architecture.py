@@ -35,7 +35,7 @@ FLOORS = [
     {"fitting"},
     {"selection", "bootstrap", "profile"},
     {"self_check", "tables", "plots"},
-    {"report"},
+    {"dask", "ray", "report", "spark"},
     {"cli"},
 ]
 
