@@ -11,8 +11,14 @@ Answer = TypeVar("Answer")
 
 
 def workers() -> int:
-    """How many threads work at a time."""
-    return os.cpu_count() or 1
+    """How many threads work at a time: as many as there are cores, or fewer if told so.
+
+    ``OMP_NUM_THREADS`` says how many, as it does to NumPy and SciPy. Spark, Ray and Dask set it to
+    1 in their workers, each of which has a core to itself.
+    """
+    cores = os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(cores, int(told)) if told.isdecimal() and int(told) > 0 else cores
 
 
 def in_threads(
@@ -20,7 +26,7 @@ def in_threads(
     items: Iterable[Item],
     take: Callable[[Item, Answer], object],
 ) -> None:
-    """Call a function with each item, on as many threads as there are cores.
+    """Call a function with each item, on as many threads as `workers` says.
 
     If a call raises, or the caller is interrupted, the items that have not begun never do, and the
     exception is passed on as soon as those under way have ended.

@@ -37,7 +37,7 @@ FLOORS = [
     {"statistics"},
     {"selection", "bootstrap", "profile"},
     {"self_check", "tables", "plots"},
-    {"chunks", "report"},
+    {"chunks", "dask", "ray", "report", "spark"},
     {"cli"},
 ]
 

@@ -1,5 +1,6 @@
 """Blocks on threads: an error or an interruption ends the work within a block's time."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import time
 import pytest
 
 from mog_jax.threads import in_threads, workers
+
+CORES = os.cpu_count()
 
 
 def test_each_item_is_taken_once_on_the_calling_thread():
@@ -22,6 +25,15 @@ def test_each_item_is_taken_once_on_the_calling_thread():
     in_threads(lambda item: item**2, range(50), take)
     assert found == {item: item**2 for item in range(50)}
     in_threads(lambda item: item, [], take)
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [("1", 1), ("1,2", 1), ("100000", CORES), ("", CORES), ("0", CORES), ("many", CORES)],
+)
+def test_the_number_of_threads_is_what_the_environment_says(told, number, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert workers() == number
 
 
 @pytest.mark.parametrize("where", ["call", "take"])
