@@ -109,7 +109,7 @@ OF_A_DATASET = {
         lambda: plotted_points(plots.plot_fit(FIT, x, counts=counts))
     ),
     "plot_likelihood": lambda x, counts=None: drawn(
-        lambda: plots.plot_likelihood(FIT, x, counts=counts, resolution=5).get_xlim()
+        lambda: plots.plot_likelihood(FIT, x, counts=counts, resolution=5)[0].get_xlim()
     ),
 }
 DOORS = {**OF_EACH_POINT, **SUMS, **OF_A_DATASET}
