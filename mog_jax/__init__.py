@@ -22,6 +22,7 @@ Ground floor first; each imports only from those above it, and a test holds them
 `self_check`          every hand-written derivative of the package under `crosscheck`
 `tables`              a table in, a row per group out; runs that can be killed and resumed
 `plots`, `report`     pictures, and a page of all fits
+`sklearn`             the same as estimators of scikit-learn
 `cli`                 ``mog-jax``
 ====================  ============================================================================
 
@@ -148,7 +149,8 @@ __all__ = [
 ]
 
 
-_MODULES = {"crosscheck", "datasets", "inference", "plots", "statistics", "tables"}
+# `sklearn` is not in `__all__`: with a star it would take the place of scikit-learn's own name.
+_MODULES = {"crosscheck", "datasets", "inference", "plots", "sklearn", "statistics", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ FLOORS = [
     {"fitting"},
     {"statistics"},
     {"selection", "bootstrap", "profile"},
-    {"self_check", "tables", "plots"},
+    {"self_check", "sklearn", "tables", "plots"},
     {"chunks", "dask", "ray", "report", "spark"},
     {"cli"},
 ]
@@ -119,6 +119,7 @@ WITHOUT_CIRCLES = [
     "inference",
     "plots",
     "report",
+    "sklearn",
     "tables",
 ]
 # The one file that may look inside JAX's programs.

@@ -115,7 +115,7 @@ OF_A_DATASET = {
         lambda: plotted_points(plots.plot_fit(fitted(), x, counts=counts))
     ),
     "plot_likelihood": lambda x, counts=None: drawn(
-        lambda: plots.plot_likelihood(fitted(), x, counts=counts, resolution=5).get_xlim()
+        lambda: plots.plot_likelihood(fitted(), x, counts=counts, resolution=5)[0].get_xlim()
     ),
 }
 DOORS = {**OF_EACH_POINT, **SUMS, **OF_A_DATASET}

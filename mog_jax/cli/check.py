@@ -120,6 +120,6 @@ def _draw_check(path: str) -> None:
 
     separations, ratios = np.linspace(0, 40, 17), np.linspace(-6, 6, 17)
     _, kept = plane(separations, ratios)
-    plot_digits(separations, ratios, kept).savefig(path, dpi=150)
+    plot_digits(separations, ratios, kept)[0].figure.savefig(path, dpi=150)
     # Not to standard output, where JSON may be.
     print(f"picture        {path}", file=sys.stderr)

@@ -334,8 +334,8 @@ class FitMethods:
             [label(each) for each in posterior] if isinstance(posterior, list) else label(posterior)
         )
 
-    def sample(self, key: jax.Array, n: int) -> jax.Array:
-        """Draw `n` points from each mixture, shape (..., n)."""
+    def sample(self, key: jax.Array | int, n: int) -> jax.Array:
+        """Draw `n` points from each mixture, shape (..., n); by a key of JAX's, or a seed."""
         return self.mixture.sample(key, n)
 
     def kolmogorov_distance(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
