@@ -105,7 +105,7 @@ def test_a_fixed_column_holds_one_number_in_a_whole_group_or_none(rows):
 @given(st.lists(st.sampled_from([-0.0, 0.0, 1.0]), min_size=1, max_size=5))
 def test_the_two_zeros_are_one_input(zeros):
     names = ("key", "x", "n", "m")
-    table = pyarrow.table({name: zeros for name in names})
+    table = pyarrow.table(dict.fromkeys(names, zeros))
     other = pyarrow.table({name: [x + 0.0 for x in zeros] for name in names})
     choice = {"count": "n", "fixed": {"mean_1": "m"}}
     found, wanted = surveyed(table, **choice), surveyed(other, **choice)
