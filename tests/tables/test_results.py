@@ -201,6 +201,16 @@ def test_types_that_mean_the_same_become_ours(tmp_path):
     assert row["histogram"] == [1, 2]
 
 
+def test_a_byte_order_mark_belongs_to_no_name(tmp_path):
+    path = tmp_path / "fits.csv"
+    pyarrow.csv.write_csv(answers().drop_columns("histogram"), path)
+    expected = read(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    with open_results(path) as results:
+        assert results.keys == ["gene"]
+        assert results.table().equals(expected)
+
+
 def written(**changes):
     return json.dumps({**RECORD, **changes})
 
