@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.arrays import Array
 from mog_jax.chunks.climb import climb
-from mog_jax.chunks.passes import Passes
+from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.chunks.sources import open_chunks
 from mog_jax.chunks.survey import Survey, survey
 from mog_jax.fitting import Fit, fit
@@ -41,6 +41,8 @@ _HINTS = {
     "by": "it fits one dataset; `fit_table` takes groups",
     "value": "say column=...",
 }
+# Logarithm of the ratio of weights beyond which one of them is no number.
+_EMPTY = 700.0
 _DOUBLE = np.dtype(np.float64)
 
 
@@ -148,15 +150,8 @@ def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -
     end, observed = begin(np.full(5, np.nan)), np.full((5, 5), np.nan)
     if usable:
         theta, free = _start(data, known, options)
-        end, observed = climb(
-            passes,
-            theta,
-            free,
-            options.ascent(searching=False),
-            count=data.total,
-            mean=data.mean,
-            scale=data.scale,
-        )
+        whole = Whole(data.total, data.mean, data.scale)
+        end, observed = climb(passes, theta, free, options.ascent(searching=False), whole)
     end = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], end)
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
@@ -195,7 +190,11 @@ def _start(data: Survey, known: Mixture, options: FitOptions) -> tuple[Array, Ar
         fixed=jax.tree.map(functools.partial(np.squeeze, axis=0), known),
     )
     free = ~np.asarray(found.fixed)
-    theta = to_standard_scale(theta_of(found.mixture), np.array(data.mean), np.array(data.scale))
+    with np.errstate(divide="ignore"):
+        theta = theta_of(found.mixture)
+    theta = to_standard_scale(theta, np.array(data.mean), np.array(data.scale))
+    # What is empty in the sample may hold a few of all.
+    theta[0] = np.clip(theta[0], -_EMPTY, _EMPTY)
     lowest = np.where(free[3:], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)
     return theta, free

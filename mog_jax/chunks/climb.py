@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from mog_jax.arrays import Array
-from mog_jax.chunks.passes import Passes
+from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.ascent import Ascent, ascend, begin
 from mog_jax.fitting.options import AscentOptions
@@ -35,10 +35,7 @@ def climb(
     theta: Array,
     free: Array,
     options: AscentOptions,
-    *,
-    count: float,
-    mean: float,
-    scale: float,
+    whole: Whole,
 ) -> tuple[Ascent, Array]:
     """Climb to the maximum above a start.
 
@@ -50,8 +47,7 @@ def climb(
     free : array of bool, shape (5,)
         The coordinates that are not held fixed.
     options : AscentOptions
-    count, mean, scale : float
-        Of all points.
+    whole : Whole
 
     Returns
     -------
@@ -62,8 +58,8 @@ def climb(
     """
     state, observed = begin(theta), np.full((5, 5), np.nan)
     while state.climbing:
-        taken = passes.sums(np.asarray(state.proposal), mean, scale)
-        here = _Taken(taken=taken, count=np.float64(count), free=free)  # type: ignore[arg-type]
+        taken = passes.sums(np.asarray(state.proposal), whole)
+        here = _Taken(taken=taken, count=np.float64(whole.total), free=free)  # type: ignore[arg-type]
         with jax.enable_x64(True):
             state, observed = jax.tree.map(np.asarray, _step(state, here, options))
     return state, observed

@@ -13,8 +13,8 @@ from mog_jax.arrays import Array
 from mog_jax.chunks.blocks import Block, LeftOut, in_blocks
 from mog_jax.chunks.sources import Chunks
 from mog_jax.fitting.climb.derivatives import unpack
-from mog_jax.kernel import Sums, lane_sums, totals
-from mog_jax.lane_shapes import row_bytes
+from mog_jax.kernel import Sums, Totals, lane_sums
+from mog_jax.lane_shapes import pad_rows, row_bytes
 from mog_jax.precision import COMPILER
 from mog_jax.threads import in_order
 
@@ -35,6 +35,14 @@ class Seen(NamedTuple):
     n_missing: int
     n_infinite: int
     digest: int
+
+
+class Whole(NamedTuple):
+    """Sum of the counts of all points, their mean and standard deviation."""
+
+    total: float
+    mean: float
+    scale: float
 
 
 class Passes:
@@ -83,28 +91,28 @@ class Passes:
         self._compare(seen)
         return seen
 
-    def sums(self, theta: Array, mean: float, scale: float) -> Sums:
+    def sums(self, theta: Array, whole: Whole) -> Sums:
         """Make a pass for the nine sums.
 
         Parameters
         ----------
         theta : array, shape (5,)
-            Where they are taken, on the scale on which a point is (x - mean) / scale.
-        mean, scale : float
+            Where they are taken, on the standard scale.
+        whole : Whole
 
         Returns
         -------
         Sums
             NumPy arrays, without lanes.
         """
-        whole: list[Sums] = []
+        with jax.enable_x64(True):
+            parts = [_on_host(_sums_of_moments(theta, np.float64(whole.total)))]
 
         def take(_: Block, part: Sums) -> None:
-            added = part if not whole else jax.tree.map(np.add, whole.pop(), part)
-            whole.append(dataclasses.replace(added, centre=part.centre))
+            parts.append(jax.tree.map(np.add, parts.pop(), part))
 
-        self.fold(lambda block: _taken(block, theta, mean, scale), take)
-        return whole[0]
+        self.fold(lambda block: _on_host(_block_sums(theta, block, whole)), take)
+        return parts[0]
 
     def _compare(self, seen: Seen) -> None:
         if self._seen is None:
@@ -129,19 +137,35 @@ def _digest(block: Block) -> int:
     return total
 
 
-def _taken(block: Block, theta: Array, mean: float, scale: float) -> Sums:
-    found: Sums = jax.tree.map(
-        np.asarray, _block_sums(theta, block.values, block.counts, mean, scale)
-    )
+def _on_host(sums: Sums) -> Sums:
+    found: Sums = jax.tree.map(np.asarray, sums)
     return found
 
 
+# The sums are linear in the points' own part and in the moments of all. So those of all are taken
+# once, and each block adds the former: its own moments would cost as much again as half a pass.
+@jax.jit
+def _sums_of_moments(theta: Any, total: Any) -> Sums:
+    nothing = jnp.zeros(pad_rows(0), theta.dtype)
+    # Standardised data have mean 0 and variance 1.
+    whole = Totals(count=total, mean=jnp.zeros_like(total), variance=jnp.ones_like(total))
+    return lane_sums(unpack(tuple(theta)), nothing, whole, nothing).stacked()
+
+
+def _block_sums(theta: Any, block: Block, whole: Whole) -> Sums:
+    part: Sums = _sums_of_points(theta, block.values, block.counts, whole.mean, 1 / whole.scale)
+    return part
+
+
 @functools.partial(jax.jit, compiler_options=COMPILER)
-def _block_sums(theta: Any, x: Any, counts: Any, mean: Any, scale: Any) -> Sums:
+def _sums_of_points(theta: Any, x: Any, counts: Any, mean: Any, per_scale: Any) -> Sums:
     lanes = row_bytes() // x.dtype.itemsize
-    z = ((x - mean) / scale).reshape(-1, lanes)
+    z = ((x - mean) * per_scale).reshape(-1, lanes)
     counts = None if counts is None else counts.reshape(-1, lanes)
     at = unpack(tuple(jnp.broadcast_to(each, (lanes,)) for each in theta))
-    by_lane = lane_sums(at, z, totals(z, counts), counts).stacked()
-    whole: Sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=-1), by_lane)
-    return dataclasses.replace(whole, centre=by_lane.centre[0])
+    zero = jnp.zeros((lanes,), x.dtype)
+    none = Totals(count=zero, mean=zero, variance=zero)
+    by_lane = lane_sums(at, z, none, counts).stacked()
+    part: Sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=-1), by_lane)
+    # The centre does not add up.
+    return dataclasses.replace(part, centre=jnp.zeros_like(part.centre))

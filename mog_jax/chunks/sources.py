@@ -60,13 +60,15 @@ def open_chunks(chunks: Any, column: str | None, count: str | None) -> Chunks:
 
 
 def _called(function: Callable[[], Any]) -> Chunks:
-    first = _iterable(function())
-    if isinstance(first, Iterator) and function() is first:
+    first, second = _iterable(function()), _iterable(function())
+    if first is second and isinstance(first, Iterator):
         raise ValueError(
             "`chunks` must give a fresh iterator each time it is called; it gave the same one "
             "twice. Make it within: `lambda: read(...)`."
         )
-    return lambda: _checked(_iterable(function()))
+    # The second is read in the first pass; what is opened anew may have closed the first.
+    waiting = [second]
+    return lambda: _checked(waiting.pop() if waiting else _iterable(function()))
 
 
 def _iterable(given: Any) -> Iterable[Any]:
