@@ -284,7 +284,12 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
             return _vector(closed_call(closed, args, rule, literal))
 
-        outcome, pullback = jax.vjp(outputs, values)
+        try:
+            outcome, pullback = jax.vjp(outputs, values)
+        except ValueError:
+            # A loop of unknown length: forward, once for each number.
+            moved = _moved_forward(outputs, values)
+            return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
 
         def row(direction: jax.Array) -> jax.Array:
             (slopes,) = pullback(direction)
@@ -296,6 +301,15 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
 
     return measured
+
+
+def _moved_forward(outputs: Callable[[list[Any]], jax.Array], values: list[Any]) -> jax.Array:
+    jacobians = jax.jacfwd(outputs)(values)
+    terms = [
+        jnp.sum(jnp.abs(slopes * value), axis=tuple(range(1, slopes.ndim)))
+        for slopes, value in zip(jacobians, values, strict=True)
+    ]
+    return jnp.nan_to_num(sum(terms, jnp.zeros_like(terms[0])))
 
 
 def _distinct_constants(closed: Any) -> list[Any]:

@@ -306,7 +306,8 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
-            f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
+            f"{_outline(tuple(args))}, neither in reverse nor, through loops, in forward mode: "
+            f"{error_line(error).rstrip('.')}."
         ) from error
 
 
