@@ -508,3 +508,22 @@ def test_a_formula_that_agrees_to_many_digits_is_told_how_to_say_so():
     assert "declare it by `agrees_to`" in str(report)
     far_off = crosscheck(jnp.log1p, lambda x: 2 * iterated(x, 6), [(0.5,)], order=1)
     assert "agrees_to" not in str(far_off)
+
+
+# A function that computes in a lower precision is judged in that precision.
+
+
+def rounded_inside(dtype):
+    return lambda x: jnp.sum(jnp.sin(x.astype(dtype)).astype(x.dtype) * x)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_a_lower_precision_of_the_function_is_the_precision_of_its_derivative(dtype):
+    function = rounded_inside(dtype)
+    inputs = [(np.array([0.3, 1.2]),), (np.array([-2.0, 0.7]),)]
+    report = crosscheck(function, jax.grad(function), inputs, order=1)
+    assert report.ok, str(report)
+    lower = crosscheck(rounded_inside(jnp.float64), jax.grad(function), inputs, order=1)
+    assert kinds(lower) == ["unstable"]
+    wrong = crosscheck(function, lambda x: jnp.sin(x) - x * jnp.cos(x), inputs, order=1)
+    assert kinds(wrong) == ["wrong_formula"]
