@@ -320,11 +320,11 @@ def test_a_loop_without_an_end_is_not_judged():
     assert kinds(report) == ["not_judged"]
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), pytest.fail.Exception("by hand")])
+@pytest.mark.parametrize("error", [SystemExit, pytest.fail.Exception])
 def test_whatever_a_derivative_raises_is_reported(error):
     def derivative(x):
         if x.shape == (3,):
-            raise error
+            raise error("by hand")
         return 2 * x
 
     report = crosscheck(lambda x: jnp.sum(x**2), derivative, [(np.ones(2),), (np.ones(3),)])
@@ -465,3 +465,65 @@ def test_what_an_approximation_loses_is_remarked_and_counts_if_it_is_asked_for()
     strict = crosscheck(jsp.log_ndtr, ratio, [(-20.5,)], order=1, min_digits=11)
     assert kinds(strict) == ["unstable"]
     assert "approximate_function" in remarks(report)
+
+
+# Solvers and loops of unknown length: forward mode serves.
+
+
+def iterate(a):
+    """The square root by Newton's method, until it stands still."""
+
+    def goes_on(state):
+        return (jnp.abs(state[0] ** 2 - a) > 1e-9 * a) & (state[1] < 30)
+
+    def step(state):
+        return 0.5 * (state[0] + a / state[0]), state[1] + 1
+
+    return jax.lax.while_loop(goes_on, step, (a, 0))[0]
+
+
+@jax.custom_jvp
+def solved(a):
+    return iterate(a)
+
+
+solved.defjvp(lambda p, t: (solved(p[0]), t[0] / (2 * solved(p[0]))))
+
+
+def test_a_derivative_of_a_solver_is_judged():
+    inputs = [(2.0,), (0.25,)]
+    exact = {"agrees_to": 1e-8}
+    report = crosscheck(solved, lambda a: 0.5 / solved(a), inputs, order=1, **exact)
+    assert report.ok, str(report)
+    assert report.claims["derivative"].judged == 4
+    report = crosscheck_rule(solved, iterate, inputs, order=1, **exact)
+    assert report.ok, str(report)
+    wrong = crosscheck(solved, lambda a: 1 / solved(a), inputs, order=1, **exact)
+    assert kinds(wrong) == ["wrong_formula"]
+
+
+def test_a_formula_that_agrees_to_many_digits_is_told_how_to_say_so():
+    report = crosscheck(jnp.log1p, lambda x: iterated(x, 7), [(0.5,)], order=1)
+    assert kinds(report) == ["wrong_formula"]
+    assert "declare it by `agrees_to`" in str(report)
+    far_off = crosscheck(jnp.log1p, lambda x: 2 * iterated(x, 6), [(0.5,)], order=1)
+    assert "agrees_to" not in str(far_off)
+
+
+# A function that computes in a lower precision is judged in that precision.
+
+
+def rounded_inside(dtype):
+    return lambda x: jnp.sum(jnp.sin(x.astype(dtype)).astype(x.dtype) * x)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_a_lower_precision_of_the_function_is_the_precision_of_its_derivative(dtype):
+    function = rounded_inside(dtype)
+    inputs = [(np.array([0.3, 1.2]),), (np.array([-2.0, 0.7]),)]
+    report = crosscheck(function, jax.grad(function), inputs, order=1)
+    assert report.ok, str(report)
+    lower = crosscheck(rounded_inside(jnp.float64), jax.grad(function), inputs, order=1)
+    assert kinds(lower) == ["unstable"]
+    wrong = crosscheck(function, lambda x: jnp.sin(x) - x * jnp.cos(x), inputs, order=1)
+    assert kinds(wrong) == ["wrong_formula"]

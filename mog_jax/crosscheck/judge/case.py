@@ -88,7 +88,7 @@ class Case:
 
     def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
         """Say what rounding may do to each entry."""
-        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(), dtype)
+        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(dtype), dtype)
 
     def _error_bound(
         self, centre: ball_arrays.Centre, scales: Scales, dtype: Any = FLOAT64
@@ -178,8 +178,8 @@ class Case:
         # A quotient in one entry leaves the simplex, so that there is none to ask.
         return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
 
-    def _scales(self) -> Scales:
-        scales = self.executions.scales(self.floats)
+    def _scales(self, dtype: Any = FLOAT64) -> Scales:
+        scales = self.executions.scales(self.floats, dtype)
         if self.claim.surrogate:
             # Its own program is the only one there is, and must not grant itself slack.
             scales = scales._replace(relative=scales.of_inputs)

@@ -121,7 +121,7 @@ def of_derivative(
     """List what a hand-written derivative of a scalar function claims."""
     opened = plain(function)
     wrt: int | tuple[int, ...] = contract.wrt[0] if contract.single else contract.wrt
-    reverse = jax.grad(opened, argnums=wrt)
+    reverse = _gradient(opened, wrt)
     claims = [
         Claim(
             name="derivative",
@@ -199,18 +199,35 @@ def of_rule(
             undirected=opened,
             like_wrt=False,
         ),
-        claim("value, differentiated", 0, _primal, _primal, like_wrt=False),
+        claim("value, differentiated", 0, _primal, _value, like_wrt=False),
         claim("first order, forward", 1, _push, _push, like_wrt=False),
-        claim("first order, reverse", 1, _pull, _pull),
-        claim("second order, forward over reverse", 2, _push_pull, _push_pull),
-        claim("second order, reverse over reverse", 2, _pull_pull, _push_pull),
-        claim("second order, reverse over forward", 2, _pull_push, _push_pull),
+        claim("first order, reverse", 1, _pull, _trusted_pull),
+        claim("second order, forward over reverse", 2, _push_pull, _trusted_push_pull),
+        claim("second order, reverse over reverse", 2, _pull_pull, _trusted_push_pull),
+        claim("second order, reverse over forward", 2, _pull_push, _trusted_push_pull),
     ]
     if order == 0:
         return claims[:1]
     # The second derivatives of a surrogate are nobody's.
     most = min(order, 1) if surrogate else order
     return [claim for claim in claims if claim.order <= most]
+
+
+def _gradient(function: Program, wrt: int | tuple[int, ...]) -> Program:
+    """Differentiate in reverse mode, or forward through loops of unknown length."""
+    return _either(jax.grad(function, argnums=wrt), jax.jacfwd(function, argnums=wrt))
+
+
+def _either(reverse: Program, forward: Program) -> Program:
+    def differentiated(*args: Any) -> Any:
+        try:
+            return reverse(*args)
+        except ValueError as error:
+            if "Reverse-mode differentiation does not work" not in str(error):
+                raise
+            return forward(*args)
+
+    return differentiated
 
 
 def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:
@@ -244,8 +261,7 @@ def _paired(program: Program) -> Program:
 
     def scalar(*values: Any) -> Any:
         *args, _, cotangent = values
-        pairs = zip(jax.tree.leaves(program(*args)), jax.tree.leaves(cotangent), strict=True)
-        return sum(jnp.sum(output * weight) for output, weight in pairs)
+        return _weighted(program(*args), cotangent)
 
     return scalar
 
@@ -259,8 +275,29 @@ def _primal(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any
     return jax.vjp(function, primal)[0]
 
 
+def _value(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return function(primal)
+
+
 def _pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
     return jax.vjp(function, primal)[1](cotangent)[0]
+
+
+def _trusted_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    """Pull back in reverse mode, or forward through loops of unknown length."""
+    return _either(
+        lambda p: jax.vjp(function, p)[1](cotangent)[0],
+        jax.jacfwd(lambda p: _weighted(function(p), cotangent)),
+    )(primal)
+
+
+def _trusted_push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push(lambda p: _trusted_pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _weighted(output: Any, cotangent: Any) -> Any:
+    pairs = zip(jax.tree.leaves(output), jax.tree.leaves(cotangent), strict=True)
+    return sum(jnp.sum(value * weight) for value, weight in pairs)
 
 
 def _push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:

@@ -59,13 +59,16 @@ class Scales(NamedTuple):
     of_inputs: Any
 
 
-def scales(closed: Any) -> Callable[..., Scales]:
+def scales(closed: Any, working: Any = np.float64) -> Callable[..., Scales]:
     r"""Compile a reference into its error scales.
 
     Parameters
     ----------
     closed : ClosedJaxpr
         The reference.
+    working : dtype
+        The precision whose roundoff the scales are multiplied by. An intermediate of a lower
+        precision counts for as much more.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def scales(closed: Any) -> Callable[..., Scales]:
             for i, value in zip(moving, inputs, strict=True):
                 moved[i] = value
             tape: list[Any] = []
-            rule = _tracking(iter(errors), tape)
+            rule = _tracking(iter(errors), tape, working)
             results = closed_call(closed, moved, rule, _replacing(constants, data))
             return _vector(results), tape
 
@@ -147,7 +150,8 @@ def _root_of_squares(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.
 
 
 def _vector(results: Sequence[Any]) -> jax.Array:
-    return jnp.concatenate([jnp.ravel(result) for result in results])
+    widest = min((result.dtype for result in results), key=unit_roundoff)
+    return jnp.concatenate([jnp.ravel(result).astype(widest) for result in results])
 
 
 class _Slot(NamedTuple):
@@ -176,23 +180,31 @@ def _slots(jaxpr: Any) -> Iterator[_Slot]:
                     yield _Slot(tuple(variable.aval.shape), variable.aval.dtype)
 
 
-def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any]], Sequence[Any]]:
+def _tracking(
+    errors: Iterator[Any], tape: list[Any], working: Any
+) -> Callable[[Any, list[Any]], Sequence[Any]]:
     """Give each intermediate its own error, and write down its value."""
 
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
         if equation.primitive.name == "scan":
-            return _tracked_scan(equation, operands, errors, tape)
+            return _tracked_scan(equation, operands, errors, tape, working)
         if equation.primitive.name == "cond":
-            return _tracked_cond(equation, operands, errors, tape)
+            return _tracked_cond(equation, operands, errors, tape, working)
         results = []
         for result in _bind_differentiable(equation, operands):
             if is_float(result):
-                tape.append(result)
+                tape.append(_weighted(result, working))
                 result = result + next(errors)
             results.append(result)
         return results
 
     return rule
+
+
+def _weighted(value: Any, working: Any) -> Any:
+    """Give a value in units of the working precision: more if its own precision is lower."""
+    ratio = unit_roundoff(value.dtype) / unit_roundoff(working)
+    return value if ratio <= 1 else value.astype(working) * ratio
 
 
 def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
@@ -215,7 +227,7 @@ def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
 
 
 def _tracked_scan(
-    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any], working: Any
 ) -> Sequence[Any]:
     count = sum(1 for _ in _slots(equation.params["jaxpr"].jaxpr))
     inside = [next(errors) for _ in range(count)]
@@ -224,7 +236,7 @@ def _tracked_scan(
     def body(program: Any, values: list[Any]) -> list[Any]:
         values, own = values[: len(values) - count], values[len(values) - count :]
         steps: list[Any] = []
-        return [*closed_call(program, values, _tracking(iter(own), steps)), *steps]
+        return [*closed_call(program, values, _tracking(iter(own), steps, working)), *steps]
 
     results = scan(equation, [*operands, *inside], body)
     tape.extend(results[n_results:])
@@ -232,7 +244,7 @@ def _tracked_scan(
 
 
 def _tracked_cond(
-    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any], working: Any
 ) -> Sequence[Any]:
     slots = [list(_slots(branch.jaxpr)) for branch in equation.params["branches"]]
     inside = [next(errors) for own in slots for _ in own]
@@ -240,10 +252,12 @@ def _tracked_cond(
 
     def branch(number: int, program: Any, values: Sequence[Any]) -> list[Any]:
         # What is met in the other branches is zero, and nothing depends on its error.
-        met: list[list[Any]] = [[jnp.zeros(*slot) for slot in own] for own in slots]
+        met: list[list[Any]] = [
+            [_weighted(jnp.zeros(*slot), working) for slot in own] for own in slots
+        ]
         met[number] = []
         own_errors = iter(values[ends[number] : ends[number + 1]])
-        rule = _tracking(own_errors, met[number])
+        rule = _tracking(own_errors, met[number], working)
         results = closed_call(program, values[: ends[0]], rule)
         return [*results, *(value for own in met for value in own)]
 
@@ -284,7 +298,12 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
             return _vector(closed_call(closed, args, rule, literal))
 
-        outcome, pullback = jax.vjp(outputs, values)
+        try:
+            outcome, pullback = jax.vjp(outputs, values)
+        except ValueError:
+            # A loop of unknown length: forward, once for each number.
+            moved = _moved_forward(outputs, values)
+            return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
 
         def row(direction: jax.Array) -> jax.Array:
             (slopes,) = pullback(direction)
@@ -296,6 +315,15 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
 
     return measured
+
+
+def _moved_forward(outputs: Callable[[list[Any]], jax.Array], values: list[Any]) -> jax.Array:
+    jacobians = jax.jacfwd(outputs)(values)
+    terms = [
+        jnp.sum(jnp.abs(slopes * value), axis=tuple(range(1, slopes.ndim)))
+        for slopes, value in zip(jacobians, values, strict=True)
+    ]
+    return jnp.nan_to_num(sum(terms, jnp.zeros_like(terms[0])))
 
 
 def _distinct_constants(closed: Any) -> list[Any]:

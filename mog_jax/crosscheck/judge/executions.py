@@ -13,10 +13,11 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck import special
-from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
-from mog_jax.crosscheck.jaxprs import bind, closed_call, takes_numbers_apart, trace, uses
+from mog_jax.crosscheck.jaxpr_types import equations
+from mog_jax.crosscheck.jaxprs import bind, closed_call, is_float, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
 from mog_jax.crosscheck.precisions import in_float32, in_float64
@@ -103,7 +104,7 @@ class Executions:
         }
         self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
         # Made when they are first asked for.
-        self._scales: dict[int, Callable[..., Any]] = {}
+        self._scales: dict[Any, Callable[..., Any]] = {}
         self._narrow_misfits: list[Misfit] | None = None
         self._no_float32: str | None = None
         self._narrow_reference: Any = None
@@ -123,26 +124,35 @@ class Executions:
             axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
         return axes
 
-    def scales(self, args: Sequence[Any]) -> Scales:
-        """Give the reference's error scales."""
-        return self._scales_of(self.reference, args)
+    def scales(self, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
+        """Give the reference's error scales, in units of the roundoff of `dtype`."""
+        return self._scales_of(self.reference, args, dtype)
 
     def own_scales(self, args: Sequence[Any]) -> Scales:
         """Give the error scales of the judged program: what rounding may do to it, not should."""
         return self._scales_of(self.subject, args)
 
-    def _scales_of(self, program: Any, args: Sequence[Any]) -> Scales:
+    def _scales_of(self, program: Any, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
         leaves = jax.tree.leaves(tuple(args))
-        if id(program) not in self._scales:
-            self._scales[id(program)] = _quickly(scales(program))
+        key = id(program), str(dtype) if self._is_mixed(program) else ""
+        if key not in self._scales:
+            self._scales[key] = _quickly(scales(program, dtype))
         with in_float64():
             try:
-                found = self._scales[id(program)](*leaves)
+                found = self._scales[key](*leaves)
             except (TypeError, ValueError):
                 # The program itself has no reverse derivative: a loop of unknown length.
-                self._scales[id(program)] = _quickly(input_scales(program))
-                found = self._scales[id(program)](*leaves)
+                self._scales[key] = _quickly(input_scales(program))
+                found = self._scales[key](*leaves)
         return Scales(*(np.asarray(scale, np.float64) for scale in found))
+
+    @staticmethod
+    def _is_mixed(program: Any) -> bool:
+        """Whether a program computes in a lower precision in places."""
+        avals: list[Any] = [v.aval for eqn in equations(program) for v in eqn.outvars]
+        return any(
+            is_float(aval) and unit_roundoff(aval.dtype) > unit_roundoff(FLOAT64) for aval in avals
+        )
 
     def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
         """Give how far each output may be off because constants were rounded, in both programs."""
@@ -306,7 +316,8 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
-            f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
+            f"{_outline(tuple(args))}, neither in reverse nor, through loops, in forward mode: "
+            f"{error_line(error).rstrip('.')}."
         ) from error
 
 

@@ -2,8 +2,10 @@
 
 import dataclasses
 import re
+from typing import Any
 
 from mog_jax.crosscheck.findings import Execution, Kind, error_line
+from mog_jax.crosscheck.judge import formula
 from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Misfit
@@ -109,6 +111,20 @@ def disproof(claim: Claim, *, by_quotient: bool) -> str:
     along = ", along a direction drawn for this input" if claim.directed else ""
     return _DISPROVED[claim.order] + along
 
+
+def advice(exact: Any, given: Any) -> str:
+    """Name the way out for a formula that may be meant to agree approximately."""
+    digits = formula.common_digits(exact, given)
+    if digits < _MEANT:
+        return ""
+    return (
+        f"; they agree to {digits:.0f} digits, and if no more is meant, as for an iteration, "
+        "declare it by `agrees_to`"
+    )
+
+
+# Digits in common that a slip of the pen seldom leaves.
+_MEANT = 6
 
 _DISPROVED = {
     0: "disproved: the function with the rule is another function than the one without",

@@ -104,6 +104,7 @@ class Trial:
                 self._report_formula(Kind.DIFFERS_UNDER_JIT, entry, found, judgement.ONLY_TRACED)
             else:
                 text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
+                text += judgement.advice(found.truth.values[entry], found.given[entry])
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.within.any():
