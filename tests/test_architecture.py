@@ -44,7 +44,15 @@ FLOORS = [
 
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
-    "chunks": [{"sources"}, {"blocks"}, {"passes"}, {"climb", "survey"}, {"api"}],
+    "chunks": [
+        {"sources"},
+        {"blocks"},
+        {"passes"},
+        {"survey"},
+        {"starts"},
+        {"climb"},
+        {"api"},
+    ],
     "crosscheck": [
         {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
         {"special"},

@@ -4,7 +4,8 @@
 - `blocks`: chunks of any length become blocks of one length, of the points that are there;
 - `passes`: the blocks' nine sums, added up, and whether each pass has seen the same points;
 - `survey`: the first pass: size, mean, variance and a sample;
-- `climb`: from the sample's fit to the maximum of all points;
+- `starts`: the fits of the sample;
+- `climb`: from there to the maximum of all points;
 - `api`: `fit_chunks`.
 """
 

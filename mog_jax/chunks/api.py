@@ -1,6 +1,5 @@
 """`fit_chunks`: one dataset that no memory holds, fitted by passes over it."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any, Never
 
@@ -8,16 +7,17 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.arrays import Array
-from mog_jax.chunks.climb import climb
+from mog_jax.chunks.climb import Climb, climb
 from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.chunks.sources import open_chunks
+from mog_jax.chunks.starts import starts as starts_of
 from mog_jax.chunks.survey import Survey, survey
-from mog_jax.fitting import Fit, fit
+from mog_jax.fitting import Fit
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
 from mog_jax.fitting.data.standardise import Standardised
+from mog_jax.fitting.multistart.polish import regularity
 from mog_jax.fitting.options import DEFAULTS, FitOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.fitting.results.describe import Ended, describe
@@ -41,8 +41,6 @@ _HINTS = {
     "by": "it fits one dataset; `fit_table` takes groups",
     "value": "say column=...",
 }
-# Logarithm of the ratio of weights beyond which one of them is no number.
-_EMPTY = 700.0
 _DOUBLE = np.dtype(np.float64)
 
 
@@ -108,9 +106,11 @@ def fit_chunks(
 
     Notes
     -----
-    Which maximum is the highest is asked of the sample, of up to 131,072 points with the lowest and
-    the highest 1,024 of all among them. Up to so many points the sample is the data. Where two
-    maxima are so close that such a sample cannot tell, the answer may be the lower one.
+    Where to look is asked of the sample, up to 131,072 points with the lowest and the highest 1,024
+    of all among them: up to so many points the sample is the data. If the sample as it is and the
+    sample smoothed lead to two maxima, both are climbed, and the higher one is the answer. What
+    neither shows, such as a narrow component of one point in a hundred thousand in the midst of the
+    others, is not found.
 
     Examples
     --------
@@ -146,20 +146,24 @@ def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -
         & standard.holds_answers(_DOUBLE, options.variance_floor)
         & is_near_data(theta_fixed)
     )[0]
-    free = np.isnan(theta_fixed)[:, 0]
-    end, observed = begin(np.full(5, np.nan)), np.full((5, 5), np.nan)
+    best = Climb(begin(np.full(5, np.nan)), np.full((5, 5), np.nan), np.isnan(theta_fixed)[:, 0])
     if usable:
-        theta, free = _start(data, known, options)
         whole = Whole(data.total, data.mean, data.scale)
-        end, observed = climb(passes, theta, free, options.ascent(searching=False), whole)
-    end = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], end)
+        begun = starts_of(data, known, options)
+        best = min(
+            climb(passes, begun, options.ascent(searching=False), whole),
+            key=lambda climb: (
+                regularity(climb.state, options, under_way=False),
+                -climb.state.sums.log_likelihood,
+            ),
+        )
+    end, observed, free = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], best)
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
     )
     n_passes = np.array([passes.n_passes])
-    about = standard, free[:, None], options, _DOUBLE
-    return describe(end, ended, observed[..., None], n_passes, *about)[0]
+    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE)[0]
 
 
 def _standardised(data: Survey) -> Standardised:
@@ -175,26 +179,3 @@ def _standardised(data: Survey) -> Standardised:
         is_finite=is_finite,
         is_constant=data.low == data.high or n == 0,
     )
-
-
-def _start(data: Survey, known: Mixture, options: FitOptions) -> tuple[Array, Array]:
-    """Give where the sample's fit ends, on the standard scale of all data, and what is free."""
-    found = fit(
-        data.values,
-        counts=data.counts,
-        starts=options.starts,
-        tolerance=options.tolerance,
-        variance_floor=options.variance_floor,
-        min_points=options.min_points,
-        equal_variances=options.equal_variances,
-        fixed=jax.tree.map(functools.partial(np.squeeze, axis=0), known),
-    )
-    free = ~np.asarray(found.fixed)
-    with np.errstate(divide="ignore"):
-        theta = theta_of(found.mixture)
-    theta = to_standard_scale(theta, np.array(data.mean), np.array(data.scale))
-    # What is empty in the sample may hold a few of all.
-    theta[0] = np.clip(theta[0], -_EMPTY, _EMPTY)
-    lowest = np.where(free[3:], np.log(options.variance_floor), -np.inf)
-    theta[3:] = np.maximum(theta[3:], lowest)
-    return theta, free

@@ -1,19 +1,29 @@
-"""From the sample's fit to the maximum of all points: the package's own ascent, a step a pass."""
+"""From the sample's fits to the maximum of all points: the package's own ascent, a step a pass."""
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.chunks.passes import Passes, Whole
+from mog_jax.chunks.starts import Start, same_place
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.ascent import Ascent, ascend, begin
 from mog_jax.fitting.options import AscentOptions
 from mog_jax.kernel import Sums
 from mog_jax.mixture import Coordinates
+
+
+class Climb(NamedTuple):
+    """A climb, without lanes: where it stands, the observed information there, and what is free."""
+
+    state: Ascent
+    information: Array
+    free: Array
 
 
 @jax.tree_util.register_dataclass
@@ -31,38 +41,44 @@ class _Taken:
 
 
 def climb(
-    passes: Passes,
-    theta: Array,
-    free: Array,
-    options: AscentOptions,
-    whole: Whole,
-) -> tuple[Ascent, Array]:
-    """Climb to the maximum above a start.
+    passes: Passes, starts: Sequence[Start], options: AscentOptions, whole: Whole
+) -> list[Climb]:
+    """Climb from each start to the maximum above it, a step of all in each pass.
 
     Parameters
     ----------
     passes : Passes
-    theta : array, shape (5,)
-        The start, on the standard scale.
-    free : array of bool, shape (5,)
-        The coordinates that are not held fixed.
+    starts : sequence of Start
     options : AscentOptions
     whole : Whole
 
     Returns
     -------
-    Ascent, without lanes
-        NumPy arrays: where the climb ended.
-    array, shape (5, 5)
-        Observed information there.
+    list of Climb
+        Where they ended; one that came where another was under way is left out.
     """
-    state, observed = begin(theta), np.full((5, 5), np.nan)
-    while state.climbing:
-        taken = passes.sums(np.asarray(state.proposal), whole)
-        here = _Taken(taken=taken, count=np.float64(whole.total), free=free)  # type: ignore[arg-type]
-        with jax.enable_x64(True):
-            state, observed = jax.tree.map(np.asarray, _step(state, here, options))
-    return state, observed
+    climbs = [Climb(begin(start.theta), np.full((5, 5), np.nan), start.free) for start in starts]
+    while any(climb.state.climbing for climb in climbs):
+        going = [climb for climb in climbs if climb.state.climbing]
+        taken = passes.sums([np.asarray(climb.state.proposal) for climb in going], whole)
+        moved = iter([_moved(*each, options, whole) for each in zip(going, taken, strict=True)])
+        climbs = _distinct([next(moved) if c.state.climbing else c for c in climbs])
+    return climbs
+
+
+def _distinct(climbs: Sequence[Climb]) -> list[Climb]:
+    kept: list[Climb] = []
+    for climb in climbs:
+        if not any(same_place(climb.state.theta, other.state.theta) for other in kept):
+            kept.append(climb)
+    return kept
+
+
+def _moved(climb: Climb, taken: Sums, options: AscentOptions, whole: Whole) -> Climb:
+    here = _Taken(taken=taken, count=np.float64(whole.total), free=climb.free)  # type: ignore[arg-type]
+    with jax.enable_x64(True):
+        state, information = jax.tree.map(np.asarray, _step(climb.state, here, options))
+    return climb._replace(state=state, information=information)
 
 
 @functools.partial(jax.jit, static_argnames="options")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -91,28 +91,32 @@ class Passes:
         self._compare(seen)
         return seen
 
-    def sums(self, theta: Array, whole: Whole) -> Sums:
-        """Make a pass for the nine sums.
+    def sums(self, thetas: Sequence[Array], whole: Whole) -> list[Sums]:
+        """Make a pass for the nine sums at one mixture, or at several.
 
         Parameters
         ----------
-        theta : array, shape (5,)
+        thetas : sequence of arrays, shape (5,)
             Where they are taken, on the standard scale.
         whole : Whole
 
         Returns
         -------
-        Sums
+        list of Sums
             NumPy arrays, without lanes.
         """
         with jax.enable_x64(True):
-            parts = [_on_host(_sums_of_moments(theta, np.float64(whole.total)))]
+            total = np.float64(whole.total)
+            added = [_on_host(_sums_of_moments(theta, total)) for theta in thetas]
 
-        def take(_: Block, part: Sums) -> None:
-            parts.append(jax.tree.map(np.add, parts.pop(), part))
+        def take(_: Block, parts: list[Sums]) -> None:
+            nonlocal added
+            added = jax.tree.map(np.add, added, parts)
 
-        self.fold(lambda block: _on_host(_block_sums(theta, block, whole)), take)
-        return parts[0]
+        self.fold(
+            lambda block: [_on_host(_block_sums(theta, block, whole)) for theta in thetas], take
+        )
+        return added
 
     def _compare(self, seen: Seen) -> None:
         if self._seen is None:

@@ -7,7 +7,7 @@ highest points, of which a sample of a hundred million would miss most, are in i
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,9 @@ class Survey:
         The sample: all points where those are few.
     counts : array, shape (m,), or None
         How many points each stands for: 1, if None.
+    n_ends : int
+        How many of the sample, its first, are the lowest and the highest points of all; the others
+        were drawn. 0 where the sample is all points.
     """
 
     seen: Seen
@@ -49,6 +52,7 @@ class Survey:
     high: float
     values: HostArray
     counts: HostArray | None
+    n_ends: int
 
 
 def survey(passes: Passes) -> Survey:
@@ -64,8 +68,7 @@ def survey(passes: Passes) -> Survey:
         picks.add(found[1])
 
     seen = passes.fold(look, take)
-    values, counts = picks.sample(seen.n_points)
-    return Survey(seen=seen, **moments._asdict(), values=values, counts=counts)
+    return Survey(seen=seen, **moments._asdict(), **picks.sample(seen.n_points))
 
 
 class _Moments(NamedTuple):
@@ -166,18 +169,19 @@ class _Picks:
             self._last = self._drawn.rank.max()
             self._below, self._above = self._low.values.max(), self._high.values.min()
 
-    def sample(self, n_points: int) -> tuple[HostArray, HostArray | None]:
-        """Give points and how many each of them stands for."""
+    def sample(self, n_points: int) -> dict[str, Any]:
+        """Give the fields of `Survey` that are about the sample."""
         self._settle()
         if n_points <= _SAMPLED:
             whole = self._drawn.take(np.argsort(self._drawn.place))
-            return whole.values, None if (whole.counts == 1).all() else whole.counts
+            counts = None if (whole.counts == 1).all() else whole.counts
+            return {"values": whole.values, "counts": counts, "n_ends": 0}
         ends = self._low.joined(self._high)
         middle = self._drawn.take(~np.isin(self._drawn.place, ends.place))
         share = (n_points - ends.place.size) / middle.place.size
         picked = ends.joined(middle)
         counts = picked.counts * np.repeat([1.0, share], [ends.place.size, middle.place.size])
-        return picked.values, counts
+        return {"values": picked.values, "counts": counts, "n_ends": ends.place.size}
 
 
 def _first(points: _Points, key: Callable[[_Points], HostArray], number: int) -> _Points:
