@@ -125,7 +125,7 @@ def test_groups_are_never_split_whatever_names_them(spark):
         ("a", 1, float("nan"), decimal.Decimal("1.50"), True, datetime.date(2026, 1, 1), ("u", 2)),
     ]
     schema = (
-        "text string, `a.b` int, number double, price decimal(6,2), yes boolean, day date, "
+        "text string, whole int, number double, price decimal(6,2), yes boolean, day date, "
         "pair struct<u: string, v: int>, x double"
     )
     pairs = [(*key, float(index)) for index in range(30) for key in keys]
@@ -153,11 +153,17 @@ def test_no_rows_give_no_fits(frame):
         ({"by": []}, "`by` must name at least one column"),
         ({"value": "gene"}, "column 'gene' should hold numbers; it holds string"),
         ({"toleranse": 1}, "did you mean"),
+        ({"partitions": 0}, "`partitions` must be"),
     ],
 )
 def test_wrong_arguments_are_refused_before_any_work(frame, arguments, why):
     with pytest.raises(ValueError, match=why):
         mog_spark.fit_groups(frame, **{"by": "gene", "value": "x"} | arguments)
+
+
+def test_a_name_that_spark_itself_refuses_is_refused(frame):
+    with pytest.raises(TableError, match=r"called 'a\.b' to Python; rename it"):
+        mog_spark.fit_groups(frame.withColumnRenamed("gene", "a.b"), by="a.b", value="x")
 
 
 def test_another_frame_is_refused(rows):
