@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from mog_jax.fitting.options import whole_number
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.stream import StreamFitter
 
@@ -73,9 +74,8 @@ def fit_groups(
     # Dask's hash tells the two zeros apart, which are one key; their sum with 0.0 is the upper.
     floats = [name for name in fitter.by if pandas.api.types.is_float_dtype(types[name])]
     rows = rows.assign(**{name: rows[name] + 0.0 for name in floats})
-    return rows.shuffle(fitter.by, npartitions=partitions).map_partitions(
-        fit_partition, meta=answers
-    )
+    number = None if partitions is None else whole_number("partitions", partitions)
+    return rows.shuffle(fitter.by, npartitions=number).map_partitions(fit_partition, meta=answers)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ is lost. Here is what its users would write, in the right order.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mog_jax.fitting.options import whole_number
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.stream import StreamFitter
@@ -65,9 +66,14 @@ def fit_groups(
     if not hasattr(frame, "mapInArrow"):
         raise TableError(f"`frame` must be a Spark DataFrame; got {type(frame).__name__}.")
     fitter.output_schema(to_arrow_schema(frame.schema))
-    # In backquotes a dot is part of the name.
-    columns = {name: frame[f"`{name.replace('`', '``')}`"] for name in fitter.columns}
-    keys = [columns[name] for name in fitter.by]
-    grouped = frame.select(*columns.values()).repartition(*filter(None, [partitions]), *keys)
+    for name in fitter.columns:
+        if "." in name or "`" in name:
+            raise TableError(
+                f"Spark does not give a column called {name!r} to Python; rename it, without dots "
+                "and backquotes."
+            )
+    keys = [frame[name] for name in fitter.by]
+    number = [] if partitions is None else [whole_number("partitions", partitions)]
+    grouped = frame.select(*fitter.columns).repartition(*number, *keys)
     answers = StructType([*(frame.schema[name] for name in fitter.by), *from_arrow_schema(ANSWERS)])
     return grouped.sortWithinPartitions(*keys).mapInArrow(fitter, answers)
