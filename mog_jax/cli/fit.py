@@ -23,6 +23,7 @@ columns of the answer, after those of --by:
   delta_bic                                   BIC of one component minus that of two: positive
                                               favours two, above 10 strongly
   threshold threshold_se                      where to cut between the components
+  threshold_reason                            why there is no threshold
   gain_left                                   nats that the climb has left, by its own estimate
   n_points n_missing lowest highest           of the values
   status                                      converged, or why not; what has no meaning is empty
@@ -316,7 +317,8 @@ def _show_table(table: Any, most: int = 50) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mog_jax.tables.schema import ANSWERS, COLUMNS
+    from mog_jax.fitting.results.columns import COLUMNS
+    from mog_jax.tables.schema import ANSWERS
 
     hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
