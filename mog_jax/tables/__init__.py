@@ -17,6 +17,7 @@ Stages
                     in a `database`, with its `record`
 `outputs`           what may be written over, and what may not
 `results`           what a finished run left behind, read back as data of a stranger
+`labels`            every row of the source with its posterior, by these results
 ==================  ==============================================================================
 """
 
@@ -30,6 +31,7 @@ except ImportError:
 
 from mog_jax.tables.api import fit_table
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.labels import label_table
 from mog_jax.tables.stream import fit_batches
 
-__all__ = ["TableError", "fit_batches", "fit_table"]
+__all__ = ["TableError", "fit_batches", "fit_table", "label_table"]
