@@ -1,4 +1,4 @@
-"""The command line: ``mog-jax check``, ``fit``, ``label``, ``plot`` and ``report``.
+"""The command line: ``mog-jax check``, ``fit``, ``label``, ``plot``, ``report``.
 
 ==================  ==============================================================================
 `argument_types`    numbers and names as argparse reads them
@@ -7,6 +7,7 @@
 `label`             every row with its posterior, label and uncertainty
 `plot`              the picture of one fit of a table
 `report`            a page of all fits
+`completion`        a script that completes commands in the shell
 `command_line`      the parser, and `main`
 ==================  ==============================================================================
 

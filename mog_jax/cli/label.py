@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         label_table(
             options.fits, source=options.source, out=options.out, overwrite=options.overwrite
         )
-        print(options.out)
+        if not options.quiet:
+            print(options.out)
         return 0
     with labelled_rows(options.fits, options.source) as (connection, query, _):
         reader = connection.sql(query).to_arrow_reader(1 << 16)
