@@ -23,6 +23,7 @@ columns of the answer, after those of --by:
   delta_bic                                   BIC of one component minus that of two: positive
                                               favours two, above 10 strongly
   threshold threshold_se                      where to cut between the components
+  threshold_reason                            why there is no threshold
   gain_left                                   nats that the climb has left, by its own estimate
   n_points n_missing lowest highest           of the values
   status                                      converged, or why not; what has no meaning is empty
@@ -161,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
 
         refuse_lost(options.plot, [source], overwrite=options.overwrite)
     with (
-        bar(show=sys.stderr.isatty()) as report,
+        bar(show=sys.stderr.isatty() and not options.quiet) as report,
         fit_source(
             source,
             out=options.out,
@@ -178,7 +179,7 @@ def run(options: argparse.Namespace) -> int:
         run = results.run or {}
 
     for key, rows in run["null_rows"].items():
-        if rows:
+        if rows and not options.quiet:
             _say(f"{rows:,} rows have no {key}; they are fitted as a group of their own.")
     if table is None:
         _summarise(options, statuses)
@@ -190,7 +191,8 @@ def run(options: argparse.Namespace) -> int:
             _draw(options, source, row, run)
     else:
         _show_all(table.drop_columns(["histogram"]), as_json=options.json)
-        _say_unconverged(statuses)
+        if not options.quiet:
+            _say_unconverged(statuses)
     unconverged = sum(statuses.values()) - statuses.get("converged", 0)
     return 1 if options.strict and unconverged else 0
 
@@ -258,9 +260,10 @@ def _summarise(options: argparse.Namespace, statuses: dict[str, int]) -> None:
     if options.json:
         summary = {"out": options.out, "groups": sum(statuses.values()), "statuses": statuses}
         print(json.dumps(summary))
-    else:
+    elif not options.quiet:
         _say(f"{sum(statuses.values()):,} groups fitted; the answers are in {options.out}.")
-    _say_unconverged(statuses)
+    if not options.quiet:
+        _say_unconverged(statuses)
 
 
 def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
@@ -275,6 +278,10 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
         print(
             f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} {row[f'sd_{k}']:>12.6g}"
         )
+        errors = [row["weight_se"], row[f"mean_{k}_se"], row[f"sd_{k}_se"]]
+        if None not in errors:
+            weight, mean, deviation = (f"± {error:.2g}" for error in errors)
+            print(f"{'':>12} {weight:>10} {mean:>12} {deviation:>12}")
     print(f"log-likelihood {row['log_likelihood']:.6f} nats")
     if row["delta_bic"] is not None:
         favoured = "two components" if row["delta_bic"] > 0 else "one component"
@@ -283,6 +290,8 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
         error = row["threshold_se"]
         known = "" if error is None else f", standard error {error:.3g}"
         print(f"threshold      {row['threshold']:.6g}{known}")
+    else:
+        print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
 
 
@@ -290,6 +299,12 @@ def _meaning(status: str) -> str:
     from mog_jax.fitting import Status
 
     return Status[status.upper()].message
+
+
+def _why_none(reason: str) -> str:
+    from mog_jax.inference import Crossing
+
+    return Crossing[reason.upper()].message
 
 
 def _show_all(table: Any, *, as_json: bool) -> None:
@@ -316,7 +331,8 @@ def _show_table(table: Any, most: int = 50) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mog_jax.tables.schema import ANSWERS, COLUMNS
+    from mog_jax.fitting.results.columns import COLUMNS
+    from mog_jax.tables.schema import ANSWERS
 
     hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
@@ -365,5 +381,5 @@ def _draw(
     if source == "-":
         raise TableError("--plot reads the values again; standard input cannot be. Give a file.")
     draw(options.plot, source, run, [row["column"]], label=row["column"])
-    if not options.json:
+    if not (options.json or options.quiet):
         print(f"picture        {options.plot}")

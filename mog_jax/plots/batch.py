@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.results.map_points import read_points
+from mog_jax.fitting.results.named import in_order
 from mog_jax.plots import style
 from mog_jax.plots.fit import (
     density_grid,
@@ -34,14 +35,14 @@ def plot_fits(
     ----------
     fits : Fit
         Of a batch.
-    data : array-like, shape (b, n), or a list of b arrays
+    data : array-like, shape (b, n), a list of b arrays, or a mapping from name
         What was fitted.
     counts : of the same shape, optional
         How often each point was seen.
     chosen : sequence of int, optional
         Which of them, and in what order; the first twelve where not given.
     names : sequence of str, optional
-        Names of all datasets; their numbers where not given.
+        Names of all datasets; where not given, those of the fits, or their numbers.
     columns : int
         Panels beside each other.
     axes : array of matplotlib axes, optional
@@ -62,6 +63,7 @@ def plot_fits(
     numbers = list(range(min(12, len(fits))) if chosen is None else chosen)
     if not numbers:
         raise ValueError("`chosen` must be at least one of the fits; got none.")
+    names = fits.names if names is None else names
     if names is not None and len(names) != len(fits):
         raise ValueError(f"`names` must be one for each of {len(fits)} fits; got {len(names)}.")
     if axes is None:
@@ -74,7 +76,8 @@ def plot_fits(
             squeeze=False,
         )
     panels = style.panels(axes, len(numbers))
-    points = read_points(data, np.shape(fits.status), counts)
+    rows, seen_times = (in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts"))
+    points = read_points(rows, np.shape(fits.status), seen_times)
     values, times = points.rows(np.arange(len(fits))[numbers])
     for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
         name = str(number) if names is None else names[number]
@@ -100,13 +103,13 @@ def plot_batch(
     ----------
     fits : Fit
         Of a batch.
-    data : array-like, shape (b, n), or a list of b arrays, optional
+    data : array-like, shape (b, n), a list of b arrays, or a mapping from name, optional
         What was fitted. Given, the fits that are farthest from their data are drawn below: those
         of the largest Kolmogorov distance, measured in units of 1/√n.
     counts : of the same shape, optional
         How often each point was seen.
     names : sequence of str, optional
-        Names of all datasets; their numbers where not given.
+        Names of all datasets; where not given, those of the fits, or their numbers.
     worst : int
         How many of those.
     axes : pair of matplotlib axes, optional

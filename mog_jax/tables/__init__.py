@@ -20,6 +20,7 @@ Stages
                     in a `database`, with its `record`
 `outputs`           what may be written over, and what may not
 `results`           what a finished run left behind, read back as data of a stranger
+`labels`            every row of the source with its posterior, by these results
 ==================  ==============================================================================
 """
 
@@ -34,6 +35,7 @@ except ImportError:
 from mog_jax.tables.api import fit_table
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.keys import output_schema
+from mog_jax.tables.labels import label_table
 from mog_jax.tables.stream import fit_batches
 
-__all__ = ["TableError", "fit_batches", "fit_table", "output_schema"]
+__all__ = ["TableError", "fit_batches", "fit_table", "label_table", "output_schema"]

@@ -24,7 +24,8 @@ _NUMERIC = re.compile(
 class ChosenColumns:
     """The rows of a source as SQL: keys ``k0, k1, ...``, ``value``, ``count`` and ``unreadable``.
 
-    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column.
+    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column; and
+    ``row``, the row's number, with ``r0, r1, ...``, if columns are carried along.
 
     Parameters
     ----------
@@ -61,8 +62,11 @@ def choose(
     count: str | None,
     columns: Sequence[str] | None,
     fixed: Mapping[str, str] | None = None,
+    carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
     """Check the choice of columns against what there is, and write it as a query.
+
+    Columns of the source that are `carried` along stand beside what is fitted, as they are.
 
     Raises
     ------
@@ -106,6 +110,9 @@ def choose(
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
+    if carried is not None:
+        selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
+        selected.append("row_number() OVER () AS row")
     if not wide:
         assert value is not None
         selected += [
