@@ -57,7 +57,8 @@ class Standardised:
     @property
     def is_usable(self) -> Array:
         """Which datasets can be standardised."""
-        usable: Array = self.is_finite & ~self.is_constant & self.in_range & (self.n >= 2)
+        # A single point, or none, is constant.
+        usable: Array = self.is_finite & ~self.is_constant & self.in_range
         return usable
 
     @classmethod
@@ -164,13 +165,13 @@ def _standardise_rows(
     is_constant = low == high
     square = np.square(scale)
     in_range = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
-    in_range &= (n == 0) | ((total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL))
+    in_range &= (total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL)
     return {
         "n": n,
         "total": total,
         "n_missing": n_missing,
         "mean": mean,
-        "scale": np.where(is_constant | ~in_range, 1, scale),
+        "scale": np.where(in_range, scale, 1),
         "is_finite": is_finite,
         "is_constant": is_constant,
         "in_range": in_range | is_constant,
