@@ -73,6 +73,7 @@ INNER_FLOORS = {
         {"special"},
         {"arithmetic", "control", "machine", "structure"},
         {"linear", "reductions", "windows"},
+        {"complex_numbers"},
         {"interpreter"},
         {"refinement"},
     ],

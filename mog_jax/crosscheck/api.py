@@ -50,10 +50,11 @@ def crosscheck(
     Parameters
     ----------
     function : callable
-        ``function(*args)``, a JAX function with one floating-point number as output.
+        ``function(*args)``, a JAX function with floating-point outputs.
     derivative : callable
         ``derivative(*args)``: the derivative with respect to ``args[wrt]``, of the same pytree
-        structure; a tuple of such if `wrt` is a tuple.
+        structure; a tuple of such if `wrt` is a tuple. Of a function of more than one number it is
+        the Jacobian, as ``jax.jacrev`` gives it, and is judged in first order.
     inputs : Hypothesis strategy, or sequence of tuples
         Yields ``args``, tuples of pytrees of NumPy arrays and numbers. Each new shape is compiled
         anew: draw sizes from a small set.
@@ -136,10 +137,12 @@ def crosscheck(
         contract = signature(function, example, wrt, {} if simplex is None else simplex)
         if not contract.wrt:
             raise ValueError(f"`wrt` must name an argument; got {wrt!r}.")
-        refuse_unusable(function, derivative, example)
+        is_scalar = refuse_unusable(function, derivative, example)
         if surrogate:
             remarks.append(remark(Kind.SURROGATE, "derivative", "as `surrogate` says"))
             return contract, claims.of_surrogate(derivative, contract)
+        if not is_scalar:
+            return contract, claims.of_jacobian(function, derivative, contract)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
     def snippet(args: tuple[Any, ...]) -> str:

@@ -31,17 +31,18 @@ def refuse_uncallable(**functions: Any) -> None:
 
 def refuse_unusable(
     function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
-) -> None:
-    """Refuse a function that is not scalar, and either that JAX cannot trace."""
+) -> bool:
+    """Refuse a function without floats, and either that JAX cannot trace; tell if it is scalar."""
     output = refuse_untraceable("function", function, example)
     leaves = jax.tree.leaves(output)
-    if len(leaves) != 1 or leaves[0].shape or leaves[0].dtype.kind != "f":
+    if not leaves or any(leaf.dtype.kind != "f" for leaf in leaves):
         shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
         raise ValueError(
-            f"`function` must give one floating-point number, of shape (); got {shown}. "
-            "Sum its output, or check it entry by entry."
+            f"`function` must give floating-point numbers; got {shown}. Leave out what is not "
+            "differentiated: `lambda *args: function(*args)[0]` for one with an auxiliary output."
         )
     refuse_untraceable("derivative", derivative, example)
+    return len(leaves) == 1 and not leaves[0].shape
 
 
 def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
@@ -54,7 +55,10 @@ def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[A
         if isinstance(error, jax.errors.TracerIntegerConversionError):
             hint = " Bind what is no array, such as a size, with `functools.partial`."
         elif isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
-            hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
+            hint = (
+                " Write it with `jax.numpy`, and `jnp.where` in the place of `if`; bind a flag or "
+                "any other argument that is no array with `functools.partial`."
+            )
         raise ValueError(
             f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
             f"{error_line(error).rstrip('.')}.{hint}"

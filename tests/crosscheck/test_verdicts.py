@@ -527,3 +527,49 @@ def test_a_lower_precision_of_the_function_is_the_precision_of_its_derivative(dt
     assert kinds(lower) == ["unstable"]
     wrong = crosscheck(function, lambda x: jnp.sin(x) - x * jnp.cos(x), inputs, order=1)
     assert kinds(wrong) == ["wrong_formula"]
+
+
+# Functions of more than one number have a Jacobian.
+
+
+def polar(r, angle):
+    return {"x": r * jnp.cos(angle), "y": r * jnp.sin(angle)}
+
+
+def polar_jacobian(r, angle):
+    c, s = jnp.cos(angle), jnp.sin(angle)
+    return {
+        "x": (jnp.diag(c), jnp.diag(-r * s)),
+        "y": (jnp.diag(s), jnp.diag(r * c)),
+    }
+
+
+POLAR = [(np.array([1.0, 2.0]), np.array([0.3, -2.0]))]
+
+
+def test_a_jacobian_is_judged_entry_by_entry():
+    report = crosscheck(polar, polar_jacobian, POLAR, wrt=(0, 1), plant_bugs=True)
+    assert report.ok, str(report)
+    assert sum(mutant.caught for mutant in report.planted) > len(report.planted) / 2
+
+    def wrong(r, angle):
+        right = polar_jacobian(r, angle)
+        return right | {"y": (right["y"][0], -right["y"][1])}
+
+    report = crosscheck(polar, wrong, POLAR, wrt=(0, 1))
+    assert kinds(report) == ["wrong_formula"]
+    assert report.findings[0].entry.startswith("jacobian['y'][1][")
+    shaped = crosscheck(jnp.sin, jnp.cos, [(np.array([1.0, 2.0]),)])
+    assert kinds(shaped) == ["wrong_shape_or_dtype"]
+    assert "each output's shape before each argument's" in str(shaped)
+
+
+def test_a_jacobian_is_held_against_quotients_where_autodiff_is_wrong():
+    def function(x):
+        return jnp.where(x == 0, 1.0, x) * jax.lax.stop_gradient(x) + 0 * x
+
+    inputs = [(np.array([2.0, 3.0]),)]
+    right = crosscheck(function, lambda x: jnp.diag(2 * x), inputs)
+    assert right.ok, str(right)
+    assert right.autodiff_wrong
+    assert kinds(crosscheck(function, lambda x: jnp.diag(x), inputs)) == ["wrong_formula"]

@@ -13,7 +13,7 @@ from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls, deadlines
-from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
+from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball, Complex
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
 Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
@@ -70,6 +70,8 @@ class Evaluation:
 
     def number(self, value: Any) -> Ball:
         """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
+        if isinstance(value, complex | np.complexfloating):
+            return Complex(self.number(value.real), self.number(value.imag))
         if isinstance(value, arb):
             if not value.is_exact():
                 return value
@@ -95,7 +97,9 @@ class Evaluation:
         """Take an array of machine numbers or balls exactly."""
         array = np.asarray(array)
         if array.dtype != object:
-            wide = np.float64 if array.dtype.kind not in "biu" else array.dtype
+            wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind, array.dtype)
+            if array.dtype.kind == "V":  # bfloat16 and its like
+                wide = np.dtype(np.float64)
             array = array.astype(wide).astype(object)
         return self.elementwise(None, self.number, array)
 

@@ -12,6 +12,7 @@ import numpy as np
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import (
     arithmetic,
+    complex_numbers,
     control,
     deadlines,
     linear,
@@ -20,7 +21,7 @@ from mog_jax.crosscheck.exact import (
     structure,
     windows,
 )
-from mog_jax.crosscheck.exact.balls import ZERO, Overlap
+from mog_jax.crosscheck.exact.balls import ZERO, Complex, Overlap
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.jaxprs import Jaxpr, JaxprEqn, Literal
@@ -147,7 +148,12 @@ def _read(evaluation: Evaluation, values: dict[Any, Array], atom: Any) -> Array:
         return values[atom]
     literal = _exactly(evaluation, atom.val)
     # A zero written in the program absorbs: see `balls`.
-    is_zero = literal.dtype == object and literal.ndim == 0 and literal.item().is_zero()
+    is_zero = (
+        literal.dtype == object
+        and literal.ndim == 0
+        and not isinstance(literal.item(), Complex)
+        and literal.item().is_zero()
+    )
     return np.full((), ZERO, object) if is_zero else literal
 
 
@@ -164,9 +170,11 @@ def _rule_of(equation: JaxprEqn) -> Rule:
         rule = _OF_ANYTHING.get(name)
         if rule is None:
             return lambda evaluation, operands, params: _on_the_machine(equation, operands)
+    elif rule is None and _is_complex(equation):
+        rule = complex_numbers.RULES.get(name) or _OF_ANYTHING.get(name)
     elif rule is None:
         rule = _RULES.get(name)
-    if rule is None or _is_complex(equation):
+    if rule is None:
         raise UnknownPrimitive(_advice(name, equation))
     return rule
 
@@ -196,7 +204,11 @@ def _on_the_machine(equation: JaxprEqn, operands: Sequence[Array]) -> list[Array
 
 def _advice(name: str, equation: JaxprEqn) -> str:
     if _is_complex(equation):
-        return f"`{name}` has complex operands or results: exact evaluation is of real numbers."
+        return (
+            f"exact evaluation has no rule for the primitive `{name}` of complex numbers. Write it "
+            "in real and imaginary parts, or add a rule with "
+            f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
+        )
     return (
         f"exact evaluation has no rule for the primitive `{name}`. Add one with "
         f"mog_jax.crosscheck.register_primitive({name!r}, rule)."

@@ -10,7 +10,7 @@ from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
-from mog_jax.crosscheck.exact.errors import Undecided
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation
 from mog_jax.crosscheck.exact.interpreter import run
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr
@@ -92,6 +92,7 @@ def evaluate(
     '0.500000000000'
     """
     _check_precision(digits, limit)
+    _check_real(closed_jaxpr)
     most = math.ceil(limit * _BITS_PER_DIGIT)
     bits = min(math.ceil(digits * _BITS_PER_DIGIT) + _GUARD_BITS, most)
     bounded = any(_is_bounded(argument) for argument in arguments)
@@ -158,6 +159,15 @@ def _check_count(jaxpr: Jaxpr, arguments: Sequence[Any]) -> None:
             f"`arguments` must be one array per input of the jaxpr, {len(jaxpr.invars)} in all; "
             f"got {len(arguments)}."
         )
+
+
+def _check_real(closed_jaxpr: ClosedJaxpr) -> None:
+    for aval in [*closed_jaxpr.in_avals, *closed_jaxpr.out_avals]:
+        if getattr(getattr(aval, "dtype", None), "kind", "") == "c":
+            raise UnknownPrimitive(
+                "the program has complex arguments or results: exact evaluation takes and gives "
+                "real numbers, as real and imaginary parts."
+            )
 
 
 def _check_precision(digits: int, limit: int) -> None:

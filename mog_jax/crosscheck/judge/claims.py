@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from mog_jax.crosscheck.findings import Execution, Kind
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.jaxprs import plain
-from mog_jax.crosscheck.judge.quotients import Gradient, Hessian, Push, Quotients
+from mog_jax.crosscheck.judge.quotients import Gradient, Hessian, Jacobian, Push, Quotients
 
 Program = Callable[..., Any]
 # From a function of the differentiated arguments, their value, a tangent and a cotangent.
@@ -115,12 +115,33 @@ def of_surrogate(derivative: Program, contract: Signature) -> list[Claim]:
     ]
 
 
+def of_jacobian(function: Program, derivative: Program, contract: Signature) -> list[Claim]:
+    """List what a hand-written Jacobian of a function of any output claims."""
+    opened = plain(function)
+    wrt = _argnums(contract)
+    return [
+        Claim(
+            name="derivative",
+            kind=Kind.WRONG_FORMULA,
+            order=1,
+            subject=derivative,
+            reference=_either(jax.jacrev(opened, argnums=wrt), jax.jacfwd(opened, argnums=wrt)),
+            undirected=opened,
+            witnesses=_jacobians(function, wrt),
+            plain_witnesses=_jacobians(opened, wrt),
+            function=opened,
+            quotients=Jacobian,
+            like_wrt=False,
+        )
+    ]
+
+
 def of_derivative(
     function: Program, derivative: Program, contract: Signature, order: int
 ) -> list[Claim]:
     """List what a hand-written derivative of a scalar function claims."""
     opened = plain(function)
-    wrt: int | tuple[int, ...] = contract.wrt[0] if contract.single else contract.wrt
+    wrt = _argnums(contract)
     reverse = _gradient(opened, wrt)
     claims = [
         Claim(
@@ -228,6 +249,17 @@ def _either(reverse: Program, forward: Program) -> Program:
             return forward(*args)
 
     return differentiated
+
+
+def _argnums(contract: Signature) -> int | tuple[int, ...]:
+    return contract.wrt[0] if contract.single else contract.wrt
+
+
+def _jacobians(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:
+    return {
+        Execution.REVERSE: jax.jacrev(function, argnums=wrt),
+        Execution.FORWARD: jax.jacfwd(function, argnums=wrt),
+    }
 
 
 def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:

@@ -20,6 +20,7 @@ from mog_jax.crosscheck.jaxpr_types import equations
 from mog_jax.crosscheck.jaxprs import bind, closed_call, is_float, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.quotients import Jacobian
 from mog_jax.crosscheck.precisions import in_float32, in_float64
 
 T = TypeVar("T")
@@ -178,7 +179,8 @@ class Executions:
         if self.claim.like_wrt:
             names = self._contract.wrt_names(args)
         else:
-            names = [f"value{jax.tree_util.keystr(path)}" for path, _ in paths]
+            what = "jacobian" if self.claim.quotients is Jacobian else "value"
+            names = [f"{what}{jax.tree_util.keystr(path)}" for path, _ in paths]
         return [
             name + (f"[{', '.join(map(str, index))}]" if index else "")
             for name, (_, leaf) in zip(names, paths, strict=True)

@@ -9,6 +9,7 @@ from mog_jax.crosscheck.judge import formula
 from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Misfit
+from mog_jax.crosscheck.judge.quotients import Jacobian
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +101,8 @@ _RULES_OUTPUT = re.compile("Custom (JVP|VJP) .*must produce|unexpected JAX type"
 
 
 def _model(claim: Claim) -> str:
+    if claim.quotients is Jacobian:
+        return "the function's Jacobian, each output's shape before each argument's"
     return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
 
 

@@ -6,6 +6,7 @@ function has a kink there and no derivative.
 
 ===========  =====================================================================================
 `Gradient`   of a scalar function, entry by entry: :math:`\partial_e f`
+`Jacobian`   of any function, entry by entry
 `Push`       of any function along a tangent: :math:`J\,t`
 `Hessian`    second quotients of a scalar function along a tangent: :math:`\partial_e\,(\nabla f
              \cdot t)`
@@ -20,6 +21,7 @@ derivatives in closed form.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -176,6 +178,58 @@ class Push(Quotients):
             for entry, value in enumerate(values)
             if settled[entry] is not None and value.is_finite()
         ]
+        return all(known) if known else None
+
+
+class Jacobian(Quotients):
+    """First quotients of any function in every entry of its arguments.
+
+    Values are blocks, one for each array that it puts out and each that it is differentiated by,
+    with the shape of the former before that of the latter.
+    """
+
+    def _rows_and_columns(self) -> Array:
+        """Give the row and the column of every value."""
+        rows = [math.prod(aval.shape) for aval in self.function.out_avals]
+        columns = [self.leaves[place].size for place in self.places]
+        found = []
+        for i, height in enumerate(rows):
+            for j, width in enumerate(columns):
+                block = np.indices((height, width)).reshape(2, -1)
+                found.append(np.add(block, [[sum(rows[:i])], [sum(columns[:j])]]))
+        return np.concatenate(found, axis=1)
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give some entries of the Jacobian, as far as they lie in the first few columns."""
+        rows, columns = self._rows_and_columns()
+        found: Settled = {}
+        for column in list(dict.fromkeys(columns[list(entries)].tolist()))[:_MOST_ENTRIES]:
+            unit, scale = self._unit(column)
+            along = Push(self.function, self.leaves, self.places, [scale * u for u in unit])
+            inside = [entry for entry in entries if columns[entry] == column]
+            settled = along.settle([int(rows[entry]) for entry in inside])
+            with ball_arrays.precision(256):
+                for entry in inside:
+                    slope = settled[int(rows[entry])]
+                    found[entry] = None if slope is None else slope / flint.arb(scale)
+        return found
+
+    def confirms(self, values: Array) -> bool | None:
+        """Compare every row along a generic direction."""
+        across = self._generic()
+        rows, columns = self._rows_and_columns()
+        direction = np.concatenate([leaf.reshape(-1) for leaf in across])
+        settled = Push(self.function, self.leaves, self.places, across).settle(
+            range(int(rows.max(initial=-1)) + 1)
+        )
+        known = []
+        with ball_arrays.precision(256):
+            for row, slope in settled.items():
+                terms = values[rows == row] * ball_arrays.as_balls(direction[columns[rows == row]])
+                total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
+                if slope is not None and total.is_finite():
+                    slack = flint.arb(0, (size * flint.arb(10) ** _AGREE).upper())
+                    known.append(bool(slope.overlaps(total + slack)))
         return all(known) if known else None
 
 
