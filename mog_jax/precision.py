@@ -76,7 +76,8 @@ def hand_back(tree: Any) -> Any:
     def outside(leaf: Any) -> Any:
         if leaf.dtype in (np.float64, np.complex128) and not holds_doubles:
             return np.asarray(leaf)[()]
-        return leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf)
+        # Not `asarray`, which compiles a program for each shape.
+        return leaf if isinstance(leaf, jax.Array) else jax.device_put(leaf)
 
     return jax.tree.map(outside, tree)
 

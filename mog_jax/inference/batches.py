@@ -156,12 +156,18 @@ def answer(
                 return mapped(*arguments)
             dtype = working_dtype(arguments)
             with jax.enable_x64(dtype == np.float64):
-                answered = in_calls(jax.tree.map(np.asarray, cast(arguments, dtype)))
+                # On the host: to JAX another precision is a program for each shape.
+                host = jax.tree.map(_on_host, arguments)
+                answered = in_calls(jax.tree.map(np.asarray, cast(host, dtype)))
             return hand_back(answered)
 
         return ask
 
     return decorate
+
+
+def _on_host(leaf: Any) -> Any:
+    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
 
 
 def _fits(arguments: Sequence[Any], core: Sequence[int], points: Points | None) -> bool:

@@ -3,6 +3,8 @@ r"""How many components: information criteria. Lower is better, in all of them.
 They weigh the log-likelihood :math:`\mathcal L`, in nats, against the number of free parameters.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,6 +125,6 @@ def n_parameters(*, equal_variances: bool, n_fixed: ArrayLike = 0) -> jax.Array:
     -------
     array, shape (...,)
     """
-    n_fixed = n_fixed if is_traced(n_fixed) else np.asarray(n_fixed)
-    free: jax.Array = hand_back((4 if equal_variances else 5) - n_fixed)  # type: ignore[operator]
+    fixed: Any = n_fixed if is_traced(n_fixed) else np.asarray(n_fixed, np.int32)
+    free: jax.Array = hand_back((4 if equal_variances else 5) - fixed)
     return free

@@ -86,6 +86,43 @@ def test_blocks_change_nothing(monkeypatch):
     assert_same_bits(together, mog_jax.fit(x))
 
 
+def answers(fit, x):
+    """Give all that a fit says about its data, and about itself."""
+    return {
+        "predict": fit.predict(x),
+        "responsibilities": fit.responsibilities(x),
+        "monotone": fit.responsibilities(x, monotone=True),
+        "log_density": fit.log_density(x),
+        "cdf": fit.cdf(x),
+        "kolmogorov_distance": fit.kolmogorov_distance(x),
+        "icl": fit.icl(x),
+        "aic": fit.aic(),
+        "delta_bic": fit.delta_bic(),
+        "standard_errors": fit.standard_errors(),
+        "robust": fit.confidence_intervals(x, kind="sandwich"),
+        "threshold": fit.threshold(),
+        "rate": fit.threshold(false_positive_rate=0.05),
+        "modes": fit.modes(),
+        "ashman_d": fit.ashman_d(),
+        "quantile": fit.quantile([0.01, 0.5, 0.975]),
+    }
+
+
+# So many that they take another program than one alone.
+@pytest.mark.parametrize("number", [5, 80])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_answers_are_a_fit_s_own(number, dtype):
+    lengths = [50, 64, 65, 272, 300]
+    datasets = [drawn(i, lengths[i % 5]).astype(dtype) for i in range(number)]
+    together = answers(mog_jax.fit(datasets), datasets)
+    for i in range(5):
+        alone = answers(mog_jax.fit(datasets[i]), datasets[i])
+        for name, answer in alone.items():
+            whole = together[name]
+            own = whole[i] if isinstance(whole, list) else jax.tree.map(lambda a, i=i: a[i], whole)
+            assert_same_bits(own, answer)
+
+
 @given(
     st.lists(st.integers(0, 10_000), min_size=1, max_size=60),
     st.integers(1, 4),

@@ -50,7 +50,7 @@ def ask(x):
 
 
 def test_a_loop_over_groups_compiles_in_its_first_turn_only():
-    assert compilations(ask, dataset(50)) >= 0
+    ask(dataset(50))
     for n in (37, 272, 500, 1030, 3000):
         assert compilations(ask, dataset(n)) == 0, n
 

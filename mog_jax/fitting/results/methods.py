@@ -151,7 +151,7 @@ class FitMethods:
     def bic(self) -> jax.Array:
         """Schwarz's criterion, lower is better; NaN where the fit is not at a maximum."""
         return inference.bic(
-            self._at_maximum(self.log_likelihood), self._n_parameters(), self.n_points
+            self._at_maximum(self.log_likelihood), self._n_parameters(), self._total()
         )
 
     def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
@@ -201,7 +201,7 @@ class FitMethods:
             NaN where the fit of two is not at a maximum. Beyond 10 the evidence is called very
             strong (Kass and Raftery, J. Amer. Statist. Assoc. 90 (1995) 773-795).
         """
-        one = inference.bic(self.one_component.log_likelihood, 2, self.n_points)
+        one = inference.bic(self.one_component.log_likelihood, 2, self._total())
         difference: jax.Array = one - self.bic()
         return difference
 
@@ -366,6 +366,10 @@ class FitMethods:
     def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
         found = self._points(x).map_points(function, self.mixture)
         return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
+
+    def _total(self) -> Any:
+        """Sum of the counts, in the precision of the fit: an answer has that as well."""
+        return np.asarray(self.n_points, np.asarray(self.log_likelihood).dtype)
 
     def _n_parameters(self) -> Any:
         fixed = np.asarray(self.fixed)
