@@ -110,7 +110,8 @@ def fit_chunks(
     of all among them: up to so many points the sample is the data. If the sample as it is and the
     sample smoothed lead to two maxima, both are climbed, and the higher one is the answer. What
     neither shows, such as a narrow component of one point in a hundred thousand in the midst of the
-    others, is not found.
+    others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
+    method may creep: bound the passes by `max_steps`.
 
     Examples
     --------
@@ -151,7 +152,7 @@ def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -
         whole = Whole(data.total, data.mean, data.scale)
         begun = starts_of(data, known, options)
         best = min(
-            climb(passes, begun, options.ascent(searching=False), whole),
+            climb(passes, begun, options, whole),
             key=lambda climb: (
                 regularity(climb.state, options, under_way=False),
                 -climb.state.sums.log_likelihood,

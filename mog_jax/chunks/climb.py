@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,9 +14,13 @@ from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.chunks.starts import Start, same_place
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.ascent import Ascent, ascend, begin
-from mog_jax.fitting.options import AscentOptions
+from mog_jax.fitting.multistart.polish import regularity
+from mog_jax.fitting.options import AscentOptions, FitOptions
 from mog_jax.kernel import Sums
 from mog_jax.mixture import Coordinates
+
+# Passes after which a climb that trails another one has had its time.
+_PATIENCE = 10
 
 
 class Climb(NamedTuple):
@@ -41,7 +46,7 @@ class _Taken:
 
 
 def climb(
-    passes: Passes, starts: Sequence[Start], options: AscentOptions, whole: Whole
+    passes: Passes, starts: Sequence[Start], options: FitOptions, whole: Whole
 ) -> list[Climb]:
     """Climb from each start to the maximum above it, a step of all in each pass.
 
@@ -49,21 +54,40 @@ def climb(
     ----------
     passes : Passes
     starts : sequence of Start
-    options : AscentOptions
+    options : FitOptions
     whole : Whole
 
     Returns
     -------
     list of Climb
-        Where they ended; one that came where another was under way is left out.
+        Where they ended. One that came to the same place as another is left out, and one that
+        trails for long below a regular maximum.
     """
     climbs = [Climb(begin(start.theta), np.full((5, 5), np.nan), start.free) for start in starts]
-    while any(climb.state.climbing for climb in climbs):
+    ascent = options.ascent(searching=False)
+    for made in itertools.count(1):
         going = [climb for climb in climbs if climb.state.climbing]
+        if not going:
+            return climbs
         taken = passes.sums([np.asarray(climb.state.proposal) for climb in going], whole)
-        moved = iter([_moved(*each, options, whole) for each in zip(going, taken, strict=True)])
+        moved = iter([_moved(*each, ascent, whole) for each in zip(going, taken, strict=True)])
         climbs = _distinct([next(moved) if c.state.climbing else c for c in climbs])
-    return climbs
+        if made >= _PATIENCE:
+            climbs = _not_trailing(climbs, options)
+    raise AssertionError
+
+
+def _not_trailing(climbs: Sequence[Climb], options: FitOptions) -> list[Climb]:
+    """Give up climbs under way below a regular maximum that another one has reached."""
+    reached = max(
+        (
+            climb.state.sums.log_likelihood
+            for climb in climbs
+            if regularity(climb.state, options, under_way=False) == 0
+        ),
+        default=-np.inf,
+    )
+    return [c for c in climbs if not c.state.climbing or c.state.sums.log_likelihood >= reached]
 
 
 def _distinct(climbs: Sequence[Climb]) -> list[Climb]:

@@ -124,7 +124,8 @@ def _read(given: Any, number: int) -> Chunk:
 def _points(given: Any, name: str) -> HostArray:
     array: HostArray = np.asarray(real_array(given, name))
     if array.ndim != 1:
-        raise ValueError(f"`{name}` must have shape (n,); got {array.shape}.")
+        hint = ": give one of its columns" if array.ndim == 2 else ""
+        raise ValueError(f"`{name}` must have shape (n,); got {array.shape}{hint}.")
     return array
 
 
@@ -132,7 +133,7 @@ def _check_alike(chunk: Chunk, first: Chunk, number: int) -> None:
     if chunk.values.dtype != first.values.dtype:
         raise ValueError(
             f"`chunks` must give arrays of one dtype; got {first.values.dtype}, and "
-            f"{chunk.values.dtype} in chunk {number}."
+            f"{chunk.values.dtype} in chunk {number}. Give all as floats, `chunk.astype(float)`."
         )
     if (chunk.counts is None) != (first.counts is None):
         has, had = ("no counts" if each.counts is None else "counts" for each in (chunk, first))

@@ -16,8 +16,8 @@ from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.mixture import Mixture
 
-# Means of neighbours that stand for what is not at either end.
-_SHARES = 2048
+# So many neighbours have one mean in the smoothed sample.
+_NEIGHBOURS = 64
 # Logarithm of the ratio of weights beyond which one of them is no number.
 _EMPTY = 700.0
 # Two are at the same place when means are apart by less than this in standard deviations, and
@@ -63,7 +63,7 @@ def same_place(one: Array, other: Array) -> bool:
 def _smoothed(values: HostArray, counts: HostArray, n_ends: int) -> tuple[HostArray, HostArray]:
     """Put means of neighbours in the place of all points but those at either end."""
     order = n_ends + np.argsort(values[n_ends:])
-    edges = np.linspace(0, order.size, min(_SHARES, order.size) + 1).astype(np.int64)[:-1]
+    edges = np.arange(0, order.size, _NEIGHBOURS)
     mass = np.add.reduceat(counts[order], edges)
     # About a point in the middle, so that a large offset costs no digits.
     middle = values[order[order.size // 2]]

@@ -2,6 +2,8 @@
 
 import duckdb
 import numpy as np
+import pandas
+import polars
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -70,6 +72,20 @@ def test_arrays_mapped_into_memory(tmp_path, expected):
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     same(mog_jax.fit_chunks(mapped), expected)
     same(mog_jax.fit_chunks([mapped[:100], mapped[100:]]), expected)
+
+
+def test_columns_of_arrow_pandas_and_polars_are_arrays(expected):
+    table = pyarrow.table({"x": pyarrow.array([*X, None])})
+    same(mog_jax.fit_chunks(lambda: (b.column("x") for b in table.to_batches(100))), expected)
+    series = pandas.Series([*X, None])
+    same(mog_jax.fit_chunks([series[:7], series[7:]]), expected)
+    same(mog_jax.fit_chunks([polars.Series([*X, None])]), expected)
+
+
+def test_tables_in_the_place_of_columns_are_refused():
+    for chunk in (pyarrow.table({"x": X}).to_batches()[0], pandas.DataFrame({"x": X})):
+        with pytest.raises(ValueError, match=r"shape \(n,\); got \(300, 1\): give one of its col"):
+            mog_jax.fit_chunks(lambda: [chunk])  # noqa: B023
 
 
 def test_columns_that_cannot_be_fitted_are_refused(folder):
