@@ -23,6 +23,8 @@ Ground floor first; each imports only from those above it, and a test holds them
 `tables`              a table in, a row per group out; runs that can be killed and resumed
 `plots`, `report`     pictures, and a page of all fits
 `sklearn`             the same as estimators of scikit-learn
+`spark`, `ray`,       the same on a cluster: thin, as the engine does the work
+`dask`
 `cli`                 ``mog-jax``
 ====================  ============================================================================
 

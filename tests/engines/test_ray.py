@@ -36,7 +36,7 @@ def test_the_same_table(dataset, rows):
 
 
 @pytest.mark.usefixtures("without_fitting")
-def test_what_readme_writes_in_one_line_gives_the_same_table(dataset, rows):
+def test_map_groups_and_map_batches_give_the_same_table(dataset, rows):
     fit = StreamFitter.checked(
         by="gene", value="x", count=None, fixed=None, options={}, function="fit_batches"
     )

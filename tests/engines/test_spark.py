@@ -3,8 +3,10 @@
 import datetime
 import decimal
 import os
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import pyarrow
 import pytest
@@ -72,7 +74,7 @@ def fitter():
 
 
 @pytest.mark.usefixtures("without_fitting")
-def test_what_readme_writes_in_one_line_gives_the_same_table(frame, rows):
+def test_map_in_arrow_and_apply_in_arrow_give_the_same_table(frame, rows):
     fit, schema = fitter(), in_spark(output_schema(rows.schema, by="gene"))
     grouped = frame.repartition("gene").sortWithinPartitions("gene")
     assert in_order(grouped.mapInArrow(lambda batches: fit(batches), schema).toArrow()) == (
@@ -105,6 +107,19 @@ def test_a_fit_has_the_bits_that_it_has_here(frame, rows):
 def test_a_fit_has_the_same_bits_in_other_company(frame, rows):
     fits = mog_spark.fit_groups(frame, by="gene", value="x", partitions=3)
     assert in_order(fits.toArrow()) == fitted_here(rows)
+
+
+def test_what_readme_writes_runs(frame):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```py\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    some = frame.where("gene IN ('gene_1', 'gene_2')").withColumnRenamed("x", "expression")
+    namespace = {"cells": some}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    for fits in (namespace["fits"], namespace["by_hand"]):
+        table = fits.toArrow().sort_by("gene")
+        assert table["gene"].to_pylist() == ["gene_1", "gene_2"]
+        assert table["status"].to_pylist() == ["converged"] * 2
 
 
 def test_a_worker_has_one_thread(spark):
