@@ -24,7 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
-from mog_jax.kernel import lane_sums, row_bytes, totals
+from mog_jax.kernel import lane_sums, totals
+from mog_jax.lane_shapes import row_bytes
 from mog_jax.mixture import Coordinates
 from mog_jax.precision import COMPILER
 

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
+    from mog_jax.chunks import fit_chunks
     from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
     from mog_jax.fitting.ascent_path import AscentPath, ascent_path
     from mog_jax.fitting.local_maximum import local_maximum
@@ -84,6 +85,7 @@ _HOME = {
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
+    "fit_chunks": "mog_jax.chunks",
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
@@ -123,6 +125,7 @@ __all__ = [
     "crosscheck",
     "datasets",
     "fit",
+    "fit_chunks",
     "fit_table",
     "gradient",
     "inference",

@@ -31,21 +31,11 @@ import jax
 import jax.numpy as jnp
 
 from mog_jax.fuse import fuse
+from mog_jax.lane_shapes import BLOCK, TURN, row_bytes
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Coordinates
 
 _LOG_TWO_PI = math.log(2 * math.pi)
-
-# Points are added up four at a time: fewer, and the sums' own loads and stores dominate; more, and
-# XLA's compiler for CPUs no longer vectorises across the lanes. Up to four such blocks make one
-# turn of the loop, as a turn has its price.
-_BLOCK = 4
-_TURN = 16
-
-# Bytes of one row of points on a CPU: wide enough that what a step costs besides its points hardly
-# counts. Wider, and XLA shares out each of the small loops among its threads, which takes longer
-# than the loop. Anything else has thousands of threads of its own, and wants to be filled.
-_ROW_BYTES = 512
-_WIDE_ROW_BYTES = 2**17
 
 
 @jax.tree_util.register_dataclass
@@ -154,27 +144,6 @@ def _mask(x: jax.Array, padding: jax.Array | None) -> jax.Array:
     return (row < (x.shape[0] - padding)[None]).astype(x.dtype)
 
 
-def pad_rows(n: int) -> int:
-    """Length to which `n` points are padded: the next of 4, 8, 12, 16, 20, 24, 28, 32, 40, ...
-
-    At most a quarter more, and few enough values that datasets of many lengths share a program.
-
-    Examples
-    --------
-    >>> [pad_rows(n) for n in (1, 33, 500, 1_000_000)]
-    [4, 40, 512, 1048576]
-    """
-    step = _BLOCK
-    while n > 8 * step:
-        step *= 2
-    return max(_BLOCK, -(-n // step) * step)
-
-
-def row_bytes() -> int:
-    """Bytes of one row of points that suit the device: fewer lanes are cut into strips."""
-    return _ROW_BYTES if jax.default_backend() == "cpu" else _WIDE_ROW_BYTES
-
-
 @jax.custom_jvp
 def lane_sums(
     coordinates: Coordinates,
@@ -190,12 +159,11 @@ def lane_sums(
     coordinates : Coordinates, fields of shape (2, *lanes), or pairs of arrays
         The logits are the logarithms of the weights.
     x : array, shape (n, *lanes)
-        The points; `n` is a value of :func:`pad_rows`.
+        The points; `n` is a value of :func:`mog_jax.lane_shapes.pad_rows`.
     totals : Totals, shape (*lanes)
         Of these points.
-    counts : array, shape (n, *lanes) or (n / 16, *lanes), optional
-        How often each point was seen, or each of sixteen in a row; 1 where not given. Sixteen alike
-        cost what they cost without counts.
+    counts : array, shape (n, *lanes), optional
+        How often each point was seen; 1 where not given.
     padding : array, shape (*lanes), optional
         How many points at the end of each lane are not there, where `counts` is not given. They
         repeat the lane's last row, and what that row contributes is taken off again: that costs
@@ -210,12 +178,11 @@ def lane_sums(
     ----------
     Equations (21) to (23) of ``derivation.md``.
     """
-    odds = _log_odds(coordinates)
+    odds = log_odds(coordinates)
     whole = _scan(odds, x, counts)
     if counts is None and padding is not None:
-        one = _terms(odds, x[-1] - odds.centre)
-        whole = tuple(total - padding * term for total, term in zip(whole, one, strict=True))
-    return _assemble(odds, whole, coordinates, totals)
+        whole = without(whole, padding, odds, x[-1])
+    return assemble(odds, whole, coordinates, totals)
 
 
 @lane_sums.defjvp
@@ -233,19 +200,19 @@ def _smooth_lane_sums(
     counts: jax.Array | None,
     padding: jax.Array | None,
 ) -> Sums:
-    odds, n = _log_odds(coordinates), x.shape[0]
+    odds = log_odds(coordinates)
     u = x - odds.centre[None]
     d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
     gamma, other = jax.nn.sigmoid(d), jax.nn.sigmoid(-d)
-    counts = _mask(x, padding) if counts is None else jnp.repeat(counts, n // len(counts), axis=0)
+    counts = _mask(x, padding) if counts is None else counts
     terms = (jax.nn.softplus(d), *_moments(gamma, u, 2), *_moments(gamma * other, u, 4))
     whole = tuple(jnp.sum(counts * term, axis=0) for term in terms)
-    return _assemble(odds, whole, coordinates, totals)
+    return assemble(odds, whole, coordinates, totals)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class _LogOdds:
+class LogOdds:
     """Log-odds of the narrower component: constant + slope u + square u², u from its mean."""
 
     centre: jax.Array
@@ -257,14 +224,15 @@ class _LogOdds:
     offset: jax.Array
 
 
-def _log_odds(coordinates: Coordinates) -> _LogOdds:
+def log_odds(coordinates: Coordinates) -> LogOdds:
+    """Give the log-odds of lanes of mixtures; the logits are the logarithms of the weights."""
     second = coordinates.log_variances[0] <= coordinates.log_variances[1]
     log_weight, wide_log_weight = _narrow_first(second, coordinates.logits)
     mean, wide_mean = _narrow_first(second, coordinates.means)
     log_variance, wide_log_variance = _narrow_first(second, coordinates.log_variances)
     offset = mean - wide_mean
     half_precision = 0.5 * jnp.exp(-wide_log_variance)
-    return _LogOdds(
+    return LogOdds(
         centre=mean,
         constant=(
             (log_weight - wide_log_weight)
@@ -285,12 +253,10 @@ def _narrow_first(second_is_wide: jax.Array, pair: jax.Array) -> tuple[jax.Array
     )
 
 
-def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
+def _scan(odds: LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Array, ...]:
     """Add up, over all points, log(1 + exp(d)) and the eight moments."""
     n, *lanes = x.shape
-    # Sixteen that share their count make one turn, and stay together.
-    is_shared = counts is not None and counts.shape != x.shape
-    strips = 1 if is_shared else _strips(n, math.prod(lanes) * x.dtype.itemsize)
+    strips = _strips(n, math.prod(lanes) * x.dtype.itemsize)
     width = strips * math.prod(lanes)
 
     def across(value: jax.Array) -> jax.Array:
@@ -298,56 +264,90 @@ def _scan(odds: _LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.A
 
     odds = jax.tree.map(across, odds)
     rows = n // strips
-    turn = math.gcd(rows, _TURN)
+    turn = math.gcd(rows, TURN)
 
     def in_turns(points: jax.Array) -> jax.Array:
-        whole = (rows // turn, turn, width)
-        return points.reshape(whole if points.shape == x.shape else (rows // turn, width))
+        return points.reshape(rows // turn, turn, width)
 
-    # The sums are carried as one array: more than eight pieces of a loop XLA runs as a graph, and
-    # hands them from thread to thread.
-    def add_turn(whole: jax.Array, points: Any) -> tuple[jax.Array, None]:
-        return jnp.stack(_add_turn(odds, tuple(whole), *points)), None
+    def add_next(whole: jax.Array, points: Any) -> tuple[jax.Array, None]:
+        return add_turn(odds, whole, *points), None
 
     points = jax.tree.map(in_turns, (x, counts))
     odds = fuse(odds)
-    nothing = jnp.concatenate([jnp.ones((1, width), x.dtype), jnp.zeros((9, width), x.dtype)])
-    factor, excess, *moments = jax.lax.scan(add_turn, nothing, points)[0]
-    whole: tuple[jax.Array, ...] = (excess + jnp.log(factor), *moments)
+    nothing = varying_as(nothing_added(width, x.dtype), (odds, points))
+    whole = sums_so_far(jax.lax.scan(add_next, nothing, points)[0])
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
 
 
 def _strips(n: int, given_bytes: int) -> int:
     """Into how many strips a row of lanes is cut, each of several turns."""
     strips = 1
-    while 2 * strips * given_bytes <= row_bytes() and n % (4 * strips * _TURN) == 0:
+    while 2 * strips * given_bytes <= row_bytes() and n % (4 * strips * TURN) == 0:
         strips *= 2
     return strips
 
 
-def _add_turn(
-    odds: _LogOdds, whole: tuple[jax.Array, ...], x: jax.Array, counts: jax.Array | None
-) -> tuple[jax.Array, ...]:
-    """Add a turn's points to the product of the factors 1 + exp(-|d|) and the nine sums."""
+# The sums are carried as one array: more than eight pieces of a loop XLA runs as a graph, and hands
+# them from thread to thread.
+def nothing_added(width: int, dtype: Any) -> jax.Array:
+    """Give the product of no factors and the nine sums of no points, shape (10, width)."""
+    return jnp.concatenate([jnp.ones((1, width), dtype), jnp.zeros((9, width), dtype)])
+
+
+def sums_so_far(whole: jax.Array) -> tuple[jax.Array, ...]:
+    """Give the nine sums of all turns that were added."""
+    factor, excess, *moments = whole
+    return (excess + jnp.log(factor), *moments)
+
+
+def add_turn(
+    odds: LogOdds,
+    whole: jax.Array,
+    x: jax.Array,
+    counts: jax.Array | None = None,
+    weight: jax.Array | None = None,
+) -> jax.Array:
+    """Add a turn's points to the product of the factors 1 + exp(-|d|) and the nine sums.
+
+    Parameters
+    ----------
+    odds : LogOdds, shape (lanes,)
+    whole : array, shape (10, lanes)
+        From :func:`nothing_added`, or from here.
+    x : array, shape (n, lanes)
+        At most `TURN` points.
+    counts : array, shape (n, lanes), optional
+        How often each was seen.
+    weight : array, shape (lanes,), optional
+        How often all of them were seen, where `counts` is not given; 0 for points that are not
+        there.
+    """
     u = x - odds.centre[None]
     d = (odds.square[None] * u + odds.slope[None]) * u + odds.constant[None]
     # For all blocks at once, so that the exponential is not part of what is unrolled below.
     e = jnp.exp(-jnp.abs(d))
-    shared = counts if counts is not None and counts.shape != x.shape else None
     parts = []
-    for lo in range(0, x.shape[0], _BLOCK):
-        block = slice(lo, lo + _BLOCK)
-        times = None if counts is None or shared is not None else counts[block]
+    for lo in range(0, x.shape[0], BLOCK):
+        block = slice(lo, lo + BLOCK)
+        times = None if counts is None else counts[block]
         parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
     part = functools.reduce(_join, parts)
-    factor, excess, *moments = whole
+    factor, excess, *moments = tuple(whole)
     # The logarithm of the turn before: one for a whole turn, whose product cannot overflow.
     before = (jnp.ones_like(factor), excess + jnp.log(factor), *moments)
-    if shared is not None:
+    if weight is not None:
         factor, excess, *moments = part
         sums = (excess + jnp.log(factor), *moments)
-        part = (jnp.ones_like(factor), *(shared * total for total in sums))
-    return fuse(_join(before, part))
+        part = (jnp.ones_like(factor), *(weight * total for total in sums))
+    return jnp.stack(fuse(_join(before, part)))
+
+
+def without(
+    whole: tuple[jax.Array, ...], padding: jax.Array, odds: LogOdds, last: jax.Array
+) -> tuple[jax.Array, ...]:
+    """Take the last point's terms off again, as often as it fills up."""
+    one = _terms(odds, last - odds.centre)
+    return tuple(total - padding * term for total, term in zip(whole, one, strict=True))
 
 
 def _point_terms(
@@ -381,7 +381,7 @@ def _join(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
     return (one[0] * other[0], *(a + b for a, b in zip(one[1:], other[1:], strict=True)))
 
 
-def _terms(odds: _LogOdds, u: jax.Array) -> tuple[jax.Array, ...]:
+def _terms(odds: LogOdds, u: jax.Array) -> tuple[jax.Array, ...]:
     d = (odds.square * u + odds.slope) * u + odds.constant
     e = jnp.exp(-jnp.abs(d))
     larger = 1 / (1 + e)
@@ -396,9 +396,10 @@ def _moments(weight: jax.Array, u: jax.Array, degree: int) -> tuple[jax.Array, .
     return (weight, *(weight * power for power in powers[:degree]))
 
 
-def _assemble(
-    odds: _LogOdds, whole: tuple[jax.Array, ...], coordinates: Coordinates, totals: Totals
+def assemble(
+    odds: LogOdds, whole: tuple[jax.Array, ...], coordinates: Coordinates, totals: Totals
 ) -> Sums:
+    """Give both components' sums, unstacked, from those of the narrower one."""
     excess, narrow_0, narrow_1, narrow_2, *cross = whole
     # What the narrower component leaves of the data's moments is the wider one's share, ...
     shift = totals.mean - odds.centre

@@ -74,7 +74,7 @@ def hand_back(tree: Any) -> Any:
     holds_doubles = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
     def outside(leaf: Any) -> Any:
-        if leaf.dtype == np.float64 and not holds_doubles:
+        if leaf.dtype in (np.float64, np.complex128) and not holds_doubles:
             return np.asarray(leaf)[()]
         return leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf)
 

@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
-from mog_jax.fitting.data.buckets import padded_width
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.data.standardise import standardise
-from mog_jax.fitting.multistart.climbs import BlockPoints, advance, begin_climbs
+from mog_jax.fitting.multistart.climbs import advance, begin_climbs
+from mog_jax.fitting.multistart.packing import standardised_points
 from mog_jax.fitting.options import FitOptions, options_of
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.inference import Reason
@@ -153,15 +153,12 @@ class _Branch:
     """
 
     def __init__(self, fits: Fit, source: Source, place: int, options: FitOptions) -> None:
-        # The last dataset fills up.
-        width = padded_width(len(source))
-        filled = np.minimum(np.arange(width), len(source) - 1)
-        self._data = standardise(source, filled)
-        free = np.ones((5, width), bool)
+        self._data = standardise(source, np.arange(len(source)))
+        free = np.ones((5, len(source)), bool)
         free[place] = False
         self._place = place
-        self._lanes = BlockPoints(
-            self._data.points, self._data.counts, self._data.n, free, np.dtype(np.float64)
+        self._points = standardised_points(
+            self._data.points, self._data.counts, n=self._data.n, total=self._data.total, free=free
         )
         self._options = dataclasses.replace(
             options.ascent(searching=False), direction=DIRECTIONS["newton"], max_steps=_MAX_STEPS
@@ -174,8 +171,7 @@ class _Branch:
         self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
         log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
         # On the standard scale, where the climbs are.
-        total, scale = (each[: len(source)] for each in (self._data.total, self._data.scale))
-        self._best = log_likelihood + total * np.log(scale)
+        self._best = log_likelihood + self._data.total * np.log(self._data.scale)
 
     def shortfall(self, rows: Array, value: Array) -> Array:
         """Root of the deviance of each dataset in `rows`, with the coordinate held at `value`."""
@@ -194,7 +190,7 @@ class _Branch:
         starts = np.arange(rows.size)
         with jax.enable_x64(True):
             climbs = begin_climbs(theta, rows, starts, np.dtype(np.float64))
-            ends = advance(climbs, self._lanes, self._options, _MAX_STEPS)
+            ends = advance(climbs, self._points, self._options, _MAX_STEPS)
         return np.asarray(ends.state.sums.log_likelihood)
 
 

@@ -8,17 +8,40 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
+HERE = Path(__file__).parent
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# What one worker has compiled the others load, and so do the processes that tests start.
-_CACHE = Path(__file__).parent.parent / ".pytest_cache" / "jax"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+
+def _compiled_programs() -> Path:
+    """Folder for what JAX compiles: the user's cache, so that every checkout and clone shares it.
+
+    Where there is no home, or it cannot be written, it lies in this checkout: JAX would warn of a
+    folder that it cannot write, and a warning fails a test.
+    """
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = home / "mog_jax" / "tests"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):
+        pass
+    return HERE.parent / ".pytest_cache" / "jax"
+
+
+# What one worker has compiled the others load, and so do the processes that tests start and the
+# next run. Most of the suite's time is compilation.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_compiled_programs()))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+jax.config.update(
+    "jax_persistent_cache_min_compile_time_secs",
+    float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"]),
+)
 
-# Tests leave nothing in the user's own cache folder; and a program in which a test has replaced a
+# Tests leave nothing in the package's own cache; and a program in which a test has replaced a
 # function must not be found there by the next one.
 os.environ.setdefault("MOG_JAX_CACHE", "off")
 
@@ -32,9 +55,56 @@ settings.register_profile("ci", max_examples=60, derandomize=True, database=None
 settings.register_profile("nightly", max_examples=2_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# The files that take longest, longest first: a worker that begins one of them last works alone
+# while the others wait. `pytest --durations=0` says how long each test takes.
+LONGEST = (
+    "test_readme.py",
+    "test_program_cache.py",
+    "benchmarks/test_mutants.py",
+    "fitting/test_laws.py",
+    "crosscheck/test_crosscheck.py",
+    "fitting/test_local_maximum.py",
+    "fitting/test_fixed_maximum.py",
+    "fitting/test_magnitudes.py",
+    "fitting/test_fit.py",
+    "test_cli.py",
+    "test_plots.py",
+    "test_gradients.py",
+    "crosscheck/exact/test_structure.py",
+    "crosscheck/exact/test_programs.py",
+    "crosscheck/mutation/test_score.py",
+    "crosscheck/test_mistakes.py",
+    "fitting/test_methods.py",
+    "inference/test_laws.py",
+    "inference/test_errors.py",
+    "test_cli_tables.py",
+    "test_bootstrap.py",
+    "tables/test_run.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first. xdist hands files out in this order: --no-loadscope-reorder."""
+    rank = {HERE / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+# In bytes. A worker that never lets programs go takes many gigabytes by the last file.
+_MUCH = 3e9
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _programs_are_let_go() -> Iterator[None]:
-    """A worker does not keep the programs of all the files that it has run: gigabytes."""
+    """Let the compiled programs go where they fill the memory; else the next file may use them."""
     yield
-    jax.clear_caches()
+    if _resident_bytes() > _MUCH:
+        jax.clear_caches()
+
+
+def _resident_bytes() -> float:
+    """Memory of this process; infinite where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return float("inf")
+    return pages * float(os.sysconf("SC_PAGE_SIZE"))

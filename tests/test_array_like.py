@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import fractions
+import functools
 
 import hypothesis.strategies as st
 import jax
@@ -26,7 +27,11 @@ N, MISSING = 60, 4
 GOOD = np.rint(8 * np.concatenate([RNG.normal(0, 1, 25), RNG.normal(9, 2, 35)])) / 8
 MIXTURE = Mixture.from_arrays(weights=[0.4, 0.6], means=[0.0, 9.0], variances=[1.0, 4.0])
 COVARIANCE = np.eye(5)
-FIT = mog_jax.fit(GOOD)
+
+
+@functools.cache
+def fitted():
+    return mog_jax.fit(GOOD)
 
 
 def drawn(draw):
@@ -54,11 +59,11 @@ OF_EACH_POINT = {
     "inference.responsibilities": lambda x: inference.responsibilities(MIXTURE, x),
     "inference.monotone": lambda x: inference.monotone_responsibilities(MIXTURE, x),
     "inference.cdf": lambda x: inference.cdf(MIXTURE, x),
-    "Fit.log_density": FIT.log_density,
-    "Fit.cdf": FIT.cdf,
-    "Fit.responsibilities": FIT.responsibilities,
-    "Fit.responsibilities, monotone": lambda x: FIT.responsibilities(x, monotone=True),
-    "Fit.predict": lambda x: np.where((label := FIT.predict(x)) < 0, np.nan, label),
+    "Fit.log_density": lambda x: fitted().log_density(x),
+    "Fit.cdf": lambda x: fitted().cdf(x),
+    "Fit.responsibilities": lambda x: fitted().responsibilities(x),
+    "Fit.responsibilities, monotone": lambda x: fitted().responsibilities(x, monotone=True),
+    "Fit.predict": lambda x: np.where((label := fitted().predict(x)) < 0, np.nan, label),
 }
 # ... a sum over the points, in which a NaN that nobody masked shows, ...
 SUMS = {
@@ -101,15 +106,16 @@ OF_A_DATASET = {
         x, MIXTURE, counts=counts
     ).mixture.means[-1],
     "local_maximum": lambda x, counts=None: mog_jax.local_maximum(x, MIXTURE, counts=counts).means,
-    "Fit.icl": lambda x, counts=None: FIT.icl(x, counts=counts),
-    "Fit.kolmogorov_distance": lambda x, counts=None: FIT.kolmogorov_distance(x, counts=counts),
-    "Fit.bimodality_index": lambda x, counts=None: FIT.bimodality_index(x, counts=counts),
-    "Fit.covariance": lambda x, counts=None: FIT.covariance(x, counts=counts, kind="sandwich"),
+    "Fit.icl": lambda x, counts=None: fitted().icl(x, counts=counts),
+    "Fit.kolmogorov_distance": lambda x, counts=None: fitted().kolmogorov_distance(
+        x, counts=counts
+    ),
+    "Fit.covariance": lambda x, counts=None: fitted().covariance(x, counts=counts, kind="sandwich"),
     "plot_fit": lambda x, counts=None: drawn(
-        lambda: plotted_points(plots.plot_fit(FIT, x, counts=counts))
+        lambda: plotted_points(plots.plot_fit(fitted(), x, counts=counts))
     ),
     "plot_likelihood": lambda x, counts=None: drawn(
-        lambda: plots.plot_likelihood(FIT, x, counts=counts, resolution=5)[0].get_xlim()
+        lambda: plots.plot_likelihood(fitted(), x, counts=counts, resolution=5)[0].get_xlim()
     ),
 }
 DOORS = {**OF_EACH_POINT, **SUMS, **OF_A_DATASET}
@@ -362,7 +368,7 @@ def test_what_is_fixed_or_a_parameter_is_read_likewise():
         Mixture.from_arrays(
             weights=[0.5, 0.5], means=np.ma.array([9.0, 1.0], mask=[1, 0]), variances=[1, 1]
         )
-    for ask in (FIT.quantile, lambda p: inference.quantile(MIXTURE, p)):
+    for ask in (fitted().quantile, lambda p: inference.quantile(MIXTURE, p)):
         with pytest.raises(ValueError, match=r"`probabilities` must lie .*\[1\] = nan"):
             ask(np.ma.array([0.5, 0.7], mask=[0, 1]))
         with pytest.raises(ValueError, match="`probabilities` must be real numbers; got dtype"):
@@ -408,5 +414,5 @@ def test_what_cannot_be_made_an_array_says_why():
 def test_ragged_values_are_read_likewise():
     values = np.ma.array([*GOOD, 999.0], mask=[False] * N + [True])
     fits = mog_jax.fit(Ragged(values, [N, 1]))
-    np.testing.assert_array_equal(fits.mixture.means[0], FIT.mixture.means)
+    np.testing.assert_array_equal(fits.mixture.means[0], fitted().mixture.means)
     assert fits.n_missing[1] == 1

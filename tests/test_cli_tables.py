@@ -326,7 +326,7 @@ def test_a_bug_is_no_bad_input(run, monkeypatch):
     def broken(**_):
         raise ValueError("a bug")
 
-    monkeypatch.setattr("mog_jax.tables.progress.bar", broken)
+    monkeypatch.setattr("mog_jax.progress.bar", broken)
     with pytest.raises(ValueError, match="a bug"):
         run("fit", "faithful")
 

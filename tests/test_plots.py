@@ -7,7 +7,7 @@ import pytest
 
 import mog_jax
 from mog_jax import Mixture
-from mog_jax.plots import plot_batch, plot_digits, plot_fit, plot_fits, plot_likelihood
+from mog_jax.plots import plot_batch, plot_digits, plot_fit, plot_fits, plot_likelihood, style
 from mog_jax.plots.likelihood import condensed
 
 matplotlib.use("agg")
@@ -311,3 +311,7 @@ def test_extreme_counts_are_drawn_as_their_proportions(times):
     both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
     panels = plot_fits(both, np.stack([DATA, DATA]), counts=none)
     assert [bool(panel.lines) for panel in panels] == [True, False]
+
+
+def test_every_status_has_a_colour_and_a_marker():
+    assert len(style.STATUS_COLOURS) == len(style.STATUS_MARKERS) == len(mog_jax.Status)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Mixture, statistics
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 from tests.strategies import mixtures_with_points
 
 EPS = np.finfo(np.float64).eps

@@ -147,8 +147,8 @@ def _add_reading(fit: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
+    from mog_jax.progress import bar
     from mog_jax.tables.errors import TableError
-    from mog_jax.tables.progress import bar
     from mog_jax.tables.run import fit_source
 
     columns = [name.strip() for name in options.columns.split(",")] if options.columns else None

@@ -3,21 +3,25 @@
 A jaxpr is a list of equations. `run` walks it and asks a rule what each equation means; equations
 that only wrap another program (``jit``, ``checkpoint``, a custom derivative rule) are entered, so
 that a rule sees arithmetic and control flow alone. Entering a custom derivative rule means running
-its plain body: a rule that is being judged must not testify for itself.
-
-This is the one file that uses ``jax.extend``.
+its plain body: a rule that is being judged must not testify for itself. Special functions that are
+known by what they mean are not entered.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
-from jax.extend.core import (
+import numpy as np
+
+from mog_jax.crosscheck import special
+from mog_jax.crosscheck.jaxpr_types import (
     ClosedJaxpr,
     Jaxpr,
     JaxprEqn,
     Literal,
+    equations,
     jaxprs_in_params,
+    opened,
     primitives,
 )
 
@@ -38,6 +42,7 @@ __all__ = [
     "primitives",
     "run",
     "scan",
+    "takes_numbers_apart",
     "trace",
     "uses",
 ]
@@ -65,14 +70,9 @@ def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
 def inner_program(equation: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]] | None:
     """Give the program that an equation merely wraps, with its constants; None for arithmetic."""
     parameter = CALLS.get(equation.primitive.name)
-    return None if parameter is None else opened(equation.params[parameter])
-
-
-def opened(program: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, Sequence[Any]]:
-    """Give a program, closed or not, as its body and its constants."""
-    if isinstance(program, ClosedJaxpr):
-        return program.jaxpr, program.consts
-    return program, ()
+    if parameter is None or special.recognised(equation.params) is not None:
+        return None
+    return opened(equation.params[parameter])
 
 
 def run(
@@ -86,9 +86,12 @@ def run(
     values: dict[Any, Any] = {}
 
     def read(atom: Any) -> Any:
-        return literal(atom.val) if isinstance(atom, Literal) else values[atom]
+        if isinstance(atom, Literal):
+            return _as_declared(literal(atom.val), atom.aval)
+        return values[atom]
 
-    values.update(zip(jaxpr.constvars, map(literal, consts), strict=True))
+    for variable, const in zip(jaxpr.constvars, consts, strict=True):
+        values[variable] = _as_declared(literal(const), variable.aval)
     values.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
@@ -102,8 +105,23 @@ def run(
     return [read(atom) for atom in jaxpr.outvars]
 
 
+def _as_declared(value: Any, aval: Any) -> Any:
+    """Give a constant the dtype that its program declares and that this precision has.
+
+    JAX keeps an array that a function closes over as it is, and may find it again with the dtype of
+    an earlier trace: in float64, even in a program that was traced in float32.
+    """
+    if isinstance(value, jax.Array) or not isinstance(getattr(value, "dtype", None), np.dtype):
+        return value
+    dtype = jax.dtypes.canonicalize_dtype(aval.dtype)
+    return value if value.dtype == dtype else np.asarray(value, dtype)
+
+
 def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:
-    """Evaluate an equation as JAX would."""
+    """Evaluate an equation as JAX would, with the derivatives of what special functions mean."""
+    known = special.recognised(equation.params)
+    if known is not None:
+        return jax.tree.leaves(known.differentiable(*operands[-known.arity :]))
     results = equation.primitive.bind(*operands, **equation.params)
     return list(results) if equation.primitive.multiple_results else [results]
 
@@ -198,11 +216,16 @@ def uses(program: Any, primitive: str) -> bool:
     return primitive in _primitives(program)
 
 
-def _primitives(program: Any) -> Iterator[str]:
-    for equation in opened(program)[0].eqns:
-        yield equation.primitive.name
-        for inner in jaxprs_in_params(equation.params):
-            yield from _primitives(inner)
+def takes_numbers_apart(program: Any) -> bool:
+    """Whether a program looks at the bits of a number, of which tiny steps move none."""
+    return any(
+        equation.primitive.name == "bitcast_convert_type" and is_float(equation.invars[0].aval)
+        for equation in equations(program)
+    )
+
+
+def _primitives(program: ClosedJaxpr | Jaxpr) -> Iterator[str]:
+    return (equation.primitive.name for equation in equations(program))
 
 
 def is_float(value: Any) -> bool:

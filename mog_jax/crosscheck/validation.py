@@ -6,6 +6,8 @@ from typing import Any
 import jax
 
 from mog_jax.crosscheck.findings import error_line
+from mog_jax.crosscheck.jaxprs import trace
+from mog_jax.crosscheck.precisions import in_float64
 
 
 def listed(inputs: Any) -> list[Any]:
@@ -45,8 +47,8 @@ def refuse_unusable(
 def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
     """Refuse a function that JAX cannot trace; give the shapes and dtypes of its output."""
     try:
-        with jax.enable_x64(True):
-            return jax.eval_shape(function, *example)
+        with in_float64():
+            return trace(function, *example)[1]
     except Exception as error:
         hint = ""
         if isinstance(error, jax.errors.TracerIntegerConversionError):

@@ -1,7 +1,6 @@
 """`fit`: checks the arguments, sorts the datasets into blocks, and fits these on threads."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, Never
 
@@ -10,11 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting.climb.directions import Direction
-from mog_jax.fitting.data.buckets import size_classes
+from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
 from mog_jax.fitting.data.layout import check_layout
 from mog_jax.fitting.fit_block import fit_block
+from mog_jax.fitting.multistart.climbs import compile_ahead
+from mog_jax.fitting.multistart.packing import Layout
 from mog_jax.fitting.options import (
     DEFAULTS,
     FIT_OPTIONS,
@@ -26,13 +27,8 @@ from mog_jax.fitting.options import (
 from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
-from mog_jax.progress import ProgressBar
+from mog_jax.progress import bar
 from mog_jax.threads import in_threads, workers
-
-_LOG_TWO_PI = math.log(2 * math.pi)
-
-# Points of one block, which a thread works on at a time; some 200 bytes are needed for each.
-_BLOCK_POINTS = 1024 * 2048
 
 
 def fit(
@@ -156,23 +152,27 @@ def _fit_all(
     source: Source, options: FitOptions, fixed: Mixture, precision: np.dtype[Any], progress: bool
 ) -> Fit:
     fits = nothing(len(source), precision, options.equal_variances)
+    is_held = ~np.all([np.isnan(field).all(axis=1) for field in jax.tree.leaves(fixed)], axis=0)
 
-    def work(block: tuple[Array, int]) -> None:
-        index, least = block
+    def work(index: Array) -> None:
+        own = jax.tree.map(lambda field: field[index], fixed)
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
-            found = fit_block(
-                source,
-                index,
-                least,
-                jax.tree.map(lambda f: f[index], fixed),
-                options,
-                precision,
-            )
+            found = fit_block(source, index, own, options, precision)
         for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
             whole[index] = part
 
-    blocks = size_classes(source.widths(), _BLOCK_POINTS, workers())
-    with ProgressBar(progress, len(source)) as bar:
-        in_threads(work, blocks, lambda block, _: bar.advance(len(block[0])))
+    if len(source):
+        # The search, which comes first, has a program of its own.
+        layout = Layout(precision, source.counts is not None, bool(is_held.any()))
+        compile_ahead(options.ascent(searching=False), layout)
+    done = 0
+    with bar(show=progress) as report:
+
+        def take(index: Array, _: None) -> None:
+            nonlocal done
+            done += len(index)
+            report("fitting", done, len(source), done)
+
+        in_threads(work, blocks(source.widths(), is_held, workers()), take)
     return fits

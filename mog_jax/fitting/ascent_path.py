@@ -1,21 +1,19 @@
 """One climb, step by step, from a start of one's own: to look at how an ascent goes its way."""
 
 import dataclasses
-import functools
 from typing import Never
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.fitting.climb import ascent
 from mog_jax.fitting.climb.arrival import has_arrived
-from mog_jax.fitting.climb.ascent import Ascent, Lanes
+from mog_jax.fitting.climb.ascent import Ascent, unpacked
 from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fitting.data.inputs import Array, read
 from mog_jax.fitting.data.standardise import Standardised, standardise
-from mog_jax.fitting.multistart.climbs import BlockPoints
+from mog_jax.fitting.multistart.climbs import advance, begin_climbs
+from mog_jax.fitting.multistart.packing import standardised_points
 from mog_jax.fitting.options import (
     DEFAULTS,
     AscentOptions,
@@ -25,8 +23,6 @@ from mog_jax.fitting.options import (
 from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
 from mog_jax.mixture import Mixture
 
-# Steps of one compiled program; the climb goes on in as many as it needs.
-_AT_ONCE = 64
 _OPTIONS = ("counts", "direction", "tolerance", "max_steps", "variance_floor")
 
 
@@ -147,38 +143,24 @@ def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
 
 def _climb(data: Standardised, theta: Array, options: AscentOptions) -> Ascent:
     """Give the states after each step, one behind the other."""
+    points = standardised_points(
+        data.points, data.counts, n=data.n, total=data.total, free=np.ones((5, 1), bool)
+    )
+    nothing = np.zeros(1, np.int64)
+    pieces: list[Array] = []
     with jax.enable_x64(True):
-        lanes = BlockPoints(
-            points=data.points,
-            counts=data.counts,
-            n=data.n,
-            free=np.ones((5, 1), bool),
-            dtype=np.dtype(np.float64),
-        ).on_device.datasets
-        state = jax.tree.map(jnp.asarray, ascent.begin(theta))
-        pieces: list[Ascent] = []
-        while not pieces or bool(state.climbing[0]):
-            state, piece = _some_steps(state, lanes, options=options)
-            pieces.append(jax.device_get(piece))
-    joined: Ascent = jax.tree.map(lambda *leaves: np.concatenate(leaves)[..., 0], *pieces)
-    return joined
-
-
-@functools.partial(jax.jit, static_argnames=("options",))
-def _some_steps(state: Ascent, lanes: Lanes, *, options: AscentOptions) -> tuple[Ascent, Ascent]:
-    def step(state: Ascent, _: None) -> tuple[Ascent, Ascent]:
-        moved = ascent.ascend(state, lanes, steps=1, **options.as_arguments())
-        return moved, moved
-
-    return jax.lax.scan(step, state, length=_AT_ONCE)
+        climbs = begin_climbs(theta, nothing, nothing, points.points.dtype)
+        while not pieces or climbs.state.climbing[0]:
+            climbs = advance(climbs, points, options, steps=1)
+            pieces.append(climbs.rows)
+    return unpacked(np.concatenate(pieces, axis=1))
 
 
 def _described(path: Ascent, data: Standardised, tolerance: float) -> AscentPath:
     """Keep the steps that moved, in the data's unit."""
-    moved = np.append(True, (np.diff(path.theta, axis=0) != 0).any(axis=1))
-    theta = path.theta[moved]
+    moved = np.append(True, (np.diff(path.theta, axis=1) != 0).any(axis=0))
     total, scale = data.total[0], data.scale[0]
-    standard = mixture_at(theta.T)
+    standard = mixture_at(path.theta[:, moved])
     return AscentPath(
         mixture=Mixture(
             weights=standard.weights,

@@ -1,17 +1,19 @@
 """A block of datasets, from their values to their fits: once through all the stages."""
 
+import functools
 from typing import Any
 
 import jax
 import numpy as np
 
 from mog_jax.fitting.climb.arrival import on_floor
-from mog_jax.fitting.data.buckets import padded_width
+from mog_jax.fitting.climb.ascent import begin
+from mog_jax.fitting.climb.derivatives import information
 from mog_jax.fitting.data.fixed import is_near_data
 from mog_jax.fitting.data.inputs import Array, Source
-from mog_jax.fitting.data.standardise import sample, standardise
+from mog_jax.fitting.data.standardise import Standardised, sample, standardise
 from mog_jax.fitting.multistart.block import Block
-from mog_jax.fitting.multistart.maximise import information, maximise
+from mog_jax.fitting.multistart.maximise import maximise
 from mog_jax.fitting.multistart.polish import arrived
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
@@ -23,7 +25,6 @@ from mog_jax.mixture import Mixture
 def fit_block(
     source: Source,
     index: Array,
-    least: int,
     fixed: Mixture,
     options: FitOptions,
     precision: np.dtype[Any],
@@ -35,8 +36,6 @@ def fit_block(
     source : Source
     index : array of int, shape (b,)
         Which datasets, of similar length.
-    least : int
-        Length to which they are padded at least.
     fixed : Mixture, shape (b, 2)
         NaN where free.
     options : FitOptions
@@ -48,7 +47,7 @@ def fit_block(
     Fit, shape (b,)
         NumPy arrays.
     """
-    data, b = standardise(source, index, least), len(index)
+    data = standardise(source, index)
     with np.errstate(divide="ignore", over="ignore"):
         theta_fixed = to_standard_scale(theta_of(fixed), data.mean, data.scale)
     free = np.isnan(theta_fixed)
@@ -57,43 +56,47 @@ def fit_block(
         & data.holds_answers(precision, options.variance_floor)
         & is_near_data(theta_fixed)
     )
-    points, counts = data.points.astype(precision, copy=False), data.counts
-    sampled, n_sampled = sample(data)
-    # FullPoints beyond the datasets, and those of datasets that cannot be fitted, hold a stand-in.
-    width = padded_width(b)
-    given = np.zeros(width, bool)
-    given[:b] = usable
-    block = Block(
-        points=_columns(points, usable, width),
-        counts=None if counts is None else _columns(counts, usable, width, stand_in=1.0),
-        given=given,
-        n=_columns(data.n[None], usable, width, stand_in=points.shape[0])[0],
-        total=_columns(data.total[None], usable, width, stand_in=points.shape[0])[0],
-        sample=_columns(sampled, usable, width),
-        n_sample=_columns(n_sampled[None], usable, width, stand_in=sampled.shape[0])[0],
-        free=_columns(free, usable, width, stand_in=True),
-        fixed=_columns(np.where(free, 0, theta_fixed), usable, width, stand_in=0.0),
-    )
-    # In single precision what leaves its range is lost, and said to be.
-    with np.errstate(over="ignore", invalid="ignore"):
-        end, passes = maximise(block, options)
+    if usable.any():
+        block = _block(data, usable, free, np.where(free, 0, theta_fixed), precision)
+        # In single precision what leaves its range is lost, and said to be.
+        with np.errstate(over="ignore", invalid="ignore"):
+            end, passes = maximise(block, options)
+    else:
+        end, passes = begin(np.empty((5, 0))), np.empty(0)
     ended = Ended(
-        has_arrived=arrived(end, options.tolerance)[:b],
-        on_floor=on_floor(end.theta, options.variance_floor)[:b],
+        has_arrived=arrived(end, options.tolerance),
+        on_floor=on_floor(end.theta, options.variance_floor),
     )
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
-    observed = np.asarray(information(end.theta, end.sums))[..., :b]
-    end = jax.tree.map(lambda leaf: leaf[..., :b], end)
-    return describe(end, ended, observed, passes[:b], data, free, options, precision)
+    observed = information(tuple(end.theta), end.sums, np).dense(np)
+    whole = functools.partial(_spread, usable)
+    end, ended, observed, passes = jax.tree.map(whole, (end, ended, observed, passes))
+    return describe(end, ended, observed, passes, data, free, options, precision)
 
 
-def _columns(array: Array, usable: Array, width: int, stand_in: float | None = None) -> Array:
-    if usable.all() and usable.size == width:
-        return array
-    column = np.linspace(-1.5, 1.5, array.shape[0]) if stand_in is None else stand_in
-    column = np.reshape(column, (-1, 1))
-    filled = np.empty((array.shape[0], width), array.dtype)
-    filled[:, : usable.size] = array
-    filled[:, : usable.size][:, ~usable] = column
-    filled[:, usable.size :] = column
-    return filled
+def _block(
+    data: Standardised, usable: Array, free: Array, fixed: Array, precision: np.dtype[Any]
+) -> Block:
+    """Give the datasets that can be fitted."""
+    sampled, n_sampled = sample(data)
+    some = slice(None) if usable.all() else usable
+    return Block(
+        points=data.points[some].astype(precision, copy=False),
+        counts=None if data.counts is None else data.counts[some],
+        n=data.n[some],
+        total=data.total[some],
+        sample=sampled[some],
+        n_sample=n_sampled[some],
+        free=free[:, some],
+        fixed=fixed[:, some],
+    )
+
+
+def _spread(usable: Array, leaf: Array) -> Array:
+    """Put what was found into the places of the datasets; NaN, or 0, for the others."""
+    if usable.all():
+        return leaf
+    nothing = np.nan if leaf.dtype.kind == "f" else 0
+    whole = np.full((*leaf.shape[:-1], usable.size), nothing, leaf.dtype)
+    whole[..., usable] = leaf
+    return whole

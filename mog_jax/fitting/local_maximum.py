@@ -19,11 +19,13 @@ from mog_jax import inference
 from mog_jax.array_like import real_array
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
-from mog_jax.fitting.climb.ascent import Lanes, ascend, begin
+from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
-from mog_jax.kernel import lane_sums, pad_rows, totals
+from mog_jax.kernel import lane_sums, totals
+from mog_jax.lane_shapes import pad_rows
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -223,21 +225,16 @@ def _climb(
     options: AscentOptions,
 ) -> jax.Array:
     """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
-    data = Lanes(
-        x=z,
-        totals=totals(z, counts),
-        counts=counts,
-        padding=None,
-        free=free,
-    )
+    data = Columns(x=z, totals=totals(z, counts), counts=counts, free=free)
+    begun = dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta)
     end = ascend(
-        dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
+        varying_as(begun, (theta, data)),
         data,
         steps=options.max_steps,
         **options.as_arguments(),
     )
     is_maximum = (
-        has_arrived(end.gain_left, data.totals.count, options.tolerance)
+        has_arrived(end.gain_left, data.count, options.tolerance)
         & ~on_floor(end.theta, options.variance_floor)
         & jnp.all(counts >= 0)
     )

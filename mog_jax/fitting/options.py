@@ -37,7 +37,7 @@ class UnknownOptionError(TypeError, ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AscentOptions:
-    """How to climb: hashable, one compiled program for each.
+    """How to climb. Hashable; direction and equal variances have compiled programs of their own.
 
     Attributes
     ----------
@@ -63,8 +63,10 @@ class AscentOptions:
     give_up: bool
 
     def as_arguments(self) -> dict[str, Any]:
-        """Give the fields by name, as :func:`mog_jax.fitting.climb.ascent.ascend` takes them."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Give what :func:`mog_jax.fitting.climb.ascent.ascend` takes, by name."""
+        arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arguments["smallest"] = math.log(arguments.pop("variance_floor"))
+        return arguments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,7 +177,7 @@ def checked_options(**given: Any) -> FitOptions:
         raise ValueError(f"`variance_floor` must be at least {_LOWEST_FLOOR}; got {floor}.")
     min_points = options["min_points"]
     if not (_is_real(min_points) and 0 <= min_points < math.inf):
-        raise ValueError(f"`min_points` must be non-negative and finite; got {min_points!r}.")
+        raise ValueError(f"`min_points` must be non-negative; got {min_points!r}.")
     return FitOptions(
         direction=direction,
         starts=starts,
@@ -271,7 +273,7 @@ def true_or_false(name: str, value: Any) -> bool:
 
 def _positive(name: str, value: Any) -> float:
     if not (_is_real(value) and 0 < value < math.inf):
-        raise ValueError(f"`{name}` must be positive and finite; got {value!r}.")
+        raise ValueError(f"`{name}` must be positive; got {value!r}.")
     return float(value)
 
 

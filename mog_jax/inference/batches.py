@@ -1,14 +1,23 @@
 """The batch axes of inference: functions of one dataset, mapped over all of them."""
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from mog_jax.arrays import Array
+from mog_jax.precision import COMPILER, cast, hand_back, is_traced, working_dtype
+from mog_jax.program_cache import keep_compiled
 
 R = TypeVar("R")
+
+# Rows of one call: of few, and of many. So there are two programs for all batches.
+_FEW, _MANY = 64, 1024
 
 
 def over_batch(core: Sequence[int]) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -76,6 +85,160 @@ def over_rows(
         return flat
 
     return decorate
+
+
+class Points(NamedTuple):
+    """How a function of one fit's points is asked about any number of them: part by part.
+
+    Parameters
+    ----------
+    at : tuple of int
+        The arguments that have an entry for each point.
+    length : int
+        Points of one part.
+    filling : tuple of float
+        What fills up the last part, for each of these arguments.
+    are_summed : bool
+        Whether the answer is a sum over the points, and not one for each of them.
+    """
+
+    at: tuple[int, ...]
+    length: int
+    filling: tuple[float, ...]
+    are_summed: bool = False
+
+
+def answer(
+    core: Sequence[int], points: Points | None = None, *, by_rows: bool = False
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Decorate a function of one fit: for any batch, and any number of points, two programs.
+
+    Arrays are cut into rows, the last of which are filled up, so that the shapes of what is
+    compiled do not depend on what is asked; the programs are kept on disk. What is answered about
+    a fit does not depend on the others. Inside ``jit``, ``grad`` and ``vmap`` it is
+    :func:`over_batch`.
+
+    Parameters
+    ----------
+    core : sequence of int
+        As for :func:`over_batch`.
+    points : Points, optional
+        Which arguments may be of any length, if any may.
+    by_rows : bool
+        Whether the function takes fits in rows, and no single one.
+
+    Returns
+    -------
+    callable
+        A decorator. It works in the precision of the arguments, as
+        :func:`mog_jax.precision.compiled` does.
+    """
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        over: Any = over_rows if by_rows else over_batch
+        mapped: Any = jax.jit(over(core)(function))
+        rows = function if by_rows else functools.wraps(function)(jax.vmap(function))
+        program = keep_compiled(rows, compiler_options=COMPILER)
+        signature = inspect.signature(function)
+
+        def in_calls(arguments: Sequence[Any]) -> Any:
+            batch, _ = _batch(arguments, core)
+            if not math.prod(batch) or not _fits(arguments, core, points):
+                return jax.tree.map(np.asarray, mapped(*arguments))
+            given, parts = _as_rows(arguments, core, batch, points)
+            return _joined(_call(program, given), batch, parts, points, arguments)
+
+        @functools.wraps(function)
+        def ask(*arguments: Any, **named: Any) -> Any:
+            if named:
+                arguments = signature.bind(*arguments, **named).args
+            if is_traced(arguments):
+                return mapped(*arguments)
+            dtype = working_dtype(arguments)
+            with jax.enable_x64(dtype == np.float64):
+                answered = in_calls(jax.tree.map(np.asarray, cast(arguments, dtype)))
+            return hand_back(answered)
+
+        return ask
+
+    return decorate
+
+
+def _fits(arguments: Sequence[Any], core: Sequence[int], points: Points | None) -> bool:
+    """Whether there are points, and each argument has the axes that it should have."""
+    for argument, axes in zip(arguments, core, strict=True):
+        if any(leaf.ndim < axes for leaf in jax.tree.leaves(argument)):
+            return False
+    if points is None:
+        return True
+    asked = [arguments[i] for i in points.at]
+    if not all(isinstance(each, np.ndarray) for each in asked):
+        return False
+    return len({each.shape[-1] for each in asked}) == 1 and asked[0].shape[-1] > 0
+
+
+def _length(arguments: Sequence[Any], points: Points) -> int:
+    """How many points there are."""
+    return int(arguments[points.at[0]].shape[-1])
+
+
+def _as_rows(
+    arguments: Sequence[Any], core: Sequence[int], batch: tuple[int, ...], points: Points | None
+) -> tuple[list[Any], int]:
+    """Give each argument with one leading axis, and how many rows each fit takes up."""
+    parts = 1 if points is None else -(-_length(arguments, points) // points.length)
+    size = math.prod(batch)
+
+    def rows(leaf: Array, axes: int) -> Array:
+        own = leaf.shape[leaf.ndim - axes :]
+        whole = np.broadcast_to(leaf, (*batch, *own)).reshape(size, *own)
+        return np.repeat(whole, parts, axis=0) if parts > 1 else whole
+
+    def cut(leaf: Array, filling: float) -> Array:
+        length = leaf.shape[-1]
+        whole = np.broadcast_to(leaf, (*batch, length)).reshape(size, length)
+        missing = parts * points.length - length  # type: ignore[union-attr]
+        filled = np.pad(whole, [(0, 0), (0, missing)], constant_values=filling)
+        return filled.reshape(size * parts, -1)
+
+    given = []
+    for i, (argument, axes) in enumerate(zip(arguments, core, strict=True)):
+        if points is not None and i in points.at:
+            given.append(cut(argument, points.filling[points.at.index(i)]))
+        else:
+            given.append(jax.tree.map(functools.partial(rows, axes=axes), argument))
+    return given, parts
+
+
+def _call(program: Callable[..., Any], given: list[Any]) -> Any:
+    """Call the program with so many rows at a time as it takes."""
+    number = len(jax.tree.leaves(given)[0])
+    at_once = _FEW if number <= _FEW else _MANY
+    found = []
+    for lo in range(0, number, at_once):
+        some = np.minimum(np.arange(lo, lo + at_once), number - 1)
+        taken = slice(lo, lo + at_once) if lo + at_once <= number else some
+        part = program(*jax.tree.map(lambda leaf, taken=taken: leaf[taken], given))
+        found.append(jax.tree.map(np.asarray, part))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:number], *found)
+
+
+def _joined(
+    found: Any, batch: tuple[int, ...], parts: int, points: Points | None, arguments: Sequence[Any]
+) -> Any:
+    """Put the parts of each fit together."""
+
+    def join(leaf: Array) -> Array:
+        if points is None:
+            return leaf.reshape((*batch, *leaf.shape[1:]))
+        if points.are_summed:
+            # One after the other: parts without points add nothing, not even rounding.
+            by_fit = leaf.reshape(-1, parts, *leaf.shape[1:])
+            return np.cumsum(by_fit, axis=1)[:, -1].reshape((*batch, *leaf.shape[1:]))
+        whole = leaf.reshape(*batch, parts * points.length, *leaf.shape[2:])
+        return whole[(slice(None),) * len(batch) + (slice(_length(arguments, points)),)]
+
+    return jax.tree.map(join, found)
 
 
 def _batch(

@@ -5,17 +5,18 @@ They weigh the log-likelihood :math:`\mathcal L`, in nats, against the number of
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.array_like import seen_points
-from mog_jax.inference.batches import over_batch
+from mog_jax.inference.batches import Points, answer
 from mog_jax.inference.two_components import Pair
 from mog_jax.likelihood import multiplicities, points
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
+from mog_jax.precision import hand_back, is_traced
 
 
-@compiled
+@answer(core=(0, 0))
 def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike) -> jax.Array:
     r"""Akaike's criterion, :math:`2p-2\mathcal L`.
 
@@ -37,7 +38,7 @@ def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike) -> jax.Array:
     return 2 * (jnp.asarray(n_parameters) - jnp.asarray(log_likelihood))
 
 
-@compiled
+@answer(core=(0, 0, 0))
 def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_points: ArrayLike) -> jax.Array:
     r"""Schwarz's criterion, :math:`p\log m-2\mathcal L`, with :math:`m` points.
 
@@ -91,15 +92,21 @@ def icl(
     ----------
     C. Biernacki, G. Celeux and G. Govaert, IEEE Trans. PAMI 22 (2000) 719-725.
     """
-    return _icl(bic, mixture, *seen_points(x, counts))
+    seen, counts = seen_points(x, counts)
+    if counts is None:
+        counts = jnp.ones_like(seen) if is_traced(seen) else np.ones(np.shape(seen), seen.dtype)
+    doubt = _doubt(mixture, seen, counts)
+    if is_traced((bic, doubt)):
+        return jnp.asarray(bic) + 2 * doubt
+    criterion: jax.Array = hand_back(np.asarray(bic) + 2 * np.asarray(doubt))
+    return criterion
 
 
-@compiled
-@over_batch(core=(0, 1, 1, 1))
-def _icl(bic: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
+@answer(core=(1, 1, 1), points=Points(at=(1, 2), length=64, filling=(0.0, 0.0), are_summed=True))
+def _doubt(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
     # Minus the logarithm of the larger responsibility.
     doubt = jnp.log(1 + jnp.exp(-jnp.abs(Pair.of(mixture).log_odds(points(mixture, x)))))
-    return bic + 2 * jnp.sum(doubt if counts is None else multiplicities(doubt, counts) * doubt)
+    return jnp.sum(multiplicities(doubt, counts) * doubt)
 
 
 def n_parameters(*, equal_variances: bool, n_fixed: ArrayLike = 0) -> jax.Array:
@@ -116,5 +123,6 @@ def n_parameters(*, equal_variances: bool, n_fixed: ArrayLike = 0) -> jax.Array:
     -------
     array, shape (...,)
     """
-    free: jax.Array = (4 if equal_variances else 5) - jnp.asarray(n_fixed)
+    n_fixed = n_fixed if is_traced(n_fixed) else np.asarray(n_fixed)
+    free: jax.Array = hand_back((4 if equal_variances else 5) - n_fixed)  # type: ignore[operator]
     return free

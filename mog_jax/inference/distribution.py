@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.array_like import real_array, seen_points
-from mog_jax.inference.batches import over_batch
+from mog_jax.arrays import HostArray
+from mog_jax.inference.batches import Points, answer, over_batch
 from mog_jax.inference.root_finding import monotone_zero
 from mog_jax.inference.two_components import (
     on_last_axis,
@@ -18,7 +19,7 @@ from mog_jax.inference.two_components import (
 )
 from mog_jax.likelihood import multiplicities
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled, is_traced
+from mog_jax.precision import hand_back, is_traced
 
 
 def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
@@ -157,7 +158,8 @@ def kolmogorov_distance(
     """
     x, counts = seen_points(x, counts)
     if is_traced((mixture, x, counts)):
-        return _kolmogorov_distance(mixture, x, counts)
+        traced: jax.Array = _kolmogorov_distance(mixture, x, counts)
+        return traced
     # NumPy sorts many times faster than XLA does on a CPU, and plain sorting beats an argsort.
     points = np.asarray(x)
     if counts is None:
@@ -176,15 +178,16 @@ def kolmogorov_distance(
 _responsibilities = on_last_axis(responsibilities_of_each)
 
 
-@compiled
-@over_batch(core=(1, 1))
+_EACH_POINT = Points(at=(1,), length=64, filling=(np.nan,))
+
+
+@answer(core=(1, 1), points=_EACH_POINT)
 def _log_density(mixture: Mixture, x: jax.Array) -> jax.Array:
     largest, scaled = scaled_joint_densities(mixture, x)
     return largest + jnp.log(sum(scaled[1:], scaled[0]))
 
 
-@compiled
-@over_batch(core=(1, 1))
+@answer(core=(1, 1), points=_EACH_POINT)
 def _cdf(mixture: Mixture, x: jax.Array) -> jax.Array:
     return _distribution(mixture, x)
 
@@ -199,8 +202,7 @@ def _distribution(mixture: Mixture, x: jax.Array) -> jax.Array:
     return sum(below[1:], below[0])
 
 
-@compiled
-@over_batch(core=(1, 1))
+@answer(core=(1, 1), points=Points(at=(1,), length=1, filling=(0.5,)))
 def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
     deviations = jnp.sqrt(mixture.variances)
     # Where the tail is thin on the right, work with what lies above: 1 - p would have no digits.
@@ -229,29 +231,37 @@ def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
     return jnp.where(inner, found, lowest)
 
 
-@compiled
+@jax.jit
 @over_batch(core=(1, 1, 1))
 def _kolmogorov_distance(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
     if counts is None:
-        return _largest_gap(mixture, jnp.sort(x), None)
+        return _largest_gap(mixture, jnp.sort(x), jnp.ones_like(x))
     order = jnp.argsort(x)
     return _largest_gap(mixture, x[order], multiplicities(x, counts)[order])
 
 
-@compiled
-@over_batch(core=(1, 1, 1))
-def _kolmogorov_of_sorted(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    return _largest_gap(mixture, x, None if counts is None else multiplicities(x, counts))
-
-
-def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    expected = _distribution(mixture, x)
+def _kolmogorov_of_sorted(mixture: Mixture, x: HostArray, counts: HostArray | None) -> jax.Array:
+    expected = np.asarray(_cdf(mixture, x))
     if counts is None:
-        step = 1 / x.shape[0]
-        excess = expected - jnp.arange(1, x.shape[0] + 1, dtype=x.dtype) * step
-        # At each step, what is expected above its lower end or below its upper one. A maximum of
-        # either: one of their maxima XLA does not vectorise.
-        return jnp.maximum(jnp.max(excess) + step, -jnp.min(excess))
+        counts = np.ones(x.shape[-1:], x.dtype)
+    if counts.shape[-1:] != x.shape[-1:]:
+        raise ValueError(
+            f"`counts` must have the shape of `x`, {x.shape[-1:]}; got {counts.shape[-1:]}."
+        )
+    upto = np.cumsum(counts, axis=-1, dtype=expected.dtype)
+    total = upto.max(axis=-1, initial=0, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = expected - (upto - counts) / total, upto / total - expected
+    # The step of a point that was never seen has no height, and no gap of its own.
+    above, below = (np.where(counts > 0, gap, 0).max(axis=-1, initial=0) for gap in gaps)
+    largest = np.maximum(above, below)
+    distance = np.where(total[..., 0] > 0, largest, np.nan).astype(expected.dtype)[()]
+    answered: jax.Array = hand_back(distance)
+    return answered
+
+
+def _largest_gap(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
+    expected = _distribution(mixture, x)
     steps = counts / jnp.sum(counts)
     excess = expected - jnp.cumsum(steps)
     # The step of a point that was never seen has no height, and no gap of its own.

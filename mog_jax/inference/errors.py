@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.inference.batches import over_batch
+from mog_jax.inference.batches import answer
 from mog_jax.inference.reasons import Reason
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
 
 
 @jax.tree_util.register_dataclass
@@ -146,8 +145,7 @@ def confidence_intervals(
     return _confidence_intervals(mixture, covariance, reason, level)
 
 
-@compiled
-@over_batch(core=(1, 2, 0))
+@answer(core=(1, 2, 0))
 def _standard_errors(mixture: Mixture, covariance: jax.Array, reason: jax.Array) -> StandardErrors:
     errors, reason = _coordinate_errors(covariance, reason)
     return StandardErrors(
@@ -159,8 +157,7 @@ def _standard_errors(mixture: Mixture, covariance: jax.Array, reason: jax.Array)
     )
 
 
-@compiled
-@over_batch(core=(1, 2, 0, 0))
+@answer(core=(1, 2, 0, 0))
 def _confidence_intervals(
     mixture: Mixture, covariance: jax.Array, reason: jax.Array, level: jax.Array
 ) -> ConfidenceIntervals:

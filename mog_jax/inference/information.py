@@ -6,15 +6,12 @@ real value is a valid mixture and the likelihood is closest to a parabola. Any n
 may stand in front.
 """
 
-import functools
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.precision import compiled
+from mog_jax.inference.batches import answer
 
 N_COORDINATES = 5
 
@@ -65,7 +62,8 @@ def covariance(
         fixed = np.zeros(shape[:-1], dtype=np.int8)
     elif np.shape(fixed) != shape[:-1]:
         raise ValueError(f"`fixed` must have shape {shape[:-1]}; got {np.shape(fixed)}.")
-    return _COVARIANCE[equal_variances](information, fixed)
+    invert = _covariance_of_equal if equal_variances else _covariance
+    return invert(information, fixed)
 
 
 def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) -> jax.Array:
@@ -92,6 +90,11 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
     return jnp.where(is_certain[..., None, None], inverse, jnp.nan)
 
 
-_COVARIANCE: dict[bool, Callable[[ArrayLike, ArrayLike], jax.Array]] = {
-    equal: compiled(functools.partial(_invert, equal_variances=equal)) for equal in (False, True)
-}
+@answer(core=(2, 1))
+def _covariance(information: jax.Array, fixed: jax.Array) -> jax.Array:
+    return _invert(information, fixed, equal_variances=False)
+
+
+@answer(core=(2, 1))
+def _covariance_of_equal(information: jax.Array, fixed: jax.Array) -> jax.Array:
+    return _invert(information, fixed, equal_variances=True)

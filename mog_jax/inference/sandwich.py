@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike
 
 from mog_jax.array_like import seen_points
 from mog_jax.fuse import fuse
-from mog_jax.inference.batches import over_rows
+from mog_jax.inference.batches import Points, answer, over_rows
 from mog_jax.inference.information import N_COORDINATES
 from mog_jax.inference.scores import scores_of
 from mog_jax.inference.two_components import Pair
-from mog_jax.kernel import pad_rows, row_bytes
+from mog_jax.lane_shapes import pad_rows, row_bytes
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
+from mog_jax.precision import is_traced
 
 # As in the kernel: points that are added up in one reduction, and in one turn of the loop.
 _BLOCK = 4
@@ -67,16 +68,38 @@ def sandwich(
     Equation (28) of ``derivation.md``.
     P. J. Huber, Proc. Fifth Berkeley Symp. 1 (1967) 221-233.
     """
-    return _sandwich(covariance, mixture, *seen_points(x, counts))
+    seen, counts = seen_points(x, counts)
+    if is_traced((covariance, mixture, seen, counts)):
+        return _sandwich(covariance, mixture, seen, counts)
+    if counts is None:
+        counts = np.ones(np.shape(seen), seen.dtype)
+    return _around(covariance, _meat(mixture, seen, counts))
 
 
-@compiled
 @over_rows(core=(2, 1, 1, 1))
 def _sandwich(
     covariance: jax.Array, mixture: Mixture, x: jax.Array, counts: jax.Array | None
 ) -> jax.Array:
-    meat = jnp.moveaxis(_sums_of_products(mixture, x, counts)[_PLACES], -1, 0)
-    both: jax.Array = covariance @ meat @ covariance
+    meat = jnp.moveaxis(_sums_of_products(mixture, x, counts), 0, -1)
+    return jax.vmap(_surrounded)(covariance, meat)
+
+
+@answer(
+    core=(1, 1, 1),
+    points=Points(at=(1, 2), length=64, filling=(0.0, 0.0), are_summed=True),
+    by_rows=True,
+)
+def _meat(mixture: Mixture, x: jax.Array, counts: jax.Array) -> jax.Array:
+    return jnp.moveaxis(_sums_of_products(mixture, x, counts), 0, -1)
+
+
+@answer(core=(2, 1))
+def _around(covariance: jax.Array, meat: jax.Array) -> jax.Array:
+    return _surrounded(covariance, meat)
+
+
+def _surrounded(covariance: jax.Array, meat: jax.Array) -> jax.Array:
+    both: jax.Array = covariance @ meat[_PLACES] @ covariance
     return both
 
 
@@ -135,7 +158,7 @@ def _one_tile(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.A
         return jnp.stack(_add(tuple(sums), _add_up(pair, *points)))
 
     # One array, not fifteen: of those XLA would make tasks for its threads in every turn.
-    nothing = jnp.zeros((len(_ENTRIES), width), x.dtype)
+    nothing = varying_as(jnp.zeros((len(_ENTRIES), width), x.dtype), (mixture, x, counts))
     sums: jax.Array = jax.lax.fori_loop(0, n // turn, add_turn, nothing)
     return sums
 

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mog_jax.inference.batches import answer
 from mog_jax.inference.root_finding import monotone_zero
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
 
 
 @jax.tree_util.register_dataclass
@@ -44,7 +44,7 @@ class Modes:
     antimode: jax.Array
 
 
-@compiled
+@answer(core=(1,))
 def modes(mixture: Mixture) -> Modes:
     """Count and place the modes of a mixture of two, exactly.
 
@@ -120,7 +120,7 @@ def modes(mixture: Mixture) -> Modes:
     )
 
 
-@compiled
+@answer(core=(1,))
 def ashman_d(mixture: Mixture) -> jax.Array:
     r"""Ashman's D, :math:`\sqrt2\,|\mu_1-\mu_2|/\sqrt{\sigma_1^2+\sigma_2^2}`.
 
@@ -147,7 +147,7 @@ def ashman_d(mixture: Mixture) -> jax.Array:
     return distance / jnp.sqrt(jnp.mean(mixture.variances, axis=-1))
 
 
-@compiled
+@answer(core=(1,))
 def bimodality_index(mixture: Mixture) -> jax.Array:
     r"""Bimodality index, :math:`\sqrt{\pi_1\pi_2}\,|\mu_1-\mu_2|/\sigma`, of equal variances.
 

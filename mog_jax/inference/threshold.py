@@ -17,12 +17,11 @@ from numpy.typing import ArrayLike
 
 from mog_jax.array_like import real_array
 from mog_jax.explained import Explained
-from mog_jax.inference.batches import over_batch
+from mog_jax.inference.batches import answer
 from mog_jax.inference.errors import check_probability, known_or_singular
 from mog_jax.inference.reasons import Reason
 from mog_jax.inference.two_components import on_last_axis, responsibilities_of_each
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
 
 
 class Crossing(Explained):
@@ -201,8 +200,7 @@ def monotone_responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     return _monotone_responsibilities(mixture, real_array(x, "x"))
 
 
-@compiled
-@over_batch(core=(1, 2, 0, 0, 0))
+@answer(core=(1, 2, 0, 0, 0))
 def _threshold(
     mixture: Mixture,
     covariance: jax.Array,
@@ -254,8 +252,7 @@ def _threshold(
     )
 
 
-@compiled
-@over_batch(core=(1, 2, 0, 0))
+@answer(core=(1, 2, 0, 0))
 def _quantile_threshold(
     mixture: Mixture, covariance: jax.Array, reason: jax.Array, false_positive_rate: jax.Array
 ) -> Threshold:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.inference.batches import over_batch
+from mog_jax.inference.batches import Points, answer, over_batch
 from mog_jax.likelihood import component_log_density, points
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, hand_back, is_traced
@@ -53,11 +53,16 @@ def on_last_axis(
 
     It takes mixtures of shape (..., k) and points of shape (..., n), as they are.
     """
-    by_one = over_batch(core=(1, 1))(lambda *given: jnp.stack(function(*given), axis=-1))
+    as_they_are = compiled(
+        over_batch(core=(1, 1))(lambda *given: jnp.stack(function(*given), axis=-1))
+    )
+
     # To XLA a pair is two arrays that are woven, which takes three times as long as to compute
     # them; but a complex number is one number.
-    by_two = over_batch(core=(1, 1))(lambda *given: jax.lax.complex(*function(*given)))
-    as_they_are, as_complex = compiled(by_one), compiled(by_two)
+    @answer(core=(1, 1), points=Points(at=(1,), length=64, filling=(np.nan,)))
+    @functools.wraps(function)
+    def as_complex(mixture: Mixture, x: jax.Array) -> jax.Array:
+        return jax.lax.complex(*function(mixture, x))
 
     @functools.wraps(function)
     def woven(mixture: Mixture, x: ArrayLike) -> jax.Array:

@@ -19,8 +19,8 @@ PATHS = (
 )
 BARS = "#DCDCDC"
 # By status. Of those that are not at a maximum nothing but their number is drawn.
-STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 4)
-STATUS_MARKERS = ("o", "s", "s", "^", "s", "s", "s", "s")
+STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 5)
+STATUS_MARKERS = ("o", "s", "s", "^", *["s"] * 5)
 
 
 def pyplot() -> Any:

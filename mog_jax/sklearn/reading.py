@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting import Fit, Status
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 
 
 def read_matrix(estimator: Any, X: Any, *, reset: bool) -> Array:

@@ -1,14 +1,14 @@
 """`fit_table`: the whole way from a table to a row per group, in one call."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 
 from mog_jax.fitting.options import true_or_false
-from mog_jax.tables.errors import TableError
-from mog_jax.tables.progress import bar
+from mog_jax.progress import bar
+from mog_jax.tables.keys import column_name, column_names
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.run import fit_source
 
@@ -111,10 +111,10 @@ def fit_table(
         bar(show=true_or_false("progress", progress)) as report,
         fit_source(
             source,
-            by=_names("by", by),
-            value=None if value is None else _name("value", value),
-            count=None if count is None else _name("count", count),
-            columns=None if columns is None else _names("columns", columns),
+            by=column_names("by", by),
+            value=None if value is None else column_name("value", value),
+            count=None if count is None else column_name("count", count),
+            columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
             out=out,
             overwrite=true_or_false("overwrite", overwrite),
@@ -131,17 +131,3 @@ def fit_table(
         ) as results,
     ):
         return results.table()
-
-
-def _names(argument: str, given: Any) -> list[str]:
-    several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else given
-    return [_name(argument, name) for name in several]
-
-
-def _name(argument: str, given: Any) -> str:
-    if not isinstance(given, str):
-        raise TableError(
-            f"`{argument}` must name columns, and names are texts; got {given!r}. Rename them, as "
-            "by frame.rename(columns=str)."
-        )
-    return given

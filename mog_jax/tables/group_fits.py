@@ -61,6 +61,8 @@ def _filled_up(fits: Any) -> Any:
 
 
 def _column(values: Array) -> pyarrow.Array:
+    if values.dtype == object:
+        return pyarrow.array(values, pyarrow.string())
     return pyarrow.array(values, mask=np.isnan(values) if values.dtype == np.float64 else None)
 
 

@@ -22,6 +22,7 @@ import duckdb
 import pyarrow
 import pyarrow.compute
 
+from mog_jax.progress import ReportProgress
 from mog_jax.tables.columns import ChosenColumns, choose
 from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
@@ -31,7 +32,6 @@ from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
-from mog_jax.tables.progress import ReportProgress
 from mog_jax.tables.read_options import ReadOptions
 from mog_jax.tables.results import Results, all_whole, read_run
 from mog_jax.tables.schema import ANSWERS

@@ -17,6 +17,9 @@ from benchmarks.mutants import Judged
 from benchmarks.planted import CASES, KINDS, Case
 from benchmarks.planted.case import Collection, Verdict
 
+# Run by `pytest -m planted`, and by CI where these cases or the harness have changed.
+pytestmark = pytest.mark.planted
+
 BUGS = [case for case in CASES if case.is_bug]
 RIGHT = [case for case in CASES if not case.is_bug]
 SUBJECTS = {case.subject.name: case.subject for case in CASES}

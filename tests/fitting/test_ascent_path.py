@@ -132,4 +132,4 @@ def test_what_cannot_be_climbed_is_refused(arguments, message):
 
 
 def test_it_says_what_happened():
-    assert repr(ascent_path(X, START, max_steps=1)).endswith("in 1 steps, not converged)")
+    assert repr(ascent_path(X, START, max_steps=1)).endswith("in 1 passes, not converged)")

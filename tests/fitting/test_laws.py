@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Mixture, Ragged, Status
-from mog_jax.fitting.climb.ascent import Lanes, ascend, begin
+from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.climb.derivatives import unpack
 from mog_jax.fitting.climb.directions import DIRECTIONS, local_model
 from mog_jax.kernel import lane_sums, totals
@@ -258,8 +258,8 @@ def test_the_newton_direction_is_autodiffs_newton_step(x, theta):
 
 @jax.jit
 def climbed(theta, z, steps):
-    data = Lanes(x=z, totals=totals(z), counts=None, padding=None, free=jnp.ones(theta.shape, bool))
-    options = {"tolerance": 1e-9, "variance_floor": 1e-6, "max_steps": 500}
+    data = Columns(x=z, totals=totals(z), counts=None, free=jnp.ones(theta.shape, bool))
+    options = {"tolerance": 1e-9, "smallest": np.log(1e-6), "max_steps": 500}
     ends = {}
     for name, direction in DIRECTIONS.items():
         state = dataclasses.replace(begin(np.zeros(5)), theta=theta, proposal=theta)

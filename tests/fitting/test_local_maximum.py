@@ -17,7 +17,16 @@ from tests.fitting.draws import SIZE, two_clear_components
 
 RNG = np.random.default_rng(3)
 X = np.concatenate([RNG.normal(0, 1, 25), RNG.normal(5, 2, 35)])
-START = mog_jax.fit(X).mixture
+# Near the maximum for X. Parameters of tests use it: nothing is fitted while tests are collected.
+NEAR = Mixture(
+    weights=np.array([0.4, 0.6]), means=np.array([0.0, 5.0]), variances=np.array([1.0, 4.0])
+)
+
+
+@pytest.fixture(scope="module")
+def top():
+    """The maximum itself, as the fit finds it."""
+    return mog_jax.fit(X).mixture
 
 
 def flat(mixture):
@@ -53,17 +62,17 @@ def refitted(x, counts=None, **options):
 
 
 @pytest.mark.parametrize("off", [0.0, 0.3, -0.5])
-def test_it_arrives_where_the_fit_is(off):
-    start = dataclasses.replace(START, means=START.means + off)
+def test_it_arrives_where_the_fit_is(off, top):
+    start = dataclasses.replace(top, means=top.means + off)
     found = local_maximum(X, start)
     for field in ("weights", "means", "variances"):
-        np.testing.assert_allclose(getattr(found, field), getattr(START, field), rtol=1e-7)
+        np.testing.assert_allclose(getattr(found, field), getattr(top, field), rtol=1e-7)
 
 
-def test_components_keep_the_order_of_the_start():
-    start = jax.tree.map(lambda field: field[::-1], START)
+def test_components_keep_the_order_of_the_start(top):
+    start = jax.tree.map(lambda field: field[::-1], top)
     found = local_maximum(X, start)
-    np.testing.assert_allclose(found.means, START.means[::-1], rtol=1e-9)
+    np.testing.assert_allclose(found.means, top.means[::-1], rtol=1e-9)
 
 
 @pytest.mark.parametrize("equal_variances", [False, True])
@@ -113,9 +122,9 @@ def test_influences_add_up_to_the_sandwich():
     )
 
 
-def test_the_derivative_is_that_of_one_newton_step_of_the_textbook():
+def test_the_derivative_is_that_of_one_newton_step_of_the_textbook(top):
     with jax.enable_x64(True):
-        top = flat(START)
+        theta = flat(top)
 
         def value(theta, x, counts):
             weights = jax.nn.softmax(jnp.stack([theta[0], jnp.zeros_like(theta[0])]))
@@ -123,27 +132,27 @@ def test_the_derivative_is_that_of_one_newton_step_of_the_textbook():
             return mog_jax.log_likelihood(mixture, x, counts)
 
         def newton(x, counts):
-            slope = jax.grad(value)(top, x, counts)
-            return top - jnp.linalg.solve(jax.hessian(value)(top, x, counts), slope)
+            slope = jax.grad(value)(theta, x, counts)
+            return theta - jnp.linalg.solve(jax.hessian(value)(theta, x, counts), slope)
 
         expected = jax.jacfwd(newton, (0, 1))(jnp.asarray(X), jnp.ones(SIZE))
-    for found, wanted in zip(sensitivities(X, START), expected, strict=True):
+    for found, wanted in zip(sensitivities(X, top), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9)
 
 
-def test_slopes_of_scores_are_finite_far_out():
+def test_slopes_of_scores_are_finite_far_out(top):
     with jax.enable_x64(True):
-        mixture = jax.tree.map(jnp.asarray, START)
+        mixture = jax.tree.map(jnp.asarray, top)
         slopes = score_slopes(mixture, jnp.asarray([-1e6, 0.0, 1e6]))
     assert np.isfinite(slopes).all()
 
 
-def test_forward_is_reverse_and_second_derivatives_are_those_of_the_first():
+def test_forward_is_reverse_and_second_derivatives_are_those_of_the_first(top):
     with jax.enable_x64(True):
         x = jnp.asarray(X)
 
         def summed(x):
-            return jnp.sum(flat(local_maximum(x, START)))
+            return jnp.sum(flat(local_maximum(x, top)))
 
         reverse, forward = jax.grad(summed)(x), jax.jacfwd(summed)(x)
         np.testing.assert_allclose(forward, reverse, rtol=1e-10, atol=1e-13)
@@ -168,17 +177,17 @@ def test_it_compiles_and_maps_over_datasets_and_starts():
     np.testing.assert_allclose(together.means, starts.means, rtol=1e-9)
 
 
-def test_a_missing_point_is_not_there_and_a_point_of_count_0_can_be_asked_about():
+def test_a_missing_point_is_not_there_and_a_point_of_count_0_can_be_asked_about(top):
     holed = np.where(np.arange(SIZE) == 5, np.nan, X)
     dropped = mog_jax.fit(holed)
-    np.testing.assert_allclose(local_maximum(holed, START).means, dropped.mixture.means, rtol=1e-9)
-    by_point, by_count = sensitivities(holed, START)
+    np.testing.assert_allclose(local_maximum(holed, top).means, dropped.mixture.means, rtol=1e-9)
+    by_point, by_count = sensitivities(holed, top)
     assert (by_point[:, 5] == 0).all()
     assert (by_count[:, 5] == 0).all()
     # Where would a point at 20 pull, if there were one?
     asked = np.where(np.arange(SIZE) == 5, 20.0, X)
     counts = np.where(np.arange(SIZE) == 5, 0.0, 1.0)
-    by_point, by_count = sensitivities(asked, START, counts)
+    by_point, by_count = sensitivities(asked, top, counts)
     assert (by_point[:, 5] == 0).all()
     a_little = np.where(np.arange(SIZE) == 5, 1e-4, 1.0)
     none, some = refitted(np.stack([asked] * 2), counts=np.stack([counts, a_little]))
@@ -194,10 +203,10 @@ SPIKE = Mixture.from_arrays(weights=[0.02, 0.98], means=[X[3], 3.0], variances=[
     ("x", "start", "options"),
     [
         (X, SPIKE, {}),
-        (X, dataclasses.replace(START, means=START.means + 1.0), {"max_steps": 1}),
-        (np.full(SIZE, 3.0), START, {}),
-        (np.full(SIZE, np.nan), START, {}),
-        (np.where(np.arange(SIZE) == 4, np.inf, X), START, {}),
+        (X, dataclasses.replace(NEAR, means=NEAR.means + 1.0), {"max_steps": 1}),
+        (np.full(SIZE, 3.0), NEAR, {}),
+        (np.full(SIZE, np.nan), NEAR, {}),
+        (np.where(np.arange(SIZE) == 4, np.inf, X), NEAR, {}),
         (X, NOTHING, {}),
         # Both components the same: a saddle, where the information is singular.
         (
@@ -205,50 +214,54 @@ SPIKE = Mixture.from_arrays(weights=[0.02, 0.98], means=[X[3], 3.0], variances=[
             Mixture.from_arrays(weights=[0.5] * 2, means=[X.mean()] * 2, variances=[X.var()] * 2),
             {},
         ),
-        (X, START, {"counts": -np.ones(SIZE)}),
+        (X, NEAR, {"counts": -np.ones(SIZE)}),
     ],
 )
-def test_where_there_is_no_maximum_there_is_nan_and_neighbours_have_theirs(x, start, options):
+def test_where_there_is_no_maximum_there_is_nan_and_neighbours_have_theirs(x, start, options, top):
     found = local_maximum(x, start, **options)
     assert all(np.isnan(field).all() for field in jax.tree.leaves(found))
     if options:
         return
     with jax.enable_x64(True):
         data = jnp.asarray(np.stack([X, x]))
-        starts = jax.tree.map(lambda *fields: jnp.stack(fields), START, start)
+        starts = jax.tree.map(lambda *fields: jnp.stack(fields), top, start)
         slope = jax.vmap(mean_slopes)(data, starts)
-        alone = mean_slopes(data[0], START)
+        alone = mean_slopes(data[0], top)
     # Of a missing point there is no derivative to be had, not even NaN.
     assert (np.isnan(slope[1]) | np.isnan(x)).all()
     np.testing.assert_allclose(slope[0], alone, rtol=1e-10, atol=1e-13)
 
 
-def test_the_precision_is_that_of_the_data_and_the_flag_is_left_alone():
-    single = jax.tree.map(lambda field: field.astype(np.float32), START)
+def test_the_precision_is_that_of_the_data_and_the_flag_is_left_alone(top):
+    single = jax.tree.map(lambda field: field.astype(np.float32), top)
     found = local_maximum(X.astype(np.float32), single)
     assert found.means.dtype == np.float32
-    np.testing.assert_allclose(found.means, START.means, rtol=1e-4)
-    double = local_maximum(X, START)
+    np.testing.assert_allclose(found.means, top.means, rtol=1e-4)
+    double = local_maximum(X, top)
     assert isinstance(double.means, np.ndarray)
     assert double.means.dtype == np.float64
     assert jax.dtypes.canonicalize_dtype(np.float64) == np.float32
     # Without the flag a traced array is single precision: and so is the derivative.
-    slope = mean_slopes(X.astype(np.float32), START)
+    slope = mean_slopes(X.astype(np.float32), top)
     assert slope.dtype == np.float32
-    np.testing.assert_allclose(slope, sensitivities(X, START)[0][1:3].sum(axis=0), atol=1e-4)
-    assert local_maximum(np.arange(SIZE), START).means.dtype == np.float64
+    np.testing.assert_allclose(slope, sensitivities(X, top)[0][1:3].sum(axis=0), atol=1e-4)
+    assert local_maximum(np.arange(SIZE), top).means.dtype == np.float64
 
 
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((X[None], START), {}, r"`x` must have shape \(n,\).*got \(1, 60\). For a batch use jax"),
-        ((X[:0], START), {}, r"at least one point; got \(0,\)"),
-        ((X, jax.tree.map(lambda a: a[:1], START)), {}, r"`start` must have two .*got \(1,\)"),
-        ((X, START), {"counts": X[:5]}, r"`counts` must have the shape of `x`, \(60,\); got"),
-        ((X, START), {"tolerance": 0}, r"`tolerance` must be positive; got 0"),
-        ((X, START), {"variance_floor": -1}, r"`variance_floor` must be positive; got -1"),
-        ((X, START), {"max_steps": 0}, r"`max_steps` must be at least 1; got 0"),
+        ((X[None], NEAR), {}, r"`x` must have shape \(n,\).*got \(1, 60\). For a batch use jax"),
+        ((X[:0], NEAR), {}, r"at least one point; got \(0,\)"),
+        ((X, jax.tree.map(lambda a: a[:1], NEAR)), {}, r"`start` must have two .*got \(1,\)"),
+        ((X, NEAR), {"counts": X[:5]}, r"`counts` must have the shape of `x`, \(60,\); got"),
+        ((X, NEAR), {"tolerance": 0}, r"`tolerance` must be positive; got 0"),
+        (
+            (X, NEAR),
+            {"variance_floor": -1},
+            r"`variance_floor` must be positive; got -1",
+        ),
+        ((X, NEAR), {"max_steps": 0}, r"`max_steps` must be at least 1; got 0"),
     ],
 )
 def test_what_cannot_be_used_is_refused(arguments, options, message):
@@ -256,9 +269,9 @@ def test_what_cannot_be_used_is_refused(arguments, options, message):
         local_maximum(*arguments, **options)
 
 
-def test_the_last_step_is_taken_though_it_gains_less_than_can_be_seen():
+def test_the_last_step_is_taken_though_it_gains_less_than_can_be_seen(top):
     # In steps of a thousandth of a standard error: the decrement there is below any tolerance.
     errors = np.asarray(mog_jax.fit(X).standard_errors().means)
-    starts = [dataclasses.replace(START, means=START.means + k * 1e-3 * errors) for k in range(9)]
+    starts = [dataclasses.replace(top, means=top.means + k * 1e-3 * errors) for k in range(9)]
     found = np.array([local_maximum(X, start).means for start in starts])
-    np.testing.assert_allclose((found - START.means) / errors, 0, atol=1e-9)
+    np.testing.assert_allclose((found - top.means) / errors, 0, atol=1e-9)

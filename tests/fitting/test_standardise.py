@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -68,14 +68,14 @@ def test_each_dataset_has_mean_zero_and_variance_one(block):
         assert abs(data.mean[i] - mean) <= rounding * reach + EPSILON * abs(mean)
         assert data.scale[i] == pytest.approx(scale, rel=rounding)
         points = [float((x - mean) / Fraction(scale)) for x in exact]
-        # The last point fills up the column; it counts for nothing there.
-        filled = points + [points[-1]] * (len(data.points) - n)
-        np.testing.assert_allclose(data.points[:, i], filled, rtol=0, atol=rounding * n)
+        # The last point fills up the row; it counts for nothing there.
+        filled = points + [points[-1]] * (data.points.shape[1] - n)
+        np.testing.assert_allclose(data.points[i], filled, rtol=0, atol=rounding * n)
         if counts is not None:
             # In which order ties come is left open.
-            found = np.lexsort((data.counts[:n, i], data.points[:n, i]))
-            np.testing.assert_array_equal(data.counts[found, i], weight)
-            assert not data.counts[n:, i].any()
+            found = np.lexsort((data.counts[i, :n], data.points[i, :n]))
+            np.testing.assert_array_equal(data.counts[i, found], weight)
+            assert not data.counts[i, n:].any()
 
 
 def assert_equal(one, other):
@@ -94,6 +94,32 @@ def test_how_many_are_standardised_at_a_time_changes_nothing(block, times):
         assert_equal(standardise(source, index), together)
 
 
+def assert_own(one, other, row, n):
+    """Check that two say the same of a dataset, whatever they filled its row up to."""
+    for field in dataclasses.fields(one):
+        first, second = (getattr(each, field.name) for each in (one, other))
+        if first is None:
+            assert second is None
+            continue
+        first, second = first[0], second[row]
+        if field.name in ("points", "counts"):
+            first, second = first[:n], second[:n]
+        np.testing.assert_array_equal(first, second, err_msg=field.name)
+
+
+@given(st.lists(st.integers(2, 300), min_size=2, max_size=6), st.integers(0, 99), st.booleans())
+@example([50, 300], 0, False)
+def test_company_changes_no_bit(lengths, seed, counted):
+    rng = np.random.default_rng(seed)
+    rows = [rng.normal(size=n) for n in lengths]
+    counts = [rng.uniform(0, 3, size=n) for n in lengths] if counted else None
+    together = standardise(read(rows, counts), np.arange(len(rows)))
+    for i, row in enumerate(rows):
+        own = read(row, None if counts is None else counts[i])
+        alone = standardise(own, np.arange(1))
+        assert_own(alone, together, i, int(alone.n[0]))
+
+
 @given(blocks(), st.data())
 def test_datasets_one_after_the_other_are_standardised_as_rows_are(block, data):
     values, counts = block
@@ -103,7 +129,7 @@ def test_datasets_one_after_the_other_are_standardised_as_rows_are(block, data):
     ragged = Ragged(values[~outside], lengths)
     ragged_counts = None if counts is None else Ragged(counts[~outside], lengths)
     index = np.arange(len(values))
-    found = standardise(read(ragged, ragged_counts), index, least=12)
-    expected = standardise(read(values, counts), index, least=12)
+    found = standardise(read(ragged, ragged_counts), index)
+    expected = standardise(read(values, counts), index)
     n_missing = expected.n_missing - outside.sum(axis=1)
     assert_equal(found, dataclasses.replace(expected, n_missing=n_missing))

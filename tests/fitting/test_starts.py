@@ -1,6 +1,5 @@
 """Where the climbs begin: the windows against a plain search, and what must not change them."""
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -10,10 +9,11 @@ from mog_jax.fitting.multistart.starts import (
     _SHARES,
     PLANS,
     n_starts,
+    running_sums,
     window_lengths,
     window_starts,
 )
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_rows
 
 NARROWEST = 1e-6
 # Enough for every window, and too few for most of them.
@@ -29,21 +29,17 @@ def drawn(seed, n, *, rounded=False):
     return np.sort((x - x.mean()) / x.std())
 
 
-_jitted = jax.jit(window_starts, static_argnames=("plan", "narrowest"))
-
-
 def started(datasets, plan="thorough", rows=256, beyond=None):
     """Give theta and windows; what stands beyond a dataset's points is its last one or `beyond`."""
-    n = np.array([len(x) for x in datasets], np.int32)
+    n = np.array([len(x) for x in datasets])
     (padded,) = {pad_rows(len(x)) for x in datasets}
-    columns = [
-        np.append(x, np.full(rows - len(x), x[-1] if beyond is None else beyond)) for x in datasets
-    ]
-    x = np.stack(columns, axis=1)
-    lengths = window_lengths(plan, padded)
-    with jax.enable_x64(True):
-        theta, windows = _jitted(lengths, x, n, plan=plan, narrowest=NARROWEST)
-    return np.asarray(theta), np.asarray(windows)
+    x = np.stack(
+        [
+            np.append(x, np.full(rows - len(x), x[-1] if beyond is None else beyond))
+            for x in datasets
+        ]
+    )
+    return window_starts(x, n, running_sums(x), rows=padded, plan=plan, narrowest=NARROWEST)
 
 
 def described(x, start, length):

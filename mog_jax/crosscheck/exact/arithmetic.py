@@ -236,6 +236,8 @@ RULES: dict[str, Rule] = {
     "le": _comparison("le", (-1, 0)),
     "gt": _comparison("gt", (1,)),
     "ge": _comparison("ge", (0, 1)),
+    "lt_to": _comparison("lt_to", (-1,)),
+    "le_to": _comparison("le_to", (-1, 0)),
     "eq": _comparison("eq", (0,)),
     "ne": _comparison("ne", (-1, 1, None)),
     "is_finite": _decision(_is_finite),

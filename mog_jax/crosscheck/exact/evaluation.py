@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import balls
+from mog_jax.crosscheck.exact import balls, deadlines
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
@@ -33,10 +33,21 @@ class Evaluation:
         The interpreter, for rules that carry programs of their own.
     kinks : Counter
         Receives the name of a primitive each time it met a tie.
+    by_meaning : bool
+        Whether known special functions are what they mean, and not what their programs compute.
+
+    Attributes
+    ----------
+    special : Counter
+        The names of the special functions that were met.
+    taken_apart : bool
+        Whether the program has looked at the bits of a number.
     """
 
-    def __init__(self, runner: Runner, kinks: Counter[str]) -> None:
-        self.kinks = kinks
+    def __init__(self, runner: Runner, kinks: Counter[str], *, by_meaning: bool = False) -> None:
+        self.kinks, self.by_meaning = kinks, by_meaning
+        self.special: Counter[str] = Counter()
+        self.taken_apart = False
         self._runner = runner
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}
@@ -109,6 +120,7 @@ class Evaluation:
         symmetric : bool
             Whether a function of two balls does not mind their order.
         """
+        deadlines.check(str(name), np.broadcast(*operands).size)
         ufunc = self._ufuncs.get(name) if name is not None else None
         if ufunc is None:
             remembered = (

@@ -28,6 +28,7 @@ def evaluate(
     digits: int = 40,
     limit: int = 2000,
     kinks: Counter[str] | None = None,
+    by_meaning: bool = False,
 ) -> list[Array]:
     r"""Evaluate a program in ball arithmetic, raising the precision until the answer is sharp.
 
@@ -59,6 +60,9 @@ def evaluate(
         Is replaced by how often each primitive met a tie (``max`` of equals, ``abs`` at 0, a
         comparison of equals, a computed 0 times infinity): there the function may have no
         derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted.
+    by_meaning : bool
+        Whether special functions that JAX computes by series or rational approximations, such as
+        ``jax.scipy.special.log_ndtr``, are taken for the functions that they stand for.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def evaluate(
     while True:
         met: Counter[str] = Counter()
         try:
-            outputs = evaluate_at(closed_jaxpr, arguments, bits, kinks=met)
+            outputs = evaluate_at(closed_jaxpr, arguments, bits, kinks=met, by_meaning=by_meaning)
         except Undecided:
             if bits >= most:
                 raise
@@ -120,6 +124,7 @@ def evaluate_at(
     bits: int,
     *,
     kinks: Counter[str] | None = None,
+    by_meaning: bool = False,
 ) -> list[Array]:
     """Evaluate a program in ball arithmetic once, in `bits` bits, however wide the answer.
 
@@ -128,7 +133,7 @@ def evaluate_at(
     jaxpr = closed_jaxpr.jaxpr
     _check_count(jaxpr, arguments)
     with precision(bits):
-        evaluation = Evaluation(run, Counter() if kinks is None else kinks)
+        evaluation = Evaluation(run, Counter() if kinks is None else kinks, by_meaning=by_meaning)
         operands = [
             _argument(evaluation, i, variable.aval, argument)
             for i, (variable, argument) in enumerate(zip(jaxpr.invars, arguments, strict=True))

@@ -6,10 +6,9 @@ variance 1. Nothing raises: a lane that is done stands still until the others ar
 """
 
 import dataclasses
-import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from mog_jax.fitting.climb.derivatives import unpack
 from mog_jax.fitting.climb.directions import Direction, LocalModel, local_model
 from mog_jax.fuse import fuse
 from mog_jax.kernel import Sums, Totals, lane_sums
+from mog_jax.mixture import Coordinates
 
 _SHRINKAGE = 0.3
 _GROWTH = 2.5
@@ -28,10 +28,25 @@ _DISAPPOINTING = 0.25
 _STATIONARY = 1e-4
 
 
+class PointSums(Protocol):
+    """Datasets side by side, standardised, of which a climb sees the nine sums."""
+
+    @property
+    def count(self) -> jax.Array:
+        """Sum of the counts, shape (*lanes)."""
+
+    @property
+    def free(self) -> jax.Array | None:
+        """The coordinates that are not held fixed, shape (5, *lanes): all, where None."""
+
+    def sums(self, coordinates: Coordinates) -> Sums:
+        """Make one pass over all points."""
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Lanes:
-    """Datasets side by side, standardised, and what holds for each of them.
+class Columns:
+    """Lanes whose points are the columns of one array.
 
     Parameters
     ----------
@@ -39,16 +54,22 @@ class Lanes:
         The points; padded as :func:`mog_jax.kernel.lane_sums` wants them.
     totals : Totals, shape (*lanes)
     counts : array, shape (n, *lanes), or None
-    padding : array, shape (*lanes), or None
     free : array of bool, shape (5, *lanes), or None
-        The coordinates that are not held fixed: all, where not given.
     """
 
     x: jax.Array
     totals: Totals
     counts: jax.Array | None
-    padding: jax.Array | None
     free: jax.Array | None
+
+    @property
+    def count(self) -> jax.Array:
+        """Sum of the counts."""
+        return self.totals.count
+
+    def sums(self, coordinates: Coordinates) -> Sums:
+        """Make one pass over all points."""
+        return lane_sums(coordinates, self.x, self.totals, self.counts)
 
 
 @jax.tree_util.register_dataclass
@@ -148,19 +169,21 @@ def unpacked(rows: Any) -> Ascent:
 _LEAVES, _TREE = jax.tree.flatten(begin(np.zeros((5,))))
 _HAS_ROWS = [np.ndim(leaf) > 0 for leaf in _LEAVES]
 _ROWS = [leaf.shape[0] if np.ndim(leaf) else 1 for leaf in _LEAVES]
+# How many they are, and the one that says which climbs are under way.
+ROWS, CLIMBING = sum(_ROWS), -1
 
 
 def ascend(
     state: Ascent,
-    lanes: Lanes,
+    lanes: PointSums,
     *,
     direction: Direction,
-    tolerance: float,
-    variance_floor: float,
+    tolerance: float | jax.Array,
+    smallest: float | jax.Array,
     steps: int | jax.Array,
-    max_steps: int,
+    max_steps: int | jax.Array,
     equal_variances: bool = False,
-    give_up: bool = False,
+    give_up: bool | jax.Array = False,
 ) -> Ascent:
     """Climb on, for at most `steps` steps, until the Newton decrement is below `tolerance` nats.
 
@@ -171,13 +194,13 @@ def ascend(
     ----------
     state : Ascent
         From :func:`begin`, or from here.
-    lanes : Lanes
+    lanes : PointSums
     direction : Direction
         How to propose a move.
     tolerance : float
         In nats.
-    variance_floor : float
-        Lowest variance allowed, in units of the data's variance.
+    smallest : float
+        Logarithm of the lowest variance allowed, in units of the data's variance.
     steps, max_steps : int
         In this call, and in all.
     equal_variances : bool
@@ -190,10 +213,9 @@ def ascend(
     -------
     Ascent
     """
-    smallest = math.log(variance_floor)
     precision = float(np.finfo(state.theta.dtype).eps)
     # The log-likelihood of so many points is not known better than this.
-    slack = 4 * precision * lanes.totals.count
+    slack = 4 * precision * lanes.count
     enough = jnp.maximum(tolerance, slack)
     # A step that gains less than a comparison can tell is taken all the same: the last one of
     # Newton's, which doubles the digits of the parameters, is of this kind.
@@ -205,9 +227,7 @@ def ascend(
 
     def climb(carry: tuple[Ascent, jax.Array]) -> tuple[Ascent, jax.Array]:
         old, made = carry
-        sums = lane_sums(
-            unpack(tuple(old.proposal)), lanes.x, lanes.totals, lanes.counts, lanes.padding
-        )
+        sums = lanes.sums(unpack(tuple(old.proposal)))
         gained = sums.log_likelihood - old.sums.log_likelihood
         # A lane that is done stands where it stood, and sees what it saw.
         climbs = (gained >= -noise) & old.climbing
@@ -243,10 +263,9 @@ def ascend(
         )
         for each in proposal:
             on = on & jnp.isfinite(each)
-        if give_up:
-            # Within a cluster a climb may begin on the floor, or touch it, and leave it again.
-            for i in (3,) if equal_variances else (3, 4):
-                on = on & ((theta[i] > smallest) | model.free[i])
+        # Within a cluster a climb may begin on the floor, or touch it, and leave it again.
+        for i in (3,) if equal_variances else (3, 4):
+            on = on & ((theta[i] > smallest) | model.free[i] | jnp.logical_not(give_up))
         new = fuse(
             Ascent(
                 theta=theta,

@@ -2,10 +2,11 @@ r"""What the nine sums say about the ascent: gradient, observed information, EM 
 
 The ascent's coordinates are :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\
 \log\sigma_2^2)`: five numbers for each lane, each free to take any value, in five arrays of shape
-`(*lanes)`.
+`(*lanes)`. The information is computed by NumPy as well, with ``xp=numpy``.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ def gradient(theta: Vector, sums: Sums) -> Vector:
     )
 
 
-def information(theta: Vector, sums: Sums) -> Symmetric:
+def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
     r"""Observed information, minus the Hessian, in the ascent's coordinates.
 
     What would be known if each point told its component, less the covariance of what the two
@@ -69,6 +70,8 @@ def information(theta: Vector, sums: Sums) -> Symmetric:
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
         Taken there.
+    xp : module
+        `jax.numpy` or `numpy`.
 
     Returns
     -------
@@ -78,9 +81,9 @@ def information(theta: Vector, sums: Sums) -> Symmetric:
     ----------
     Equation (25) of ``derivation.md``.
     """
-    precisions = _precisions(theta)
+    precisions = _precisions(theta, xp)
     # The coefficients of 1, u, u² in each entry of q.
-    scores: list[list[jax.Array]] = [[jnp.ones_like(theta[0])], [], [], [], []]
+    scores: list[list[jax.Array]] = [[xp.ones_like(theta[0])], [], [], [], []]
     for k, sign in enumerate((1, -1)):
         precision, offset = precisions[k], sums.centre - theta[1 + k]
         scores[1 + k] = [sign * precision * offset, sign * precision]
@@ -89,7 +92,7 @@ def information(theta: Vector, sums: Sums) -> Symmetric:
             sign * precision * offset,
             0.5 * sign * precision,
         ]
-    complete = complete_information(theta, sums).entries
+    complete = complete_information(theta, sums, xp).entries
     entries = {}
     cross = tuple(sums.cross)
     for i in range(5):
@@ -101,7 +104,7 @@ def information(theta: Vector, sums: Sums) -> Symmetric:
     return Symmetric(entries, size=5)
 
 
-def complete_information(theta: Vector, sums: Sums) -> Symmetric:
+def complete_information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
     """Information that the data would hold if each point told its component.
 
     Parameters
@@ -109,13 +112,15 @@ def complete_information(theta: Vector, sums: Sums) -> Symmetric:
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
         Taken there.
+    xp : module
+        `jax.numpy` or `numpy`.
 
     Returns
     -------
     Symmetric, 5 by 5
         The matrix D of equation (25): positive definite, and block-diagonal by component.
     """
-    weights, precisions = _weights(theta), _precisions(theta)
+    weights, precisions = _weights(theta, xp), _precisions(theta, xp)
     counts = sums.effective_counts
     entries = {(0, 0): (counts[0] + counts[1]) * weights[0] * weights[1]}
     for k in range(2):
@@ -167,12 +172,14 @@ def em_step(
     )
 
 
-def _weights(theta: Vector) -> Vector:
+def _weights(theta: Vector, xp: Any = jnp) -> Any:
+    if xp is np:
+        return 1 / (1 + np.exp(-theta[0])), 1 / (1 + np.exp(theta[0]))
     return jax.nn.sigmoid(theta[0]), jax.nn.sigmoid(-theta[0])
 
 
-def _precisions(theta: Vector) -> Vector:
-    return jnp.exp(-theta[3]), jnp.exp(-theta[4])
+def _precisions(theta: Vector, xp: Any = jnp) -> Vector:
+    return xp.exp(-theta[3]), xp.exp(-theta[4])
 
 
 def _dot(left: Sequence[jax.Array], right: Sequence[jax.Array]) -> jax.Array:

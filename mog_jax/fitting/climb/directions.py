@@ -82,7 +82,7 @@ def local_model(
     free: Sequence[jax.Array] | None,
     equal_variances: bool,
     *,
-    smallest: float,
+    smallest: float | jax.Array,
 ) -> LocalModel:
     """Take in the slopes at a mixture, under the constraints.
 

@@ -7,6 +7,7 @@ of arrays, `(*lanes)` each, and a matrix is the tuple of its upper triangle.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -105,7 +106,7 @@ class Symmetric:
         # NaN, where there is any, has come as far as to the first entry.
         return tuple(solution), definite & jnp.isfinite(solution[0])
 
-    def dense(self) -> jax.Array:
-        """Give one array, shape (size, size, *lanes)."""
+    def dense(self, xp: Any = jnp) -> Any:
+        """Give one array, shape (size, size, *lanes), of JAX or of the module `xp`."""
         rows = [[self[i, j] for j in range(self.size)] for i in range(self.size)]
-        return jnp.stack([jnp.stack(row) for row in rows])
+        return xp.stack([xp.stack(row) for row in rows])

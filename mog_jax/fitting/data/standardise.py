@@ -1,4 +1,4 @@
-"""Datasets on their standard scale: sorted, filled up to one length, a column for each."""
+"""Datasets on their standard scale: sorted, filled up to one length, a row for each."""
 
 import dataclasses
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.fitting.data.inputs import SEARCHED, Array, Source
-from mog_jax.kernel import pad_rows
+from mog_jax.lane_shapes import pad_to_turn
 
 # Means of neighbours that stand for a dataset of more than SEARCHED points.
 _SAMPLE = 1024
@@ -16,19 +16,20 @@ _LEAST_TOTAL, _MOST_TOTAL = 1e-30, 1e30
 # A component of little weight may have more than the data's variance, but hardly by more than this.
 _WIDEST = 1e6
 
-# Points that a core's cache holds with room to spare, and those that one line of it does.
+# Points that a core's cache holds with room to spare.
 _CACHED = 2**16
-_LINE = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Standardised:
-    """Datasets on their standard scale, one in each column, sorted and filled up.
+    """Datasets on their standard scale, one in each row, sorted and filled up.
 
     Parameters
     ----------
-    points : array, shape (n, b)
-    counts : array, shape (n, b), or None
+    points : array, shape (b, n)
+        Each dataset fills up its row with its last point.
+    counts : array, shape (b, n), or None
+        0 for what fills up.
     n : array of int, shape (b,)
         Points with a positive count.
     total : array, shape (b,)
@@ -59,6 +60,36 @@ class Standardised:
         usable: Array = self.is_finite & ~self.is_constant & self.in_range & (self.n >= 2)
         return usable
 
+    @classmethod
+    def without_points(
+        cls,
+        *,
+        n: int,
+        total: float,
+        n_missing: int,
+        mean: float,
+        scale: float,
+        is_finite: bool,
+        is_constant: bool,
+    ) -> "Standardised":
+        """Give one dataset of which the points are elsewhere, and the rest is known."""
+        with np.errstate(over="ignore", under="ignore"):
+            square = np.square(np.float64(scale))
+        in_range = np.finfo(np.float64).tiny <= square < np.inf
+        in_range &= n == 0 or _LEAST_TOTAL <= total <= _MOST_TOTAL
+        fields = {
+            "n": n,
+            "total": total,
+            "n_missing": n_missing,
+            "mean": mean,
+            "scale": scale if in_range and not is_constant else 1.0,
+            "is_finite": is_finite,
+            "is_constant": is_constant,
+            "in_range": bool(in_range) or is_constant,
+        }
+        columns = {name: np.array([value]) for name, value in fields.items()}
+        return cls(points=np.empty((0, 1)), counts=None, **columns)
+
     def holds_answers(self, precision: np.dtype[Any], variance_floor: float) -> Array:
         """For which datasets a precision holds the means and variances that a fit may have."""
         limits = np.finfo(precision)
@@ -72,7 +103,7 @@ class Standardised:
         return held
 
 
-def standardise(source: Source, index: Array, least: int = 0) -> Standardised:
+def standardise(source: Source, index: Array) -> Standardised:
     """Sort and standardise some datasets, NaN being missing.
 
     Parameters
@@ -80,60 +111,61 @@ def standardise(source: Source, index: Array, least: int = 0) -> Standardised:
     source : Source
     index : array of int, shape (b,)
         Of at least one.
-    least : int
-        Length to which the datasets are padded at least.
+
+    Returns
+    -------
+    Standardised
+        What it says of a dataset depends on that dataset alone, to the last bit.
     """
     given, b = source.lengths(index), len(index)
-    length = max(pad_rows(int(given.max(initial=1))), least)
-    points = np.empty((length, b))
-    times = None if source.counts is None else np.empty((length, b))
+    length = pad_to_turn(int(given.max(initial=1)))
+    points = np.empty((b, length))
+    times = None if source.counts is None else np.zeros((b, length))
     # So few datasets at a time that they stay in the cache.
-    at_once = max(_LINE, _CACHED // length)
+    at_once = max(1, _CACHED // length)
     parts = []
     for lo in range(0, b, at_once):
         some = slice(lo, lo + at_once)
         values, counts = source.rows(index[some])
-        rows, row_times, fields = _standardised(values, counts, given[some], length)
-        _transpose(rows, points[:, some])
-        if times is not None:
-            _transpose(row_times, times[:, some])
-        parts.append(fields)
+        own_times = None if times is None else times[some]
+        parts.append(_standardise_rows(values, counts, given[some], points[some], own_times))
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Without what is missing the longest may be shorter.
-    longest = max(pad_rows(int(found["n"].max(initial=1))), least)
+    longest = pad_to_turn(int(found["n"].max(initial=1)))
     return Standardised(
-        points=points[:longest], counts=None if times is None else times[:longest], **found
+        points=points[:, :longest],
+        counts=None if times is None else times[:, :longest],
+        **found,
     )
 
 
 # What overflows is out of range, and said to be.
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
-def _standardised(
-    values: Array, counts: Array | None, given: Array, length: int
-) -> tuple[Array, Array | None, dict[str, Array]]:
-    """Give points and counts as rows of a length, and the other fields of :class:`Standardised`."""
+def _standardise_rows(
+    values: Array, counts: Array | None, given: Array, rows: Array, times: Array | None
+) -> dict[str, Array]:
+    """Fill in points and counts, and give the other fields of :class:`Standardised`."""
     seen = ~np.isnan(values)
     n_missing = given - np.sum(seen, axis=1)
     is_finite = ~np.isinf(values).any(axis=1)
-    rows, times = np.empty((len(values), length)), None
     sorted_rows = rows[:, : values.shape[1]]
-    if counts is None:
+    if counts is None or times is None:
         sorted_rows[:] = np.sort(values, axis=1)
         total = n = np.where(is_finite, given - n_missing, 0)
     else:
         seen &= (counts > 0) & is_finite[:, None]
         order = np.argsort(np.where(seen, values, np.nan), axis=1)
         sorted_rows[:] = np.take_along_axis(values, order, axis=1)
-        times = np.zeros(rows.shape)
         times[:, : values.shape[1]] = np.take_along_axis(np.where(seen, counts, 0), order, axis=1)
-        n, total = np.sum(seen, axis=1), times.sum(axis=1)
+        n = np.sum(seen, axis=1)
+        total = row_sums(times, n)
     rows[n == 0] = 0
     low, high, mean, scale = _rescale(rows, times, n, total)
     is_constant = low == high
     square = np.square(scale)
     in_range = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
     in_range &= (n == 0) | ((total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL))
-    fields = {
+    return {
         "n": n,
         "total": total,
         "n_missing": n_missing,
@@ -143,7 +175,20 @@ def _standardised(
         "is_constant": is_constant,
         "in_range": in_range | is_constant,
     }
-    return rows, times, fields
+
+
+def row_sums(rows: Array, n: Array) -> Array:
+    """Sum of the first `n` entries of each row: the same bits whatever stands behind them.
+
+    NumPy adds in an order that depends on how many there are.
+    """
+    width = rows.shape[1]
+    begin = width * np.arange(len(rows))
+    edges = np.stack([begin, begin + n], axis=1).reshape(-1)
+    # An edge behind the last row is none.
+    edges = edges[:-1] if edges[-1] == rows.size else edges
+    sums: Array = np.where(n > 0, np.add.reduceat(rows.reshape(-1), edges)[::2], 0)
+    return sums
 
 
 def _rescale(
@@ -162,7 +207,7 @@ def _rescale(
     last = np.arange(len(rows)), np.maximum(n - 1, 0)
 
     def average(rows: Array) -> Array:
-        return np.sum(rows if times is None else times * rows, axis=1) / np.maximum(total, 1e-300)
+        return row_sums(rows if times is None else times * rows, n) / np.maximum(total, 1e-300)
 
     # Centred, and in units of the range, before anything is squared: neither a large offset nor an
     # extreme unit then costs digits or overflows.
@@ -175,17 +220,10 @@ def _rescale(
     rows /= reach[:, None]
     mean = average(rows)
     rows -= mean[:, None]
-    np.copyto(filling, 0, where=fills)
     deviation = np.sqrt(average(rows**2))
     rows /= np.where(deviation > 0, deviation, 1)[:, None]
     np.copyto(filling, rows[last][:, None], where=fills)
     return low, high, middle + reach * mean, reach * deviation
-
-
-def _transpose(rows: Array, columns: Array) -> None:
-    """Write rows into columns, as many at a time as fill a cache line."""
-    for lo in range(0, len(rows), _LINE):
-        columns[:, lo : lo + _LINE] = rows[lo : lo + _LINE].T
 
 
 def sample(data: Standardised) -> tuple[Array, Array]:
@@ -196,44 +234,52 @@ def sample(data: Standardised) -> tuple[Array, Array]:
 
     Returns
     -------
-    array, shape (m, b)
+    array, shape (b, m)
+        Sorted, and filled up with the last one.
     array of int, shape (b,)
         How many there are.
     """
-    if data.counts is None and data.points.shape[0] <= SEARCHED:
+    if data.counts is None and data.points.shape[1] <= SEARCHED:
         return data.points, data.n
-    if data.counts is None:
-        return _shares(data.points, data.n)
-    usable = data.is_usable
-    whole = (data.counts == np.rint(data.counts)).all(axis=0) & (data.total <= SEARCHED)
+    whole = data.total <= SEARCHED
+    if data.counts is not None:
+        whole &= (data.counts == np.rint(data.counts)).all(axis=1)
     sizes = np.where(whole, data.total, _SAMPLE).astype(np.int64)
-    rows = pad_rows(int(sizes.max(initial=1)))
-    points = np.zeros((rows, len(sizes)))
-    for i, n in enumerate(sizes):
-        if n == 0 or not usable[i]:
-            continue
-        if whole[i]:
-            column = np.repeat(data.points[:, i], data.counts[:, i].astype(np.int64))
-        else:
-            edges = np.linspace(0, data.total[i], n + 1)
-            mass = np.concatenate([[0], np.cumsum(data.counts[:, i])])
-            moment = np.concatenate([[0], np.cumsum(data.counts[:, i] * data.points[:, i])])
-            column = np.diff(np.interp(edges, mass, moment)) / np.diff(edges)
-        points[:n, i] = column
-        points[n:, i] = column[-1]
+    points = np.zeros((len(sizes), pad_to_turn(int(sizes.max(initial=1)))))
+    usable = data.is_usable
+    if data.counts is None:
+        long = usable & ~whole
+        points[long, :_SAMPLE] = _shares(data.points[long], data.n[long])
+        points[whole] = data.points[whole, : points.shape[1]]
+    else:
+        for i in np.flatnonzero(usable):
+            row, counts = (each[i, : data.n[i]] for each in (data.points, data.counts))
+            points[i, : sizes[i]] = _counted_sample(row, counts, data.total[i], whole[i])
+    last = points[np.arange(sizes.size), np.maximum(sizes, 1) - 1]
+    beyond = np.arange(points.shape[1]) >= sizes[:, None]
+    np.copyto(points, last[:, None], where=beyond)
     return points, sizes
 
 
-def _shares(points: Array, n: Array) -> tuple[Array, Array]:
-    """Means of equal shares of the sorted points, in datasets that have many."""
-    sizes = np.where(n > SEARCHED, _SAMPLE, n)
-    rows = pad_rows(int(sizes.max(initial=1)))
+def _shares(points: Array, n: Array) -> Array:
+    """Means of equal shares of sorted points, in rows that have many."""
     # The sum of the first t points, for a t that need not be whole.
-    edges = n * np.minimum(np.arange(rows + 1)[:, None], sizes) / np.maximum(sizes, 1)
-    below = np.minimum(edges.astype(np.int64), np.maximum(n - 1, 0))
-    sums = np.concatenate([np.zeros((1, len(n))), np.cumsum(points, axis=0)])
-    partial = np.take_along_axis(sums, below, axis=0)
-    partial += (edges - below) * np.take_along_axis(points, below, axis=0)
-    shares = np.diff(partial, axis=0) / (np.maximum(n, 1) / np.maximum(sizes, 1))
-    last = np.minimum(np.arange(rows)[:, None], np.maximum(sizes - 1, 0))
-    return np.take_along_axis(shares, last, axis=0), sizes
+    edges = n[:, None] * (np.arange(_SAMPLE + 1) / _SAMPLE)
+    below = np.minimum(edges.astype(np.int64), n[:, None] - 1)
+    sums = np.zeros((len(n), points.shape[1] + 1))
+    np.cumsum(points, axis=1, out=sums[:, 1:])
+    partial = np.take_along_axis(sums, below, axis=1)
+    partial += (edges - below) * np.take_along_axis(points, below, axis=1)
+    shares: Array = np.diff(partial, axis=1) / (n / _SAMPLE)[:, None]
+    return shares
+
+
+def _counted_sample(row: Array, counts: Array, total: float, is_whole: bool) -> Array:
+    """Sorted points, each as often as it was seen, or means of equal shares of them."""
+    if is_whole:
+        return np.repeat(row, counts.astype(np.int64))
+    edges = np.linspace(0, total, _SAMPLE + 1)
+    mass = np.concatenate([[0], np.cumsum(counts)])
+    moment = np.concatenate([[0], np.cumsum(counts * row)])
+    shares: Array = np.diff(np.interp(edges, mass, moment)) / np.diff(edges)
+    return shares

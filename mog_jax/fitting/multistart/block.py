@@ -5,8 +5,8 @@ import functools
 
 import numpy as np
 
-from mog_jax.fitting.data.inputs import SEARCHED
-from mog_jax.fitting.multistart.climbs import Array, BlockPoints
+from mog_jax.fitting.data.standardise import row_sums
+from mog_jax.fitting.multistart.packing import Array, PointSource, columns_of, standardised_points
 from mog_jax.fitting.multistart.pruning import ValueBounds
 
 # The search's precision.
@@ -22,23 +22,22 @@ _PER_POINT = 0.002
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Block:
-    """Datasets of similar length, standardised and sorted, the points on the leading axis.
+    """Datasets that can be fitted, standardised and sorted, one in each row.
 
     Parameters
     ----------
-    points : array, shape (n, b)
-        Each dataset fills up its column with its last point.
-    counts : array, shape (n, b), or None
+    points : array, shape (b, n)
+        Each dataset fills up its row with its last point. Their dtype is the precision of the
+        polish.
+    counts : array, shape (b, n), or None
         How often each point was seen; 0 for what fills up.
-    given : array of bool, shape (b,)
-        Which columns hold a dataset that is to be climbed, and not a stand-in.
     n : array of int, shape (b,)
         How many points there are.
     total : array, shape (b,)
         Sum of the counts.
-    sample : array, shape (m, b)
-        Points of equal count that stand for the dataset where its climbs begin, and where it has
-        many points in the search as well. Sorted, and filled up likewise.
+    sample : array, shape (b, m)
+        Points of equal count that stand for the dataset in the search: its own where those are few.
+        Sorted, and filled up likewise.
     n_sample : array of int, shape (b,)
     free : array of bool, shape (5, b)
         The coordinates that are not held fixed.
@@ -48,7 +47,6 @@ class Block:
 
     points: Array
     counts: Array | None
-    given: Array
     n: Array
     total: Array
     sample: Array
@@ -57,25 +55,34 @@ class Block:
     fixed: Array
 
     @functools.cached_property
-    def whole(self) -> BlockPoints:
-        """What the finish climbs."""
-        return BlockPoints(self.points, self.counts, self.n, self.free, self.points.dtype)
+    def whole(self) -> PointSource:
+        """What the polish climbs."""
+        return standardised_points(
+            self.points, self.counts, n=self.n, total=self.total, free=self.free
+        )
 
     @functools.cached_property
-    def searched(self) -> BlockPoints:
+    def searched(self) -> PointSource:
         """What the search climbs: the data themselves where those are few."""
-        if self._is_sampled:
-            return BlockPoints(self.sample, None, self.n_sample, self.free, SINGLE)
-        return BlockPoints(self.points, self.counts, self.n, self.free, SINGLE)
+        n = np.maximum(self.n_sample, 1)
+        mean = row_sums(self.sample, n) / n
+        square = row_sums(np.square(self.sample), n) / n
+        return PointSource(
+            points=columns_of(self.sample, SINGLE),
+            n=self.n_sample,
+            totals=np.stack([self.n_sample, mean, square - np.square(mean)]),
+            free=self.free,
+        )
 
     @functools.cached_property
     def bounds(self) -> ValueBounds:
         """How far values can be trusted that the search found."""
         margin = TRAILING + 4 * float(np.finfo(SINGLE).eps) * self.total
-        if self._is_sampled:
-            margin = margin + _TRAILING_SAMPLE
-        scale = self.total / self.n_sample if self._is_sampled else np.ones(self.n.size)
-        return ValueBounds(scale=scale, margin=margin, jitter=np.zeros(self.n.size))
+        return ValueBounds(
+            scale=self.total / self.n_sample,
+            margin=margin + np.where(self.total == self.n_sample, 0, _TRAILING_SAMPLE),
+            jitter=np.zeros(self.n.size),
+        )
 
     @functools.cached_property
     def coreset_bounds(self) -> ValueBounds:
@@ -85,7 +92,3 @@ class Block:
             margin=self.bounds.margin + _TRAILING_CORESET + _PER_POINT * self.total,
             jitter=_PER_POINT * self.total,
         )
-
-    @property
-    def _is_sampled(self) -> bool:
-        return bool(self.points.shape[0] > SEARCHED)

@@ -1,11 +1,11 @@
 """From a block of standardised datasets to the best maximum of each."""
 
-import jax
+import numpy as np
 
-from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.multistart.block import Block
-from mog_jax.fitting.multistart.climbs import Array, Climbs
+from mog_jax.fitting.multistart.climbs import Climbs
+from mog_jax.fitting.multistart.packing import Array
 from mog_jax.fitting.multistart.polish import (
     best_of_each,
     has_regular,
@@ -15,13 +15,6 @@ from mog_jax.fitting.multistart.polish import (
 )
 from mog_jax.fitting.multistart.search import Starts, search, starts
 from mog_jax.fitting.options import FitOptions
-from mog_jax.kernel import Sums
-
-
-@jax.jit
-def information(theta: jax.Array, sums: Sums) -> jax.Array:
-    """Observed information, shape (5, 5, *lanes), constraints left out of account."""
-    return derivatives.information(tuple(theta), sums.unstacked()).dense()
 
 
 def maximise(block: Block, options: FitOptions) -> tuple[Ascent, Array]:
@@ -36,10 +29,10 @@ def maximise(block: Block, options: FitOptions) -> tuple[Ascent, Array]:
         Passes over the data, summed over all its climbs.
     """
     begun = starts(block, options)
-    found, passes = search(begun, block, block.given, options)
+    found, passes = search(begun, block, np.ones(block.n.size, bool), options)
     climbs, more = polish(found, block, options)
     passes = passes + more
-    doubtful = block.given & ~has_regular(climbs, block, options)
+    doubtful = ~has_regular(climbs, block, options)
     if doubtful.any():
         others, more = _exhaustive_search(begun, block, doubtful, options)
         climbs, passes = climbs.joined(others), passes + more

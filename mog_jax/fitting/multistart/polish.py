@@ -7,7 +7,8 @@ import numpy as np
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.multistart.block import TRAILING, Block
-from mog_jax.fitting.multistart.climbs import Array, Climbs, begin_climbs
+from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
+from mog_jax.fitting.multistart.packing import Array
 from mog_jax.fitting.multistart.pruning import ValueBounds, climb_and_prune
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 
@@ -42,7 +43,7 @@ def polish_all(found: Climbs, block: Block, options: FitOptions) -> tuple[Climbs
     # The floor of single precision may lie below.
     lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)
-    climbs = begin_climbs(theta, dataset, found.start, data.dtype)
+    climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
     ascent = options.ascent(searching=False)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
     rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1]))

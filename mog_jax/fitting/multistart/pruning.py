@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from mog_jax.fitting.climb.arrival import on_floor
-from mog_jax.fitting.multistart.climbs import Array, Climbs, PointSource, advance
+from mog_jax.fitting.multistart.climbs import Climbs, advance
+from mog_jax.fitting.multistart.packing import Array, PointSource
 from mog_jax.fitting.options import SEARCH_TOLERANCE, AscentOptions, FitOptions
 from mog_jax.fitting.parameterisation import swapped
 
@@ -78,7 +79,7 @@ def climb_and_prune(
     array of int, shape (b,)
         Steps that were made for each dataset.
     """
-    passes = np.zeros(data.n.size)
+    passes = np.zeros(data.n_datasets)
     for steps in rounds:
         if not climbs.state.climbing.any():
             break

@@ -8,28 +8,27 @@ cannot reach what another one has in hand.
 
 import dataclasses
 import functools
-from typing import Any
 
-import jax
 import numpy as np
 
 from mog_jax.fitting.data.buckets import padded_lengths
 from mog_jax.fitting.multistart.block import SINGLE, Block
-from mog_jax.fitting.multistart.climbs import Array, Climbs, begin_climbs
-from mog_jax.fitting.multistart.coreset import FEWEST, Coresets
+from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
+from mog_jax.fitting.multistart.coreset import FEWEST, ROWS, coresets
+from mog_jax.fitting.multistart.packing import Array, PointSource, as_slice
 from mog_jax.fitting.multistart.pruning import climb_and_prune
-from mog_jax.fitting.multistart.starts import n_starts, window_lengths, window_starts
+from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped
-from mog_jax.precision import COMPILER
+from mog_jax.lane_shapes import TURN
 
 # Steps between two looks at the whole population: fewer while there is much to drop.
 _ROUNDS = (4, 3, 3, 4, 6, 10)
 _ROUNDS_FROM_AFAR = (5, 4, 5, 8)
 # From where those have led, at first only to see which are the same.
 _LAST_ROUNDS = (1, 3, 6, 10)
-# Datasets whose starts are sought together.
-_STARTED = 256
+# Points of which starts are sought together: their sums stay in the cache.
+_AT_ONCE = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,35 +38,34 @@ class Starts:
     Parameters
     ----------
     theta : array, shape (5, starts, b)
-        NaN where no dataset is given.
-    coresets : Coresets
-        What each climb sees of its dataset from the window where it begins.
+    coresets : PointSource
+        What each climb sees of its dataset from the window where it begins; nothing of datasets
+        that have few points.
     """
 
     theta: Array
-    coresets: Coresets
+    coresets: PointSource
 
 
 def starts(block: Block, options: FitOptions) -> Starts:
     """Give where the climbs begin."""
-    sizes = padded_lengths(block.n_sample)
-    n = n_starts(options.starts)
-    theta: Array = np.full((5, n, sizes.size), np.nan, np.float32)
-    windows: Array = np.ones((n, 2, sizes.size), np.int32)
-    for rows in np.unique(sizes[block.given]):
-        lengths = window_lengths(options.starts, int(rows))
-        columns = np.flatnonzero(block.given & (sizes == rows))
-        # So few datasets at a time that their sums stay in the cache.
-        at_once = min(_STARTED, sizes.size)
-        for lo in range(0, columns.size, at_once):
-            some = columns[np.minimum(np.arange(lo, lo + at_once), columns.size - 1)]
-            theta[:, :, some], windows[:, :, some] = _starts(
-                lengths,
-                np.take(block.sample, some, axis=1),
-                block.n_sample[some].astype(np.int32),
-                plan=options.starts,
-                narrowest=options.variance_floor,
+    b, number = block.n.size, n_starts(options.starts)
+    theta = np.empty((5, number, b), np.float32)
+    means = np.empty((ROWS, number, b), SINGLE)
+    sizes = np.empty((ROWS // TURN, number, b), SINGLE)
+    lengths = padded_lengths(block.n_sample)
+    for rows in np.unique(lengths).tolist():
+        alike = np.flatnonzero(lengths == rows)
+        at_once = max(_AT_ONCE // rows, 1)
+        for lo in range(0, alike.size, at_once):
+            some = as_slice(alike[lo : lo + at_once])
+            x, n = block.sample[some, :rows], block.n_sample[some]
+            sums = running_sums(x)
+            theta[..., some], windows = window_starts(
+                x, n, sums, rows=rows, plan=options.starts, narrowest=options.variance_floor
             )
+            if rows > FEWEST:
+                means[..., some], sizes[..., some] = coresets(sums.points, n, windows)
     if options.equal_variances:
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
@@ -76,13 +74,14 @@ def starts(block: Block, options: FitOptions) -> Starts:
         # Which component is which now matters: each start is tried both ways.
         theta = np.concatenate([theta, swapped(theta)], axis=1)
         theta = np.where(block.free[:, None], theta, block.fixed[:, None])
-        windows = np.concatenate([windows, windows])
-    return Starts(theta, Coresets(block.sample, block.n_sample, windows, block.free))
-
-
-@functools.partial(jax.jit, static_argnames=("plan", "narrowest"), compiler_options=COMPILER)
-def _starts(*windows: Any, plan: str, narrowest: float) -> tuple[jax.Array, jax.Array]:
-    return window_starts(*windows, plan=plan, narrowest=narrowest)
+    seen = PointSource(
+        points=means.reshape(ROWS, -1),
+        n=np.full(number * b, ROWS),
+        totals=np.tile(block.searched.totals, number),
+        free=block.free,
+        sizes=sizes.reshape(len(sizes), -1),
+    )
+    return Starts(theta, seen)
 
 
 def search(

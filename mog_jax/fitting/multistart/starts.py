@@ -16,8 +16,6 @@ nothing but the units.
 
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 # A NumPy array.
@@ -54,9 +52,10 @@ PLANS = {
         ends=((40, 0.09, 2),),
     ),
 }
-# Equal shares into which the data are cut. Odd: else the edge in the middle of an odd number of
-# points would be no reflection of itself.
+# Equal shares into which the data are cut, many or few points. Odd: else the edge in the middle of
+# an odd number of points would be no reflection of itself.
 _SHARES = 127
+_FEW_SHARES, _FEW_POINTS = 63, 64
 # Below it a window gets no denser; in standard deviations.
 _NARROWEST_EXTENT = 1e-3
 
@@ -74,35 +73,37 @@ def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
     plan : str
         A key of `PLANS`.
     rows : int
-        How many points the datasets have, as :func:`mog_jax.kernel.pad_rows` rounds it: a dataset
-        has its own windows, whatever it is padded to beside others.
+        How many points the datasets have, as `pad_rows` rounds it: a dataset has its own windows,
+        whatever it is padded to beside others.
     """
     likely, ends = (
         np.array([max(points, share * rows) for points, share, _ in rules])
         for rules in (PLANS[plan].likely, PLANS[plan].ends)
     )
-    shares = np.maximum(np.rint(likely * (_SHARES / rows)), 1)
-    return shares.astype(np.int32), np.rint(ends).astype(np.int32)
+    shares = np.maximum(np.rint(likely * (n_shares(rows) / rows)), 1)
+    return shares.astype(np.int64), np.rint(ends).astype(np.int64)
+
+
+def n_shares(rows: int) -> int:
+    """Into how many equal shares datasets of some length are cut."""
+    return _FEW_SHARES if rows <= _FEW_POINTS else _SHARES
 
 
 def window_starts(
-    lengths: tuple[jax.Array, jax.Array],
-    x: jax.Array,
-    n: jax.Array,
-    *,
-    plan: str,
-    narrowest: float,
-) -> tuple[jax.Array, jax.Array]:
+    x: Array, n: Array, sums: "RunningSums", *, rows: int, plan: str, narrowest: float
+) -> tuple[Array, Array]:
     """Give the starts of a plan: their coordinates, and the windows they are.
 
     Parameters
     ----------
-    lengths : pair of int arrays
-        From :func:`window_lengths`.
-    x : array, shape (rows, lanes)
+    x : array, shape (b, at least n)
         The points, sorted and standardised; whatever stands beyond the first `n` has no part.
-    n : array of int, shape (lanes,)
+    n : array of int, shape (b,)
         How many points there are.
+    sums : RunningSums
+        Of these points.
+    rows : int
+        Their number, as :func:`mog_jax.lane_shapes.pad_rows` rounds it: the same for all.
     plan : str
         A key of `PLANS`.
     narrowest : float
@@ -110,166 +111,193 @@ def window_starts(
 
     Returns
     -------
-    theta : array, shape (5, starts, lanes)
-    windows : array of int, shape (starts, 2, lanes)
+    theta : array, shape (5, starts, b)
+    windows : array of int, shape (starts, 2, b)
         First point and number of points.
     """
     dense, likely, ends = PLANS[plan]
-    shares, end_lengths = lengths
-    # A row of datasets, as all that is computed of each.
-    n = n[None]
-    data = _Data(*running_sums(x), n, narrowest)
-    found = _dense_windows(x, n, dense)
-    found += _likely_windows(data, shares, [picks for *_, picks in likely])
-    for length, (*_, sides) in zip(end_lengths, ends, strict=True):
-        found += _end_windows(data, length)[:sides]
+    shares, end_lengths = window_lengths(plan, rows)
+    # Of datasets of one length what depends on it alone is computed once.
+    length_of = n[:1] if (n == n[0]).all() else n
+    data = _Data(sums, length_of[:, None], narrowest)
+    found = _dense_windows(x[:, : n.max()].astype(np.float32), n, dense)
+    found += _likely_windows(data, n_shares(rows), shares, [picks for *_, picks in likely])
+    for pair, (*_, sides) in zip(_end_windows(data, end_lengths), ends, strict=True):
+        found += pair[:sides]
     # Where the data have too few points for a window, the lower half is one.
-    half = jnp.maximum(n // 2, 1)
-    start = jnp.concatenate([jnp.where(fits, start, 0) for start, _, fits in found])
-    length = jnp.concatenate([jnp.where(fits, length, half) for _, length, fits in found])
-    theta = data.split(data.upto(start), data.upto(start + length), length).theta
-    return theta, jnp.stack([start, length], axis=1)
+    half = np.maximum(n // 2, 1)
+    start = np.stack([np.where(fits, start, 0) for start, _, fits in found], axis=1)
+    length = np.stack([np.where(fits, length, half) for _, length, fits in found], axis=1)
+    theta = data.split(sums.upto(start), sums.upto(start + length), length).theta
+    return np.swapaxes(theta, 1, 2), np.stack([start.T, length.T], axis=1)
 
 
-def running_sums(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Sums of the first 0, 1, ..., rows points of each lane, and of their squares."""
-    rows = x.shape[0]
+class RunningSums(NamedTuple):
+    """Sums of the first 0, 1, ... points of each row, and of their squares."""
 
-    def add(sums: _Pair, i: jax.Array) -> tuple[_Pair, _Pair]:
-        point = x[jnp.minimum(i, rows - 1)]
-        return (sums[0] + point, sums[1] + point * point), sums
+    points: Array
+    squares: Array
 
-    nothing = jnp.zeros_like(x[0])
-    # Row by row, along the memory: several times faster than a cumulative sum over columns.
-    _, sums = jax.lax.scan(add, (nothing, nothing), jnp.arange(rows + 1, dtype=np.int32))
-    points, squares = sums
-    return points, squares
+    def upto(self, place: Array) -> "RunningSums":
+        """Sums of the points below some places, shape (b, places)."""
+        at = place + self.points.shape[1] * np.arange(len(self.points))[:, None]
+        return RunningSums(*(sums.reshape(-1).take(at) for sums in self))
 
 
-# Of each dataset, shape (1, lanes): first point and number of points of a window, and whether there
-# is one.
-_Window = tuple[jax.Array, jax.Array, jax.Array]
-_Pair = tuple[jax.Array, jax.Array]
+def running_sums(x: Array) -> RunningSums:
+    """Add up the points of each row, one after the other."""
+    sums = RunningSums(*np.zeros((2, len(x), x.shape[1] + 1)))
+    np.cumsum(x, axis=1, out=sums.points[:, 1:])
+    np.cumsum(np.square(x), axis=1, out=sums.squares[:, 1:])
+    return sums
+
+
+# Of each dataset: first point and number of points of a window, and whether there is one.
+_Window = tuple[Array, Array | int, Array]
 
 
 class _Split(NamedTuple):
     """Windows and the rest: how many points, their mean and variance."""
 
-    inside: jax.Array
-    outside: jax.Array
-    mean: jax.Array
-    rest_mean: jax.Array
-    variance: jax.Array
-    rest_variance: jax.Array
+    inside: Array
+    outside: Array
+    mean: Array
+    rest_mean: Array
+    variance: Array
+    rest_variance: Array
 
     @property
-    def theta(self) -> jax.Array:
-        log_odds = jnp.log(self.inside / self.outside)
-        log_variances = jnp.log(self.variance), jnp.log(self.rest_variance)
-        return jnp.stack([log_odds, self.mean, self.rest_mean, *log_variances])
+    def theta(self) -> Array:
+        log_odds = np.log(self.inside / self.outside)
+        log_variances = np.log(self.variance), np.log(self.rest_variance)
+        return np.stack([log_odds, self.mean, self.rest_mean, *log_variances])
 
     @property
-    def score(self) -> jax.Array:
+    def score(self) -> Array:
         """Twice the log-likelihood of both parts, less what all windows have in common."""
-        return -(
-            self.inside * jnp.log(self.variance / self.inside**2)
-            + self.outside * jnp.log(self.rest_variance / self.outside**2)
-        )
+        score: Array = self.inside * np.log(self.variance / np.square(self.inside))
+        score += self.outside * np.log(self.rest_variance / np.square(self.outside))
+        return -score
 
 
 class _Data(NamedTuple):
-    points: jax.Array
-    squares: jax.Array
-    n: jax.Array
+    sums: RunningSums
+    n: Array
     narrowest: float
 
-    def upto(self, place: jax.Array) -> _Pair:
-        """Sums of the points below a place, and of their squares."""
-        points, squares = (
-            jnp.take_along_axis(sums, place, axis=0) for sums in (self.points, self.squares)
-        )
-        return points, squares
-
-    def split(self, below: _Pair, upto: _Pair, length: jax.Array) -> _Split:
+    def split(self, below: RunningSums, upto: RunningSums, length: Array) -> _Split:
         """Windows against the rest, from the sums at their two ends."""
-        whole = self.upto(self.n)
-        inside = jnp.maximum(length, 1).astype(jnp.float32)
-        outside = jnp.maximum(self.n - length, 1).astype(jnp.float32)
-        points, squares = (above - under for above, under in zip(upto, below, strict=True))
-        per_inside = 1 / inside.astype(points.dtype)
-        mean = points * per_inside
-        variance = squares * per_inside - mean * mean
+        whole = self.sums.upto(self.n)
+        inside = np.maximum(length, 1).astype(np.float32)
+        outside = np.maximum(self.n - length, 1).astype(np.float32)
+        points, squares = upto.points - below.points, upto.squares - below.squares
+        mean = points / inside
+        variance = squares / inside - np.square(mean)
         # Single precision is enough for a start, but not to take the differences above, which are
         # small where the window is narrow.
-        rest, rest_squares = (
-            (total - part).astype(jnp.float32) / outside
-            for total, part in zip(whole, (points, squares), strict=True)
+        rest = (whole.points - points).astype(np.float32) / outside
+        rest_variance = (whole.squares - squares).astype(np.float32) / outside - np.square(rest)
+        narrowest = np.float32(self.narrowest)
+        return _Split(
+            inside,
+            outside,
+            mean.astype(np.float32),
+            rest,
+            np.maximum(variance.astype(np.float32), narrowest),
+            np.maximum(rest_variance, narrowest),
         )
-        variance, rest_variance = (
-            jnp.maximum(each.astype(jnp.float32), self.narrowest)
-            for each in (variance, rest_squares - rest * rest)
-        )
-        return _Split(inside, outside, mean.astype(jnp.float32), rest, variance, rest_variance)
 
 
-def _dense_windows(x: jax.Array, n: jax.Array, rules: tuple[tuple[int, int], ...]) -> list[_Window]:
+def _dense_windows(x: Array, n: Array, rules: tuple[tuple[int, int], ...]) -> list[_Window]:
     """Windows of few points, close together where a Gaussian would have them far apart."""
-    x = x.astype(jnp.float32)
-    gaussian = jnp.exp(-0.5 * x * x)
-    place = jax.lax.broadcasted_iota(jnp.int32, x.shape, 0)
-    found = []
+    gaussian = np.exp(np.float32(-0.5) * np.square(x))
+    rows, width = np.arange(len(x)), x.shape[1]
+    found: list[_Window] = []
     for length, picks in rules:
-        extent = jnp.maximum(_ahead(x, length - 1) - x, _NARROWEST_EXTENT)
+        # Those that begin at the first point, or end at the last, are windows at an end.
+        place = np.arange(1, width - length)
+        if not place.size:
+            found += [(np.zeros_like(n), length, np.zeros(n.shape, bool))] * picks
+            continue
         # Points that the Gaussian would have in the window, less a factor.
-        expected = extent * _ahead(gaussian, length // 2)
-        expected = jnp.where((place > 0) & (place < n - length), expected, jnp.inf)
-        # Of equals the outermost is taken, on either side: so in a reflection as well.
-        off = 2 * place + length - n
-        rank = jnp.where(off > 0, 2 * off + 1, -2 * off)
-        for _ in range(picks):
-            least = jnp.min(expected, axis=0, keepdims=True)
-            top = jnp.max(jnp.where(expected == least, rank, 0), axis=0, keepdims=True)
-            start = (n - length + jnp.where(top % 2 == 1, top // 2, -(top // 2))) // 2
-            found.append((start, jnp.full_like(n, length), jnp.isfinite(least)))
-            # The next one may not share points with this one.
-            expected = jnp.where(jnp.abs(place - start) < length, jnp.inf, expected)
+        expected = x[:, length:-1] - x[:, 1:-length]
+        np.maximum(expected, np.float32(_NARROWEST_EXTENT), out=expected)
+        middle = 1 + length // 2
+        expected *= gaussian[:, middle : middle + place.size]
+        if n.min() < width:
+            np.copyto(expected, np.inf, where=place >= (n - length)[:, None])
+        for pick in range(picks):
+            at = _outermost_least(expected, 2 * place + length, n)
+            found.append((place[at], length, np.isfinite(expected[rows, at])))
+            if pick + 1 < picks:
+                # The next one may not share points with this one.
+                near = at[:, None] + np.arange(1 - length, length)
+                near = np.clip(near, 0, place.size - 1)
+                expected[rows[:, None], near] = np.inf
     return found
 
 
-def _likely_windows(data: _Data, lengths: jax.Array, picks: list[int]) -> list[_Window]:
+def _outermost_least(expected: Array, middles: Array, n: Array) -> Array:
+    """Where the least of each row is; of equals the outermost: so in a reflection as well."""
+    rows = np.arange(len(expected))
+    at: Array = np.argmin(expected, axis=1)
+    # Is there another one like it?
+    least = expected[rows, at]
+    expected[rows, at] = np.inf
+    again = expected[rows, np.argmin(expected, axis=1)]
+    expected[rows, at] = least
+    tied = np.flatnonzero((again == least) & (least < np.inf))
+    if tied.size:
+        off = middles - n[tied, None]
+        rank = np.where(off > 0, 2 * off + 1, -2 * off)
+        equal = expected[tied] == least[tied, None]
+        at[tied] = np.argmax(np.where(equal, rank, -1), axis=1)
+    return at
+
+
+def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) -> list[_Window]:
     """Windows between the edges of equal shares."""
-    n = data.n
-    edge = jax.lax.broadcasted_iota(jnp.int32, (_SHARES + 1, n.size), 0)
-    place = jnp.where(2 * edge < _SHARES, edge * n // _SHARES, n - (_SHARES - edge) * n // _SHARES)
-    below = data.upto(place)
-    found = []
-    for length, number in zip(lengths, picks, strict=True):
-        end, *upto = (_ahead(each, length) for each in (place, *below))
-        score = data.split(below, (upto[0], upto[1]), end - place).score
-        score = jnp.where((place > 0) & (end < n), score, -jnp.inf)
+    n, edge = data.n, np.arange(shares + 1)
+    place = np.where(2 * edge < shares, edge * n // shares, n - (shares - edge) * n // shares)
+    sums = data.sums.upto(place)
+    rows = np.arange(len(sums.points))
+    found: list[_Window] = []
+    for length, number in zip(lengths.tolist(), picks, strict=True):
+        start, end = place[:, :-length], place[:, length:]
+        if not start.size:
+            nothing = np.zeros(rows.size, np.int64)
+            found += [(nothing, nothing, nothing > 0)] * number
+            continue
+        below, upto = (
+            RunningSums(*(each[:, some] for each in sums))
+            for some in (slice(None, -length), slice(length, None))
+        )
+        score = data.split(below, upto, end - start).score
+        np.copyto(score, -np.inf, where=(start <= 0) | (end >= n))
+        start, end = np.broadcast_to(start, score.shape), np.broadcast_to(end, score.shape)
         for _ in range(number):
-            best = jnp.max(score, axis=0, keepdims=True)
-            at = jnp.max(jnp.where(score == best, edge, 0), axis=0, keepdims=True)
-            start, stop = (jnp.take_along_axis(each, at, axis=0) for each in (place, end))
-            found.append((start, stop - start, jnp.isfinite(best)))
-            score = jnp.where(jnp.abs(edge - at) < length, -jnp.inf, score)
+            # The last one of equals.
+            at = score.shape[1] - 1 - np.argmax(score[:, ::-1], axis=1)
+            first, stop = start[rows, at], end[rows, at]
+            found.append((first, stop - first, np.isfinite(score[rows, at])))
+            near = np.abs(np.arange(score.shape[1]) - at[:, None]) < length
+            score[near] = -np.inf
     return found
 
 
-def _end_windows(data: _Data, length: jax.Array) -> list[_Window]:
-    """Give the windows at the two ends, the likelier one first."""
+def _end_windows(data: _Data, lengths: Array) -> list[tuple[_Window, _Window]]:
+    """Give the windows of each length at the two ends, the likelier one first."""
     n = data.n
-    length = jnp.where(length < n - 1, length, jnp.maximum(n // 2, 1))
-    nothing = jnp.zeros_like(n)
-    low, high = (
-        data.split(data.upto(start), data.upto(start + length), length).score
-        for start in (nothing, n - length)
-    )
-    first = jnp.where(low >= high, nothing, n - length)
-    return [(start, length, length > 0) for start in (first, n - length - first)]
-
-
-def _ahead(rows: jax.Array, steps: jax.Array | int) -> jax.Array:
-    """What stands so many rows further on, or else in the last row."""
-    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], rows.shape)])
-    return jax.lax.dynamic_slice_in_dim(padded, steps, rows.shape[0], axis=0)
+    lengths = np.where(lengths < n - 1, lengths, np.maximum(n // 2, 1))
+    start = np.concatenate([np.zeros_like(lengths), n - lengths], axis=1)
+    both = np.concatenate([lengths, lengths], axis=1)
+    score = data.split(data.sums.upto(start), data.sums.upto(start + both), both).score
+    low, high = np.split(score, 2, axis=1)
+    first = np.where(low >= high, 0, n - lengths)
+    second = n - lengths - first
+    lengths = np.broadcast_to(lengths, first.shape)
+    fits = lengths > 0
+    return [
+        ((first[:, i], lengths[:, i], fits[:, i]), (second[:, i], lengths[:, i], fits[:, i]))
+        for i in range(lengths.shape[1])
+    ]

@@ -2,22 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from mog_jax.fitting.data.inputs import Array, Source, read
-from mog_jax.kernel import pad_rows
 from mog_jax.precision import hand_back
 from mog_jax.threads import in_threads
 
 # Points of one block, which a thread works on at a time: so many that to call a program takes
 # little beside them, and so few that what it computes of them stays in the cache.
 _BLOCK_POINTS = 2**18
-
-# So few fits are not filled up to a width that they share with others.
-_FEW = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,20 +34,13 @@ class Points:
     batch: tuple[int, ...]
     as_list: bool
 
-    def rows(self, index: Array, length: int = 0) -> tuple[Array, Array | None]:
-        """Give the points of some fits and their counts, in rows or one row for all.
-
-        Rows are filled up with NaN, to a length at least.
-        """
+    def rows(self, index: Array) -> tuple[Array, Array | None]:
+        """Give the points of some fits and their counts, in rows or one row for all."""
         some: Any = np.zeros(1, int) if self.source.is_single else index
         if self.source.offsets is None and some.size and (np.diff(some) == 1).all():
             # Neighbours need not be copied.
             some = slice(some[0], some[0] + some.size)
         values, counts = self.source.rows(some)
-        more = [(0, 0), (0, max(0, length - values.shape[1]))]
-        if more[1][1]:
-            values = np.pad(values, more, constant_values=np.nan)
-            counts = None if counts is None else np.pad(counts, more)
         if self.source.is_single and self.batch:
             return values[0], None if counts is None else counts[0]
         return values, counts
@@ -74,8 +63,8 @@ class Points:
         def ask(fits: Any, values: Array, counts: Array | None) -> Any:
             return function(*fits, *_present(values, counts))
 
-        def put(answers: Array, block: _Block, answer: Array) -> None:
-            answers[block.fits] = answer
+        def put(answers: Array, block: Array, answer: Array) -> None:
+            answers[block] = answer
 
         return hand_back(self._ask(ask, of_fits, 1, put))
 
@@ -97,13 +86,13 @@ class Points:
         def ask(fits: Any, values: Array, counts: Array | None) -> Any:
             return function(*fits, values)
 
-        def put(answers: Array, block: _Block, answer: Array) -> None:
+        def put(answers: Array, block: Array, answer: Array) -> None:
             if offsets is None:
-                answers[block.fits] = answer[:, : answers.shape[1]]
+                answers[block] = answer
                 return
             column = np.arange(answer.shape[1])
-            inside = column < self.source.lengths(block.fits)[:, None]
-            answers[(offsets[block.fits][:, None] + column)[inside]] = answer[inside]
+            inside = column < self.source.lengths(block)[:, None]
+            answers[(offsets[block][:, None] + column)[inside]] = answer[inside]
 
         answers = self._ask(ask, of_fits, 2, put)
         return np.split(answers, offsets[1:-1]) if self.as_list and offsets is not None else answers
@@ -113,17 +102,16 @@ class Points:
         ask: Callable[[Any, Array, Array | None], Any],
         of_fits: Any,
         axes: int,
-        put: Callable[[Array, "_Block", Array], None],
+        put: Callable[[Array, Array, Array], None],
     ) -> Array:
         """Ask block by block; of an answer's axes, the first ones are fits, or fits and points."""
         fits = jax.tree.map(
             np.asarray if self.batch else lambda leaf: np.asarray(leaf)[None], of_fits
         )
 
-        def answer(block: _Block) -> Array:
-            some = jax.tree.map(lambda leaf: leaf[block.filled], fits)
-            found = np.asarray(ask(some, *self.rows(block.filled, block.length)))
-            return found[: block.fits.size]
+        def answer(block: Array) -> Array:
+            some = jax.tree.map(lambda leaf: leaf[block], fits)
+            return np.asarray(ask(some, *self.rows(block)))
 
         first, *others = _blocks(self)
         # It compiles the programs, which the others share.
@@ -169,38 +157,24 @@ def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points
     return Points(source=source, batch=batch, as_list=isinstance(data, list | tuple))
 
 
-class _Block(NamedTuple):
-    """Some fits that are asked together; their number, and that of their points, filled up."""
-
-    fits: Array
-    filled: Array
-    length: int
-
-
-def _blocks(points: Points) -> Iterator[_Block]:
+def _blocks(points: Points) -> Iterator[Array]:
     """Divide fits into blocks, at least one, whose points have lengths within a factor of two."""
     n_fits = points.batch[0] if points.batch else 1
     source, every = points.source, np.arange(n_fits)
     if source.offsets is None or not n_fits:
-        # As long as they are: what would fill them up is missing, and has to be counted.
         yield from _parts(every, max(1, source.values.shape[-1]))
         return
     lengths = source.lengths(every)
     octaves = np.ceil(np.log2(np.maximum(lengths, 1)))
     for octave in np.unique(octaves):
         members = np.flatnonzero(octaves == octave)
-        yield from _parts(members, pad_rows(int(lengths[members].max())))
+        yield from _parts(members, max(1, int(lengths[members].max())))
 
 
-def _parts(members: Array, length: int) -> Iterator[_Block]:
+def _parts(members: Array, length: int) -> Iterator[Array]:
     """Divide fits with points of one length."""
-    at_once = 2 ** int(np.log2(max(1, _BLOCK_POINTS // length)))
-    number = max(1, -(-members.size // at_once))
-    width = -(-members.size // number)
-    width = width if width <= _FEW else pad_rows(width)
-    for part in np.array_split(members, number):
-        filled = part[np.minimum(np.arange(width), part.size - 1)]
-        yield _Block(fits=part, filled=filled, length=length)
+    at_once = max(1, _BLOCK_POINTS // length)
+    yield from np.array_split(members, max(1, -(-members.size // at_once)))
 
 
 def _present(values: Array, counts: Array | None) -> tuple[Array, Array | None]:

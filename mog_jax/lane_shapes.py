@@ -1,0 +1,41 @@
+"""Shapes that suit the kernel: how many lanes stand side by side, and how many points in turn."""
+
+import jax
+
+# Points are added up four at a time: fewer, and the sums' own loads and stores dominate; more, and
+# XLA's compiler for CPUs no longer vectorises across the lanes. Up to four such blocks make one
+# turn of the loop, as a turn has its price.
+BLOCK = 4
+TURN = 16
+
+# Bytes of one row of points on a CPU: wide enough that what a step costs besides its points hardly
+# counts. Wider, and XLA shares out each of the small loops among its threads, which takes longer
+# than the loop. Anything else has thousands of threads of its own, and wants to be filled.
+_ROW_BYTES = 512
+_WIDE_ROW_BYTES = 2**17
+
+
+def pad_rows(n: int) -> int:
+    """Length to which `n` points are padded: the next of 4, 8, 12, 16, 20, 24, 28, 32, 40, ...
+
+    At most a quarter more, and few enough values that datasets of many lengths share a program.
+
+    Examples
+    --------
+    >>> [pad_rows(n) for n in (1, 33, 500, 1_000_000)]
+    [4, 40, 512, 1048576]
+    """
+    step = BLOCK
+    while n > 8 * step:
+        step *= 2
+    return max(BLOCK, -(-n // step) * step)
+
+
+def pad_to_turn(n: int) -> int:
+    """Length to which `n` points are padded where programs do not depend on it: whole turns."""
+    return max(1, -(-n // TURN)) * TURN
+
+
+def row_bytes() -> int:
+    """Bytes of one row of points that suit the device: fewer lanes are cut into strips."""
+    return _ROW_BYTES if jax.default_backend() == "cpu" else _WIDE_ROW_BYTES
