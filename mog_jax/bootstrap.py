@@ -147,7 +147,48 @@ def bootstrap_test(
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
-    sizes = np.asarray(fits.n_points)
+    return compare_with_null(
+        statistic,
+        np.asarray(fits.n_points),
+        key=key,
+        replicates=replicates,
+        stop_after=stop_after,
+        options=options,
+    )
+
+
+def compare_with_null(
+    statistic: np.ndarray[Any, Any],
+    sizes: np.ndarray[Any, Any],
+    *,
+    key: jax.Array | int,
+    replicates: int,
+    stop_after: int | None,
+    options: dict[str, Any],
+) -> BootstrapTest:
+    """Hold statistics that are known against those of datasets from one Gaussian.
+
+    Parameters
+    ----------
+    statistic : array, shape (...,)
+        Twice the gain in log-likelihood; NaN takes no part.
+    sizes : array, shape (...,)
+        How many points each dataset has.
+    key, replicates, stop_after
+        As for `bootstrap_test`.
+    options : dict
+        How the datasets were fitted: arguments of :func:`mog_jax.fit`.
+
+    Returns
+    -------
+    BootstrapTest
+
+    Raises
+    ------
+    ValueError
+        If a dataset has a number of points that is not whole, or more than can be drawn.
+    """
+    key = read_key(key)
     known = ~np.isnan(statistic)
     if (sizes[known] > _MOST_POINTS).any():
         raise ValueError(

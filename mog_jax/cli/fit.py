@@ -27,6 +27,7 @@ columns of the answer, after those of --by:
   gain_left                                   nats that the climb has left, by its own estimate
   n_points n_missing lowest highest           of the values
   status                                      converged, or why not; what has no meaning is empty
+  p_value q_value                             with --bootstrap: of one component against two
 
 Without --by, one column is fitted and the answer is for reading. With --by or --columns there is a
 row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
@@ -78,6 +79,15 @@ def add_to(commands: Any) -> None:
         default=[],
         help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
+    )
+    what.add_argument(
+        "--bootstrap",
+        type=argument_types.count,
+        metavar="N",
+        help="test one component against two with at most N replicates: columns p_value, q_value",
+    )
+    what.add_argument(
+        "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
     _add_reading(fit)
     where = fit.add_argument_group("what becomes of the answers")
@@ -169,6 +179,8 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             options=_settings(options),
             fixed=_fixed(options.fixed),
+            bootstrap=options.bootstrap,
+            bootstrap_seed=options.bootstrap_seed,
             report=report,
             reading_as=_reading(options),
             **choice,
@@ -286,6 +298,8 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     if row["delta_bic"] is not None:
         favoured = "two components" if row["delta_bic"] > 0 else "one component"
         print(f"delta BIC      {row['delta_bic']:.2f}, in favour of {favoured}")
+    if row.get("p_value") is not None:
+        print(f"p-value        {row['p_value']:.3g}, of one component by bootstrap")
     if row["threshold"] is not None:
         error = row["threshold_se"]
         known = "" if error is None else f", standard error {error:.3g}"
@@ -332,13 +346,13 @@ def _show_table(table: Any, most: int = 50) -> None:
     from rich.text import Text
 
     from mog_jax.fitting.results.columns import COLUMNS
-    from mog_jax.tables.schema import ANSWERS
+    from mog_jax.tables.schema import KNOWN
 
     hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
     display = Table()
     for name in shown:
-        display.add_column(Text(name), justify="left" if name not in ANSWERS.names else "right")
+        display.add_column(Text(name), justify="left" if name not in KNOWN else "right")
     for row in table.select(shown).slice(0, most).to_pylist():
         cells = (f"{x:.4g}" if isinstance(x, float) else x for x in row.values())
         display.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))

@@ -18,6 +18,7 @@ Stages
 `schema`            these columns: name, type, meaning, where each is shown
 `run`               a run that can be killed at any moment and resumed, known by `fingerprint`,
                     in a `database`, with its `record`
+`significance`      p-values and q-values beside the answers, on request
 `outputs`           what may be written over, and what may not
 `results`           what a finished run left behind, read back as data of a stranger
 `labels`            every row of the source with its posterior, by these results

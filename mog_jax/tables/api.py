@@ -21,6 +21,8 @@ def fit_table(
     count: str | None = None,
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
+    bootstrap: int | None = None,
+    bootstrap_seed: int = 0,
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -58,6 +60,12 @@ def fit_table(
         group's (null where it is free). As components of the answer are in the order of their
         means, one that was fixed as the first may come out as the second; its standard errors
         are 0.
+    bootstrap : int, optional
+        Test each group for one component against two with at most so many replicates, as
+        `mog_jax.bootstrap_test` does: the answer has the columns ``p_value`` and ``q_value`` then.
+        Replicates are fitted anew for each number of points that occurs. Not with `fixed`.
+    bootstrap_seed : int
+        The same seed gives the same p-values.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
         the run is killed, the same call takes it up where it was. It may not be an input, nor a
@@ -116,6 +124,8 @@ def fit_table(
             count=None if count is None else column_name("count", count),
             columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
+            bootstrap=bootstrap,
+            bootstrap_seed=bootstrap_seed,
             out=out,
             overwrite=true_or_false("overwrite", overwrite),
             options=options,

@@ -48,6 +48,8 @@ def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str,
 
 
 def _column(values: Array) -> pyarrow.Array:
+    if values.dtype == object:
+        return pyarrow.array(values, pyarrow.string())
     return pyarrow.array(values, mask=np.isnan(values) if values.dtype == np.float64 else None)
 
 

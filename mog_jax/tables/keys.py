@@ -13,7 +13,7 @@ import pyarrow.compute
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.tables.errors import TableError, no_such
-from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.schema import ANSWERS, KNOWN
 
 _types = pyarrow.types
 
@@ -122,7 +122,7 @@ def one_column(schema: pyarrow.Schema, name: str) -> pyarrow.Field:
 
 def refuse_clashes(source: str, keys: Sequence[str]) -> None:
     """Refuse keys that are called like a column of the answer or like each other, case aside."""
-    taken = {name.lower() for name in ANSWERS.names}
+    taken = {name.lower() for name in KNOWN}
     for index, key in enumerate(keys):
         if key.lower() in taken or key.lower() in [other.lower() for other in keys[:index]]:
             raise TableError(

@@ -5,7 +5,7 @@ Types are signed: Spark has no others.
 
 import pyarrow
 
-from mog_jax.fitting.results.columns import COLUMNS
+from mog_jax.fitting.results.columns import COLUMNS, TEST_COLUMNS, Column
 
 _TYPES = {
     "float64": pyarrow.float64(),
@@ -14,10 +14,18 @@ _TYPES = {
     "int16s": pyarrow.list_(pyarrow.int16()),
 }
 
-# The meanings are metadata of its fields.
-ANSWERS = pyarrow.schema(
-    [
-        pyarrow.field(column.name, _TYPES[column.type], metadata={"meaning": column.meaning})
-        for column in COLUMNS
-    ]
-)
+
+def _schema(columns: list[Column]) -> pyarrow.Schema:
+    # The meanings are metadata of its fields.
+    return pyarrow.schema(
+        [
+            pyarrow.field(column.name, _TYPES[column.type], metadata={"meaning": column.meaning})
+            for column in columns
+        ]
+    )
+
+
+ANSWERS = _schema(COLUMNS)
+# What a bootstrap adds behind them.
+TESTS = _schema(TEST_COLUMNS)
+KNOWN = {field.name: field.type for field in [*ANSWERS, *TESTS]}

@@ -98,6 +98,12 @@ COLUMNS: list[Column] = [
     ),
 ]
 
+# What a bootstrap adds behind them.
+TEST_COLUMNS: list[Column] = [
+    _number("p_value", "probability, under one Gaussian, of a likelihood ratio as large"),
+    _number("q_value", "Benjamini and Hochberg's, over all groups"),
+]
+
 # Why there is no threshold, by its `crossing`; nothing where there is one.
 _CROSSINGS = np.array(
     [None if not crossing else crossing.name.lower() for crossing in Crossing], dtype=object
