@@ -81,6 +81,7 @@ def described(
         ({"on_floor": True, "counts": [0, 40]}, Status.DEGENERATE),
         ({"on_floor": True, "log_likelihood": np.nan}, Status.OUT_OF_RANGE),
         ({"x": np.full(9, 3.0)}, Status.CONSTANT),
+        ({"x": np.array([3.0, 4.0])}, Status.CONVERGED),
         ({"x": np.array([3.0])}, Status.TOO_FEW_POINTS),
         ({"x": np.array([np.nan, np.nan])}, Status.TOO_FEW_POINTS),
         ({"x": np.array([3.0, np.inf])}, Status.NOT_FINITE),
@@ -96,8 +97,11 @@ def test_what_was_not_fitted_is_missing_and_what_the_data_say_stays():
         assert np.isnan(field).all()
     assert (fit.n_passes.item(), fit.n_points.item(), fit.n_missing.item()) == (0, 3, 0)
     assert np.isnan(fit.one_component.mean).all()
-    constant = described(log_likelihood=np.nan, x=np.array([4.0, 4.0, np.nan])).one_component
-    assert (constant.mean.item(), constant.variance.item()) == (4, 0)
+    for x in ([4.0], [4.0, 4.0, np.nan]):
+        constant = described(log_likelihood=np.nan, x=np.array(x)).one_component
+        assert (constant.mean.item(), constant.variance.item()) == (4, 0)
+    for x in ([np.nan], [4.0, np.inf]):
+        assert np.isnan(described(log_likelihood=np.nan, x=np.array(x)).one_component.mean).all()
 
 
 @given(
