@@ -16,8 +16,8 @@ from mog_jax.program_cache import keep_compiled
 
 R = TypeVar("R")
 
-# Rows of one call: of few, and of many. So there are two programs for all batches.
-_FEW, _MANY = 64, 1024
+# Rows of one call. Of a program for more rows the last bits may differ, so there is no other.
+_ROWS = 256
 
 
 def over_batch(core: Sequence[int]) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -111,7 +111,7 @@ class Points(NamedTuple):
 def answer(
     core: Sequence[int], points: Points | None = None, *, by_rows: bool = False
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Decorate a function of one fit: for any batch, and any number of points, two programs.
+    """Decorate a function of one fit: for any batch, and any number of points, one program.
 
     Arrays are cut into rows, the last of which are filled up, so that the shapes of what is
     compiled do not depend on what is asked; the programs are kept on disk. What is answered about
@@ -219,11 +219,10 @@ def _as_rows(
 def _call(program: Callable[..., Any], given: list[Any]) -> Any:
     """Call the program with so many rows at a time as it takes."""
     number = len(jax.tree.leaves(given)[0])
-    at_once = _FEW if number <= _FEW else _MANY
     found = []
-    for lo in range(0, number, at_once):
-        some = np.minimum(np.arange(lo, lo + at_once), number - 1)
-        taken = slice(lo, lo + at_once) if lo + at_once <= number else some
+    for lo in range(0, number, _ROWS):
+        some = np.minimum(np.arange(lo, lo + _ROWS), number - 1)
+        taken = slice(lo, lo + _ROWS) if lo + _ROWS <= number else some
         part = program(*jax.tree.map(lambda leaf, taken=taken: leaf[taken], given))
         found.append(jax.tree.map(np.asarray, part))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:number], *found)

@@ -199,7 +199,7 @@ def test_another_order_of_the_same_points_is_no_change(expected):
         ({"direction": "em"}, "`fit_chunks` has no option `direction`: it climbs by Newton"),
         ({"value": "x"}, "`fit_chunks` has no option `value`: say column="),
         ({"tolerence": 1}, "did you mean `tolerance`"),
-        ({"tolerance": -1}, "`tolerance` must be positive and finite; got -1"),
+        ({"tolerance": -1}, "`tolerance` must be positive; got -1"),
         ({"starts": "few"}, "`starts` must be one of 'thorough', 'quick'; got 'few'"),
         ({"fixed": {"mean_3": 1}}, "`fixed` must name parameters"),
         ({"fixed": {"sd_1": 1}, "equal_variances": True}, "exclude each other"),

@@ -108,14 +108,13 @@ def answers(fit, x):
     }
 
 
-# So many that they take another program than one alone.
-@pytest.mark.parametrize("number", [5, 80])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+# So many that one call does not take them in.
+@pytest.mark.parametrize(("number", "dtype"), [(5, "float64"), (300, "float32")])
 def test_answers_are_a_fit_s_own(number, dtype):
     lengths = [50, 64, 65, 272, 300]
     datasets = [drawn(i, lengths[i % 5]).astype(dtype) for i in range(number)]
     together = answers(mog_jax.fit(datasets), datasets)
-    for i in range(5):
+    for i in range(3):
         alone = answers(mog_jax.fit(datasets[i]), datasets[i])
         for name, answer in alone.items():
             whole = together[name]

@@ -60,10 +60,7 @@ def test_nor_do_batches_compile_or_other_options():
     ragged = [dataset(n, n) for n in (30, 90, 270, 810)]
     batch = np.stack([dataset(64, i) for i in range(70)])
     for data in (ragged, batch, batch[:9]):
-        # The first batch of many rows has programs of its own.
-        ask(data)
-    assert compilations(ask, ragged[::-1]) == 0
-    assert compilations(ask, batch[5:]) == 0
+        assert compilations(ask, data) == 0
     options = {"tolerance": 1e-7, "variance_floor": 1e-5, "min_points": 3, "max_steps": 90}
     assert compilations(lambda: mog_jax.fit(batch[:3], **options)) == 0
 

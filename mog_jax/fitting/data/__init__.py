@@ -1,1 +1,1 @@
-"""."""
+"""From what was given to datasets on their standard scale."""
