@@ -7,6 +7,7 @@ its plain body: a rule that is being judged must not testify for itself. Special
 known by what they mean are not entered.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from mog_jax.crosscheck.jaxpr_types import (
 
 __all__ = [
     "CALLS",
+    "HIGH_LEVEL",
     "ClosedJaxpr",
     "Jaxpr",
     "JaxprEqn",
@@ -34,6 +36,7 @@ __all__ = [
     "bind",
     "closed_call",
     "cond",
+    "expanded",
     "has_rule",
     "inner_program",
     "is_float",
@@ -60,6 +63,25 @@ CALLS = {
 """Primitives that run one program on their operands as they are; each with its parameter for it."""
 
 
+HIGH_LEVEL = "call_hi_primitive"
+"""Calls a primitive that somebody defined by its plain function, `expand`, and derivative rules."""
+
+
+def expanded(primitive: Any) -> ClosedJaxpr:
+    """Give what a high-level primitive computes, as its plain function says."""
+    program: ClosedJaxpr = _expanded(primitive, tuple(primitive.in_avals_flat))
+    return program
+
+
+@functools.lru_cache(maxsize=256)
+def _expanded(primitive: Any, avals: tuple[Any, ...]) -> Any:
+    def plainly(*values: Any) -> list[Any]:
+        return jax.tree.leaves(primitive.expand(*jax.tree.unflatten(primitive.in_tree, values)))
+
+    with jax.enable_x64(any(aval.dtype.itemsize == 8 for aval in avals)):
+        return jax.make_jaxpr(plainly)(*avals)
+
+
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
     """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
     # A new function each time: JAX remembers traces by function, and would miss a change of what
@@ -69,6 +91,8 @@ def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
 
 def inner_program(equation: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]] | None:
     """Give the program that an equation merely wraps, with its constants; None for arithmetic."""
+    if equation.primitive.name == HIGH_LEVEL:
+        return opened(expanded(equation.params["_prim"]))
     parameter = CALLS.get(equation.primitive.name)
     if parameter is None or special.recognised(equation.params) is not None:
         return None
@@ -203,7 +227,8 @@ def cond(
 
 
 def _has_custom_rule(program: Any) -> bool:
-    return any(name.startswith("custom_") for name in _primitives(program))
+    names = _primitives(program)
+    return any(name.startswith("custom_") or name == HIGH_LEVEL for name in names)
 
 
 def has_rule(program: Any) -> bool:

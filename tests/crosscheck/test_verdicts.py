@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.scipy.special as jsp
 import numpy as np
 import pytest
+from jax.experimental import hijax
 
 from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
@@ -573,3 +574,42 @@ def test_a_jacobian_is_held_against_quotients_where_autodiff_is_wrong():
     assert right.ok, str(right)
     assert right.autodiff_wrong
     assert kinds(crosscheck(function, lambda x: jnp.diag(x), inputs)) == ["wrong_formula"]
+
+
+# Rules may be given as high-level primitives.
+
+
+class Squared(hijax.VJPHiPrimitive):
+    def __init__(self, aval, factor):
+        self.in_avals, self.out_aval, self.params = (aval,), aval, {"factor": factor}
+        super().__init__()
+
+    def expand(self, x):
+        return x * x
+
+    def vjp_fwd(self, nzs_in, x):
+        return self(x), x
+
+    def vjp_bwd_retval(self, x, g):
+        return (self.factor * g * x,)
+
+    def batch_dim_rule(self, axis_data, dims):
+        return dims[0]
+
+
+@pytest.mark.parametrize(("factor", "found"), [(2.0, []), (3.0, ["wrong_formula"])])
+def test_a_rule_of_a_high_level_primitive_is_judged(factor, found):
+    def squared(x):
+        return jnp.sum(Squared(jax.typeof(x), factor)(x))
+
+    inputs = [(np.array([0.5, -2.0]),)]
+    report = crosscheck_rule(squared, lambda x: jnp.sum(x**2), inputs, order=1)
+    assert kinds(report) == found
+    assert "no_rule" not in remarks(report)
+    own = crosscheck(squared, jax.grad(squared), inputs, order=1)
+    assert kinds(own) == found
+
+
+def test_constants_that_float32_rounds_disprove_nothing():
+    report = crosscheck(jax.nn.selu, jax.grad(jax.nn.selu), [(-30.0,), (-60.0,), (2.0,)], order=1)
+    assert report.ok, str(report)

@@ -11,7 +11,7 @@ from mog_jax.crosscheck.exact import deadlines
 from mog_jax.crosscheck.exact.errors import UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.special import VALUES
-from mog_jax.crosscheck.jaxprs import CALLS
+from mog_jax.crosscheck.jaxprs import CALLS, HIGH_LEVEL, expanded
 from mog_jax.crosscheck.special import recognised
 
 MOST_STEPS = 20_000
@@ -124,7 +124,12 @@ def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) ->
     return evaluation.run(solve, [*operands[before : before + count], *operands[total:]])
 
 
+def _high_level(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    return evaluation.run(expanded(params["_prim"]), operands)
+
+
 RULES: dict[str, Rule] = {
+    HIGH_LEVEL: _high_level,
     **{name: _call(parameter) for name, parameter in CALLS.items()},
     "cond": _cond,
     "platform_index": _platform_index,

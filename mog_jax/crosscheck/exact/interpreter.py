@@ -218,5 +218,10 @@ def _advice(name: str, equation: JaxprEqn) -> str:
 def _exactly(evaluation: Evaluation, value: Any) -> Array:
     if machine.is_key(getattr(value, "dtype", None)):
         return value  # type: ignore[no-any-return]
+    if isinstance(value, jax.core.Tracer):
+        raise UnknownPrimitive(
+            "a constant of the program is a value of another trace, which a custom rule has leaked "
+            "(the rule of `jax.scipy.special.expn` does): `jax.checking_leaks()` finds where."
+        )
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     return array if array.dtype.kind in "biu" else evaluation.numbers(array)

@@ -300,9 +300,9 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
         try:
             outcome, pullback = jax.vjp(outputs, values)
-        except ValueError:
-            # A loop of unknown length: forward, once for each number.
-            moved = _moved_forward(outputs, values)
+        except (NotImplementedError, TypeError, ValueError):
+            # A loop of unknown length, or an operand by which JAX does not differentiate.
+            moved = _moved_by_differences(outputs, values)
             return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
 
         def row(direction: jax.Array) -> jax.Array:
@@ -317,13 +317,17 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
     return measured
 
 
-def _moved_forward(outputs: Callable[[list[Any]], jax.Array], values: list[Any]) -> jax.Array:
-    jacobians = jax.jacfwd(outputs)(values)
-    terms = [
-        jnp.sum(jnp.abs(slopes * value), axis=tuple(range(1, slopes.ndim)))
-        for slopes, value in zip(jacobians, values, strict=True)
-    ]
-    return jnp.nan_to_num(sum(terms, jnp.zeros_like(terms[0])))
+def _moved_by_differences(
+    outputs: Callable[[list[Any]], jax.Array], values: list[Any]
+) -> jax.Array:
+    """Move one array of constants after the other by a part of itself, and look."""
+    before = outputs(values)
+    part = float(np.sqrt(unit_roundoff(before.dtype)))
+    moved = jnp.zeros_like(before)
+    for i, value in enumerate(values):
+        after = outputs([*values[:i], value * (1 + part), *values[i + 1 :]])
+        moved = moved + jnp.nan_to_num(jnp.abs(after - before) / part)
+    return moved
 
 
 def _distinct_constants(closed: Any) -> list[Any]:

@@ -141,7 +141,7 @@ class Executions:
         with in_float64():
             try:
                 found = self._scales[key](*leaves)
-            except (TypeError, ValueError):
+            except (NotImplementedError, TypeError, ValueError):
                 # The program itself has no reverse derivative: a loop of unknown length.
                 self._scales[key] = _quickly(input_scales(program))
                 found = self._scales[key](*leaves)
@@ -204,7 +204,9 @@ class Executions:
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = _outcome(self._eagerly, args)
             for name, (_, axes) in self._batched.items() if batched else ():
-                outcomes[name] = _outcome(self._compiled[name], _company(args, axes))
+                outcome = _outcome(self._compiled[name], _company(args, axes))
+                if "for vmap support, subclass" not in str(outcome.error):
+                    outcomes[name] = outcome
         return outcomes
 
     def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
@@ -272,10 +274,12 @@ class Executions:
         """Give the programs that vmap makes of the subject, as jaxprs."""
         if self._batched_programs is None:
             with in_float64():
-                self._batched_programs = {
-                    name: trace(batched, *_company(args, axes))[0]
+                traced = {
+                    name: attempt(functools.partial(trace, batched, *_company(args, axes)))[0]
                     for name, (batched, axes) in self._batched.items()
                 }
+                # What cannot be batched was reported when it was run.
+                self._batched_programs = {n: found[0] for n, found in traced.items() if found}
         return self._batched_programs
 
     def with_company(

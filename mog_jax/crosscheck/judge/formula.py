@@ -16,6 +16,9 @@ from mog_jax.crosscheck.judge.quotients import Quotients
 _NARROW = 1e-20
 # A difference below this part of one rounding cannot be seen in floating point.
 _INVISIBLE = 1e-3
+# A program that is traced in float32 has constants that are rounded to float32, a few of them: what
+# they move is no more than what its own operations round, whether or not it can be computed.
+_INVISIBLE_IN_FLOAT32 = 8.0
 # A constant such as (2 pi)^(-1/2) has been rounded more than once on its way.
 _CONSTANT_ROUNDINGS = 4
 # Relative to an entry outside the range of floats: less than this disproves nothing there.
@@ -194,13 +197,14 @@ def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
 def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
     """Tell which differences rounded constants explain, or no program could show."""
     unit, limits = unit_roundoff(dtype), np.finfo(dtype)
+    invisible = _INVISIBLE if np.dtype(dtype) == np.float64 else _INVISIBLE_IN_FLOAT32
     explained = []
     for distance, size, constant in zip(gap, abs(truth), moved, strict=True):
         # In balls: a distance may be outside the range of a double. So may what constants explain;
         # there a small difference is no proof, and is left to other inputs.
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
         allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
-        allowed += size * (_SMALL if hidden else _INVISIBLE * unit)
+        allowed += size * (_SMALL if hidden else invisible * unit)
         explained.append(bool(distance.lower() <= allowed))
     return np.array(explained, bool)
 

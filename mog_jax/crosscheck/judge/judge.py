@@ -23,7 +23,7 @@ _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
 # What JAX says of a mode that code does not define, whatever rule it has.
 _UNDEFINED = re.compile(
     "Reverse-mode differentiation does not work for|callbacks do not support"
-    "|does not support reverse-mode"
+    "|does not support reverse-mode|for (grad|jvp|linearize|transpose) support, subclass"
 )
 # Of the code of a rule or a derivative, which nobody wrote to be differentiated.
 _NOT_DIFFERENTIABLE = re.compile("Transpose rule|Differentiation rule")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from mog_jax.crosscheck.exact import evaluate
+from mog_jax.crosscheck.exact import UnknownPrimitive, evaluate
 from mog_jax.crosscheck.exact.balls import precision
 from mog_jax.crosscheck.jaxprs import plain
 
@@ -96,3 +96,8 @@ def test_unless_it_is_asked_for_a_program_is_what_it_computes():
     with mpmath.workdps(40):
         error = abs(float(value.item().mid()) / float(log_ndtr(mpmath.mpf(-25))) - 1)
     assert 1e-12 < error < 1e-8
+
+
+def test_a_value_that_a_rule_has_leaked_is_refused_by_name():
+    with pytest.raises(UnknownPrimitive, match="a value of another trace"):
+        meant(jax.jacfwd(jax.grad(jsp.exp1)), 0.3)

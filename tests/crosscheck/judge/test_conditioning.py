@@ -259,3 +259,11 @@ def test_a_smoothing_term_is_no_excuse():
     with jax.enable_x64(True):
         (found,) = rounded_constants(traced(lambda x: x / (x + 1e-14), 3.0))(3.0)
     assert 0 < float(found) < 1e-29
+
+
+def test_constants_without_a_derivative_are_moved_and_looked_at():
+    slope = jax.grad(lambda a: jsp.gammainc(a, 1.3))
+    with jax.enable_x64(True):
+        (found,) = rounded_constants(traced(slope, 1.5))(1.5)
+        up, down = slope(1.5), jax.grad(lambda a: jsp.gammainc(a, 1.3 * (1 + 1e-6)))(1.5)
+    np.testing.assert_allclose(float(found), U * abs(up - down) / 1e-6, rtol=0.5)
