@@ -75,11 +75,15 @@ def _check_columns(fitter: StreamFitter, dataset: Any) -> None:
     schema = dataset.schema()
     if schema is None:  # no rows
         return
-    if isinstance(schema.base_schema, pyarrow.Schema):
-        fitter.output_schema(schema.base_schema)
     for name in fitter.columns:
         if name not in schema.names:
             raise no_such("column", name, schema.names, source="the table")
+    if isinstance(schema.base_schema, pyarrow.Schema):
+        fitter.output_schema(schema.base_schema)
+    types = dict(zip(schema.names, schema.base_schema.types, strict=True))
+    for name in fitter.by:
+        if str(types[name]).startswith(("dictionary", "category")):
+            raise TableError(f"Ray cannot sort by column {name!r}, a {types[name]}; decode it.")
 
 
 @dataclasses.dataclass(frozen=True)

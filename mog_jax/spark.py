@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mog_jax.fitting.options import whole_number
-from mog_jax.tables.errors import TableError
+from mog_jax.tables.errors import TableError, no_such
 from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.stream import StreamFitter
 
@@ -49,7 +49,7 @@ def fit_groups(
         If an argument cannot be used, or a column; before any work.
     """
     try:
-        from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+        from pyspark.sql.pandas.types import from_arrow_schema
         from pyspark.sql.types import StructType
     except ImportError:
         raise ImportError(
@@ -65,15 +65,18 @@ def fit_groups(
     )
     if not hasattr(frame, "mapInArrow"):
         raise TableError(f"`frame` must be a Spark DataFrame; got {type(frame).__name__}.")
-    fitter.output_schema(to_arrow_schema(frame.schema))
     for name in fitter.columns:
+        if name not in frame.columns:
+            raise no_such("column", name, frame.columns, source="the table")
         if "." in name or "`" in name:
             raise TableError(
                 f"Spark does not give a column called {name!r} to Python; rename it, without dots "
                 "and backquotes."
             )
-    keys = [frame[name] for name in fitter.by]
+    rows = frame.select(*fitter.columns)
+    fitter.output_schema(rows.limit(0).toArrow().schema)
+    keys = [rows[name] for name in fitter.by]
     number = [] if partitions is None else [whole_number("partitions", partitions)]
-    grouped = frame.select(*fitter.columns).repartition(*number, *keys)
+    grouped = rows.repartition(*number, *keys)
     answers = StructType([*(frame.schema[name] for name in fitter.by), *from_arrow_schema(ANSWERS)])
     return grouped.sortWithinPartitions(*keys).mapInArrow(fitter, answers)

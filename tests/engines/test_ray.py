@@ -1,6 +1,7 @@
 """What Ray Data makes of a table is what one process makes of it, whatever happens to a worker."""
 
 import numpy as np
+import pandas
 import pyarrow
 import pytest
 
@@ -86,5 +87,12 @@ def test_wrong_arguments_are_refused_before_any_work(dataset, rows):
         mog_ray.fit_groups(dataset, by="genes", value="x")
     with pytest.raises(TableError, match="column 'gene' should hold numbers; it holds string"):
         mog_ray.fit_groups(dataset, by="gene", value="gene")
+    labels = pandas.DataFrame({"gene": pandas.Categorical(["a", "b"]), "x": [0.0, 1.0]})
+    for labelled in (
+        ray.data.from_pandas(labels),
+        ray.data.from_arrow(pyarrow.Table.from_pandas(labels)),
+    ):
+        with pytest.raises(TableError, match=r"cannot sort by column 'gene', a .*; decode it"):
+            mog_ray.fit_groups(labelled, by="gene", value="x")
     with pytest.raises(TableError, match=r"must be a ray\.data\.Dataset; got Table"):
         mog_ray.fit_groups(rows, by="gene", value="x")
