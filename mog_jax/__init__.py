@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mog_jax.chunks import fit_chunks
     from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
     from mog_jax.fitting.ascent_path import AscentPath, ascent_path
+    from mog_jax.fitting.data.sparse import sparse_datasets
     from mog_jax.fitting.local_maximum import local_maximum
     from mog_jax.gradients import (
         gradient,
@@ -102,6 +103,7 @@ _HOME = {
     "profile_interval": "mog_jax.profile",
     "projected_weight_gradient": "mog_jax.gradients",
     "responsibilities": "mog_jax.likelihood",
+    "sparse_datasets": "mog_jax.fitting",
     "variance_gradient": "mog_jax.gradients",
     "weight_gradient": "mog_jax.gradients",
 }
@@ -144,6 +146,7 @@ __all__ = [
     "profile_interval",
     "projected_weight_gradient",
     "responsibilities",
+    "sparse_datasets",
     "statistics",
     "tables",
     "variance_gradient",

@@ -108,7 +108,7 @@ INNER_FLOORS = {
         {"ascent"},
         {"tiles"},
     ],
-    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "standardise"}],
+    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
     "fitting.multistart": [
         {"packing", "starts"},
         {"climbs", "coreset"},

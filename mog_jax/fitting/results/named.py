@@ -37,8 +37,8 @@ def in_order(names: Any, data: Any, argument: str) -> Any:
         return data
     if names is None or np.ndim(names) == 0:
         raise ValueError(
-            f"`{argument}` can be a mapping only of fits that have names, as those of a mapping "
-            "have; give its values, as a list of arrays."
+            f"`{argument}` must be an array of real numbers; got {type(data).__name__}; give its "
+            "values, as a list of arrays, for these fits have no names."
         )
     for name in names:
         if name not in data:
