@@ -129,7 +129,8 @@ def test_points_that_stand_out_are_found_however_few_they_are(sampled):
     # Sixty of twenty thousand, of which a sample of two thousand would hold six.
     x = np.concatenate([LARGE[:10_000], 500 + RNG.normal(size=60), LARGE[10_000:]])
     found = mog_jax.fit_chunks(cut(x))
-    agree(found, mog_jax.fit(x))
+    # The unit of both climbs is the data's standard deviation, 27 of the components' own.
+    agree(found, mog_jax.fit(x), rtol=1e-7)
     assert found.converged
     assert found.mixture.means[1] > 490
 
@@ -159,7 +160,8 @@ def test_twelve_points_far_away_are_found(sampled):
     found = mog_jax.fit_chunks(cut(x))
     assert found.converged
     assert found.mixture.means[1] == pytest.approx(500, abs=2)
-    assert found.log_likelihood >= mog_jax.fit(x).log_likelihood
+    expected = mog_jax.fit(x).log_likelihood
+    assert found.log_likelihood > expected - 1e-9 * abs(expected)
 
 
 def test_what_is_missing_is_counted_and_left_out():
