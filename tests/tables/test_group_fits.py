@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables import group_fits
-from mog_jax.tables.schema import ANSWERS, BINS
+from mog_jax.tables.schema import ANSWERS
 
 # With a range that is a power of two every bin's edge is a double, and the bin of a value is exact.
 RANGE = 2**7
@@ -29,7 +30,7 @@ def drawn(values, lengths, counts):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(group_fits, "_fit", lambda *_: fits)
         names = {name: np.zeros(n) for name in ANSWERS.names}
-        patch.setattr(group_fits, "_numbers", lambda _: names)
+        patch.setattr(group_fits, "_columns", lambda _: names)
         columns = group_fits.fit_groups(values, lengths, counts, np.zeros(n), {})
     found = dict(zip(ANSWERS.names, columns, strict=True))
     return [found[name].to_pylist() for name in ("lowest", "highest", "histogram")]
