@@ -103,9 +103,6 @@ def test_a_fit_has_the_bits_that_it_has_here(frame, rows):
     assert in_order(fits.toArrow()) == fitted_here(rows)
 
 
-@pytest.mark.xfail(
-    reason="the last bits of a fit depend on the groups that are fitted beside it", strict=False
-)
 def test_a_fit_has_the_same_bits_in_other_company(frame, rows):
     fits = mog_spark.fit_groups(frame, by="gene", value="x", partitions=3)
     assert in_order(fits.toArrow()) == fitted_here(rows)
