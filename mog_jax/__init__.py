@@ -22,6 +22,9 @@ Ground floor first; each imports only from those above it, and a test holds them
 `self_check`          every hand-written derivative of the package under `crosscheck`
 `tables`              a table in, a row per group out; runs that can be killed and resumed
 `plots`, `report`     pictures, and a page of all fits
+`sklearn`             the same as estimators of scikit-learn
+`spark`, `ray`,       the same on a cluster: thin, as the engine does the work
+`dask`
 `cli`                 ``mog-jax``
 ====================  ============================================================================
 
@@ -38,8 +41,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
+    from mog_jax.chunks import fit_chunks
     from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
     from mog_jax.fitting.ascent_path import AscentPath, ascent_path
+    from mog_jax.fitting.data.sparse import sparse_datasets
     from mog_jax.fitting.local_maximum import local_maximum
     from mog_jax.gradients import (
         gradient,
@@ -83,6 +88,7 @@ _HOME = {
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
+    "fit_chunks": "mog_jax.chunks",
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
@@ -97,6 +103,7 @@ _HOME = {
     "profile_interval": "mog_jax.profile",
     "projected_weight_gradient": "mog_jax.gradients",
     "responsibilities": "mog_jax.likelihood",
+    "sparse_datasets": "mog_jax.fitting",
     "variance_gradient": "mog_jax.gradients",
     "weight_gradient": "mog_jax.gradients",
 }
@@ -122,6 +129,7 @@ __all__ = [
     "crosscheck",
     "datasets",
     "fit",
+    "fit_chunks",
     "fit_table",
     "gradient",
     "inference",
@@ -138,6 +146,7 @@ __all__ = [
     "profile_interval",
     "projected_weight_gradient",
     "responsibilities",
+    "sparse_datasets",
     "statistics",
     "tables",
     "variance_gradient",
@@ -145,7 +154,8 @@ __all__ = [
 ]
 
 
-_MODULES = {"crosscheck", "datasets", "inference", "plots", "statistics", "tables"}
+# `sklearn` is not in `__all__`: with a star it would take the place of scikit-learn's own name.
+_MODULES = {"crosscheck", "datasets", "inference", "plots", "sklearn", "statistics", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -169,14 +169,14 @@ def _of_another_kind(value: Any, name: str) -> str:
     if all(hasattr(value, field) for field in ("X", "obs", "var")):
         return (
             f"{kind}, which has a variable in each column, where a dataset is a row: give "
-            "`adata.X.T`, or `adata.X.T.toarray()` if it is sparse (of many cells, a few variables "
-            "at a time)"
+            "`adata.X.T`, or if it is sparse what `mog_jax.sparse_datasets(adata.X, zeros=...)` "
+            "gives"
         )
     if hasattr(value, "toarray") or hasattr(value, "todense"):
         dense = "toarray" if hasattr(value, "toarray") else "todense"
         return (
-            f"{kind}, which is sparse: give `{name}.{dense}()`, or a few of its rows at a time, if "
-            "what it leaves out are zeros that were measured"
+            f"{kind}, which is sparse: `mog_jax.sparse_datasets` takes its columns for datasets; "
+            f"or give `{name}.{dense}()`, if what it leaves out are zeros that were measured"
         )
     if isinstance(value, bytes | bytearray):
         return f"{kind}: if they hold numbers, give `np.frombuffer({name}, dtype)`"

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.options import options_of, whole_number
 from mog_jax.inference import Reason
-from mog_jax.mixture import check_key
+from mog_jax.mixture import read_key
 
 # Replicates that are fitted first, then twice as many, and so on: enough lanes, and not too many
 # after the verdict is clear.
@@ -89,7 +89,7 @@ class BootstrapTest:
 def bootstrap_test(
     data: ArrayLike,
     *,
-    key: jax.Array,
+    key: jax.Array | int,
     replicates: int = 999,
     stop_after: int | None = 50,
     **options: Any,
@@ -107,8 +107,8 @@ def bootstrap_test(
     ----------
     data : array-like, shape (n,) or (b, n), or a list of arrays
         As for :func:`mog_jax.fit`.
-    key : jax.Array
-        From :func:`jax.random.key`. The same key gives the same answer.
+    key : jax.Array or int
+        From :func:`jax.random.key`, or the seed of one. The same key gives the same answer.
     replicates : int
         At most so many datasets are drawn, for each number of points that occurs.
     stop_after : int, optional
@@ -136,18 +136,59 @@ def bootstrap_test(
 
     Examples
     --------
-    >>> import jax, mog_jax
-    >>> mog_jax.bootstrap_test(mog_jax.datasets.faithful(), key=jax.random.key(0), replicates=99)
+    >>> import mog_jax
+    >>> mog_jax.bootstrap_test(mog_jax.datasets.faithful(), key=0, replicates=99)
     BootstrapTest(statistic 122.6, p-value 0.01 ± 0.0099 from 99 replicates)
     """
     replicates = whole_number("replicates", replicates)
     stop_after = None if stop_after is None else whole_number("stop_after", stop_after)
-    check_key(key)
+    key = read_key(key)
     options_of("bootstrap_test", options)
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
-    sizes = np.asarray(fits.n_points)
+    return compare_with_null(
+        statistic,
+        np.asarray(fits.n_points),
+        key=key,
+        replicates=replicates,
+        stop_after=stop_after,
+        options=options,
+    )
+
+
+def compare_with_null(
+    statistic: np.ndarray[Any, Any],
+    sizes: np.ndarray[Any, Any],
+    *,
+    key: jax.Array | int,
+    replicates: int,
+    stop_after: int | None,
+    options: dict[str, Any],
+) -> BootstrapTest:
+    """Hold statistics that are known against those of datasets from one Gaussian.
+
+    Parameters
+    ----------
+    statistic : array, shape (...,)
+        Twice the gain in log-likelihood; NaN takes no part.
+    sizes : array, shape (...,)
+        How many points each dataset has.
+    key, replicates, stop_after
+        As for `bootstrap_test`.
+    options : dict
+        How the datasets were fitted: arguments of :func:`mog_jax.fit`.
+
+    Returns
+    -------
+    BootstrapTest
+
+    Raises
+    ------
+    ValueError
+        If a dataset has a number of points that is not whole, or more than can be drawn.
+    """
+    key = read_key(key)
     known = ~np.isnan(statistic)
     if (sizes[known] > _MOST_POINTS).any():
         raise ValueError(

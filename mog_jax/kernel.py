@@ -32,6 +32,7 @@ import jax.numpy as jnp
 
 from mog_jax.fuse import fuse
 from mog_jax.lane_shapes import BLOCK, TURN, row_bytes
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Coordinates
 
 _LOG_TWO_PI = math.log(2 * math.pi)
@@ -273,7 +274,8 @@ def _scan(odds: LogOdds, x: jax.Array, counts: jax.Array | None) -> tuple[jax.Ar
 
     points = jax.tree.map(in_turns, (x, counts))
     odds = fuse(odds)
-    whole = sums_so_far(jax.lax.scan(add_next, nothing_added(width, x.dtype), points)[0])
+    nothing = varying_as(nothing_added(width, x.dtype), (odds, points))
+    whole = sums_so_far(jax.lax.scan(add_next, nothing, points)[0])
     return tuple(jnp.sum(total.reshape(strips, *lanes), axis=0) for total in whole)
 
 

@@ -117,13 +117,13 @@ class Mixture:
         """
         return _affine(self, scale, shift)
 
-    def sample(self, key: jax.Array, n: int) -> jax.Array:
+    def sample(self, key: jax.Array | int, n: int) -> jax.Array:
         """Draw `n` points from each mixture.
 
         Parameters
         ----------
-        key : jax.Array
-            A key from :func:`jax.random.key`.
+        key : jax.Array or int
+            A key from :func:`jax.random.key`, or the seed of one.
         n : int
             How many points.
 
@@ -134,16 +134,15 @@ class Mixture:
         Raises
         ------
         ValueError
-            If `key` is no key, or `n` is negative.
+            If `key` is neither a key nor a seed, or `n` is negative.
 
         Examples
         --------
-        >>> import jax
         >>> mixture = Mixture.from_arrays(weights=[0.4, 0.6], means=[0, 5], variances=[1, 4])
-        >>> mixture.sample(jax.random.key(0), 1000).shape
+        >>> mixture.sample(0, 1000).shape
         (1000,)
         """
-        check_key(key)
+        key = read_key(key)
         if n < 0:
             raise ValueError(f"`n` must be non-negative; got {n}.")
         if is_traced((self, key)):
@@ -178,10 +177,32 @@ class Coordinates:
         return _to_mixture(self)
 
 
-def check_key(key: Any) -> None:
-    """Refuse what is no key for random numbers."""
-    if not isinstance(key, jax.Array):
-        raise ValueError(f"`key` must be a key, as jax.random.key(0) gives it; got {key!r}.")
+def read_key(key: Any) -> jax.Array:
+    """Give a key for random numbers: the one that was given, or that of a seed.
+
+    Raises
+    ------
+    ValueError
+        If `key` is neither a single key nor a whole number of 32 bits.
+    """
+    if isinstance(key, jax.Array):
+        # Of the older kind is an array of raw bits.
+        is_bits = key.dtype == np.uint32 and key.ndim == 1
+        if is_bits or (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+            return key
+        if jnp.issubdtype(key.dtype, np.integer) and key.ndim == 0:
+            return jax.random.key(key)
+        raise ValueError(
+            "`key` must be one key, as jax.random.key(0) gives it, or a seed; got an array of "
+            f"{key.dtype} of shape {key.shape}."
+        )
+    if isinstance(key, bool | np.bool) or not isinstance(key, int | np.integer):
+        raise ValueError(
+            f"`key` must be a key, as jax.random.key(0) gives it, or a seed, as 0; got {key!r}."
+        )
+    if not 0 <= key < 1 << 32:
+        raise ValueError(f"`key`, a seed, must be from 0 to {(1 << 32) - 1}; got {key}.")
+    return jax.random.key(np.uint32(key))
 
 
 def _validate(arrays: dict[str, np.ndarray[Any, Any]]) -> None:

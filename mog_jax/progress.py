@@ -1,36 +1,54 @@
-"""A progress bar on standard error."""
+"""How far a run is: a bar on standard error with rate and time left."""
 
+import contextlib
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
+# Called with what is being done, how much of it is done and in all (0 if unknown), and how many
+# groups or datasets that is.
+ReportProgress = Callable[[str, int, int, int], None]
 
-class ProgressBar:
-    """A progress bar over datasets, or nothing."""
 
-    def __init__(self, shown: bool, total: int) -> None:
-        self._bar: Any = None
-        if shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+def silent(stage: str, done: int, total: int, groups: int) -> None:
+    """Report nothing."""
 
-            self._bar = Progress(
-                "fitting",
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-            self._task = self._bar.add_task("fitting", total=total)
 
-    def __enter__(self) -> "ProgressBar":
-        if self._bar is not None:
-            self._bar.start()
-        return self
+@contextlib.contextmanager
+def bar(*, show: bool) -> Iterator[ReportProgress]:
+    """Give a `Report` that draws a bar on standard error, or a silent one."""
+    if not show:
+        yield silent
+        return
+    from rich import progress
+    from rich.console import Console
 
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+    columns: list[Any] = [
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TextColumn("elapsed"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+    ]
+    # A chunk may take longer than the half minute after which the display forgets a rate.
+    with progress.Progress(
+        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=3600
+    ) as display:
+        task = display.add_task("reading", total=None, rate="")
+        stages: dict[str, tuple[float, int, int]] = {}
 
-    def advance(self, number: int) -> None:
-        """Say that so many more datasets are done."""
-        if self._bar is not None:
-            self._bar.advance(self._task, number)
+        def report(stage: str, done: int, total: int, groups: int) -> None:
+            if stage not in stages:
+                stages[stage] = time.perf_counter(), done, groups
+                display.reset(task, description=stage, total=total or None, completed=done, rate="")
+                return
+            begin, _, before = stages[stage]
+            rate = (groups - before) / max(time.perf_counter() - begin, 1e-9)
+            shown = f"{rate:,.0f} fits/s" if groups else ""
+            display.update(task, completed=done, total=total or None, rate=shown)
+
+        yield report

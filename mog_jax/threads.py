@@ -1,8 +1,9 @@
 """Work in blocks on several threads, which an interruption or an error ends within one block."""
 
+import collections
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -10,8 +11,14 @@ Answer = TypeVar("Answer")
 
 
 def workers() -> int:
-    """How many threads work at a time."""
-    return os.cpu_count() or 1
+    """How many threads work at a time: as many as there are cores, or fewer if told so.
+
+    ``OMP_NUM_THREADS`` says how many, as it does to NumPy and SciPy. Spark, Ray and Dask set it to
+    1 in their workers, each of which has a core to itself.
+    """
+    cores = os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(cores, int(told)) if told.isdecimal() and int(told) > 0 else cores
 
 
 def in_threads(
@@ -19,7 +26,7 @@ def in_threads(
     items: Iterable[Item],
     take: Callable[[Item, Answer], object],
 ) -> None:
-    """Call a function with each item, on as many threads as there are cores.
+    """Call a function with each item, on as many threads as `workers` says.
 
     If a call raises, or the caller is interrupted, the items that have not begun never do, and the
     exception is passed on as soon as those under way have ended.
@@ -46,3 +53,33 @@ def in_threads(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def in_order(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """Call a function with each item, on as many threads as there are cores.
+
+    Items are read on this thread, and no more of them than there is work for.
+
+    Parameters
+    ----------
+    function : callable
+        Called on any thread.
+    items : iterable
+        May be longer than memory.
+
+    Yields
+    ------
+    answer
+        In the order of the items.
+    """
+    with concurrent.futures.ThreadPoolExecutor(workers()) as pool:
+        waiting: collections.deque[concurrent.futures.Future[Answer]] = collections.deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

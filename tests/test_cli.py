@@ -41,6 +41,7 @@ def test_fits_old_faithful(run):
     for number in ("0.360886", "54.6149", "5.87122", "0.639114", "80.0911", "5.8677"):
         assert number in out
     assert "-1034.001750" in out
+    assert "                ± 0.031        ± 0.7       ± 0.54\n" in out
     assert "delta BIC      105.76, in favour of two components\n" in out
     assert "threshold      66.5831, standard error 1.01\n" in out
     assert "converged" in out
@@ -231,3 +232,53 @@ def test_numbers_are_validated(run, capsys, command, number, message):
         run(*command, number)
     assert stopped.value.code == 2
     assert f"argument {command[-1]}: {message}; see" in capsys.readouterr().err
+
+
+def test_quiet_says_only_what_was_asked_for(run, tmp_path):
+    path = table(tmp_path, "gene,x\n" + "".join(f"{'a' if i % 2 else ''},1\n" for i in range(8)))
+    code, out, err = run("fit", path, "--by", "gene", "--quiet")
+    assert (code, err) == (0, "")
+    assert out.count("constant") == 2
+    _, _, said = run("fit", path, "--by", "gene")
+    assert "rows have no gene" in said
+    assert "did not converge" in said
+    assert run("fit", path, "--by", "gene", "--out", tmp_path / "f.parquet", "-q") == (0, "", "")
+    code, out, err = run("fit", tmp_path / "none.csv", "-q")
+    assert (code, out) == (2, "")
+    assert "no such file" in err
+
+
+def test_a_threshold_that_is_not_there_has_a_reason(run, tmp_path):
+    x = np.append(np.linspace(-1, 1, 200), np.linspace(-0.01, 0.01, 72))
+    path = table(tmp_path, "x\n" + "\n".join(map(str, x)))
+    code, out, _ = run("fit", path)
+    assert code == 0
+    assert re.search("threshold      (none: the posterior never|none: no crossing lies)", out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_learns_every_command_and_option(run, shell):
+    code, out, _ = run("completion", shell)
+    assert code == 0
+    for word in ("label", "--equal-variances", "--by", "--quiet"):
+        assert word.lstrip("-") in out
+
+
+def test_bash_takes_the_completion_and_completes_by_it(run, tmp_path):
+    if not (bash := shutil.which("bash")):
+        pytest.skip("there is no bash")
+    _, script, _ = run("completion", "bash")
+    path = table(tmp_path, script, "completion.bash")
+    program = (
+        f"source {path}; COMP_WORDS=(mog-jax fit --equ); COMP_CWORD=2; "
+        "_shtab_mog_jax; echo ${COMPREPLY[@]}"
+    )
+    done = subprocess.run([bash, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["--equal-variances"]
+
+
+def test_without_shtab_completion_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("completion", "bash")
+    assert (code, out) == (2, "")
+    assert "pip install 'mog_jax[completion]'" in err

@@ -64,6 +64,19 @@ def test_strict_tells_by_the_exit_code(run, cells):
     assert run("fit", cells, "--by", "gene", "--value", "x", "--strict")[0] == 1
 
 
+def test_several_groups_are_drawn_beside_each_other(run, cells, tmp_path, monkeypatch):
+    fits, picture = tmp_path / "fits.parquet", tmp_path / "both.svg"
+    run("fit", cells, "--by", "gene", "--value", "x", "--out", fits, "--quiet")
+    command = ["plot", fits, "--group", "CD4", "--group", "CD3"]
+    assert run(*command, "-o", picture, "--quiet") == (0, "", "")
+    assert picture.read_text(encoding="utf-8").count('id="axes_') == 2
+    monkeypatch.chdir(tmp_path)
+    assert run(*command)[:2] == (0, "groups.png\n")
+    assert (tmp_path / "groups.png").read_bytes().startswith(b"\x89PNG")
+    code, _, err = run(*command, "--group", "CD8")
+    assert (code, err) == (2, "mog-jax: there is no fit to draw: CD8 is constant.\n")
+
+
 def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
     fits = tmp_path / "fits.duckdb"
     code, out, err = run("fit", cells, "--by", "gene", "--value", "x", "--out", fits)
@@ -313,7 +326,7 @@ def test_a_bug_is_no_bad_input(run, monkeypatch):
     def broken(**_):
         raise ValueError("a bug")
 
-    monkeypatch.setattr("mog_jax.tables.progress.bar", broken)
+    monkeypatch.setattr("mog_jax.progress.bar", broken)
     with pytest.raises(ValueError, match="a bug"):
         run("fit", "faithful")
 

@@ -131,14 +131,26 @@ def test_samples_have_the_mixtures_moments_and_are_reproducible():
     np.testing.assert_array_equal(x, batch.sample(jax.random.key(1), n))
 
 
+@pytest.mark.parametrize("seed", [0, 7, np.int64(7), (1 << 32) - 1, jax.numpy.int32(7)])
+def test_a_seed_is_the_key_that_is_made_of_it(seed):
+    mixture = Mixture.from_arrays(**GOOD)
+    expected = mixture.sample(jax.random.key(seed), 5)
+    np.testing.assert_array_equal(mixture.sample(seed, 5), expected)
+
+
 @pytest.mark.parametrize(
     ("key", "n", "message"),
     [
-        (0, 5, r"`key` must be a key, as jax.random.key\(0\) gives it; got 0"),
+        (0.5, 5, r"`key` must be a key, as jax.random.key\(0\) gives it, or a seed, as 0; got 0.5"),
+        (True, 5, "or a seed, as 0; got True"),
+        (-1, 5, "`key`, a seed, must be from 0 to 4294967295; got -1"),
+        (1 << 32, 5, "`key`, a seed, must be from 0 to 4294967295; got 4294967296"),
+        (jax.random.split(jax.random.key(0)), 5, r"must be one key, .*; got .* of shape \(2,\)"),
+        (jax.numpy.zeros(3), 5, r"got an array of float32 of shape \(3,\)"),
         (jax.random.key(0), -1, "`n` must be non-negative; got -1"),
     ],
 )
-def test_samples_need_a_key_and_a_number(key, n, message):
+def test_samples_need_a_key_or_a_seed_and_a_number(key, n, message):
     with pytest.raises(ValueError, match=message):
         Mixture.from_arrays(**GOOD).sample(key, n)
 

@@ -7,7 +7,7 @@ import pytest
 
 import mog_jax
 from mog_jax import Mixture
-from mog_jax.plots import plot_batch, plot_fit, plot_fits, plot_likelihood
+from mog_jax.plots import plot_batch, plot_digits, plot_fit, plot_fits, plot_likelihood, style
 from mog_jax.plots.likelihood import condensed
 
 matplotlib.use("agg")
@@ -70,7 +70,7 @@ def test_in_a_grid_and_on_the_plane_too(faithful):
     both = {"data": np.stack([values] * 2), "counts": np.stack([counts] * 2)}
     counted = plot_fits(fits, **both)
     heights = [
-        [bar.get_height() for bar in axes[0, 0].containers[0].patches] for axes in (plain, counted)
+        [bar.get_height() for bar in axes[0].containers[0].patches] for axes in (plain, counted)
     ]
     np.testing.assert_allclose(*heights)
     titles = [
@@ -79,8 +79,8 @@ def test_in_a_grid_and_on_the_plane_too(faithful):
     ]
     assert titles[0] == titles[1]
     planes = [
-        plot_likelihood(fit, x, resolution=9),
-        plot_likelihood(fit, values, counts=counts, resolution=9),
+        plot_likelihood(fit, x, resolution=9)[0],
+        plot_likelihood(fit, values, counts=counts, resolution=9)[0],
     ]
     highest = [max(line.get_xdata()[-1] for line in axes.lines) for axes in planes]
     np.testing.assert_allclose(*highest)
@@ -107,7 +107,7 @@ def test_the_plane_fits_into_its_figure(faithful):
     x, fit = faithful
     start = Mixture.from_arrays(weights=[0.5, 0.5], means=[60, 62], variances=[100, 100])
     paths = {f"path {i}": mog_jax.ascent_path(x, start, direction="em") for i in range(3)}
-    axes = plot_likelihood(fit, x, paths=paths, resolution=9)
+    (axes,) = plot_likelihood(fit, x, paths=paths, resolution=9)
     figure = axes.figure
     figure.canvas.draw()
     inside = figure.bbox.padded(1)
@@ -117,11 +117,50 @@ def test_the_plane_fits_into_its_figure(faithful):
         assert inside.y0 <= box.y0 < box.y1 <= inside.y1
 
 
-def test_it_draws_where_it_is_told(faithful):
+SIDE = np.linspace(0, 1, 3)
+KEPT = dict.fromkeys(
+    name + precision
+    for name in ("reverse autodiff", "forward autodiff")
+    for precision in ("", ", float32")
+)
+KEPT = dict.fromkeys([*KEPT, "jit", "float32", "allowed", "allowed, float32"], np.ones((3, 3)))
+# What draws one dataset or two, and on how many axes.
+DRAWN = {
+    "fit": (lambda x, fits, **where: plot_fit(fits[0], x, **where), 2),
+    "fits": (lambda x, fits, **where: plot_fits(fits, np.stack([x, x]), **where), 2),
+    "batch": (lambda x, fits, **where: plot_batch(fits, **where), 2),
+    "likelihood": (lambda x, fits, **where: plot_likelihood(fits[0], x, resolution=5, **where), 1),
+    "digits": (lambda x, fits, **where: plot_digits(SIDE, SIDE, KEPT, **where), 8),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_any_picture_is_saved_in_one_way_and_drawn_where_it_is_told(name, faithful, tmp_path):
+    x, fit = faithful
+    fits = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
+    draw, number = DRAWN[name]
+    draw(x, fits)[0].figure.savefig(tmp_path / "own.png")
+    pyplot.close("all")
+    figure, axes = pyplot.subplots(2, 4)
+    mine = axes.ravel()[:number].tolist()
+    found = draw(x, fits, axes=mine)
+    assert found.tolist() == mine
+    assert len(pyplot.get_fignums()) == 1
+    figure.savefig(tmp_path / "mine.png")
+
+
+def test_the_worst_of_a_batch_are_saved_with_it(batch, tmp_path):
+    data, fits = batch
+    for axes in plot_batch(fits, data, worst=2):
+        axes.figure.savefig(tmp_path / "batch.png")
+    assert len(plot_batch(fits[:1], data[:1])) == 3
+    assert len(plot_batch(fits, data, worst=0)) == 2
+
+
+def test_one_of_the_axes_will_do(faithful):
     x, fit = faithful
     _, mine = pyplot.subplots()
-    assert plot_fit(fit, x, axes=mine) is mine
-    assert len(pyplot.get_fignums()) == 1
+    assert plot_fit(fit, x, axes=mine).tolist() == [mine]
 
 
 def test_a_narrow_component_is_not_missed():
@@ -145,14 +184,14 @@ def test_a_grid_has_a_named_panel_for_each(batch):
     data, fits = batch
     names = [f"gene {i}" for i in range(7)]
     axes = plot_fits(fits, data, names=names)
-    assert axes.shape == (2, 4)
-    titles = [panel.get_title(loc="left") for panel in axes.ravel()]
+    assert axes.shape == (7,)
+    titles = [panel.get_title(loc="left") for panel in axes]
     assert titles[1] == "gene 1   constant"
     assert titles[6].startswith("gene 6   ΔBIC")
-    assert not axes[1, 3].axison
+    assert not axes[0].figure.axes[7].axison
     chosen = plot_fits(fits, list(data), chosen=[6, 0], columns=2)
-    assert [panel.get_title(loc="left")[0] for panel in chosen.ravel()] == ["6", "0"]
-    axes[0, 0].figure.canvas.draw()
+    assert [panel.get_title(loc="left")[0] for panel in chosen] == ["6", "0"]
+    axes[0].figure.canvas.draw()
 
 
 def test_a_batch_at_a_glance_counts_every_dataset(batch):
@@ -170,7 +209,7 @@ def test_the_likelihood_falls_away_from_its_maximum_and_paths_end_there(faithful
     x, fit = faithful
     start = Mixture.from_arrays(weights=[0.5, 0.5], means=[60, 70], variances=[40, 40])
     paths = {name: mog_jax.ascent_path(x, start, direction=name) for name in ("newton", "em")}
-    axes = plot_likelihood(fit, x, paths=paths, resolution=21)
+    (axes,) = plot_likelihood(fit, x, paths=paths, resolution=21)
     drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
     for name, path in paths.items():
         found = drawn[f"{name}, {path.n_passes:,} passes"]
@@ -212,6 +251,11 @@ def test_a_fit_that_is_not_at_a_maximum_says_so_in_its_picture(faithful):
         (lambda data, fits: plot_fit(fits[0], data), r"`data` must have shape \(n,\)"),
         (lambda data, fits: plot_fit(data[0], fits[0]), "`fit` must be what .*; got ndarray"),
         (lambda data, fits: plot_fits(fits, data, names=["a"]), "one for each of 7 fits; got 1"),
+        (lambda data, fits: plot_fits(fits, data, chosen=[]), "`chosen` must be at least one"),
+        (lambda data, fits: plot_fits(fits, data, axes=[1] * 7), "axes of matplotlib; got int"),
+        (lambda data, fits: plot_fits(fits, data, axes=[]), "`axes` must be at least 7; got 0"),
+        (lambda data, fits: plot_fit(fits[0], data[0], axes=[1] * 3), "must be 1 or 2; got 3"),
+        (lambda data, fits: plot_batch(fits, axes=[1]), "`axes` must be 2; got 1"),
         (lambda data, fits: plot_likelihood(fits[1], data[1]), "here nothing was fitted"),
         (lambda data, fits: plot_likelihood(fits, data[1]), "`fit` must be of one dataset"),
     ],
@@ -246,14 +290,14 @@ def test_extreme_data_are_drawn_or_refused_in_a_sentence(name):
     both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
     # Whatever there is in one panel, the others are drawn.
     axes = plot_fits(both, np.stack([DATA, x]))
-    axes.ravel()[0].figure.canvas.draw()
-    assert axes.ravel()[0].lines
+    axes[0].figure.canvas.draw()
+    assert axes[0].lines
     if name in ("far beyond", "denormal", "both ends"):
         with pytest.raises(ValueError, match="`data` must be of a size that can be drawn; got"):
             plot_fit(fit, x)
     else:
         plot_fit(fit, x)[0].figure.canvas.draw()
-        plot_likelihood(fit, x, resolution=5).figure.canvas.draw()
+        plot_likelihood(fit, x, resolution=5)[0].figure.canvas.draw()
 
 
 @pytest.mark.parametrize("times", [1e308, 1e-308, 5e-324, "mixed"])
@@ -262,8 +306,12 @@ def test_extreme_counts_are_drawn_as_their_proportions(times):
     counts = np.where(DATA > 70, 1e308, 1.0) if times == "mixed" else counts * times
     bars = plot_fit(fit, DATA, counts=counts)[0].containers[0].patches
     assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
-    plot_likelihood(fit, DATA, counts=counts, resolution=5).figure.canvas.draw()
+    plot_likelihood(fit, DATA, counts=counts, resolution=5)[0].figure.canvas.draw()
     none = np.stack([np.ones(DATA.size), np.zeros(DATA.size)])
     both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), fit)
-    panels = plot_fits(both, np.stack([DATA, DATA]), counts=none).ravel()
-    assert [bool(panel.lines) for panel in panels[:2]] == [True, False]
+    panels = plot_fits(both, np.stack([DATA, DATA]), counts=none)
+    assert [bool(panel.lines) for panel in panels] == [True, False]
+
+
+def test_every_status_has_a_colour_and_a_marker():
+    assert len(style.STATUS_COLOURS) == len(style.STATUS_MARKERS) == len(mog_jax.Status)

@@ -1,11 +1,13 @@
-"""The command line: ``mog-jax check``, ``fit``, ``plot`` and ``report``.
+"""The command line: ``mog-jax check``, ``fit``, ``label``, ``plot``, ``report``.
 
 ==================  ==============================================================================
 `argument_types`    numbers and names as argparse reads them
 `check`             every hand-written gradient against the likelihood, with exit code
 `fit`               a file or a table in, parameters or a table of them out
+`label`             every row with its posterior, label and uncertainty
 `plot`              the picture of one fit of a table
 `report`            a page of all fits
+`completion`        a script that completes commands in the shell
 `command_line`      the parser, and `main`
 ==================  ==============================================================================
 

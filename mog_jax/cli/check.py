@@ -61,7 +61,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     names = [claim.name for claim in self_checks()]
     found = {}
-    with Console(stderr=True).status(f"cross-checking {len(names)} functions") as status:
+    with Console(stderr=True, quiet=options.quiet).status(
+        f"cross-checking {len(names)} functions"
+    ) as status:
         for name, report in check(
             examples=options.examples, random_seed=options.seed, jobs=options.jobs
         ):
@@ -75,6 +77,9 @@ def run(options: argparse.Namespace) -> int:
         _print_reports(reports)
     if options.plot:
         _draw_check(options.plot)
+        if not options.quiet:
+            # Not to standard output, where JSON may be.
+            print(f"picture        {options.plot}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -120,6 +125,4 @@ def _draw_check(path: str) -> None:
 
     separations, ratios = np.linspace(0, 40, 17), np.linspace(-6, 6, 17)
     _, kept = plane(separations, ratios)
-    plot_digits(separations, ratios, kept).savefig(path, dpi=150)
-    # Not to standard output, where JSON may be.
-    print(f"picture        {path}", file=sys.stderr)
+    plot_digits(separations, ratios, kept)[0].figure.savefig(path, dpi=150)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import mog_jax
-from mog_jax.cli import check, fit, plot, report
+from mog_jax.cli import check, completion, fit, label, plot, report
 
 _EPILOG = """\
 examples:
@@ -21,7 +21,9 @@ examples:
   mog-jax fit cells.csv --value intensity    fit a column of a CSV file
   mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
                                              fit every gene; killed, the same command goes on
+  mog-jax label fits.parquet --out rows.csv  every row's posterior, label and uncertainty
   mog-jax plot fits.parquet --group CD4      draw the fit of one gene
+  mog-jax completion bash                    a script that completes commands in the shell
   mog-jax report fits.parquet -o fits.html   a page with every fit, to sort, search and look at
 
 exit codes:
@@ -95,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, fit, plot, report):
+    for command in (check, fit, label, plot, report):
         command.add_to(commands)
+    for each in commands.choices.values():
+        each.add_argument(
+            "-q", "--quiet", action="store_true", help="say nothing but what was asked for"
+        )
+    completion.add_to(commands, parser)
     return parser

@@ -23,9 +23,11 @@ columns of the answer, after those of --by:
   delta_bic                                   BIC of one component minus that of two: positive
                                               favours two, above 10 strongly
   threshold threshold_se                      where to cut between the components
+  threshold_reason                            why there is no threshold
   gain_left                                   nats that the climb has left, by its own estimate
   n_points n_missing lowest highest           of the values
   status                                      converged, or why not; what has no meaning is empty
+  p_value q_value                             with --bootstrap: of one component against two
 
 Without --by, one column is fitted and the answer is for reading. With --by or --columns there is a
 row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
@@ -77,6 +79,15 @@ def add_to(commands: Any) -> None:
         default=[],
         help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
+    )
+    what.add_argument(
+        "--bootstrap",
+        type=argument_types.count,
+        metavar="N",
+        help="test one component against two with at most N replicates: columns p_value, q_value",
+    )
+    what.add_argument(
+        "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
     _add_reading(fit)
     where = fit.add_argument_group("what becomes of the answers")
@@ -146,8 +157,8 @@ def _add_reading(fit: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
+    from mog_jax.progress import bar
     from mog_jax.tables.errors import TableError
-    from mog_jax.tables.progress import bar
     from mog_jax.tables.run import fit_source
 
     columns = [name.strip() for name in options.columns.split(",")] if options.columns else None
@@ -161,13 +172,15 @@ def run(options: argparse.Namespace) -> int:
 
         refuse_lost(options.plot, [source], overwrite=options.overwrite)
     with (
-        bar(show=sys.stderr.isatty()) as report,
+        bar(show=sys.stderr.isatty() and not options.quiet) as report,
         fit_source(
             source,
             out=options.out,
             overwrite=options.overwrite,
             options=_settings(options),
             fixed=_fixed(options.fixed),
+            bootstrap=options.bootstrap,
+            bootstrap_seed=options.bootstrap_seed,
             report=report,
             reading_as=_reading(options),
             **choice,
@@ -178,7 +191,7 @@ def run(options: argparse.Namespace) -> int:
         run = results.run or {}
 
     for key, rows in run["null_rows"].items():
-        if rows:
+        if rows and not options.quiet:
             _say(f"{rows:,} rows have no {key}; they are fitted as a group of their own.")
     if table is None:
         _summarise(options, statuses)
@@ -190,7 +203,8 @@ def run(options: argparse.Namespace) -> int:
             _draw(options, source, row, run)
     else:
         _show_all(table.drop_columns(["histogram"]), as_json=options.json)
-        _say_unconverged(statuses)
+        if not options.quiet:
+            _say_unconverged(statuses)
     unconverged = sum(statuses.values()) - statuses.get("converged", 0)
     return 1 if options.strict and unconverged else 0
 
@@ -258,9 +272,10 @@ def _summarise(options: argparse.Namespace, statuses: dict[str, int]) -> None:
     if options.json:
         summary = {"out": options.out, "groups": sum(statuses.values()), "statuses": statuses}
         print(json.dumps(summary))
-    else:
+    elif not options.quiet:
         _say(f"{sum(statuses.values()):,} groups fitted; the answers are in {options.out}.")
-    _say_unconverged(statuses)
+    if not options.quiet:
+        _say_unconverged(statuses)
 
 
 def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
@@ -275,14 +290,22 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
         print(
             f"{k:>12} {row[f'weight_{k}']:>10.6f} {row[f'mean_{k}']:>12.6g} {row[f'sd_{k}']:>12.6g}"
         )
+        errors = [row["weight_se"], row[f"mean_{k}_se"], row[f"sd_{k}_se"]]
+        if None not in errors:
+            weight, mean, deviation = (f"± {error:.2g}" for error in errors)
+            print(f"{'':>12} {weight:>10} {mean:>12} {deviation:>12}")
     print(f"log-likelihood {row['log_likelihood']:.6f} nats")
     if row["delta_bic"] is not None:
         favoured = "two components" if row["delta_bic"] > 0 else "one component"
         print(f"delta BIC      {row['delta_bic']:.2f}, in favour of {favoured}")
+    if row.get("p_value") is not None:
+        print(f"p-value        {row['p_value']:.3g}, of one component by bootstrap")
     if row["threshold"] is not None:
         error = row["threshold_se"]
         known = "" if error is None else f", standard error {error:.3g}"
         print(f"threshold      {row['threshold']:.6g}{known}")
+    else:
+        print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
 
 
@@ -290,6 +313,12 @@ def _meaning(status: str) -> str:
     from mog_jax.fitting import Status
 
     return Status[status.upper()].message
+
+
+def _why_none(reason: str) -> str:
+    from mog_jax.inference import Crossing
+
+    return Crossing[reason.upper()].message
 
 
 def _show_all(table: Any, *, as_json: bool) -> None:
@@ -316,13 +345,14 @@ def _show_table(table: Any, most: int = 50) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mog_jax.tables.schema import ANSWERS, COLUMNS
+    from mog_jax.fitting.results.columns import COLUMNS
+    from mog_jax.tables.schema import KNOWN
 
     hidden = {column.name for column in COLUMNS if not column.is_on_terminal}
     shown = [name for name in table.column_names if name not in hidden]
     display = Table()
     for name in shown:
-        display.add_column(Text(name), justify="left" if name not in ANSWERS.names else "right")
+        display.add_column(Text(name), justify="left" if name not in KNOWN else "right")
     for row in table.select(shown).slice(0, most).to_pylist():
         cells = (f"{x:.4g}" if isinstance(x, float) else x for x in row.values())
         display.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
@@ -365,5 +395,5 @@ def _draw(
     if source == "-":
         raise TableError("--plot reads the values again; standard input cannot be. Give a file.")
     draw(options.plot, source, run, [row["column"]], label=row["column"])
-    if not options.json:
+    if not (options.json or options.quiet):
         print(f"picture        {options.plot}")

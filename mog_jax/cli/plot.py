@@ -15,11 +15,13 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser's."""
     plot = commands.add_parser(
         "plot",
-        help="draw the fit of one group",
-        description="Draw the fit of one group: histogram, components, density, responsibilities.\n"
-        "The values are read again from the file that was fitted.",
+        help="draw the fit of one group, or of several",
+        description="Draw the fit of one group: histogram, components, density, responsibilities;\n"
+        "or the fits of several, a panel each. The values are read again from the file that was\n"
+        "fitted.",
         epilog="examples:\n"
         "  mog-jax plot fits.parquet --group CD4\n"
+        "  mog-jax plot fits.parquet --group CD4 --group CD8 -o both.png\n"
         "  mog-jax plot fits.duckdb --group CD4 treated    after --by gene --by arm",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -28,10 +30,13 @@ def add_to(commands: Any) -> None:
         "--group",
         metavar="NAME",
         nargs="+",
+        action="append",
         required=True,
-        help="its value of --by; one for each, in their order",
+        help="its value of --by; one for each, in their order; again for another group",
     )
-    plot.add_argument("-o", "--output", metavar="FILE.png", help="default: NAME.png")
+    plot.add_argument(
+        "-o", "--output", metavar="FILE.png", help="default: NAME.png; of several, groups.png"
+    )
     plot.add_argument("--source", metavar="SOURCE", help="where the values are now, if they moved")
     plot.add_argument(
         "--overwrite",
@@ -42,23 +47,30 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw one group."""
+    """Draw one group, or several."""
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import recorded_source
     from mog_jax.tables.results import open_results
 
     with open_results(options.fits) as results:
-        row = results.group(options.group)
-        key, run = [row[name] for name in results.keys], results.run
-    if row["mean_1"] is None:
-        raise TableError(f"there is no fit to draw: {', '.join(options.group)} is {row['status']}.")
+        rows = [results.group(names) for names in options.group]
+        keys, run = [[row[name] for name in results.keys] for row in rows], results.run
+    for row, names in zip(rows, options.group, strict=True):
+        if row["mean_1"] is None:
+            raise TableError(f"there is no fit to draw: {', '.join(names)} is {row['status']}.")
     source = options.source if options.source and run else recorded_source(run, options.fits)
     assert run is not None
-    name = " ".join("null" if part is None else str(part) for part in key)
+    titles = [" ".join("null" if part is None else str(part) for part in key) for key in keys]
+    name = titles[0] if len(titles) == 1 else "groups"
     path = options.output or re.sub(r"[^\w.+-]+", "_", name) + ".png"
     refuse_lost(path, [options.fits, source], overwrite=options.overwrite)
-    draw(path, source, run, key, label=run["columns"]["value"] or name, title=name)
-    print(path)
+    if len(keys) == 1:
+        label = run["columns"]["value"] or titles[0]
+        draw(path, source, run, keys[0], label=label, title=titles[0])
+    else:
+        draw_several(path, source, run, keys, titles)
+    if not options.quiet:
+        print(path)
     return 0
 
 
@@ -90,20 +102,61 @@ def draw(
     TableError
         If the values cannot be read, or the picture cannot be written.
     """
-    from mog_jax.fitting import fit
     from mog_jax.plots import plot_fit
+
+    one, values, counts = _fitted(source, run, key, title or label)
+    figure = plot_fit(one, values, counts=counts, label=_plain(label))[0].figure
+    if title:
+        figure.suptitle(_plain(title))
+    _save(figure, path)
+
+
+def draw_several(
+    path: str, source: Any, run: dict[str, Any], keys: Sequence[Sequence[Any]], titles: list[str]
+) -> None:
+    """Fit the values of some groups once more and draw them, a panel each.
+
+    Raises
+    ------
+    TableError
+        If the values cannot be read, or the picture cannot be written.
+    """
+    import jax
+    import numpy as np
+
+    from mog_jax.plots import plot_fits
+
+    fitted = [_fitted(source, run, key, title) for key, title in zip(keys, titles, strict=True)]
+    fits, values, counts = zip(*fitted, strict=True)
+    panels = plot_fits(
+        jax.tree.map(lambda *leaves: np.stack(leaves), *fits),
+        list(values),
+        counts=None if counts[0] is None else list(counts),
+        chosen=range(len(fits)),
+        names=[*map(_plain, titles)],
+        columns=min(4, len(fits)),
+    )
+    _save(panels[0].figure, path)
+
+
+def _fitted(source: Any, run: dict[str, Any], key: Sequence[Any], name: str) -> tuple[Any, ...]:
+    """Fit the values of one group once more; give the fit, the values and their counts."""
+    from mog_jax.fitting import fit
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
-    from mog_jax.tables.outputs import written_whole
 
     values, counts, fixed = group_values(source, run, key)
     try:
         one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
     except (TypeError, ValueError) as error:  # the record is a file's, and may say anything
-        raise TableError(f"cannot fit {title or label} as it was: {error}") from None
-    figure = plot_fit(one, values, counts=counts, label=_plain(label))[0].figure
-    if title:
-        figure.suptitle(_plain(title))
+        raise TableError(f"cannot fit {name} as it was: {error}") from None
+    return one, values, counts
+
+
+def _save(figure: Any, path: str) -> None:
+    from mog_jax.tables.errors import TableError
+    from mog_jax.tables.outputs import written_whole
+
     kind = Path(path).suffix[1:].lower() or "png"
     about = {"metadata": {_FIELDS[kind]: _MARK}} if kind in _FIELDS else {}
     with written_whole(path) as aside:

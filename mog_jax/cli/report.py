@@ -39,5 +39,6 @@ def run(options: argparse.Namespace) -> int:
 
     with open_results(options.fits) as results:
         write_report(results, options.output, limit=options.limit, overwrite=options.overwrite)
-    print(options.output)
+    if not options.quiet:
+        print(options.output)
     return 0

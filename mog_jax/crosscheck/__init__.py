@@ -9,6 +9,8 @@ Each imports only from those above it.
 
 ==================  ==============================================================================
 `findings`          the kinds of verdict, the ways of running a program, one `Finding`
+`precisions`        running in float64 and float32, with the arrays that functions close over
+`special`           special functions of JAX that are known by what they mean
 `jaxprs`            programs as data: tracing, walking, opening custom rules
 `exact`             a program's values in ball arithmetic: proved, to as many digits as asked
 `inputs`            arguments as they are drawn, on a simplex, with a direction for each

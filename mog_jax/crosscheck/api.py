@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
-
 from mog_jax.crosscheck.checking import checked
 from mog_jax.crosscheck.findings import Finding, Kind, remark
 from mog_jax.crosscheck.inputs.arguments import Signature, signature
@@ -12,6 +10,7 @@ from mog_jax.crosscheck.jaxprs import has_rule, trace
 from mog_jax.crosscheck.judge import claims
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.options import Options, unusual
+from mog_jax.crosscheck.precisions import closing_over, in_float64
 from mog_jax.crosscheck.report.report import Report
 from mog_jax.crosscheck.report.snippet import snippet as write_snippet
 from mog_jax.crosscheck.validation import (
@@ -32,9 +31,12 @@ def crosscheck(
     seed: int = 0,
     order: int = 2,
     min_digits: float = 0.0,
+    agrees_to: float = 0.0,
+    surrogate: bool = False,
     normwise: bool = False,
     simplex: Mapping[str, str] | None = None,
     edges: Sequence[tuple[Any, ...]] = (),
+    deadline: float | None = 60.0,
     plant_bugs: bool = False,
     name: str | None = None,
 ) -> Report:
@@ -48,10 +50,11 @@ def crosscheck(
     Parameters
     ----------
     function : callable
-        ``function(*args)``, a JAX function with one floating-point number as output.
+        ``function(*args)``, a JAX function with floating-point outputs.
     derivative : callable
         ``derivative(*args)``: the derivative with respect to ``args[wrt]``, of the same pytree
-        structure; a tuple of such if `wrt` is a tuple.
+        structure; a tuple of such if `wrt` is a tuple. Of a function of more than one number it is
+        the Jacobian, as ``jax.jacrev`` gives it, and is judged in first order.
     inputs : Hypothesis strategy, or sequence of tuples
         Yields ``args``, tuples of pytrees of NumPy arrays and numbers. Each new shape is compiled
         anew: draw sizes from a small set.
@@ -67,6 +70,14 @@ def crosscheck(
     min_digits : float
         Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
         it, a result fails that keeps fewer than half of the digits that conditioning allows.
+    agrees_to : float
+        Relative difference up to which the derivative is meant to agree with the function's, as
+        that of an iterative solver or a truncated series. It is compared exactly, and bugs that are
+        planted still count.
+    surrogate : bool
+        Whether the derivative is not meant to be the function's, as in straight-through estimators:
+        its formula is not judged, but its values, digits and programs are, against what the
+        formula gives in exact arithmetic; and bugs that are planted still count.
     normwise : bool
         Count the digits of each array by its largest entry, as error bounds of linear algebra do,
         not entry by entry. The formula is judged entry by entry all the same.
@@ -75,6 +86,9 @@ def crosscheck(
         its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
     edges : sequence of tuples
         Inputs that are always tried, beside those drawn.
+    deadline : float, optional
+        Seconds that exact evaluation may take for one input, beyond which the input is reported as
+        not judged; None for no limit.
     plant_bugs : bool
         Once the derivative has passed, plant standard bugs in it, one at a time, and report how
         many of them these inputs show: `Report.planted`. A bug that is missed asks for other
@@ -108,18 +122,27 @@ def crosscheck(
         seed=seed,
         order=order,
         min_digits=min_digits,
+        agrees_to=agrees_to,
+        surrogate=surrogate,
         normwise=normwise,
         edges=edges,
+        deadline=deadline,
     )
     options.validate(lowest_order=1)
     refuse_uncallable(function=function, derivative=derivative)
     title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
+    remarks: list[Finding] = []
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         contract = signature(function, example, wrt, {} if simplex is None else simplex)
         if not contract.wrt:
             raise ValueError(f"`wrt` must name an argument; got {wrt!r}.")
-        refuse_unusable(function, derivative, example)
+        is_scalar = refuse_unusable(function, derivative, example)
+        if surrogate:
+            remarks.append(remark(Kind.SURROGATE, "derivative", "as `surrogate` says"))
+            return contract, claims.of_surrogate(derivative, contract)
+        if not is_scalar:
+            return contract, claims.of_jacobian(function, derivative, contract)
         return contract, claims.of_derivative(function, derivative, contract, order)
 
     def snippet(args: tuple[Any, ...]) -> str:
@@ -127,7 +150,10 @@ def crosscheck(
         keywords = unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
         return write_snippet("crosscheck", functions, args, keywords)
 
-    return checked(title, make, inputs, options, snippet, plant_bugs=plant_bugs)
+    with closing_over([function, derivative]):
+        return checked(
+            title, make, inputs, options, snippet, plant_bugs=plant_bugs, remarks=remarks
+        )
 
 
 def crosscheck_rule(
@@ -140,8 +166,11 @@ def crosscheck_rule(
     seed: int = 0,
     order: int = 2,
     min_digits: float = 0.0,
+    agrees_to: float = 0.0,
+    surrogate: bool = False,
     normwise: bool = False,
     edges: Sequence[tuple[Any, ...]] = (),
+    deadline: float | None = 60.0,
     name: str | None = None,
 ) -> Report:
     """Hold a function with a custom derivative rule against the same function without it.
@@ -156,10 +185,13 @@ def crosscheck_rule(
     plain : callable
         The same function without the rule. A rule in it is not used. Where `function` has none, a
         remark says so.
-    inputs, examples, seed, min_digits, normwise, edges, name
+    inputs, examples, seed, min_digits, agrees_to, normwise, edges, deadline, name
         As for `crosscheck`.
     wrt : int or tuple of int, optional
         Which arguments are differentiated; all floating-point ones if not given.
+    surrogate : bool
+        Whether the rule is not meant to be the function's derivative: values are judged, and of the
+        derivatives only what their own formula gives in exact arithmetic.
     order : int
         0 for values alone, 1 for first derivatives too, 2 for second derivatives too.
 
@@ -172,8 +204,11 @@ def crosscheck_rule(
         seed=seed,
         order=order,
         min_digits=min_digits,
+        agrees_to=agrees_to,
+        surrogate=surrogate,
         normwise=normwise,
         edges=edges,
+        deadline=deadline,
     )
     options.validate(lowest_order=0)
     refuse_uncallable(function=function, plain=plain)
@@ -187,17 +222,20 @@ def crosscheck_rule(
             raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
         refuse_untraceable("function", function, example)
         refuse_untraceable("plain", plain, example)
-        with jax.enable_x64(True):
+        with in_float64():
             if order and not has_rule(trace(function, *example)[0]):
                 remarks.append(remark(Kind.NO_RULE, "the rule", "its derivatives are JAX's own"))
-        return contract, claims.of_rule(function, plain, contract, order)
+        if surrogate:
+            remarks.append(remark(Kind.SURROGATE, "the rule", "as `surrogate` says"))
+        return contract, claims.of_rule(function, plain, contract, order, surrogate=surrogate)
 
     def snippet(args: tuple[Any, ...]) -> str:
         functions = [("function", function), ("plain", plain)]
         keywords = unusual(crosscheck_rule, options, wrt=wrt)
         return write_snippet("crosscheck_rule", functions, args, keywords)
 
-    return checked(title, make, inputs, options, snippet, remarks=remarks)
+    with closing_over([function, plain]):
+        return checked(title, make, inputs, options, snippet, remarks=remarks)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -54,19 +54,18 @@ def checked(
                 claim,
                 contract,
                 seed=options.seed,
-                min_digits=options.min_digits,
-                normwise=options.normwise,
+                strictness=options.strictness,
             )
-            reason = judge.undefined(example) if claim.order else None
+            reason = judge.undefined(example)
             if reason is None:
                 judges.append(judge)
-            else:
+            elif claim.order:
                 undefined.append(remark(Kind.UNDEFINED_ORDER, claim.name, reason))
         return contract, judges
 
-    search = Search(make_judges, observe)
+    search = Search(make_judges, observe, deadline=options.deadline)
     if options.edges:
-        search.over_list(options.edges)
+        search.over_list(options.edges, thorough=True)
     if isinstance(inputs, st.SearchStrategy):
         examples = session.current.examples or options.examples
         progress = Progress(title, examples)
@@ -86,7 +85,7 @@ def checked(
         search.over_list(given)
     report.findings += [_finding(*search.found[key], snippet) for key in most_severe(search.found)]
     report.remarks += [*remarks, *undefined]
-    report.conclude()
+    report.conclude({judge.claim.name for judge in judges if judge.claim.order == 1})
     if plant_bugs and report.ok:
         report.planted = plant(judges[0], draws)
     report.seconds = time.perf_counter() - start

@@ -3,26 +3,32 @@
 A jaxpr is a list of equations. `run` walks it and asks a rule what each equation means; equations
 that only wrap another program (``jit``, ``checkpoint``, a custom derivative rule) are entered, so
 that a rule sees arithmetic and control flow alone. Entering a custom derivative rule means running
-its plain body: a rule that is being judged must not testify for itself.
-
-This is the one file that uses ``jax.extend``.
+its plain body: a rule that is being judged must not testify for itself. Special functions that are
+known by what they mean are not entered.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
-from jax.extend.core import (
+import numpy as np
+
+from mog_jax.crosscheck import special
+from mog_jax.crosscheck.jaxpr_types import (
     ClosedJaxpr,
     Jaxpr,
     JaxprEqn,
     Literal,
+    equations,
     jaxprs_in_params,
+    opened,
     primitives,
 )
 
 __all__ = [
     "CALLS",
+    "HIGH_LEVEL",
     "ClosedJaxpr",
     "Jaxpr",
     "JaxprEqn",
@@ -30,6 +36,7 @@ __all__ = [
     "bind",
     "closed_call",
     "cond",
+    "expanded",
     "has_rule",
     "inner_program",
     "is_float",
@@ -38,6 +45,7 @@ __all__ = [
     "primitives",
     "run",
     "scan",
+    "takes_numbers_apart",
     "trace",
     "uses",
 ]
@@ -55,6 +63,25 @@ CALLS = {
 """Primitives that run one program on their operands as they are; each with its parameter for it."""
 
 
+HIGH_LEVEL = "call_hi_primitive"
+"""Calls a primitive that somebody defined by its plain function, `expand`, and derivative rules."""
+
+
+def expanded(primitive: Any) -> ClosedJaxpr:
+    """Give what a high-level primitive computes, as its plain function says."""
+    program: ClosedJaxpr = _expanded(primitive, tuple(primitive.in_avals_flat))
+    return program
+
+
+@functools.lru_cache(maxsize=256)
+def _expanded(primitive: Any, avals: tuple[Any, ...]) -> Any:
+    def plainly(*values: Any) -> list[Any]:
+        return jax.tree.leaves(primitive.expand(*jax.tree.unflatten(primitive.in_tree, values)))
+
+    with jax.enable_x64(any(aval.dtype.itemsize == 8 for aval in avals)):
+        return jax.make_jaxpr(plainly)(*avals)
+
+
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
     """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
     # A new function each time: JAX remembers traces by function, and would miss a change of what
@@ -64,15 +91,12 @@ def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
 
 def inner_program(equation: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]] | None:
     """Give the program that an equation merely wraps, with its constants; None for arithmetic."""
+    if equation.primitive.name == HIGH_LEVEL:
+        return opened(expanded(equation.params["_prim"]))
     parameter = CALLS.get(equation.primitive.name)
-    return None if parameter is None else opened(equation.params[parameter])
-
-
-def opened(program: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, Sequence[Any]]:
-    """Give a program, closed or not, as its body and its constants."""
-    if isinstance(program, ClosedJaxpr):
-        return program.jaxpr, program.consts
-    return program, ()
+    if parameter is None or special.recognised(equation.params) is not None:
+        return None
+    return opened(equation.params[parameter])
 
 
 def run(
@@ -86,9 +110,12 @@ def run(
     values: dict[Any, Any] = {}
 
     def read(atom: Any) -> Any:
-        return literal(atom.val) if isinstance(atom, Literal) else values[atom]
+        if isinstance(atom, Literal):
+            return _as_declared(literal(atom.val), atom.aval)
+        return values[atom]
 
-    values.update(zip(jaxpr.constvars, map(literal, consts), strict=True))
+    for variable, const in zip(jaxpr.constvars, consts, strict=True):
+        values[variable] = _as_declared(literal(const), variable.aval)
     values.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
@@ -102,8 +129,23 @@ def run(
     return [read(atom) for atom in jaxpr.outvars]
 
 
+def _as_declared(value: Any, aval: Any) -> Any:
+    """Give a constant the dtype that its program declares and that this precision has.
+
+    JAX keeps an array that a function closes over as it is, and may find it again with the dtype of
+    an earlier trace: in float64, even in a program that was traced in float32.
+    """
+    if isinstance(value, jax.Array) or not isinstance(getattr(value, "dtype", None), np.dtype):
+        return value
+    dtype = jax.dtypes.canonicalize_dtype(aval.dtype)
+    return value if value.dtype == dtype else np.asarray(value, dtype)
+
+
 def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:
-    """Evaluate an equation as JAX would."""
+    """Evaluate an equation as JAX would, with the derivatives of what special functions mean."""
+    known = special.recognised(equation.params)
+    if known is not None:
+        return jax.tree.leaves(known.differentiable(*operands[-known.arity :]))
     results = equation.primitive.bind(*operands, **equation.params)
     return list(results) if equation.primitive.multiple_results else [results]
 
@@ -185,7 +227,8 @@ def cond(
 
 
 def _has_custom_rule(program: Any) -> bool:
-    return any(name.startswith("custom_") for name in _primitives(program))
+    names = _primitives(program)
+    return any(name.startswith("custom_") or name == HIGH_LEVEL for name in names)
 
 
 def has_rule(program: Any) -> bool:
@@ -198,11 +241,16 @@ def uses(program: Any, primitive: str) -> bool:
     return primitive in _primitives(program)
 
 
-def _primitives(program: Any) -> Iterator[str]:
-    for equation in opened(program)[0].eqns:
-        yield equation.primitive.name
-        for inner in jaxprs_in_params(equation.params):
-            yield from _primitives(inner)
+def takes_numbers_apart(program: Any) -> bool:
+    """Whether a program looks at the bits of a number, of which tiny steps move none."""
+    return any(
+        equation.primitive.name == "bitcast_convert_type" and is_float(equation.invars[0].aval)
+        for equation in equations(program)
+    )
+
+
+def _primitives(program: ClosedJaxpr | Jaxpr) -> Iterator[str]:
+    return (equation.primitive.name for equation in equations(program))
 
 
 def is_float(value: Any) -> bool:

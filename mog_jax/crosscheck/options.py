@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mog_jax.crosscheck.judge.accuracy import Strictness
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
@@ -16,8 +18,18 @@ class Options:
     seed: int
     order: int
     min_digits: float
+    agrees_to: float
+    surrogate: bool
     normwise: bool
     edges: Sequence[tuple[Any, ...]]
+    deadline: float | None
+
+    @property
+    def strictness(self) -> Strictness:
+        """What is asked of each program."""
+        return Strictness(
+            min_digits=self.min_digits, agrees_to=self.agrees_to, normwise=self.normwise
+        )
 
     def validate(self, *, lowest_order: int) -> None:
         """Refuse what cannot be used, by its name."""
@@ -29,8 +41,23 @@ class Options:
             raise ValueError(f"`order` must be from {lowest_order} to 2; got {self.order!r}.")
         if not isinstance(self.min_digits, int | float) or not 0 <= self.min_digits <= 16:
             raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
-        if not isinstance(self.normwise, bool):
-            raise ValueError(f"`normwise` must be True or False; got {self.normwise!r}.")
+        if not isinstance(self.agrees_to, int | float) or not 0 <= self.agrees_to < 1:
+            raise ValueError(f"`agrees_to` must be at least 0 and below 1; got {self.agrees_to!r}.")
+        for name in ("normwise", "surrogate"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ValueError(f"`{name}` must be True or False; got {value!r}.")
+        if self.surrogate and self.agrees_to:
+            raise ValueError(
+                "`agrees_to` says how well a derivative agrees, `surrogate` that it need not; "
+                "give one of them."
+            )
+        if self.deadline is not None and not (
+            isinstance(self.deadline, int | float) and self.deadline > 0
+        ):
+            raise ValueError(
+                f"`deadline` must be a positive number of seconds, or None; got {self.deadline!r}."
+            )
         listed = isinstance(self.edges, tuple | list)
         if not (listed and all(isinstance(edge, tuple) for edge in self.edges)):
             raise ValueError(
@@ -45,6 +72,9 @@ def unusual(entry: Callable[..., Any], options: Options, **others: Any) -> dict[
         "order": options.order,
         "min_digits": options.min_digits,
         "normwise": options.normwise,
+        "agrees_to": options.agrees_to,
+        "surrogate": options.surrogate,
+        "deadline": options.deadline,
     }
     parameters = inspect.signature(entry).parameters.values()
     return {p.name: given[p.name] for p in parameters if given.get(p.name, p.default) != p.default}

@@ -1,16 +1,19 @@
 """Draws inputs, judges them, and shrinks what fails to the simplest input that shows it."""
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
+import jax
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
 
+from mog_jax.crosscheck.exact import Overdue, deadline
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind
 from mog_jax.crosscheck.inputs.arguments import Signature, bytes_of, validated
 from mog_jax.crosscheck.inputs.draws import Draw, draw_of
@@ -21,6 +24,9 @@ from mog_jax.crosscheck.verdict import DISPROOFS, FINAL, Found, lowest_disproved
 # One input in so many also gets the checks that cost more; all do where there are few.
 _THOROUGH = 8
 _FEW = 40
+# And the first ones, which are the simplest; and those with a zero or a tie, where formulas change.
+_FIRST = 6
+_MOST_SPECIAL = 24
 # Inputs whose formula is looked at before anything is compiled: most wrong ones are wrong there.
 _FORMULA_FIRST = 30
 # Inputs that are judged in search of a simpler one, for each kind of failure.
@@ -47,6 +53,8 @@ class Search:
         Given the first input, makes the contract and a judge for each claim.
     observe : callable
         Called with each new draw and its judgements.
+    deadline : float, optional
+        Seconds that exact evaluation may take for one input.
 
     Attributes
     ----------
@@ -58,7 +66,10 @@ class Search:
         self,
         make_judges: Callable[[tuple[Any, ...]], tuple[Signature, list[Judge]]],
         observe: Callable[[Draw, list[Judgement]], None],
+        *,
+        deadline: float | None = None,
     ) -> None:
+        self._deadline = deadline
         self.found: Found = {}
         self._make_judges = make_judges
         self._observe = observe
@@ -67,18 +78,20 @@ class Search:
         self._error: Exception | None = None
         self._shrinking = False
         self._few = False
+        self._thorough: dict[Any, bool] = {}
         self._formula_first = True
         self._waiting: list[Draw] = []
         self._last: tuple[Any, list[Judgement]] = None, []
 
-    def over_list(self, inputs: Sequence[Any]) -> None:
+    def over_list(self, inputs: Sequence[Any], *, thorough: bool = False) -> None:
         """Judge given inputs, each as it is and, if that is another, rounded to float32."""
+        thorough = thorough or len(inputs) <= _FEW
         for drawn in inputs:
             args = validated(drawn)
             for narrow in (False, True):
                 draw = self._draw(args, narrow=narrow)
                 if draw.narrow == narrow:
-                    self._failures(draw, thorough=len(inputs) <= _FEW)
+                    self._failures(draw, thorough=thorough or self._is_thorough(draw))
 
     def over_strategy(
         self,
@@ -204,7 +217,9 @@ class Search:
         self._formula_first = False
         for draw in self._waiting:
             if self._is_settled():
-                self._observe(draw, [judge.formula_only(draw)[0] for judge in self._lower])
+                formulas = functools.partial(self._formulas_only, draw)
+                judgements = self._in_time(draw, formulas)
+                self._observe(draw, judgements)
             else:
                 self._failures(draw, thorough=self._is_thorough(draw))
         self._waiting = []
@@ -215,15 +230,28 @@ class Search:
         assert self._known is not None
         return [judge for judge in self._known[1] if judge.claim.order < 2]
 
+    def _formulas_only(self, draw: Draw) -> list[Judgement]:
+        return [judge.formula_only(draw)[0] for judge in self._lower]
+
     def _disproved_at(self, draw: Draw, claim: str = "") -> bool:
         judges = [judge for judge in self._lower if claim in ("", judge.claim.name)]
-        return any(judge.formula_only(draw)[1] for judge in judges)
+        try:
+            with deadline(self._deadline):
+                return any(judge.formula_only(draw)[1] for judge in judges)
+        except Overdue:
+            return False
 
     def _is_settled(self) -> bool:
         return any(kind in FINAL for kind, _ in self.found)
 
     def _is_thorough(self, draw: Draw) -> bool:
-        return self._few or _is_thorough(draw)
+        """Choose the inputs that get the checks that cost more, each once and for all."""
+        mark = _mark(draw)
+        if mark not in self._thorough:
+            chosen = sum(self._thorough.values())
+            early = chosen < _FIRST or (chosen < _FIRST + _MOST_SPECIAL and _is_special(draw))
+            self._thorough[mark] = self._few or early or _is_chosen(mark)
+        return self._thorough[mark]
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[tuple[Problem, Draw]]:
         """Judge every claim at one draw, once; remember what fails, and at which draw."""
@@ -231,10 +259,10 @@ class Search:
         known = self._judged.get(mark)
         if known is not None:
             return known
-        judgements = self._judge(draw, thorough)
+        judgements = self._in_time(draw, lambda: self._judge(draw, thorough))
         problems = [p for judgement in judgements for p in judgement.problems if p.kind in FAILURES]
         failures = [(problem, draw) for problem in problems]
-        if not failures:
+        if not failures and not any(judgement.overdue for judgement in judgements):
             rounded = self._beyond_float32(draw)
             failures += self._failures(rounded, thorough=thorough) if rounded else []
         self._judged[mark] = failures
@@ -254,6 +282,15 @@ class Search:
         if rounded is None or not rounded.narrow:
             return None
         return rounded if any(judge.overflows(rounded) for judge in self._lower) else None
+
+    def _in_time(self, draw: Draw, judge: Callable[[], list[Judgement]]) -> list[Judgement]:
+        """Judge a draw, unless that takes longer than one input may."""
+        try:
+            with deadline(self._deadline):
+                return judge()
+        except Overdue as error:
+            assert self._known is not None
+            return [Judgement(self._known[1][0].claim.name, [], overdue=str(error))]
 
     def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None
@@ -302,6 +339,14 @@ def _mark(draw: Draw) -> Any:
     return bytes_of(draw.args), draw.narrow
 
 
-def _is_thorough(draw: Draw) -> bool:
-    # By the input and nothing else, so that it is judged alike whenever it comes up.
-    return zlib.crc32(repr(_mark(draw)).encode()) % _THOROUGH == 0
+def _is_chosen(mark: Any) -> bool:
+    return zlib.crc32(repr(mark).encode()) % _THOROUGH == 0
+
+
+def _is_special(draw: Draw) -> bool:
+    """Whether an input has a zero or two equal neighbours, where programs often branch."""
+    floats = [leaf for leaf in jax.tree.leaves(draw.args) if leaf.dtype.kind == "f"]
+    return any(
+        np.any(leaf == 0) or np.any(leaf.reshape(-1)[1:] == leaf.reshape(-1)[:-1])
+        for leaf in floats
+    )

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 
 from mog_jax.crosscheck.findings import error_line
+from mog_jax.crosscheck.jaxprs import trace
+from mog_jax.crosscheck.precisions import in_float64
 
 
 def listed(inputs: Any) -> list[Any]:
@@ -29,30 +31,34 @@ def refuse_uncallable(**functions: Any) -> None:
 
 def refuse_unusable(
     function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
-) -> None:
-    """Refuse a function that is not scalar, and either that JAX cannot trace."""
+) -> bool:
+    """Refuse a function without floats, and either that JAX cannot trace; tell if it is scalar."""
     output = refuse_untraceable("function", function, example)
     leaves = jax.tree.leaves(output)
-    if len(leaves) != 1 or leaves[0].shape or leaves[0].dtype.kind != "f":
+    if not leaves or any(leaf.dtype.kind != "f" for leaf in leaves):
         shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
         raise ValueError(
-            f"`function` must give one floating-point number, of shape (); got {shown}. "
-            "Sum its output, or check it entry by entry."
+            f"`function` must give floating-point numbers; got {shown}. Leave out what is not "
+            "differentiated: `lambda *args: function(*args)[0]` for one with an auxiliary output."
         )
     refuse_untraceable("derivative", derivative, example)
+    return len(leaves) == 1 and not leaves[0].shape
 
 
 def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
     """Refuse a function that JAX cannot trace; give the shapes and dtypes of its output."""
     try:
-        with jax.enable_x64(True):
-            return jax.eval_shape(function, *example)
+        with in_float64():
+            return trace(function, *example)[1]
     except Exception as error:
         hint = ""
         if isinstance(error, jax.errors.TracerIntegerConversionError):
             hint = " Bind what is no array, such as a size, with `functools.partial`."
         elif isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
-            hint = " Write it with `jax.numpy`, and `jnp.where` in the place of `if`."
+            hint = (
+                " Write it with `jax.numpy`, and `jnp.where` in the place of `if`; bind a flag or "
+                "any other argument that is no array with `functools.partial`."
+            )
         raise ValueError(
             f"`{name}` cannot be traced by JAX on the inputs that `inputs` yields: "
             f"{error_line(error).rstrip('.')}.{hint}"

@@ -53,6 +53,7 @@ from mog_jax.fitting.api import fit
 from mog_jax.fitting.ascent_path import AscentPath, ascent_path
 from mog_jax.fitting.climb.directions import Direction, LocalModel
 from mog_jax.fitting.data.inputs import Ragged
+from mog_jax.fitting.data.sparse import sparse_datasets
 from mog_jax.fitting.local_maximum import local_maximum
 from mog_jax.fitting.results.fit import Fit, OneComponent, Status
 
@@ -67,4 +68,5 @@ __all__ = [
     "ascent_path",
     "fit",
     "local_maximum",
+    "sparse_datasets",
 ]

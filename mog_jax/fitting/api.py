@@ -1,5 +1,6 @@
 """`fit`: checks the arguments, sorts the datasets into blocks, and fits these on threads."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Never
 
@@ -26,14 +27,14 @@ from mog_jax.fitting.options import (
 from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
-from mog_jax.progress import ProgressBar
+from mog_jax.progress import bar
 from mog_jax.threads import in_threads, workers
 
 
 def fit(
-    data: ArrayLike | Ragged,
+    data: ArrayLike | Ragged | Mapping[str, ArrayLike],
     *,
-    counts: ArrayLike | Ragged | None = None,
+    counts: ArrayLike | Ragged | Mapping[str, ArrayLike] | None = None,
     direction: str | Direction = DEFAULTS.direction,
     starts: str = DEFAULTS.starts,
     tolerance: float = DEFAULTS.tolerance,
@@ -54,9 +55,10 @@ def fit(
 
     Parameters
     ----------
-    data : array-like, shape (n,) or (b, n); list of arrays; or Ragged
+    data : array-like, shape (n,) or (b, n); list of arrays; mapping; or Ragged
         One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
-        masked, or a null.
+        masked, or a null. A mapping goes from names to values, and the fits keep the names:
+        ``fits["CD4"]``.
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
         is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
@@ -130,6 +132,7 @@ def fit(
     check_layout(data, source, options.min_points)
     known = read_fixed(fixed, len(source), equal_variances=equal_variances)
     fits = _fit_all(source, options, known, precision, progress)
+    fits = dataclasses.replace(fits, names=source.names)
     return fits[0] if source.is_single else fits
 
 
@@ -163,7 +166,13 @@ def _fit_all(
         # The search, which comes first, has a program of its own.
         layout = Layout(precision, source.counts is not None, bool(is_held.any()))
         compile_ahead(options.ascent(searching=False), layout)
-    parts = blocks(source.widths(), is_held, workers())
-    with ProgressBar(progress, len(source)) as bar:
-        in_threads(work, parts, lambda index, _: bar.advance(len(index)))
+    done = 0
+    with bar(show=progress) as report:
+
+        def take(index: Array, _: None) -> None:
+            nonlocal done
+            done += len(index)
+            report("fitting", done, len(source), done)
+
+        in_threads(work, blocks(source.widths(), is_held, workers()), take)
     return fits

@@ -68,7 +68,9 @@ def fit_block(
         on_floor=on_floor(end.theta, options.variance_floor),
     )
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
-    observed = information(tuple(end.theta), end.sums, np).dense(np)
+    # A weight may be too small for a number.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        observed = information(tuple(end.theta), end.sums, np).dense(np)
     whole = functools.partial(_spread, usable)
     end, ended, observed, passes = jax.tree.map(whole, (end, ended, observed, passes))
     return describe(end, ended, observed, passes, data, free, options, precision)

@@ -25,6 +25,7 @@ from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, totals
 from mog_jax.lane_shapes import pad_rows
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
@@ -225,8 +226,9 @@ def _climb(
 ) -> jax.Array:
     """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
     data = Columns(x=z, totals=totals(z, counts), counts=counts, free=free)
+    begun = dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta)
     end = ascend(
-        dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta),
+        varying_as(begun, (theta, data)),
         data,
         steps=options.max_steps,
         **options.as_arguments(),

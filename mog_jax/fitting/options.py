@@ -1,7 +1,8 @@
 """How to fit and how to climb: every option, its default and its range, in one place.
 
 Each function that takes options of a fit (`fit`, `local_maximum`, `ascent_path`,
-`profile_interval`, `compare`, `bootstrap_test`, `fit_table`, `fit_batches`) checks them here.
+`profile_interval`, `compare`, `bootstrap_test`, `fit_chunks`, `fit_table`, `fit_batches`) checks
+them here.
 """
 
 import dataclasses

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mog_jax.manual_axes import varying_as
+
 
 def monotone_zero(
     function: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.Array
@@ -39,6 +41,6 @@ def monotone_zero(
         inside = (newton > below) & (newton < above)
         return below, above, jnp.where(inside, newton, 0.5 * (below + above))
 
-    start = (low, high, 0.5 * (low + high))
+    start = varying_as((low, high, 0.5 * (low + high)), rises)
     found: jax.Array = jax.lax.fori_loop(0, np.finfo(low.dtype).nmant, refine, start)[2]
     return found

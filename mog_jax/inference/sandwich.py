@@ -21,6 +21,7 @@ from mog_jax.inference.information import N_COORDINATES
 from mog_jax.inference.scores import scores_of
 from mog_jax.inference.two_components import Pair
 from mog_jax.lane_shapes import pad_rows, row_bytes
+from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import is_traced
 
@@ -157,7 +158,7 @@ def _one_tile(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.A
         return jnp.stack(_add(tuple(sums), _add_up(pair, *points)))
 
     # One array, not fifteen: of those XLA would make tasks for its threads in every turn.
-    nothing = jnp.zeros((len(_ENTRIES), width), x.dtype)
+    nothing = varying_as(jnp.zeros((len(_ENTRIES), width), x.dtype), (mixture, x, counts))
     sums: jax.Array = jax.lax.fori_loop(0, n // turn, add_turn, nothing)
     return sums
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.results.map_points import read_points
+from mog_jax.fitting.results.named import in_order
 from mog_jax.plots import style
 from mog_jax.plots.fit import (
     density_grid,
@@ -34,14 +35,14 @@ def plot_fits(
     ----------
     fits : Fit
         Of a batch.
-    data : array-like, shape (b, n), or a list of b arrays
+    data : array-like, shape (b, n), a list of b arrays, or a mapping from name
         What was fitted.
     counts : of the same shape, optional
         How often each point was seen.
     chosen : sequence of int, optional
         Which of them, and in what order; the first twelve where not given.
     names : sequence of str, optional
-        Names of all datasets; their numbers where not given.
+        Names of all datasets; where not given, those of the fits, or their numbers.
     columns : int
         Panels beside each other.
     axes : array of matplotlib axes, optional
@@ -49,16 +50,20 @@ def plot_fits(
 
     Returns
     -------
-    array of matplotlib axes, shape (rows, columns), or those given
+    array of matplotlib axes, shape (n,)
+        One for each of those that were chosen.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If `axes` are too few, or `names` not one for each fit.
+        If none are chosen, `axes` are too few, or `names` not one for each fit.
     """
     numbers = list(range(min(12, len(fits))) if chosen is None else chosen)
+    if not numbers:
+        raise ValueError("`chosen` must be at least one of the fits; got none.")
+    names = fits.names if names is None else names
     if names is not None and len(names) != len(fits):
         raise ValueError(f"`names` must be one for each of {len(fits)} fits; got {len(names)}.")
     if axes is None:
@@ -70,10 +75,9 @@ def plot_fits(
             layout="constrained",
             squeeze=False,
         )
-    panels = np.asarray(axes, dtype=object).ravel()
-    if len(panels) < len(numbers):
-        raise ValueError(f"`axes` must be at least {len(numbers)}; got {len(panels)}.")
-    points = read_points(data, np.shape(fits.status), counts)
+    panels = style.panels(axes, len(numbers))
+    rows, seen_times = (in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts"))
+    points = read_points(rows, np.shape(fits.status), seen_times)
     values, times = points.rows(np.arange(len(fits))[numbers])
     for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
         name = str(number) if names is None else names[number]
@@ -81,7 +85,7 @@ def plot_fits(
         _draw_panel(panel, fits[number], values[place], seen, name)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
-    return axes
+    return panels[: len(numbers)]
 
 
 def plot_batch(
@@ -99,13 +103,13 @@ def plot_batch(
     ----------
     fits : Fit
         Of a batch.
-    data : array-like, shape (b, n), or a list of b arrays, optional
+    data : array-like, shape (b, n), a list of b arrays, or a mapping from name, optional
         What was fitted. Given, the fits that are farthest from their data are drawn below: those
         of the largest Kolmogorov distance, measured in units of 1/√n.
     counts : of the same shape, optional
         How often each point was seen.
     names : sequence of str, optional
-        Names of all datasets; their numbers where not given.
+        Names of all datasets; where not given, those of the fits, or their numbers.
     worst : int
         How many of those.
     axes : pair of matplotlib axes, optional
@@ -121,32 +125,41 @@ def plot_batch(
     ImportError
         Without matplotlib.
     """
-    draws_worst = data is not None and axes is None
+    worst = min(worst, len(fits)) if data is not None and axes is None else 0
+    below: Any = []
     if axes is None:
-        pyplot = style.pyplot()
-        figure = pyplot.figure(figsize=(7.6, 5.6 if draws_worst else 3.6), layout="constrained")
-        parts = figure.subfigures(
-            2 if draws_worst else 1, 1, height_ratios=(5, 3)[: 1 + draws_worst]
-        )
-        upper = parts[0] if draws_worst else parts
-        axes = upper.subplots(1, 2, width_ratios=(3, 2))
-        below = parts[1].subplots(1, worst, squeeze=False)[0] if draws_worst else []
-        if draws_worst:
-            parts[1].suptitle("farthest from their data", fontsize="medium")
-    else:
-        below = []
+        axes, below = _batch_axes(worst)
+    axes = style.panels(axes, 2, 2)
     evidence, endings = axes
     _draw_evidence(evidence, fits)
     _draw_statuses(endings, fits)
     style.bare(evidence, endings)
-    if not draws_worst:
-        return np.asarray(axes, dtype=object)
+    if not worst:
+        return axes
     assert data is not None
     distance = np.asarray(fits.kolmogorov_distance(data, counts=counts))
     distance = distance * np.sqrt(np.asarray(fits.n_points))
     order = np.argsort(-np.nan_to_num(distance, nan=-1.0))[:worst]
     plot_fits(fits, data, counts=counts, chosen=order.tolist(), names=names, axes=below)
-    return np.concatenate([np.asarray(axes, dtype=object), below])
+    return np.concatenate([axes, below])
+
+
+def _batch_axes(worst: int) -> tuple[Any, Any]:
+    """Make a figure: evidence and statuses above, and below as many of the worst fits."""
+    height = 5.6 if worst else 3.6
+    figure = style.pyplot().figure(figsize=(7.6, height), layout="constrained")
+    # Of one figure, and no parts of it, so that each of the axes knows what is to be saved.
+    heights = (5, 0.3, 3) if worst else (5,)
+    rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    upper = rows[0].subgridspec(1, 2, width_ratios=(3, 2))
+    above = [figure.add_subplot(upper[place]) for place in (0, 1)]
+    if not worst:
+        return above, []
+    title = figure.add_subplot(rows[1])
+    title.set_axis_off()
+    title.text(0.5, 0.5, "farthest from their data", ha="center", va="center", fontsize="medium")
+    lower = rows[2].subgridspec(1, worst)
+    return above, [figure.add_subplot(lower[place]) for place in range(worst)]
 
 
 def _draw_panel(

@@ -36,8 +36,8 @@ def plot_fit(
         What was fitted; NaN is left out.
     counts : array-like, shape (n,), optional
         How often each point was seen.
-    axes : pair of matplotlib axes, or one, optional
-        Where to draw: densities and responsibilities, or densities alone. A new figure where not
+    axes : matplotlib axes, or a pair, optional
+        Where to draw: densities alone, or densities and responsibilities. A new figure where not
         given.
     label : str
         What the data are, for the axis.
@@ -46,15 +46,15 @@ def plot_fit(
 
     Returns
     -------
-    array of matplotlib axes, shape (2,), or the one given
-        Their ``figure`` can be saved.
+    array of matplotlib axes, shape (2,), or (1,) if one was given
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300.
+        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300; or for other axes
+        than one or two.
     """
     refuse_batch(fit)
     points, times = finite_points(data, counts)
@@ -63,7 +63,7 @@ def plot_fit(
         _, axes = style.pyplot().subplots(
             2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(5, 2), layout="constrained"
         )
-    both = np.atleast_1d(np.asarray(axes, dtype=object))
+    both = style.panels(axes, 1, 2)
     grid = density_grid(fit, low, high)
     draw_densities(both[0], fit, points, times, grid)
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
@@ -86,7 +86,7 @@ def plot_fit(
         _draw_responsibilities(both[1], fit, points, grid)
     both[-1].set_xlabel(label)
     style.bare(*both)
-    return axes
+    return both
 
 
 def refuse_batch(fit: Any) -> None:

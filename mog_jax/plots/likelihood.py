@@ -54,14 +54,14 @@ def plot_likelihood(
 
     Returns
     -------
-    matplotlib axes
+    array of matplotlib axes, shape (1,)
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or nothing was fitted.
+        If `fit` is a batch, or nothing was fitted; or for several axes.
     """
     refuse_batch(fit)
     best = np.asarray(fit.mixture.means, dtype=np.float64)
@@ -82,6 +82,7 @@ def plot_likelihood(
 
     if axes is None:
         _, axes = style.pyplot().subplots(figsize=(5.2, 4.8), layout="compressed")
+    (axes,) = found = style.panels(axes, 1, 1)
     _draw_plane(axes, side, drop)
     for number, (name, means) in enumerate(passed.items()):
         _draw_path(axes, means, labels[name], number)
@@ -102,7 +103,7 @@ def plot_likelihood(
     axes.set_xlabel("mean of the first component")
     axes.set_ylabel("mean of the second component")
     axes.set_aspect("equal")
-    return axes
+    return found
 
 
 def _drop(values: HostArray) -> HostArray:

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
+from mog_jax.arrays import HostArray
+
 # Okabe and Ito's palette; with each colour a line style, for print in grey.
 LOW, HIGH, TOTAL = "#0072B2", "#D55E00", "#000000"
 LOW_STYLE, HIGH_STYLE = (0, (5, 1.5)), (0, (4, 1.2, 1, 1.2))
@@ -15,8 +19,8 @@ PATHS = (
 )
 BARS = "#DCDCDC"
 # By status. Of those that are not at a maximum nothing but their number is drawn.
-STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 4)
-STATUS_MARKERS = ("o", "s", "s", "^", "s", "s", "s", "s")
+STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 5)
+STATUS_MARKERS = ("o", "s", "s", "^", *["s"] * 5)
 
 
 def pyplot() -> Any:
@@ -28,6 +32,25 @@ def pyplot() -> Any:
             "drawing needs matplotlib; install it with: pip install 'mog_jax[plot]'"
         ) from None
     return pyplot
+
+
+def panels(axes: Any, fewest: int, most: int | None = None) -> HostArray:
+    """Read axes that were given: one, a list, or an array of any shape, to an array, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If they are fewer or more than can be drawn on, or no axes.
+    """
+    found = np.asarray(axes, dtype=object).ravel()
+    if len(found) < fewest or (most is not None and len(found) > most):
+        wanted = f"at least {fewest}" if most is None else f"{fewest}"
+        wanted += "" if most in (None, fewest) else f" or {most}"
+        raise ValueError(f"`axes` must be {wanted}; got {len(found)}.")
+    for each in found:
+        if not hasattr(each, "plot") or not hasattr(each, "set_xlim"):
+            raise ValueError(f"`axes` must be axes of matplotlib; got {type(each).__name__}.")
+    return found
 
 
 def bare(*axes: Any) -> None:

@@ -18,10 +18,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mog_jax.fitting.results.columns import COLUMNS
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
-from mog_jax.tables.schema import COLUMNS
 
 _SCRIPTS = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
 _STYLES = ("tabulator_simple.min.css",)

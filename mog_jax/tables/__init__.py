@@ -10,13 +10,18 @@ Stages
 `columns`           which columns hold the groups, the values and the counts
 `fixed`             what is known of the groups beforehand
 `validate`          one pass over all rows: are they numbers, and how many are in each group?
-`stream`            rows sorted by group in, chunks of whole groups, a row per group out
+`stream`            `fit_batches`: rows sorted by group in, a row per group out
+`batches`           frames and streams of rows, as batches of Arrow
+`keys`              where a group begins, and which came before; `output_schema`
+`chunks`            whole groups, a chunk at a time
 `group_fits`        one chunk: the points of its groups become columns of the answer
 `schema`            these columns: name, type, meaning, where each is shown
 `run`               a run that can be killed at any moment and resumed, known by `fingerprint`,
                     in a `database`, with its `record`
+`significance`      p-values and q-values beside the answers, on request
 `outputs`           what may be written over, and what may not
 `results`           what a finished run left behind, read back as data of a stranger
+`labels`            every row of the source with its posterior, by these results
 ==================  ==============================================================================
 """
 
@@ -30,6 +35,8 @@ except ImportError:
 
 from mog_jax.tables.api import fit_table
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.keys import output_schema
+from mog_jax.tables.labels import label_table
 from mog_jax.tables.stream import fit_batches
 
-__all__ = ["TableError", "fit_batches", "fit_table"]
+__all__ = ["TableError", "fit_batches", "fit_table", "label_table", "output_schema"]

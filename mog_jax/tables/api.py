@@ -1,14 +1,14 @@
 """`fit_table`: the whole way from a table to a row per group, in one call."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 
 from mog_jax.fitting.options import true_or_false
-from mog_jax.tables.errors import TableError
-from mog_jax.tables.progress import bar
+from mog_jax.progress import bar
+from mog_jax.tables.keys import column_name, column_names
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.run import fit_source
 
@@ -21,6 +21,8 @@ def fit_table(
     count: str | None = None,
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
+    bootstrap: int | None = None,
+    bootstrap_seed: int = 0,
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -58,6 +60,12 @@ def fit_table(
         group's (null where it is free). As components of the answer are in the order of their
         means, one that was fixed as the first may come out as the second; its standard errors
         are 0.
+    bootstrap : int, optional
+        Test each group for one component against two with at most so many replicates, as
+        `mog_jax.bootstrap_test` does: the answer has the columns ``p_value`` and ``q_value`` then.
+        Replicates are fitted anew for each number of points that occurs. Not with `fixed`.
+    bootstrap_seed : int
+        The same seed gives the same p-values.
     out : path, optional
         Keep the answers there as well, chunk by chunk: ``.duckdb``, ``.parquet`` or ``.csv``. If
         the run is killed, the same call takes it up where it was. It may not be an input, nor a
@@ -111,11 +119,13 @@ def fit_table(
         bar(show=true_or_false("progress", progress)) as report,
         fit_source(
             source,
-            by=_names("by", by),
-            value=None if value is None else _name("value", value),
-            count=None if count is None else _name("count", count),
-            columns=None if columns is None else _names("columns", columns),
+            by=column_names("by", by),
+            value=None if value is None else column_name("value", value),
+            count=None if count is None else column_name("count", count),
+            columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
+            bootstrap=bootstrap,
+            bootstrap_seed=bootstrap_seed,
             out=out,
             overwrite=true_or_false("overwrite", overwrite),
             options=options,
@@ -131,17 +141,3 @@ def fit_table(
         ) as results,
     ):
         return results.table()
-
-
-def _names(argument: str, given: Any) -> list[str]:
-    several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else given
-    return [_name(argument, name) for name in several]
-
-
-def _name(argument: str, given: Any) -> str:
-    if not isinstance(given, str):
-        raise TableError(
-            f"`{argument}` must name columns, and names are texts; got {given!r}. Rename them, as "
-            "by frame.rename(columns=str)."
-        )
-    return given

@@ -11,8 +11,8 @@ import duckdb
 
 from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
+from mog_jax.tables.keys import refuse_clashes
 from mog_jax.tables.paths import literal
-from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.sources import TableSource
 
 _NUMERIC = re.compile(
@@ -24,7 +24,8 @@ _NUMERIC = re.compile(
 class ChosenColumns:
     """The rows of a source as SQL: keys ``k0, k1, ...``, ``value``, ``count`` and ``unreadable``.
 
-    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column.
+    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column; and
+    ``row``, the row's number, with ``r0, r1, ...``, if columns are carried along.
 
     Parameters
     ----------
@@ -61,8 +62,11 @@ def choose(
     count: str | None,
     columns: Sequence[str] | None,
     fixed: Mapping[str, str] | None = None,
+    carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
     """Check the choice of columns against what there is, and write it as a query.
+
+    Columns of the source that are `carried` along stand beside what is fitted, as they are.
 
     Raises
     ------
@@ -92,10 +96,10 @@ def choose(
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
     keys = [*by, *(["column"] if wide else [])]
-    _refuse_clashes(source, keys)
+    refuse_clashes(source.name, keys)
     for name in [*wide, *([value] if value else []), *beside]:
         kind = source.types[name]
-        if not (_is_text(kind) or _NUMERIC.match(kind)):
+        if not (_is_text(kind) or holds_numbers(kind)):
             raise TableError(
                 f"{source.name}: column {name!r} should hold numbers; it holds {kind}."
             )
@@ -106,6 +110,9 @@ def choose(
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
+    if carried is not None:
+        selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
+        selected.append("row_number() OVER () AS row")
     if not wide:
         assert value is not None
         selected += [
@@ -185,14 +192,9 @@ def _spelt_out(
     return found
 
 
-def _refuse_clashes(source: TableSource, keys: Sequence[str]) -> None:
-    taken = {name.lower() for name in ANSWERS.names}
-    for index, key in enumerate(keys):
-        if key.lower() in taken or key.lower() in [other.lower() for other in keys[:index]]:
-            raise TableError(
-                f"{source.name}: a group column cannot be called {key!r}, which is a column of the "
-                "answer; rename it."
-            )
+def holds_numbers(kind: str) -> bool:
+    """Whether a type of DuckDB's is one of numbers."""
+    return bool(_NUMERIC.match(kind))
 
 
 def _is_text(kind: str) -> bool:

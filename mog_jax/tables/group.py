@@ -9,7 +9,6 @@ from mog_jax.tables.columns import choose
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
-from mog_jax.tables.paths import literal
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.sources import open_source
 
@@ -28,7 +27,7 @@ def group_values(
     run : mapping
         What was done, as `mog_jax.tables.fingerprint.describe` says it: columns and options.
     key : sequence
-        One entry for each key column; None is null.
+        One entry for each key column, as the answers hold it; None is null.
 
     Raises
     ------
@@ -47,15 +46,19 @@ def group_values(
             fixed=columns_of(fixed),
         )
         held = "".join(f", fixed_{name}" for name in rows.fixed)
+        # Compared as what the column holds: as texts, two zeros or two ways to write a time differ.
+        types = [*(readable.types[name] for name in columns["by"]), "VARCHAR"]
         condition = " AND ".join(
-            f"k{index} IS NULL" if part is None else f"k{index}::VARCHAR = {literal(str(part))}"
-            for index, part in enumerate(key)
+            f"k{index} IS NULL" if part is None else f"k{index} = TRY_CAST($k{index} AS {kind})"
+            for index, (part, kind) in enumerate(zip(key, types, strict=False))
         )
+        given = {f"k{index}": part for index, part in enumerate(key) if part is not None}
         with reading(readable.name):
             found = connection.sql(
                 f"SELECT value, count{held} FROM ({rows.sql}) "
                 f"WHERE {condition} AND value IS NOT NULL "
-                f"{'AND count IS NOT NULL ' if rows.has_counts else ''}ORDER BY value, count"
+                f"{'AND count IS NOT NULL ' if rows.has_counts else ''}ORDER BY value, count",
+                params=given,
             ).to_arrow_table()
     if not found.num_rows:
         name = ", ".join(map(str, key))

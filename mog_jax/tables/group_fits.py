@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.tables.schema import ANSWERS, BINS
+from mog_jax.fitting.results.columns import BINS, columns_of
+from mog_jax.tables.schema import ANSWERS
 
 
 def fit_groups(
@@ -29,12 +30,9 @@ def fit_groups(
     """
     fits = _fit(values, lengths, counts, options)
     ranges = _ranges(values, lengths)
-    numbers = _numbers(fits)
     columns = {
-        **{name: _column(values) for name, values in numbers.items()},
-        "n_points": pyarrow.array(np.asarray(fits.n_points, dtype=np.float64)),
+        **{name: _column(values) for name, values in columns_of(fits).items()},
         "n_missing": pyarrow.array(n_missing.astype(np.int64)),
-        "status": pyarrow.array(fits.status_name.tolist(), pyarrow.string()),
         "lowest": _column(ranges[0]),
         "highest": _column(ranges[1]),
         "histogram": _histograms(values, lengths, counts, *ranges),
@@ -49,42 +47,10 @@ def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str,
     return fit(Ragged(values, lengths), counts=weights, **options)
 
 
-def _numbers(fits: Any) -> dict[str, Array]:
-    n_groups = len(fits)
-    fits = _filled_up(fits)
-    errors, threshold = fits.standard_errors(), fits.threshold()
-    columns = {
-        "weight_se": np.asarray(errors.weights)[:, 0],
-        "log_likelihood": fits.log_likelihood,
-        "delta_bic": fits.delta_bic(),
-        "threshold": threshold.value,
-        "threshold_se": threshold.standard_error,
-        "gain_left": fits.gain_left,
-    }
-    pairs = {
-        "weight_{}": fits.mixture.weights,
-        "mean_{}": fits.mixture.means,
-        "sd_{}": fits.mixture.standard_deviations,
-        "mean_{}_se": errors.means,
-        "sd_{}_se": errors.standard_deviations,
-    }
-    for name, pair in pairs.items():
-        for k in (0, 1):
-            columns[name.format(k + 1)] = np.asarray(pair)[:, k]
-    return {name: np.asarray(column)[:n_groups] for name, column in columns.items()}
-
-
-def _filled_up(fits: Any) -> Any:
-    """Repeat the last fit up to a power of two: each length is a program of its own to compile."""
-    import jax
-
-    index = np.arange(1 << (len(fits) - 1).bit_length()).clip(max=len(fits) - 1)
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], fits)
-
-
 def _column(values: Array) -> pyarrow.Array:
-    values = np.asarray(values, dtype=np.float64)
-    return pyarrow.array(values, mask=np.isnan(values))
+    if values.dtype == object:
+        return pyarrow.array(values, pyarrow.string())
+    return pyarrow.array(values, mask=np.isnan(values) if values.dtype == np.float64 else None)
 
 
 def _ranges(values: Array, lengths: Array) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ import pyarrow
 import pyarrow.parquet
 
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.schema import ANSWERS, TESTS
 
 # The longest header that is looked at before a CSV file is taken for another's.
 _LONGEST_HEADER = 1 << 20
@@ -141,7 +141,7 @@ def _is_parquet_of_ours(path: Path) -> bool:
     with pyarrow.parquet.ParquetFile(path) as file:
         record = (file.metadata.metadata or {}).get(b"mog_jax")
         names, n_rows = file.schema_arrow.names, file.metadata.num_rows
-    if record is None or names[-len(ANSWERS.names) :] != ANSWERS.names:
+    if record is None or not _ends_in(names, ANSWERS.names):
         return False
     # Arrow hands the record on to what is made of the answers, such as a part of them.
     return bool(json.loads(record)["input"]["n_groups"] == n_rows)
@@ -151,4 +151,12 @@ def _is_csv_of_ours(path: Path) -> bool:
     with path.open("rb") as file:
         text = file.read(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
     header = next(csv.reader(io.StringIO(text, newline="")), [])
-    return header[-len(_IN_CSV) :] == _IN_CSV
+    return _ends_in(header, _IN_CSV)
+
+
+def _ends_in(names: list[str], answers: list[str]) -> bool:
+    """Whether columns end in those of the answer, with or without those of a bootstrap."""
+    tests = TESTS.names
+    if names[-len(tests) :] == tests:
+        names = names[: -len(tests)]
+    return names[-len(answers) :] == answers

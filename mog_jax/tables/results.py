@@ -23,7 +23,7 @@ from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.outputs import refuse_name
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.record import read_record
-from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.schema import KNOWN
 
 # Without these there is nothing to show; the other answers may be left out of a file.
 _NEEDED = (
@@ -77,7 +77,7 @@ class Results:
         self.name = name
         described = connection.execute("DESCRIBE fits").fetchall()
         self.columns = [row[0] for row in described]
-        self.keys = [name for name in self.columns if name not in ANSWERS.names]
+        self.keys = [name for name in self.columns if name not in KNOWN]
 
     def table(self, condition: str = "true", order: str = "", limit: int = -1) -> pyarrow.Table:
         """Give the rows that meet an SQL condition as an Arrow table."""
@@ -216,13 +216,12 @@ def _csv(path: Path, name: str) -> pyarrow.Table:
             if column.lower() in (other.lower() for other in header[:index]):
                 raise TableError(f"{name} has two columns called {column!r} (case aside).")
         header = [column for column in header if column != "histogram"]  # no lists in a CSV
-        known = {field.name: field.type for field in ANSWERS}
         return pyarrow.csv.read_csv(
             str(path),
             parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
                 include_columns=header,
-                column_types={column: known.get(column, pyarrow.string()) for column in header},
+                column_types={column: KNOWN.get(column, pyarrow.string()) for column in header},
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 null_values=["", "NULL"],
@@ -253,8 +252,8 @@ def _make_view(
     selected = []
     for column, kind in types.items():
         cell = identifier(column)
-        if column in ANSWERS.names:
-            accepted, wanted, words = _KINDS[ANSWERS.field(column).type]
+        if column in KNOWN:
+            accepted, wanted, words = _KINDS[KNOWN[column]]
             if not re.fullmatch(accepted, kind):
                 raise TableError(f"{name}: column {column!r} should hold {words}; it holds {kind}.")
             cell = f"{cell}::{wanted}"

@@ -22,6 +22,7 @@ import duckdb
 import pyarrow
 import pyarrow.compute
 
+from mog_jax.progress import ReportProgress
 from mog_jax.tables.columns import ChosenColumns, choose
 from mog_jax.tables.database import database_of, discard, export, opened
 from mog_jax.tables.errors import TableError, reading, writing
@@ -31,17 +32,18 @@ from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
-from mog_jax.tables.progress import ReportProgress
 from mog_jax.tables.read_options import ReadOptions
 from mog_jax.tables.results import Results, all_whole, read_run
 from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.significance import add_p_values, check_bootstrap
 from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.validate import survey
 
 _BATCH_ROWS = 1 << 18
 _ARGUMENTS = (
-    *("by", "value", "count", "columns", "fixed", "out", "overwrite", "progress"),
+    *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
+    *("out", "overwrite", "progress"),
     *(field.name for field in dataclasses.fields(ReadOptions)),
 )
 
@@ -58,6 +60,8 @@ def fit_source(
     options: dict[str, Any],
     report: ReportProgress,
     fixed: Mapping[str, float | str] | None = None,
+    bootstrap: int | None = None,
+    bootstrap_seed: int = 0,
     overwrite: bool = False,
     reading_as: ReadOptions | None = None,
 ) -> Iterator[Results]:
@@ -69,6 +73,7 @@ def fit_source(
         To be read until the context ends. An export is then complete, and its database goes.
     """
     table_options("fit_table", options, _ARGUMENTS)
+    check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -89,6 +94,10 @@ def fit_source(
             _begin_or_go_on(connection, readable, rows, run, str(database), overwrite=overwrite)
             connection.execute("DROP TABLE survey")
         _fit_the_rest(connection, readable, rows, run, report)
+        if bootstrap is not None:
+            report("testing", 0, 0, 0)
+            with writing(str(database)):
+                add_p_values(connection, run["options"], bootstrap, bootstrap_seed)
         connection.execute("CREATE TEMP VIEW fits AS FROM kept.main.fits")
         results = Results(connection, run)
         if path is not None and is_exported:

@@ -7,20 +7,22 @@ alone. So a run that is taken up again at the first group of a chunk gives the s
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.compute
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.options import whole_number
+from mog_jax.tables.batches import opened, selected
+from mog_jax.tables.chunks import Chunk, chunks_of_groups
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.group_fits import fit_groups
+from mog_jax.tables.keys import column_name, key_names, one_column, output_schema
 from mog_jax.tables.options import table_options
-from mog_jax.tables.schema import ANSWERS
 
 # Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
 CHUNK_POINTS = 1 << 22
@@ -29,9 +31,9 @@ _ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
 
 
 def fit_batches(
-    batches: Iterable[pyarrow.RecordBatch],
+    batches: Any,
     *,
-    by: Sequence[str],
+    by: str | Sequence[str],
     value: str,
     count: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
@@ -43,10 +45,12 @@ def fit_batches(
 
     Parameters
     ----------
-    batches : iterable of pyarrow.RecordBatch
-        Rows; those of one group follow one another, across batches too.
-    by : sequence of str
-        The columns that name the group.
+    batches : iterable of pyarrow.RecordBatch, or frame
+        Rows; those of one group follow one another, across batches too. A frame is what speaks
+        Arrow: a table, a batch or a reader of pyarrow, a frame of pandas or polars, a DuckDB
+        relation.
+    by : str or sequence of str
+        The columns that name the group. Null is a group of its own, and so is NaN.
     value : str
         The column to fit. Null and NaN are missing: left out, and counted.
     count : str, optional
@@ -58,173 +62,186 @@ def fit_batches(
     **options
         Passed on to `mog_jax.fit`.
 
-    Yields
-    ------
-    pyarrow.RecordBatch
-        One for each chunk: the columns of `by`, then those of `mog_jax.tables.schema`. Memory is
-        bounded by a chunk and its largest group.
+    Returns
+    -------
+    iterator of pyarrow.RecordBatch
+        One for each chunk, with the columns of `mog_jax.tables.output_schema`. A frame without rows
+        gives one batch without rows; an iterable without batches, whose columns are unknown, gives
+        none, as a partition without rows should. Memory is bounded by a chunk and its largest
+        group, and 8 bytes for each group.
 
     Raises
     ------
     TableError
-        If a column is not there or holds no numbers.
+        At once, if an argument cannot be used, or the columns of a frame; at the first batch of an
+        iterator, if a column is not there or holds no numbers; and where a group comes back after
+        another.
 
     Examples
     --------
     >>> import pyarrow
     >>> x = [*range(10), *range(30, 40), *[5] * 20]
     >>> rows = pyarrow.table({"gene": ["a"] * 20 + ["b"] * 20, "x": x})
-    >>> for fits in fit_batches(rows.to_batches(), by=["gene"], value="x"):
+    >>> for fits in fit_batches(rows, by="gene", value="x"):
     ...     print(fits["gene"].to_pylist(), fits["status"].to_pylist())
     ['a', 'b'] ['converged', 'constant']
     """
-    table_options("fit_batches", options, _ARGUMENTS)
-    chunk_points = whole_number("chunk_points", chunk_points)
-    chunk_groups = whole_number("chunk_groups", chunk_groups)
-    held = check_fixed(fixed)
-    wanted = [*by, value, *([count] if count else []), *columns_of(held).values()]
-    for chunk in _chunks(batches, by, value, count, wanted, chunk_points, chunk_groups):
-        values, lengths, counts, n_missing = _usable(chunk)
-        if held:
-            options["fixed"] = {
-                name: _one_each(chunk, value) if isinstance(value, str) else value
-                for name, value in held.items()
-            }
-        columns = fit_groups(values, lengths, counts, n_missing, options)
-        fields = [*chunk.keys.schema, *ANSWERS]
-        yield pyarrow.RecordBatch.from_arrays(
-            [*chunk.keys.columns, *columns], schema=pyarrow.schema(fields)
-        )
+    return StreamFitter.checked(
+        by=by,
+        value=value,
+        count=count,
+        fixed=fixed,
+        options=options,
+        function="fit_batches",
+        chunk_points=chunk_points,
+        chunk_groups=chunk_groups,
+    )(batches)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Chunk:
-    """Whole groups: a row of `keys` each, their points one after the other, and their rows."""
+class StreamFitter:
+    """`fit_batches` with its arguments checked: a function that goes to the workers of an engine.
 
-    keys: pyarrow.RecordBatch
-    values: Array
-    lengths: Array
-    counts: Array | None
-    rows: pyarrow.Table
+    Attributes
+    ----------
+    by, value, count, fixed, chunk_points, chunk_groups, options
+        See `fit_batches`.
+    fit_chunk : callable
+        What fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
+    """
 
+    by: list[str]
+    value: str
+    count: str | None
+    fixed: dict[str, float | str]
+    chunk_points: int
+    chunk_groups: int
+    options: dict[str, Any]
+    fit_chunk: Callable[..., list[pyarrow.Array]]
 
-def _chunks(
-    batches: Iterable[pyarrow.RecordBatch],
-    by: Sequence[str],
-    value: str,
-    count: str | None,
-    wanted: Sequence[str],
-    chunk_points: int,
-    chunk_groups: int,
-) -> Iterator[_Chunk]:
-    pieces: list[pyarrow.RecordBatch] = []  # rows not yet handed on
-    lengths = np.zeros(0, dtype=np.int64)  # of their groups; the last one may still grow
-    last: pyarrow.RecordBatch | None = None
-
-    def cut(n_groups: int) -> _Chunk:
-        nonlocal pieces, lengths
-        rows = pyarrow.Table.from_batches(pieces).combine_chunks()
-        sizes, lengths = lengths[:n_groups], lengths[n_groups:]
-        n_rows = int(sizes.sum())
-        pieces = rows.slice(n_rows).to_batches()
-        rows = rows.slice(0, n_rows)
-        starts = pyarrow.array(np.cumsum(sizes) - sizes)
-        keys = rows.select(list(by)).take(starts).combine_chunks()
-        return _Chunk(
-            keys=pyarrow.RecordBatch.from_arrays(
-                [_one(column) for column in keys.columns], schema=keys.schema
-            ),
-            values=_numbers(rows[value], value),
-            lengths=sizes,
-            counts=None if count is None else _numbers(rows[count], count),
-            rows=rows,
+    @classmethod
+    def checked(
+        cls,
+        *,
+        by: Any,
+        value: Any,
+        count: Any,
+        fixed: Any,
+        options: dict[str, Any],
+        function: str,
+        chunk_points: Any = CHUNK_POINTS,
+        chunk_groups: Any = CHUNK_GROUPS,
+    ) -> "StreamFitter":
+        """Check the arguments of `function`, before any row is seen."""
+        table_options(function, options, _ARGUMENTS)
+        return cls(
+            by=key_names(by),
+            value=column_name("value", value),
+            count=None if count is None else column_name("count", count),
+            fixed=check_fixed(fixed),
+            chunk_points=whole_number("chunk_points", chunk_points),
+            chunk_groups=whole_number("chunk_groups", chunk_groups),
+            options=options,
+            fit_chunk=fit_groups,
         )
 
-    for batch in batches:
-        missing = [name for name in wanted if name not in batch.schema.names]
-        if missing:
-            there = ", ".join(batch.schema.names)
-            raise TableError(f"the rows have no column {missing[0]!r}; they have {there}.")
-        if batch.num_rows == 0:
-            continue
-        batch = batch.select(list(dict.fromkeys(wanted)))
-        begins = np.flatnonzero(_begins(batch, by, last))
-        edges = np.append(begins, batch.num_rows)
-        if len(lengths):
-            lengths[-1] += edges[0]
-        lengths = np.concatenate([lengths, np.diff(edges)])
-        pieces.append(batch)
-        last = batch.slice(batch.num_rows - 1)
-        while (n_groups := _full(lengths[:-1], chunk_points, chunk_groups)) > 0:
-            yield cut(n_groups)
-    while len(lengths):
-        yield cut(_full(lengths, chunk_points, chunk_groups) or len(lengths))
+    @property
+    def numbers(self) -> list[str]:
+        """The columns that hold numbers."""
+        beside = [self.count] if self.count else []
+        return list(dict.fromkeys([self.value, *beside, *columns_of(self.fixed).values()]))
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are used."""
+        return list(dict.fromkeys([*self.by, *self.numbers]))
+
+    def output_schema(self, schema: pyarrow.Schema) -> pyarrow.Schema:
+        """Check the columns of the rows, and give those of the answer."""
+        answer = output_schema(schema, by=self.by)
+        for name in self.numbers:
+            _refuse_no_numbers(one_column(schema, name))
+        return answer
+
+    def __call__(self, batches: Any) -> Iterator[pyarrow.RecordBatch]:
+        """Fit the groups of these rows."""
+        schema, rows = opened(batches)
+        return self._fits(rows, None if schema is None else self.output_schema(schema))
+
+    def _fits(
+        self, rows: Iterator[pyarrow.RecordBatch], answer: pyarrow.Schema | None
+    ) -> Iterator[pyarrow.RecordBatch]:
+        if answer is None:
+            first = next(rows, None)
+            if first is None:
+                return
+            rows, answer = itertools.chain([first], rows), self.output_schema(first.schema)
+        is_empty = True
+        for chunk in chunks_of_groups(
+            selected(rows, self.columns),
+            by=self.by,
+            numbers=self.numbers,
+            chunk_points=self.chunk_points,
+            chunk_groups=self.chunk_groups,
+        ):
+            columns = [*chunk.keys.columns, *self._answers(chunk)]
+            yield pyarrow.RecordBatch.from_arrays(columns, schema=answer)
+            is_empty = False
+        if is_empty:
+            yield pyarrow.RecordBatch.from_pylist([], schema=answer)
+
+    def _answers(self, chunk: Chunk) -> list[pyarrow.Array]:
+        values = _numbers(chunk.rows[self.value])
+        counts = None if self.count is None else _counts(chunk.rows[self.count], self.count)
+        options = dict(self.options)
+        if self.fixed:
+            options["fixed"] = {
+                name: _one_each(chunk, value) if isinstance(value, str) else value
+                for name, value in self.fixed.items()
+            }
+        return self.fit_chunk(*_usable(values, chunk.lengths, counts), options)
 
 
-def _full(lengths: Array, chunk_points: int, chunk_groups: int) -> int:
-    """How many of these whole groups close a chunk; 0 if they do not."""
-    reached = np.searchsorted(np.cumsum(lengths), chunk_points) + 1
-    n_groups = min(int(reached), chunk_groups)
-    return n_groups if n_groups <= len(lengths) else 0
+def _refuse_no_numbers(column: pyarrow.Field) -> None:
+    kind = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
+    types = pyarrow.types
+    accepted = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+    if not any(accepts(kind) for accepts in (*accepted, types.is_null)):
+        raise TableError(f"column {column.name!r} should hold numbers; it holds {column.type}.")
 
 
-def _begins(
-    batch: pyarrow.RecordBatch, by: Sequence[str], last: pyarrow.RecordBatch | None
-) -> Array:
-    """Whether each row begins a group; `last` is the row before the first."""
-    begins = np.zeros(batch.num_rows, dtype=bool)
-    begins[0] = last is None
-    for name in by:
-        now = batch[name]
-        if pyarrow.types.is_dictionary(now.type):
-            now = now.dictionary_decode()
-        if last is not None:
-            before = last[name]
-            if pyarrow.types.is_dictionary(before.type):
-                before = before.dictionary_decode()
-            now = pyarrow.concat_arrays([before, now])
-        left, right = now.slice(0, len(now) - 1), now.slice(1)
-        differ = pyarrow.compute.not_equal(left, right).fill_null(False)
-        differ = differ.to_numpy(zero_copy_only=False)
-        for absent in (pyarrow.compute.is_null, *_is_nan(now.type)):
-            ours, theirs = (
-                absent(side).fill_null(False).to_numpy(zero_copy_only=False)
-                for side in (left, right)
-            )
-            # Null is a group of its own, and so is NaN, which differs even from itself.
-            differ = np.where(ours & theirs, False, differ | (ours != theirs))
-        begins[len(begins) - len(differ) :] |= differ
-    return begins
-
-
-def _is_nan(kind: pyarrow.DataType) -> list[Any]:
-    return [pyarrow.compute.is_nan] if pyarrow.types.is_floating(kind) else []
-
-
-def _one(column: pyarrow.ChunkedArray | pyarrow.Array) -> pyarrow.Array:
-    return column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
-
-
-def _numbers(column: pyarrow.ChunkedArray, name: str) -> Array:
-    try:
-        numbers: Array = column.cast(pyarrow.float64()).fill_null(np.nan).to_numpy()
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
-        raise TableError(f"column {name!r} should hold numbers; it holds {column.type}.") from None
+def _numbers(column: pyarrow.ChunkedArray) -> Array:
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    # Whole numbers beyond 2^53 are rounded to the nearest float64.
+    numbers: Array = column.cast(pyarrow.float64(), safe=False).fill_null(np.nan).to_numpy()
     return numbers
 
 
-def _one_each(chunk: _Chunk, name: str) -> Array:
+def _counts(column: pyarrow.ChunkedArray, name: str) -> Array:
+    counts = _numbers(column)
+    wrong = counts[(counts < 0) | np.isinf(counts)]
+    if wrong.size:
+        raise TableError(
+            f"column {name!r} says how often a value occurs; counts are finite and not negative; "
+            f"got {wrong[0]:g}."
+        )
+    return counts
+
+
+def _one_each(chunk: Chunk, name: str) -> Array:
     """Give each group's value of a column that holds one in a whole group."""
-    column = _numbers(chunk.rows[name], name)
+    column = _numbers(chunk.rows[name])
     first: Array = column[np.cumsum(chunk.lengths) - chunk.lengths]
     if not np.array_equal(column, np.repeat(first, chunk.lengths), equal_nan=True):
         raise TableError(f"column {name!r} must hold one value in a whole group.")
     return first
 
 
-def _usable(chunk: _Chunk) -> tuple[Array, Array, Array | None, Array]:
+def _usable(
+    values: Array, lengths: Array, counts: Array | None
+) -> tuple[Array, Array, Array | None, Array]:
     """Drop what is missing and sort each group: values, lengths, counts, number dropped."""
-    values, lengths, counts = chunk.values, chunk.lengths, chunk.counts
     group = np.repeat(np.arange(len(lengths)), lengths)
     missing = np.isnan(values)
     if counts is not None:

@@ -3,6 +3,7 @@
 import re
 
 import hypothesis.strategies as st
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -34,8 +35,9 @@ def twice(x):
         (iter(ONE), "must be a Hypothesis strategy or a list"),
         ([np.ones(2)], r"must yield tuples of arguments, (x,) for a single one; got ndarray"),
         (st.just(np.ones(2)), r"must yield tuples of arguments, (x,) for a single one"),
-        ([("text",)], "must yield arrays of real numbers; got <U4 at args[0]"),
+        ([("text",)], "got <U4 (bind what is no array with `functools.partial`) at args[0]"),
         ([(1j,)], "must yield arrays of real numbers; got complex128"),
+        ([(jax.random.key(0),)], "got a typed key (pass `jax.random.key_data(key)`"),
         ([(np.arange(3),)], "`x` is differentiated and must be floating-point; got dtype int64"),
         (st.tuples(st.integers(0, 3)), "`x` is differentiated and must be floating-point"),
         ([*ONE, (np.ones(2), 1.0)], "tuples of one length; got 2 arguments after 1"),
@@ -52,9 +54,9 @@ def test_of_the_inputs(given, message):
     [
         (None, twice, "`function` must be callable; got NoneType"),
         (square, np.ones(2), "`derivative` must be callable; got ndarray"),
-        (jnp.sin, jnp.cos, "must give one floating-point number, of shape (); got float64[2]"),
-        (jnp.argmax, twice, "must give one floating-point number, of shape (); got int64[]"),
-        (lambda x: None, twice, "must give one floating-point number, of shape (); got nothing"),
+        (jnp.argmax, twice, "must give floating-point numbers; got int64[]"),
+        (lambda x: (jnp.sum(x), 1), twice, "`lambda *args: function(*args)[0]` for one with an"),
+        (lambda x: None, twice, "must give floating-point numbers; got nothing"),
         (lambda x: float(jnp.sum(x)), twice, "`function` cannot be traced by JAX"),
         (lambda x: np.sin(x).sum(), jnp.cos, "Write it with `jax.numpy`"),
         (lambda x: jnp.sum(x) if x[0] > 0 else 0.0, twice, "`jnp.where` in the place of `if`"),
@@ -83,6 +85,10 @@ def test_of_the_functions(function, derivative, message):
         ({"order": 3}, "`order` must be from 1 to 2; got 3"),
         ({"min_digits": 20}, "`min_digits` must be between 0 and 16; got 20"),
         ({"min_digits": "many"}, "`min_digits` must be between 0 and 16; got 'many'"),
+        ({"agrees_to": 1}, "`agrees_to` must be at least 0 and below 1; got 1"),
+        ({"surrogate": 1}, "`surrogate` must be True or False; got 1"),
+        ({"surrogate": True, "agrees_to": 0.1}, "give one of them"),
+        ({"deadline": 0}, "`deadline` must be a positive number of seconds, or None; got 0"),
         ({"normwise": "max"}, "`normwise` must be True or False; got 'max'"),
         ({"edges": [np.ones(2)]}, "`edges` must be a list of tuples of arguments"),
         ({"simplex": {"b": "partial"}}, "must name leaves of the arguments, which are x; got 'b'"),

@@ -57,7 +57,7 @@ def test_data_of_another_kind_are_refused(data, message):
 @pytest.mark.parametrize(
     ("data", "counts", "message"),
     [
-        (GOOD, -np.ones(60), r"`counts` must be non-negative; got counts\[0\] = -1.0"),
+        (GOOD, -np.ones(60), r"`counts` must be non-negative and finite; got counts\[0\] = -1.0"),
         (GOOD, np.where(GOOD > 3, np.nan, 1), r"non-negative and finite; got counts\[\d+\] = nan"),
         (GOOD, np.full(60, np.inf), r"non-negative and finite; got counts\[0\] = inf"),
         (GOOD, np.ones(3), r"`counts` must have the shape of `data`, \(60,\); got \(3,\)"),

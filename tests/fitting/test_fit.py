@@ -272,7 +272,7 @@ def test_neighbours_do_not_matter():
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (-np.ones(60), r"`counts` must be non-negative; got counts\[0\] = -1.0"),
+        (-np.ones(60), r"`counts` must be non-negative and finite; got counts\[0\] = -1.0"),
         (np.ones(3), r"`counts` must have the shape of `data`, \(60,\); got \(3,\)"),
     ],
 )

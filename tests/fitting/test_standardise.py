@@ -133,3 +133,69 @@ def test_datasets_one_after_the_other_are_standardised_as_rows_are(block, data):
     expected = standardise(read(values, counts), index)
     n_missing = expected.n_missing - outside.sum(axis=1)
     assert_equal(found, dataclasses.replace(expected, n_missing=n_missing))
+
+
+def pair(scale, mean=0.0, counts=None):
+    """Two points of this mean and standard deviation; powers of two keep them exact."""
+    times = None if counts is None else np.array([counts])
+    values = np.array([[mean - scale, mean + scale]])
+    return standardise(read(values, times), np.arange(1))
+
+
+@pytest.mark.parametrize(
+    ("scale", "in_range"),
+    [(2.0**-511, True), (2.0**-512, False), (2.0**511, True), (2.0**512, False), (1e308, False)],
+)
+def test_a_scale_is_in_range_where_its_square_is_a_normal_number(scale, in_range):
+    data = pair(scale)
+    assert (data.in_range[0], data.is_usable[0]) == (in_range, in_range)
+    assert data.scale[0] == (scale if in_range else 1)
+    np.testing.assert_array_equal(data.points[0, :2], [-1, 1])
+
+
+@pytest.mark.parametrize(
+    ("total", "in_range"),
+    [(1e-30, True), (0.99e-30, False), (1e30, True), (1.01e30, False), (1e-320, False), (1, True)],
+)
+def test_a_total_is_in_range_where_single_precision_can_square_it(total, in_range):
+    data = pair(1.0, counts=[total / 2, total / 2])
+    assert (data.total[0], data.in_range[0], data.is_usable[0]) == (total, in_range, in_range)
+    assert np.isfinite(data.points).all()
+    # A constant is said to be one, whatever its counts.
+    constant = pair(0.0, mean=3.0, counts=[total / 2, total / 2])
+    assert (constant.in_range[0], constant.is_constant[0], constant.is_usable[0]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 5e-324, 1e308, np.nan, np.inf])
+@pytest.mark.parametrize("counts", [None, [2.0, 0.5], [0.0, 0.0]], ids=str)
+def test_what_cannot_be_standardised_is_finite_all_the_same(value, counts):
+    data = pair(0.0, mean=value, counts=counts)
+    assert not data.is_usable[0]
+    assert (data.scale[0], data.in_range[0]) == (1, True)
+    np.testing.assert_array_equal(data.points, 0)
+    is_seen = np.isfinite(value) and counts != [0.0, 0.0]
+    assert data.mean[0] == (value if is_seen else 0)
+
+
+LEAST, MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize(
+    ("scale", "mean", "floor", "holds"),
+    [
+        (1.0, 0.0, LEAST, True),
+        (1.0, 0.0, LEAST / 2, False),
+        (2.0**-20, 0.0, LEAST * 2.0**40, True),
+        (2.0**-20, 0.0, LEAST * 2.0**39, False),
+        # A component's variance may be a million times the data's, and its mean as far away.
+        ((0.99e-6 * MOST) ** 0.5, 0.0, 1e-6, True),
+        ((1.01e-6 * MOST) ** 0.5, 0.0, 1e-6, False),
+        (1.0, 0.99e-6 * MOST, 1e-6, True),
+        (1.0, 1.01e-6 * MOST, 1e-6, False),
+        (1.0, -1.01e-6 * MOST, 1e-6, False),
+    ],
+)
+def test_single_precision_holds_what_a_fit_may_answer(scale, mean, floor, holds):
+    data = dataclasses.replace(pair(1.0), scale=np.array([scale]), mean=np.array([mean]))
+    assert data.holds_answers(np.dtype(np.float32), floor)[0] == holds
+    assert data.holds_answers(np.dtype(np.float64), floor)[0]

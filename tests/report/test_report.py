@@ -271,7 +271,7 @@ EXTREME = [0.0, -0.0, 1e-320, 1e-300, 1.0, 1e15, 1e300, -1e308, 1e308, math.inf,
 def test_numbers_at_the_ends_break_nothing(browser, tmp_path, seed):
     rng = random.Random(seed)
     n = 120
-    numbers = [field.name for field in ANSWERS if field.name not in ("status", "histogram")]
+    numbers = [field.name for field in ANSWERS if field.type == pyarrow.float64()]
     drawn = {name: [rng.choice(EXTREME) for _ in range(n)] for name in numbers}
     drawn["n_missing"] = [rng.choice([0, 2**60, None]) for _ in range(n)]
     drawn["histogram"] = [rng.choice([None, [], [0] * 32, [255], [*range(32)]]) for _ in range(n)]

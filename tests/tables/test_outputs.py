@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mog_jax.tables import TableError, database, fit_table
-from mog_jax.tables.outputs import refuse_foreign, written_whole
+from mog_jax.tables.outputs import is_answers, refuse_foreign, written_whole
 from mog_jax.tables.results import open_results
 from mog_jax.tables.schema import ANSWERS
 
@@ -84,6 +84,16 @@ def test_nor_a_database_beside_the_export_that_is_read(tmp_path):
     with pytest.raises(TableError, match=r"cannot write .*fits.csv.duckdb: it is the input"):
         fits(source, tmp_path / "fits.csv")
     assert everything(tmp_path) == {"fits.csv.duckdb": CELLS.encode()}
+
+
+def test_a_byte_order_mark_makes_the_answers_no_other_file(tmp_path):
+    # As a spreadsheet writes it; the quotes of the first name then stand behind the mark.
+    path = tmp_path / "fits.csv"
+    source = pyarrow.table({"a\nb": ["u", "v"], "x": [1.0, 2.0]})
+    fit_table(source, by="a\nb", value="x", out=path)
+    assert is_answers(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert is_answers(path)
 
 
 def a_database_of_another(path):

@@ -30,6 +30,19 @@ def test_fits_what_the_fitter_fits():
         assert row["histogram"] == np.rint(255 * heights / heights.max()).tolist()
 
 
+def test_counts_are_fitted_as_the_fitter_fits_them():
+    rng = np.random.default_rng(1)
+    points = np.sort(rng.normal(size=40) + 5 * (rng.random(40) < 0.4))
+    counts = rng.integers(0, 4, 40).astype(float)
+    table = pyarrow.table({"key": ["a"] * 40, "x": points, "n": counts})
+    (found,) = fit_batches(table.to_batches(), by=["key"], value="x", count="n")
+    (row,) = found.to_pylist()
+    alone = fit(points, counts=counts)
+    assert row["n_points"] == alone.n_points
+    np.testing.assert_allclose(row["mean_1"], alone.mixture.means[0], rtol=1e-6)
+    np.testing.assert_allclose(row["log_likelihood"], alone.log_likelihood, rtol=1e-10)
+
+
 def test_groups_that_cannot_be_fitted_have_nulls_and_a_status():
     table = pyarrow.table(
         {

@@ -11,6 +11,7 @@ whose radius is as small as one asks. Two formulas whose balls are disjoint diff
 =====================  ================================================================
 """
 
+from mog_jax.crosscheck.exact.deadlines import Overdue, deadline
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.interpreter import register_primitive
@@ -18,9 +19,11 @@ from mog_jax.crosscheck.exact.refinement import evaluate, evaluate_at
 
 __all__ = [
     "Evaluation",
+    "Overdue",
     "Rule",
     "Undecided",
     "UnknownPrimitive",
+    "deadline",
     "evaluate",
     "evaluate_at",
     "register_primitive",

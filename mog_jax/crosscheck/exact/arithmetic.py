@@ -15,6 +15,8 @@ from mog_jax.crosscheck.exact.functions import (
     ROUND_AWAY,
     ROUND_EVEN,
     polygamma,
+    slope_of_gamma_sample,
+    slope_of_lower_gamma,
 )
 
 Operands = Sequence[Array]
@@ -228,6 +230,10 @@ RULES: dict[str, Rule] = {
     "zeta": _many("zeta", _inside(lambda s, q: s.zeta(q), lambda s, q: not s <= 1)),
     "igamma": _many("igamma", _inside(lambda a, x: x.gamma_lower(a, 1), _not_certainly_negative)),
     "igammac": _many("igammac", _inside(lambda a, x: x.gamma_upper(a, 1), _not_certainly_negative)),
+    "igamma_grad_a": _many("igamma_grad_a", _inside(slope_of_lower_gamma, _not_certainly_negative)),
+    "random_gamma_grad": _many(
+        "random_gamma_grad", _inside(slope_of_gamma_sample, _not_certainly_negative)
+    ),
     "regularized_incomplete_beta": _many(
         "regularized_incomplete_beta",
         _inside(lambda a, b, x: x.beta_lower(a, b, 1), lambda a, b, x: not (x < 0 or x > 1)),
@@ -236,6 +242,8 @@ RULES: dict[str, Rule] = {
     "le": _comparison("le", (-1, 0)),
     "gt": _comparison("gt", (1,)),
     "ge": _comparison("ge", (0, 1)),
+    "lt_to": _comparison("lt_to", (-1,)),
+    "le_to": _comparison("le_to", (-1, 0)),
     "eq": _comparison("eq", (0,)),
     "ne": _comparison("ne", (-1, 1, None)),
     "is_finite": _decision(_is_finite),

@@ -37,6 +37,19 @@ MINUS_INF: Ball = arb("-inf")
 UNKNOWN: Ball = arb(0, "inf")
 
 
+class Complex:
+    """A complex number as a pair of balls."""
+
+    __slots__ = ("imag", "real")
+
+    def __init__(self, real: Ball, imag: Ball) -> None:
+        self.real, self.imag = real, imag
+
+    def is_zero(self) -> bool:
+        """Whether it is certainly 0."""
+        return bool(self.real.is_zero() and self.imag.is_zero())
+
+
 class Overlap(Exception):  # noqa: N818, a question left open, not an error
     """Two balls that this precision cannot order."""
 

@@ -7,9 +7,12 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.exact import deadlines
 from mog_jax.crosscheck.exact.errors import UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
-from mog_jax.crosscheck.jaxprs import CALLS
+from mog_jax.crosscheck.exact.special import VALUES
+from mog_jax.crosscheck.jaxprs import CALLS, HIGH_LEVEL, expanded
+from mog_jax.crosscheck.special import recognised
 
 MOST_STEPS = 20_000
 """Of a while loop; what floating point ends by underflow would go on for ever."""
@@ -20,6 +23,13 @@ Params = dict[str, Any]
 
 def _call(parameter: str) -> Rule:
     def rule(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+        known = recognised(params) if evaluation.by_meaning else None
+        if known is not None:
+            evaluation.special[known.name] += 1
+            return [
+                evaluation.elementwise((known.name, i), value, *operands[-known.arity :])
+                for i, value in enumerate(VALUES[known.name])
+            ]
         return evaluation.run(params[parameter], operands)
 
     return rule
@@ -45,6 +55,7 @@ def _while(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
     of_condition, of_body = operands[:n], operands[n : n + m]
     carry = list(operands[n + m :])
     for _ in range(MOST_STEPS):
+        deadlines.check("while", deadlines.STEP)
         (goes_on,) = evaluation.run(params["cond_jaxpr"], [*of_condition, *carry])
         if not goes_on.any():
             return carry
@@ -113,7 +124,12 @@ def _linear_solve(evaluation: Evaluation, operands: Operands, params: Params) ->
     return evaluation.run(solve, [*operands[before : before + count], *operands[total:]])
 
 
+def _high_level(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    return evaluation.run(expanded(params["_prim"]), operands)
+
+
 RULES: dict[str, Rule] = {
+    HIGH_LEVEL: _high_level,
     **{name: _call(parameter) for name, parameter in CALLS.items()},
     "cond": _cond,
     "platform_index": _platform_index,

@@ -12,8 +12,8 @@ import numpy as np
 from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import balls
-from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball
+from mog_jax.crosscheck.exact import balls, deadlines
+from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball, Complex
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
 Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
@@ -33,10 +33,21 @@ class Evaluation:
         The interpreter, for rules that carry programs of their own.
     kinks : Counter
         Receives the name of a primitive each time it met a tie.
+    by_meaning : bool
+        Whether known special functions are what they mean, and not what their programs compute.
+
+    Attributes
+    ----------
+    special : Counter
+        The names of the special functions that were met.
+    taken_apart : bool
+        Whether the program has looked at the bits of a number.
     """
 
-    def __init__(self, runner: Runner, kinks: Counter[str]) -> None:
-        self.kinks = kinks
+    def __init__(self, runner: Runner, kinks: Counter[str], *, by_meaning: bool = False) -> None:
+        self.kinks, self.by_meaning = kinks, by_meaning
+        self.special: Counter[str] = Counter()
+        self.taken_apart = False
         self._runner = runner
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}
@@ -59,6 +70,8 @@ class Evaluation:
 
     def number(self, value: Any) -> Ball:
         """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
+        if isinstance(value, complex | np.complexfloating):
+            return Complex(self.number(value.real), self.number(value.imag))
         if isinstance(value, arb):
             if not value.is_exact():
                 return value
@@ -84,7 +97,9 @@ class Evaluation:
         """Take an array of machine numbers or balls exactly."""
         array = np.asarray(array)
         if array.dtype != object:
-            wide = np.float64 if array.dtype.kind not in "biu" else array.dtype
+            wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind, array.dtype)
+            if array.dtype.kind == "V":  # bfloat16 and its like
+                wide = np.dtype(np.float64)
             array = array.astype(wide).astype(object)
         return self.elementwise(None, self.number, array)
 
@@ -109,6 +124,7 @@ class Evaluation:
         symmetric : bool
             Whether a function of two balls does not mind their order.
         """
+        deadlines.check(str(name), np.broadcast(*operands).size)
         ufunc = self._ufuncs.get(name) if name is not None else None
         if ufunc is None:
             remembered = (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import factorial
 
-from flint import acb, arb, arb_series
+from flint import acb, arb, arb_series, ctx
 
 from mog_jax.crosscheck.exact.balls import (
     INF,
@@ -14,6 +14,7 @@ from mog_jax.crosscheck.exact.balls import (
     UNKNOWN,
     Ball,
     is_unknown,
+    precision,
     sign,
     whole,
 )
@@ -73,6 +74,35 @@ def polygamma(order: int, x: Ball) -> Ball:
     # Far on the negative side flint gives up, after long thought. Reflected there is no such side.
     turned = arb.pi() * factorial(order) * arb_series([x, 1], prec=order + 1).cot_pi()[order]
     return (-1) ** order * polygamma(order, 1 - x) - turned
+
+
+def slope_of_lower_gamma(a: Ball, x: Ball) -> Ball:
+    """Derivative by `a` of the regularised lower incomplete gamma function.
+
+    A central difference, whose error Cauchy's bound encloses: a function that is at most M in
+    modulus on a disk of radius r about `a` has a k-th derivative of at most ``k! M / r**k``.
+    """
+    bits = ctx.prec
+    with precision(3 * bits + 64):
+        step, radius = arb(2) ** -bits, a.mid() / 8
+        most = _most_on_a_disk(a, radius, x)
+        while not most.is_finite() and radius > 64 * step:
+            radius /= 8
+            most = _most_on_a_disk(a, radius, x)
+        difference = x.gamma_lower(a + step, 1) - x.gamma_lower(a - step, 1)
+        error = most * step**2 / radius**3 / (1 - (step / radius) ** 2)
+        return difference / (2 * step) + arb(0, error.upper())
+
+
+def _most_on_a_disk(a: Ball, radius: Ball, x: Ball) -> Ball:
+    disk = acb(arb(a.mid(), radius), arb(0, radius))
+    return abs(acb(x).gamma_lower(disk, 1)).upper()
+
+
+def slope_of_gamma_sample(a: Ball, x: Ball) -> Ball:
+    """Derivative by `a` of a quantile `x` of the gamma distribution."""
+    density = ((a - 1) * x.log() - x - lgamma(a)).exp()
+    return -slope_of_lower_gamma(a, x) / density
 
 
 def cube_root(x: Ball) -> Ball:

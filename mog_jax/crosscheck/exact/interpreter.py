@@ -1,5 +1,6 @@
 """Walk through a program, equation by equation, each by the rule of its primitive."""
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,8 +10,18 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
-from mog_jax.crosscheck.exact.balls import ZERO, Overlap
+from mog_jax.crosscheck.exact import (
+    arithmetic,
+    complex_numbers,
+    control,
+    deadlines,
+    linear,
+    machine,
+    reductions,
+    structure,
+    windows,
+)
+from mog_jax.crosscheck.exact.balls import ZERO, Complex, Overlap
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.jaxprs import Jaxpr, JaxprEqn, Literal
@@ -20,6 +31,7 @@ _OF_ANYTHING: dict[str, Rule] = {
     **structure.RULES,
     **control.RULES,
     **arithmetic.UNCHANGED,
+    **machine.RULES,
     "select_n": arithmetic.RULES["select_n"],
     "convert_element_type": arithmetic.RULES["convert_element_type"],
 }
@@ -28,10 +40,11 @@ _RULES: dict[str, Rule] = {
     **reductions.RULES,
     **linear.RULES,
     **structure.COMBINING,
+    **windows.RULES,
+    **machine.over_named_axes(reductions.RULES),
     **_OF_ANYTHING,
 }
 _REGISTERED: dict[str, Rule] = {}
-_RANDOM = ("random_", "rng_", "threefry")
 
 
 def register_primitive(name: str, rule: Rule) -> None:
@@ -73,6 +86,7 @@ def run(
         values[variable] = _exactly(evaluation, const)
     for equation, rule, held in _plan(jaxpr):
         operands = [_read(evaluation, values, atom) for atom in equation.invars]
+        deadlines.check(equation.primitive.name, _size(equation))
         met = evaluation.kinks.copy() if held else None
         try:
             results = rule(evaluation, operands, equation.params)
@@ -84,6 +98,10 @@ def run(
         results = [results] if isinstance(results, np.ndarray) else results
         values.update(zip(equation.outvars, results, strict=True))
     return [_read(evaluation, values, atom) for atom in jaxpr.outvars]
+
+
+def _size(equation: JaxprEqn) -> int:
+    return sum(math.prod(getattr(variable.aval, "shape", ())) for variable in equation.outvars)
 
 
 class _Step(NamedTuple):
@@ -130,23 +148,33 @@ def _read(evaluation: Evaluation, values: dict[Any, Array], atom: Any) -> Array:
         return values[atom]
     literal = _exactly(evaluation, atom.val)
     # A zero written in the program absorbs: see `balls`.
-    is_zero = literal.dtype == object and literal.ndim == 0 and literal.item().is_zero()
+    is_zero = (
+        literal.dtype == object
+        and literal.ndim == 0
+        and not isinstance(literal.item(), Complex)
+        and literal.item().is_zero()
+    )
     return np.full((), ZERO, object) if is_zero else literal
 
 
 def _rule_of(equation: JaxprEqn) -> Rule:
     name = equation.primitive.name
     rule = _REGISTERED.get(name)
-    if rule is None and _is_integer(equation):
+    dtypes = _dtypes(equation)
+    if rule is None and any(map(machine.is_key, dtypes)):
+        rule = _OF_ANYTHING.get(name) if name in control.RULES else machine.with_keys(equation)
+    elif rule is None and _is_integer(equation):
         if name in arithmetic.INTEGER:
             function = arithmetic.INTEGER[name]
             return lambda evaluation, operands, params: np.asarray(function(*operands))
         rule = _OF_ANYTHING.get(name)
-        if rule is None and not name.startswith(_RANDOM):
+        if rule is None:
             return lambda evaluation, operands, params: _on_the_machine(equation, operands)
+    elif rule is None and _is_complex(equation):
+        rule = complex_numbers.RULES.get(name) or _OF_ANYTHING.get(name)
     elif rule is None:
         rule = _RULES.get(name)
-    if rule is None or _is_complex(equation):
+    if rule is None:
         raise UnknownPrimitive(_advice(name, equation))
     return rule
 
@@ -157,7 +185,8 @@ def _dtypes(equation: JaxprEqn) -> list[Any]:
 
 
 def _is_integer(equation: JaxprEqn) -> bool:
-    return all(getattr(dtype, "kind", None) in ("b", "i", "u") for dtype in _dtypes(equation))
+    dtypes = _dtypes(equation)
+    return all(getattr(dtype, "kind", None) in ("b", "i", "u") for dtype in dtypes)
 
 
 def _is_complex(equation: JaxprEqn) -> bool:
@@ -175,9 +204,11 @@ def _on_the_machine(equation: JaxprEqn, operands: Sequence[Array]) -> list[Array
 
 def _advice(name: str, equation: JaxprEqn) -> str:
     if _is_complex(equation):
-        return f"`{name}` has complex operands or results: exact evaluation is of real numbers."
-    if name.startswith(_RANDOM):
-        return f"`{name}` draws random numbers: draw them outside, and pass them as an argument."
+        return (
+            f"exact evaluation has no rule for the primitive `{name}` of complex numbers. Write it "
+            "in real and imaginary parts, or add a rule with "
+            f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
+        )
     return (
         f"exact evaluation has no rule for the primitive `{name}`. Add one with "
         f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
@@ -185,5 +216,12 @@ def _advice(name: str, equation: JaxprEqn) -> str:
 
 
 def _exactly(evaluation: Evaluation, value: Any) -> Array:
+    if machine.is_key(getattr(value, "dtype", None)):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, jax.core.Tracer):
+        raise UnknownPrimitive(
+            "a constant of the program is a value of another trace, which a custom rule has leaked "
+            "(the rule of `jax.scipy.special.expn` does): `jax.checking_leaks()` finds where."
+        )
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     return array if array.dtype.kind in "biu" else evaluation.numbers(array)

@@ -10,7 +10,7 @@ from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
-from mog_jax.crosscheck.exact.errors import Undecided
+from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation
 from mog_jax.crosscheck.exact.interpreter import run
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr
@@ -28,6 +28,7 @@ def evaluate(
     digits: int = 40,
     limit: int = 2000,
     kinks: Counter[str] | None = None,
+    by_meaning: bool = False,
 ) -> list[Array]:
     r"""Evaluate a program in ball arithmetic, raising the precision until the answer is sharp.
 
@@ -59,6 +60,9 @@ def evaluate(
         Is replaced by how often each primitive met a tie (``max`` of equals, ``abs`` at 0, a
         comparison of equals, a computed 0 times infinity): there the function may have no
         derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted.
+    by_meaning : bool
+        Whether special functions that JAX computes by series or rational approximations, such as
+        ``jax.scipy.special.log_ndtr``, are taken for the functions that they stand for.
 
     Returns
     -------
@@ -88,6 +92,7 @@ def evaluate(
     '0.500000000000'
     """
     _check_precision(digits, limit)
+    _check_real(closed_jaxpr)
     most = math.ceil(limit * _BITS_PER_DIGIT)
     bits = min(math.ceil(digits * _BITS_PER_DIGIT) + _GUARD_BITS, most)
     bounded = any(_is_bounded(argument) for argument in arguments)
@@ -95,7 +100,7 @@ def evaluate(
     while True:
         met: Counter[str] = Counter()
         try:
-            outputs = evaluate_at(closed_jaxpr, arguments, bits, kinks=met)
+            outputs = evaluate_at(closed_jaxpr, arguments, bits, kinks=met, by_meaning=by_meaning)
         except Undecided:
             if bits >= most:
                 raise
@@ -120,6 +125,7 @@ def evaluate_at(
     bits: int,
     *,
     kinks: Counter[str] | None = None,
+    by_meaning: bool = False,
 ) -> list[Array]:
     """Evaluate a program in ball arithmetic once, in `bits` bits, however wide the answer.
 
@@ -128,7 +134,7 @@ def evaluate_at(
     jaxpr = closed_jaxpr.jaxpr
     _check_count(jaxpr, arguments)
     with precision(bits):
-        evaluation = Evaluation(run, Counter() if kinks is None else kinks)
+        evaluation = Evaluation(run, Counter() if kinks is None else kinks, by_meaning=by_meaning)
         operands = [
             _argument(evaluation, i, variable.aval, argument)
             for i, (variable, argument) in enumerate(zip(jaxpr.invars, arguments, strict=True))
@@ -153,6 +159,15 @@ def _check_count(jaxpr: Jaxpr, arguments: Sequence[Any]) -> None:
             f"`arguments` must be one array per input of the jaxpr, {len(jaxpr.invars)} in all; "
             f"got {len(arguments)}."
         )
+
+
+def _check_real(closed_jaxpr: ClosedJaxpr) -> None:
+    for aval in [*closed_jaxpr.in_avals, *closed_jaxpr.out_avals]:
+        if getattr(getattr(aval, "dtype", None), "kind", "") == "c":
+            raise UnknownPrimitive(
+                "the program has complex arguments or results: exact evaluation takes and gives "
+                "real numbers, as real and imaginary parts."
+            )
 
 
 def _check_precision(digits: int, limit: int) -> None:

@@ -151,15 +151,25 @@ def validated(drawn: Any) -> tuple[Any, ...]:
 
 
 def _array(path: Any, leaf: Any) -> Array:
-    array = np.asarray(leaf)
+    is_key = jax.numpy.issubdtype(getattr(leaf, "dtype", np.float64), jax.dtypes.prng_key)
+    array = np.asarray(None if is_key else leaf)
     if jax.numpy.issubdtype(array.dtype, np.floating):
         return _normal(array.astype(np.float64), np.float64)
     if array.dtype.kind in "iub":
         return array
     raise ValueError(
         "`inputs` must yield arrays of real numbers; "
-        f"got {array.dtype} at args{jax.tree_util.keystr(path)}."
+        f"got {_what(leaf, array)} at args{jax.tree_util.keystr(path)}."
     )
+
+
+def _what(leaf: Any, array: Array) -> str:
+    """Name what is no array of real numbers, and the way out."""
+    if jax.numpy.issubdtype(getattr(leaf, "dtype", np.float64), jax.dtypes.prng_key):
+        return "a typed key (pass `jax.random.key_data(key)`, and wrap it within the function)"
+    if array.dtype.kind == "c":
+        return f"{array.dtype} (pass the real and the imaginary part)"
+    return f"{array.dtype} (bind what is no array with `functools.partial`)"
 
 
 def key_of(args: Sequence[Any]) -> Any:

@@ -10,11 +10,31 @@ import numpy as np
 
 from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.exact.ball_arrays import Centre
+from mog_jax.crosscheck.judge.conditioning import Scales
 
 # Fewer roundings than this are never an accusation: a long sum costs some, and so does a loop.
 TOLERATED = 1000.0
 # An entry smaller than this many roundings cannot tell a right program from a wrong one.
 _INFORMATIVE = 10.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Strictness:
+    """What is asked of a program beyond what the problem allows, or less than that.
+
+    Attributes
+    ----------
+    min_digits : float
+        Fewer digits than this fail where the problem allows three more.
+    agrees_to : float
+        Relative difference up to which a formula is meant to agree only.
+    normwise : bool
+        Whether arrays are measured as one.
+    """
+
+    min_digits: float = 0.0
+    agrees_to: float = 0.0
+    normwise: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +53,11 @@ class ErrorBound:
         Decimal digits of the entry above one rounding.
     limit : array
         Roundings beyond which the program is called unstable.
+    limit_of_problem : array
+        Roundings beyond which the inputs' own roundings explain nothing, so that the program is
+        excused only because the reference loses as many digits.
+    allowed_by_problem : array
+        Decimal digits that are left if the inputs alone are rounded.
     judged : array of bool
         Entries that are within the precision's range, and whose exact value is known.
     most : float
@@ -44,6 +69,8 @@ class ErrorBound:
     rounding: Array
     allowed: Array
     limit: Array
+    limit_of_problem: Array
+    allowed_by_problem: Array
     judged: Array
     most: float
 
@@ -67,12 +94,15 @@ class Accuracy:
         Whether fewer digits are kept than should be.
     missing : array of bool
         Whether the value is not finite though the exact one is.
+    excused : array of bool
+        Whether fewer digits are kept than the problem allows, but as many as the reference keeps.
     """
 
     roundings: Array
     kept: Array
     bad: Array
     missing: Array
+    excused: Array
 
     def without(self, entries: Array) -> "Accuracy":
         """Leave out some entries."""
@@ -81,6 +111,7 @@ class Accuracy:
             np.where(entries, np.nan, self.kept),
             self.bad & ~entries,
             self.missing & ~entries,
+            self.excused & ~entries,
         )
 
     @property
@@ -91,26 +122,25 @@ class Accuracy:
 
 def error_bound(
     centre: Centre,
-    relative: Array,
-    absolute: Array,
+    scales: Scales,
     dtype: Any,
-    min_digits: float,
-    arrays: Array | None = None,
+    strictness: Strictness,
+    arrays: Array,
 ) -> ErrorBound:
     """Turn error scales into bounds.
 
     A program fails that keeps fewer than half of the digits that conditioning allows, or fewer
-    than `min_digits` where that many and a tolerance are allowed.
+    than `min_digits` where that many and a tolerance are allowed by the problem itself.
 
     Parameters
     ----------
-    centre, relative, absolute
-        Exact values, and the two scales of `mog_jax.crosscheck.judge.conditioning`.
-    dtype, min_digits
-        The precision, and the digits that are asked for in it.
-    arrays : array of int, optional
-        Which array each entry belongs to, if arrays are measured as one: every entry by the largest
-        value and the largest scales beside it.
+    centre, scales
+        Exact values, and the error scales of the reference.
+    dtype, strictness
+        The precision, and what is asked for in it.
+    arrays : array of int
+        Which array each entry belongs to. If arrays are measured as one, every entry is measured by
+        the largest value and the largest scales beside it.
 
     Returns
     -------
@@ -118,20 +148,40 @@ def error_bound(
     """
     limits = np.finfo(dtype)
     own = size = np.abs(centre.high)
-    if arrays is not None:
-        size, relative, absolute = (_largest(v, arrays) for v in (size, relative, absolute))
+    relative, absolute, of_inputs = scales
+    if strictness.normwise:
+        size, relative, absolute, of_inputs = (
+            largest_of_array(v, arrays) for v in (size, relative, absolute, of_inputs)
+        )
     with np.errstate(all="ignore"):
-        rounding = unit_roundoff(dtype) * np.maximum(relative, size)
-        rounding = rounding + float(limits.tiny) * (1 + absolute)
+        underflow = float(limits.tiny) * (1 + absolute)
+        rounding = unit_roundoff(dtype) * np.maximum(relative, size) + underflow
+        by_inputs = unit_roundoff(dtype) * np.maximum(of_inputs, size) + underflow
         ratio = np.maximum(size / rounding, 1.0)
-        allowed = np.log10(ratio)
-        limit = np.maximum(TOLERATED, np.minimum(np.sqrt(ratio), ratio / 10.0**min_digits))
+        ratio_of_problem = np.maximum(size / by_inputs, 1.0)
+        limit = np.maximum(TOLERATED, np.sqrt(ratio))
+        if strictness.min_digits:
+            asked = np.maximum(TOLERATED * by_inputs, size / 10.0**strictness.min_digits)
+            limit = np.minimum(limit, asked / rounding)
+        of_problem = np.maximum(TOLERATED, np.sqrt(ratio_of_problem)) * by_inputs / rounding
+    # A declared difference comes on top, in units of the terms that make up the entry.
+    declared = 2 * strictness.agrees_to / unit_roundoff(dtype)
     judged = np.isfinite(own) & (own <= float(limits.max)) & np.isfinite(rounding)
-    most = -float(np.log10(unit_roundoff(dtype)))
-    return ErrorBound(centre, size, rounding, allowed, limit, judged, most)
+    return ErrorBound(
+        centre=centre,
+        size=size,
+        rounding=rounding,
+        allowed=np.log10(ratio),
+        limit=limit + declared,
+        limit_of_problem=of_problem + declared,
+        allowed_by_problem=np.log10(ratio_of_problem),
+        judged=judged,
+        most=-float(np.log10(unit_roundoff(dtype))),
+    )
 
 
-def _largest(values: Array, arrays: Array) -> Array:
+def largest_of_array(values: Array, arrays: Array) -> Array:
+    """Replace each value by the largest of its array."""
     largest = np.zeros(arrays.max(initial=-1) + 1)
     np.maximum.at(largest, arrays, np.where(np.isfinite(values), values, 0.0))
     return largest[arrays]
@@ -154,7 +204,9 @@ def measure(bound: ErrorBound, values: Array) -> Accuracy:
     unknown = ~bound.judged
     roundings = np.where(unknown, np.nan, roundings)
     kept = np.where(unknown | ~bound.informative, np.nan, kept)
-    return Accuracy(roundings, kept, bound.judged & (roundings > bound.limit), missing)
+    bad = bound.judged & (roundings > bound.limit)
+    excused = bound.judged & ~bad & (roundings > bound.limit_of_problem)
+    return Accuracy(roundings, kept, bad, missing, excused)
 
 
 def is_nearly_bad(accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import flint
 import jax
 import numpy as np
 
@@ -13,9 +14,19 @@ from mog_jax.crosscheck.findings import Execution
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.inputs.draws import Draw, places
 from mog_jax.crosscheck.judge import formula, oracle
-from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, error_bound, measure
+from mog_jax.crosscheck.judge.accuracy import (
+    TOLERATED,
+    Accuracy,
+    ErrorBound,
+    Strictness,
+    error_bound,
+    largest_of_array,
+    measure,
+)
 from mog_jax.crosscheck.judge.claims import Claim
+from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
+from mog_jax.crosscheck.judge.quotients import Quotients
 
 
 class Case:
@@ -47,58 +58,78 @@ class Case:
         values: tuple[Any, ...],
         direction: list[Array],
         *,
-        min_digits: float,
-        normwise: bool,
+        strictness: Strictness,
     ) -> None:
         self.claim, self.executions, self.draw, self.values = claim, executions, draw, values
         self.floats = jax.tree.leaves(values)
         self.leaves = [*draw.exact, *self.floats[len(draw.exact) :]]
         self.entries = executions.entries(draw.args)
-        self.min_digits = min_digits
+        self.strictness = strictness
         self._contract, self._direction = contract, direction
-        self._arrays = executions.arrays() if normwise else None
+        self._arrays = executions.arrays()
         self._tangents = claim.tangent_groups(contract, draw.args)
 
     def truth(self, *, confirmed: bool) -> formula.Truth:
         """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
         truth = formula.truth_at(
             self.executions.reference,
-            self.executions.function,
             self.leaves,
-            places(self._contract, self.draw.args),
+            self._witness(),
             derivative=self.claim.order > 0,
         )
-        return self._along_simplex(
-            formula.confirmed(truth, self._direction) if confirmed else truth
-        )
+        return self._along_simplex(formula.confirmed(truth) if confirmed else truth)
+
+    def _witness(self) -> Quotients | None:
+        function = self.executions.function
+        if function is None:
+            return None
+        kind = self.claim.quotients
+        return kind(function, self.leaves, places(self._contract, self.draw.args), self._direction)
 
     def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
         """Say what rounding may do to each entry."""
-        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(), dtype)
+        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(dtype), dtype)
 
     def _error_bound(
-        self, centre: ball_arrays.Centre, scales: tuple[Array, Array], dtype: Any = FLOAT64
+        self, centre: ball_arrays.Centre, scales: Scales, dtype: Any = FLOAT64
     ) -> ErrorBound:
-        return error_bound(centre, *scales, dtype, self.min_digits, self._arrays)
+        return error_bound(centre, scales, dtype, self.strictness, self._arrays)
+
+    def exact(self, program: Any, *, literally: bool = False) -> oracle.Exact:
+        """Evaluate a program at this input, without its mean along a simplex."""
+        given = oracle.exact_values(program, self.leaves, literally=literally)
+        return dataclasses.replace(given, values=self.projected(given.values))
 
     def examined(
         self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
     ) -> formula.Formula:
         """Compare what a program in the subject's place gives with what it should."""
         return formula.examine(
-            dataclasses.replace(truth, tied=truth.tied or given.kinks),
-            self.projected(given.values),
-            self._direction,
+            truth,
+            dataclasses.replace(given, values=self.projected(given.values)),
             lambda closely: self._constants(dtype, closely=closely),
             dtype,
+            self._agreed if self.strictness.agrees_to else None,
         )
+
+    def _agreed(self, gap: Array, values: Array) -> Array:
+        """Tell in which entries a difference is within what is declared.
+
+        Relative to the entry, to the largest one of its array if that is asked for, or to the terms
+        that make it up, of which it may be the small rest.
+        """
+        size = np.maximum(ball_arrays.upper(values), np.nan_to_num(self._scales().relative))
+        if self.strictness.normwise:
+            size = largest_of_array(size, self._arrays)
+        allowed = flint.arb(self.strictness.agrees_to)
+        return np.array([bool(g <= allowed * flint.arb(s)) for g, s in zip(gap, size, strict=True)])
 
     def _constants(self, dtype: Any, *, closely: bool) -> Array:
         moved = self.executions.constants(self.values, dtype)
         if closely and moved.any():
             # Where terms cancel, floats do not tell by how much a constant moves what is left of
             # them: what it moves is computed with an error of its own, a rounding of a rounding.
-            moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales()[0])
+            moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales().relative)
         return moved
 
     def measured(
@@ -114,7 +145,7 @@ class Case:
     def strictest(self, truth: formula.Truth) -> ErrorBound:
         """Measure as if the problem excused nothing, which costs nothing to find out."""
         none = np.zeros(len(self.entries))
-        return self._error_bound(ball_arrays.Centre.of(truth.values), (none, none))
+        return self._error_bound(ball_arrays.Centre.of(truth.values), Scales(none, none, none))
 
     def may_be_rounding(self, accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
         """Tell whether roundings of the judged program itself explain how far off a run of it is.
@@ -122,7 +153,7 @@ class Case:
         Two runs of an unstable program differ by luck, which is no difference between programs.
         """
         scales = self._spread(self.executions.own_scales(self.floats))
-        if scales[1][entry] >= np.finfo(np.float64).max:
+        if scales.absolute[entry] >= np.finfo(np.float64).max:
             # An intermediate moves the entry without bound, as a zero in a denominator does:
             # whether there is a number at all is luck.
             return True
@@ -145,17 +176,21 @@ class Case:
         if not self._tangents:
             return truth
         # A quotient in one entry leaves the simplex, so that there is none to ask.
-        return dataclasses.replace(truth, values=self.projected(truth.values), function=None)
+        return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
 
-    def _scales(self) -> tuple[Array, Array]:
-        return self._spread(self.executions.scales(self.floats))
+    def _scales(self, dtype: Any = FLOAT64) -> Scales:
+        scales = self.executions.scales(self.floats, dtype)
+        if self.claim.surrogate:
+            # Its own program is the only one there is, and must not grant itself slack.
+            scales = scales._replace(relative=scales.of_inputs)
+        return self._spread(scales)
 
-    def _spread(self, scales: tuple[Array, Array]) -> tuple[Array, Array]:
+    def _spread(self, scales: Scales) -> Scales:
         """Let each entry have its share of what is taken off along a simplex."""
-        relative, absolute = (scale.copy() for scale in scales)
+        spread = Scales(*(scale.copy() for scale in scales))
         for start, shape in self._tangents:
             stop = start + int(np.prod(shape))
-            for scale in (relative, absolute):
+            for scale in spread:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
-        return relative, absolute
+        return spread

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from mog_jax.crosscheck.findings import Execution, Kind
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.jaxprs import plain
+from mog_jax.crosscheck.judge.quotients import Gradient, Hessian, Jacobian, Push, Quotients
 
 Program = Callable[..., Any]
 # From a function of the differentiated arguments, their value, a tangent and a cotangent.
@@ -51,11 +53,17 @@ class Claim:
         For second order, whether its digits are claimed as well; a rule is written to be
         differentiated, a derivative need not be.
     function : callable, optional
-        The scalar function whose gradient the reference is, for difference quotients.
+        The function that difference quotients are taken of; it takes the programs' arguments.
+    quotients : type of Quotients
+        Which quotients of it the reference's values are.
     directed : bool
         Whether both programs take a tangent and a cotangent after the arguments.
     like_wrt : bool
         Whether the output looks like the differentiated arguments.
+    model : callable, optional
+        The program whose output has the shapes and dtypes that are wanted, if not the reference.
+    surrogate : bool
+        Whether the subject is held against its own exact values alone.
     """
 
     name: str
@@ -69,8 +77,11 @@ class Claim:
     hessian: Program | None = None
     to_the_digit: bool = False
     function: Program | None = None
+    quotients: type[Quotients] = Gradient
     directed: bool = False
     like_wrt: bool = True
+    model: Program | None = None
+    surrogate: bool = False
 
     def tangent_groups(
         self, contract: Signature, args: Sequence[Any]
@@ -88,13 +99,50 @@ class Claim:
         return groups
 
 
+def of_surrogate(derivative: Program, contract: Signature) -> list[Claim]:
+    """List what a derivative claims that is not meant to be the function's: its own values."""
+    return [
+        Claim(
+            name="derivative",
+            kind=Kind.WRONG_FORMULA,
+            order=1,
+            subject=derivative,
+            reference=plain(derivative),
+            undirected=derivative,
+            model=lambda *args: contract.differentiated(args),
+            surrogate=True,
+        )
+    ]
+
+
+def of_jacobian(function: Program, derivative: Program, contract: Signature) -> list[Claim]:
+    """List what a hand-written Jacobian of a function of any output claims."""
+    opened = plain(function)
+    wrt = _argnums(contract)
+    return [
+        Claim(
+            name="derivative",
+            kind=Kind.WRONG_FORMULA,
+            order=1,
+            subject=derivative,
+            reference=_either(jax.jacrev(opened, argnums=wrt), jax.jacfwd(opened, argnums=wrt)),
+            undirected=opened,
+            witnesses=_jacobians(function, wrt),
+            plain_witnesses=_jacobians(opened, wrt),
+            function=opened,
+            quotients=Jacobian,
+            like_wrt=False,
+        )
+    ]
+
+
 def of_derivative(
     function: Program, derivative: Program, contract: Signature, order: int
 ) -> list[Claim]:
     """List what a hand-written derivative of a scalar function claims."""
     opened = plain(function)
-    wrt: int | tuple[int, ...] = contract.wrt[0] if contract.single else contract.wrt
-    reverse = jax.grad(opened, argnums=wrt)
+    wrt = _argnums(contract)
+    reverse = _gradient(opened, wrt)
     claims = [
         Claim(
             name="derivative",
@@ -120,6 +168,8 @@ def of_derivative(
                 reference=_directed(reverse, _push, contract),
                 hessian=_directed(jax.grad(function, argnums=wrt), _push, contract),
                 undirected=reverse,
+                function=_undirected(opened),
+                quotients=Hessian,
                 directed=True,
             )
             for mode, how in modes.items()
@@ -127,22 +177,37 @@ def of_derivative(
     return claims
 
 
-def of_rule(function: Program, without: Program, contract: Signature, order: int) -> list[Claim]:
+def of_rule(
+    function: Program,
+    without: Program,
+    contract: Signature,
+    order: int,
+    *,
+    surrogate: bool = False,
+) -> list[Claim]:
     """List what a function with a custom derivative rule claims: the same as without the rule."""
     opened = plain(without)
 
     def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
+        own = surrogate and order == 1
+        scalar = _paired(opened) if like_wrt else _undirected(opened)
+        first = Gradient if like_wrt else Push
         return Claim(
             name=name,
             kind=Kind.WRONG_FORMULA if order < 2 else Kind.WRONG_SECOND_ORDER,
             order=order,
             subject=_directed(function, how, contract),
-            reference=_directed(opened, trusted, contract),
+            reference=_directed(function, how, contract)
+            if own
+            else _directed(opened, trusted, contract),
             hessian=_directed(without, trusted, contract) if order == 2 else None,
             to_the_digit=True,
             undirected=opened,
+            function=scalar if order and not own else None,
+            quotients=first if order == 1 else Hessian,
             directed=True,
             like_wrt=like_wrt,
+            surrogate=own,
         )
 
     claims = [
@@ -155,13 +220,46 @@ def of_rule(function: Program, without: Program, contract: Signature, order: int
             undirected=opened,
             like_wrt=False,
         ),
+        claim("value, differentiated", 0, _primal, _value, like_wrt=False),
         claim("first order, forward", 1, _push, _push, like_wrt=False),
-        claim("first order, reverse", 1, _pull, _pull),
-        claim("second order, forward over reverse", 2, _push_pull, _push_pull),
-        claim("second order, reverse over reverse", 2, _pull_pull, _push_pull),
-        claim("second order, reverse over forward", 2, _pull_push, _push_pull),
+        claim("first order, reverse", 1, _pull, _trusted_pull),
+        claim("second order, forward over reverse", 2, _push_pull, _trusted_push_pull),
+        claim("second order, reverse over reverse", 2, _pull_pull, _trusted_push_pull),
+        claim("second order, reverse over forward", 2, _pull_push, _trusted_push_pull),
     ]
-    return [claim for claim in claims if claim.order <= order]
+    if order == 0:
+        return claims[:1]
+    # The second derivatives of a surrogate are nobody's.
+    most = min(order, 1) if surrogate else order
+    return [claim for claim in claims if claim.order <= most]
+
+
+def _gradient(function: Program, wrt: int | tuple[int, ...]) -> Program:
+    """Differentiate in reverse mode, or forward through loops of unknown length."""
+    return _either(jax.grad(function, argnums=wrt), jax.jacfwd(function, argnums=wrt))
+
+
+def _either(reverse: Program, forward: Program) -> Program:
+    def differentiated(*args: Any) -> Any:
+        try:
+            return reverse(*args)
+        except ValueError as error:
+            if "Reverse-mode differentiation does not work" not in str(error):
+                raise
+            return forward(*args)
+
+    return differentiated
+
+
+def _argnums(contract: Signature) -> int | tuple[int, ...]:
+    return contract.wrt[0] if contract.single else contract.wrt
+
+
+def _jacobians(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:
+    return {
+        Execution.REVERSE: jax.jacrev(function, argnums=wrt),
+        Execution.FORWARD: jax.jacfwd(function, argnums=wrt),
+    }
 
 
 def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, Program]:
@@ -185,12 +283,53 @@ def _directed(program: Program, how: Direct, contract: Signature) -> Program:
     return directed
 
 
+def _undirected(program: Program) -> Program:
+    """Give a program that takes a tangent and a cotangent as well, and ignores them."""
+    return lambda *values: program(*values[:-2])
+
+
+def _paired(program: Program) -> Program:
+    """Give the scalar function whose gradient a reverse mode computes: cotangent times output."""
+
+    def scalar(*values: Any) -> Any:
+        *args, _, cotangent = values
+        return _weighted(program(*args), cotangent)
+
+    return scalar
+
+
 def _push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
     return jax.jvp(function, (primal,), (tangent,))[1]
 
 
+def _primal(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    # Not the function's own body: what its rule says the value is.
+    return jax.vjp(function, primal)[0]
+
+
+def _value(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return function(primal)
+
+
 def _pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
     return jax.vjp(function, primal)[1](cotangent)[0]
+
+
+def _trusted_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    """Pull back in reverse mode, or forward through loops of unknown length."""
+    return _either(
+        lambda p: jax.vjp(function, p)[1](cotangent)[0],
+        jax.jacfwd(lambda p: _weighted(function(p), cotangent)),
+    )(primal)
+
+
+def _trusted_push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push(lambda p: _trusted_pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _weighted(output: Any, cotangent: Any) -> Any:
+    pairs = zip(jax.tree.leaves(output), jax.tree.leaves(cotangent), strict=True)
+    return sum(jnp.sum(value * weight) for value, weight in pairs)
 
 
 def _push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:

@@ -17,6 +17,7 @@ off by the smallest normal number, which moves the output by :math:`\sum_e|\part
 \mathrm{out}_j/\partial v_e|` times as much.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -40,46 +41,67 @@ from mog_jax.crosscheck.jaxprs import (
 _ROWS = 64
 
 
-def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+class Scales(NamedTuple):
+    r"""How far roundings move each number that a program puts out, in units of the unit roundoff.
+
+    Attributes
+    ----------
+    relative : array
+        The root sum of squares of :math:`s_{je}`, over inputs, constants and intermediates.
+    absolute : array
+        The sum of :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
+    of_inputs : array
+        The root sum of squares over inputs and constants alone: what the problem itself loses.
+    """
+
+    relative: Any
+    absolute: Any
+    of_inputs: Any
+
+
+def scales(closed: Any, working: Any = np.float64) -> Callable[..., Scales]:
     r"""Compile a reference into its error scales.
 
     Parameters
     ----------
     closed : ClosedJaxpr
         The reference.
+    working : dtype
+        The precision whose roundoff the scales are multiplied by. An intermediate of a lower
+        precision counts for as much more.
 
     Returns
     -------
     callable
-        From the reference's flat arguments to two arrays with one entry for each number that it
-        puts out: the root sum of squares of :math:`s_{je}`, and the sum of
-        :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
+        From the reference's flat arguments to `Scales` with one entry for each number that it puts
+        out.
 
     Accuracy
     --------
     A few roundings of the reference's own derivatives; ``test_conditioning.py`` compares both with
     sensitivities taken in ball arithmetic.
     """
+    constants = _distinct_constants(closed)
 
-    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+    def measured(*args: Any) -> Scales:
         moving = [i for i, arg in enumerate(args) if is_float(arg)]
         slots = [jnp.zeros(slot.shape, slot.dtype) for slot in _slots(closed.jaxpr)]
 
-        def perturbed(inputs: list[Any], errors: list[Any]) -> tuple[Any, list[Any]]:
+        def perturbed(inputs: list[Any], data: list[Any], errors: list[Any]) -> tuple[Any, Any]:
             moved = list(args)
             for i, value in zip(moving, inputs, strict=True):
                 moved[i] = value
             tape: list[Any] = []
-            results = closed_call(closed, moved, _tracking(iter(errors), tape))
+            rule = _tracking(iter(errors), tape, working)
+            results = closed_call(closed, moved, rule, _replacing(constants, data))
             return _vector(results), tape
 
-        inputs = [args[i] for i in moving]
-        outputs, pullback, tape = jax.vjp(perturbed, inputs, slots, has_aux=True)
-        values = [*inputs, *tape]
+        inputs, data = [args[i] for i in moving], [jnp.asarray(value) for value in constants]
+        outputs, pullback, tape = jax.vjp(perturbed, inputs, data, slots, has_aux=True)
 
-        def row(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
-            slopes = [slope for group in pullback(direction) for slope in group]
-            return _accumulated(slopes, values)
+        def row(direction: jax.Array) -> Scales:
+            of_inputs, of_data, of_slots = pullback(direction)
+            return _accumulated([*of_inputs, *of_data], [*inputs, *data], of_slots, tape)
 
         identity = jnp.eye(outputs.size, dtype=outputs.dtype)
         return jax.lax.map(row, identity, batch_size=_ROWS)  # type: ignore[no-any-return]
@@ -87,26 +109,36 @@ def scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
     return measured
 
 
-def input_scales(closed: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def input_scales(closed: Any) -> Callable[..., Scales]:
     """Compile the scales from the inputs alone, for a reference that has no reverse derivative."""
 
-    def measured(*args: Any) -> tuple[jax.Array, jax.Array]:
+    def measured(*args: Any) -> Scales:
         moving = [i for i, arg in enumerate(args) if is_float(arg)]
 
         def outputs(*inputs: Any) -> jax.Array:
             moved = list(args)
             for i, value in zip(moving, inputs, strict=True):
                 moved[i] = value
-            return _vector(closed_call(closed, moved, bind))
+            return _vector(closed_call(closed, moved, _bind_differentiable))
 
         inputs = [args[i] for i in moving]
         jacobians = jax.jacfwd(outputs, argnums=tuple(range(len(inputs))))(*inputs)
-        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs))(*jacobians)
+        return jax.vmap(lambda *slopes: _accumulated(slopes, inputs, [], []))(*jacobians)
 
     return measured
 
 
-def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+def _accumulated(
+    slopes: Sequence[Any], inputs: Sequence[Any], inner: Sequence[Any], tape: Sequence[Any]
+) -> Scales:
+    of_inputs, own_slopes = _root_of_squares(slopes, inputs)
+    of_tape, other_slopes = _root_of_squares(inner, tape)
+    return Scales(jnp.hypot(of_inputs, of_tape), own_slopes + other_slopes, of_inputs)
+
+
+def _root_of_squares(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
+    if not slopes:
+        return jnp.zeros(()), jnp.zeros(())
     # As one long vector: a dozen operations for each intermediate would be slow to compile.
     slope, value = jnp.abs(_vector(slopes)), jnp.abs(_vector(values))
     # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
@@ -118,7 +150,8 @@ def _accumulated(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Arra
 
 
 def _vector(results: Sequence[Any]) -> jax.Array:
-    return jnp.concatenate([jnp.ravel(result) for result in results])
+    widest = min((result.dtype for result in results), key=unit_roundoff)
+    return jnp.concatenate([jnp.ravel(result).astype(widest) for result in results])
 
 
 class _Slot(NamedTuple):
@@ -147,18 +180,20 @@ def _slots(jaxpr: Any) -> Iterator[_Slot]:
                     yield _Slot(tuple(variable.aval.shape), variable.aval.dtype)
 
 
-def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any]], Sequence[Any]]:
+def _tracking(
+    errors: Iterator[Any], tape: list[Any], working: Any
+) -> Callable[[Any, list[Any]], Sequence[Any]]:
     """Give each intermediate its own error, and write down its value."""
 
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
         if equation.primitive.name == "scan":
-            return _tracked_scan(equation, operands, errors, tape)
+            return _tracked_scan(equation, operands, errors, tape, working)
         if equation.primitive.name == "cond":
-            return _tracked_cond(equation, operands, errors, tape)
+            return _tracked_cond(equation, operands, errors, tape, working)
         results = []
-        for result in bind(equation, operands):
+        for result in _bind_differentiable(equation, operands):
             if is_float(result):
-                tape.append(result)
+                tape.append(_weighted(result, working))
                 result = result + next(errors)
             results.append(result)
         return results
@@ -166,8 +201,33 @@ def _tracking(errors: Iterator[Any], tape: list[Any]) -> Callable[[Any, list[Any
     return rule
 
 
+def _weighted(value: Any, working: Any) -> Any:
+    """Give a value in units of the working precision: more if its own precision is lower."""
+    ratio = unit_roundoff(value.dtype) / unit_roundoff(working)
+    return value if ratio <= 1 else value.astype(working) * ratio
+
+
+def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
+    """Evaluate an equation, holding constant what JAX cannot differentiate it by.
+
+    Some operands have no derivative, as the parameters of an incomplete beta function: what their
+    roundings do is then not counted.
+    """
+    try:
+        return bind(equation, operands)
+    except (NotImplementedError, TypeError, ValueError):
+        held = [jax.lax.stop_gradient(x) if is_float(x) else x for x in operands]
+        for i, operand in enumerate(operands):
+            alone = list(held)
+            alone[i] = operand
+            with contextlib.suppress(NotImplementedError, TypeError, ValueError):
+                bind(equation, alone)
+                held[i] = operand
+        return bind(equation, held)
+
+
 def _tracked_scan(
-    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any], working: Any
 ) -> Sequence[Any]:
     count = sum(1 for _ in _slots(equation.params["jaxpr"].jaxpr))
     inside = [next(errors) for _ in range(count)]
@@ -176,7 +236,7 @@ def _tracked_scan(
     def body(program: Any, values: list[Any]) -> list[Any]:
         values, own = values[: len(values) - count], values[len(values) - count :]
         steps: list[Any] = []
-        return [*closed_call(program, values, _tracking(iter(own), steps)), *steps]
+        return [*closed_call(program, values, _tracking(iter(own), steps, working)), *steps]
 
     results = scan(equation, [*operands, *inside], body)
     tape.extend(results[n_results:])
@@ -184,7 +244,7 @@ def _tracked_scan(
 
 
 def _tracked_cond(
-    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any]
+    equation: Any, operands: list[Any], errors: Iterator[Any], tape: list[Any], working: Any
 ) -> Sequence[Any]:
     slots = [list(_slots(branch.jaxpr)) for branch in equation.params["branches"]]
     inside = [next(errors) for own in slots for _ in own]
@@ -192,10 +252,12 @@ def _tracked_cond(
 
     def branch(number: int, program: Any, values: Sequence[Any]) -> list[Any]:
         # What is met in the other branches is zero, and nothing depends on its error.
-        met: list[list[Any]] = [[jnp.zeros(*slot) for slot in own] for own in slots]
+        met: list[list[Any]] = [
+            [_weighted(jnp.zeros(*slot), working) for slot in own] for own in slots
+        ]
         met[number] = []
         own_errors = iter(values[ends[number] : ends[number + 1]])
-        rule = _tracking(own_errors, met[number])
+        rule = _tracking(own_errors, met[number], working)
         results = closed_call(program, values[: ends[0]], rule)
         return [*results, *(value for own in met for value in own)]
 
@@ -213,7 +275,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
     few bits (2, 0.5, 1000) are taken to be what they say. To first order,
     :math:`u\sum_c|c\,\partial\,\mathrm{out}_j/\partial c|`.
     """
-    constants = list({id(value): value for value in _constants(closed)}.values())
+    constants = _distinct_constants(closed)
     size = sum(math.prod(aval.shape) for aval in closed.out_avals)
 
     def measured(*args: Any) -> jax.Array:
@@ -222,10 +284,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         values = [jnp.asarray(value) for value in constants]
 
         def outputs(moved: list[Any]) -> jax.Array:
-            instead = dict(zip(map(id, constants), moved, strict=True))
-
-            def literal(value: Any) -> Any:
-                return instead.get(id(value), value)
+            literal = _replacing(constants, moved)
 
             def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
                 if equation.primitive.name == "scan":
@@ -239,7 +298,12 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 
             return _vector(closed_call(closed, args, rule, literal))
 
-        outcome, pullback = jax.vjp(outputs, values)
+        try:
+            outcome, pullback = jax.vjp(outputs, values)
+        except (NotImplementedError, TypeError, ValueError):
+            # A loop of unknown length, or an operand by which JAX does not differentiate.
+            moved = _moved_by_differences(outputs, values)
+            return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
 
         def row(direction: jax.Array) -> jax.Array:
             (slopes,) = pullback(direction)
@@ -251,6 +315,29 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
         return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
 
     return measured
+
+
+def _moved_by_differences(
+    outputs: Callable[[list[Any]], jax.Array], values: list[Any]
+) -> jax.Array:
+    """Move one array of constants after the other by a part of itself, and look."""
+    before = outputs(values)
+    part = float(np.sqrt(unit_roundoff(before.dtype)))
+    moved = jnp.zeros_like(before)
+    for i, value in enumerate(values):
+        after = outputs([*values[:i], value * (1 + part), *values[i + 1 :]])
+        moved = moved + jnp.nan_to_num(jnp.abs(after - before) / part)
+    return moved
+
+
+def _distinct_constants(closed: Any) -> list[Any]:
+    return list({id(value): value for value in _constants(closed)}.values())
+
+
+def _replacing(constants: Sequence[Any], values: Sequence[Any]) -> Callable[[Any], Any]:
+    """Give other values for constants, which are told by what they are and not by their value."""
+    instead = dict(zip(map(id, constants), values, strict=True))
+    return lambda value: instead.get(id(value), value)
 
 
 def _constants(closed: Any) -> Iterator[Any]:

@@ -6,19 +6,24 @@ Every execution gets the same numbers. Each is judged by the exact value, never 
 import contextlib
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck import special
+from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
-from mog_jax.crosscheck.jaxprs import bind, closed_call, trace, uses
+from mog_jax.crosscheck.jaxpr_types import equations
+from mog_jax.crosscheck.jaxprs import bind, closed_call, is_float, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
-from mog_jax.crosscheck.judge.conditioning import input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.quotients import Jacobian
+from mog_jax.crosscheck.precisions import in_float32, in_float64
+
+T = TypeVar("T")
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
@@ -30,7 +35,7 @@ class Outcome:
     """What a execution gave: a vector of floats, or the exception that it raised."""
 
     values: Array | None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Executions:
         The programs; None for a function that the claim does not have.
     shapes : pytree
         Shapes and dtypes of the output.
+    has_special_functions : bool
+        Whether the subject calls special functions that are known by what they mean.
     eager_is_slow : bool
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
@@ -67,24 +74,26 @@ class Executions:
     def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
         self.claim = claim
         self._contract = contract
-        self.error: Exception | None = None
         self.misfits: list[Misfit] = []
-        self.eager_is_slow = False
-        with jax.enable_x64(True):
+        self.eager_is_slow = self.has_special_functions = False
+        with in_float64():
             with judging_at(args):
                 self.reference, self.shapes = trace(claim.reference, *args)
+                if claim.model is not None:
+                    self.shapes = trace(claim.model, *args)[1]
                 self.function = trace(claim.function, *args)[0] if claim.function else None
-            try:
-                self.subject, given = trace(claim.subject, *args)
+                if self.function is not None and takes_numbers_apart(self.function):
+                    self.function = None
+            found, self.error = attempt(lambda: trace(claim.subject, *args))
+            if found is not None:
+                self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
                     self.subject = _opened(self.subject, args)
+                self.has_special_functions = special.are_in(self.subject)
                 self.eager_is_slow = any(
                     e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
                 )
                 self.misfits = _misfits(self.shapes, given, Execution.FLOAT64)
-            except Exception as error:
-                # At inputs of this shape only: those of the first were tried at the door.
-                self.error = error
         self.main = _jitted(claim.subject)
         self._hessian = _quickly(claim.hessian) if claim.hessian else None
         self._witnesses = {name: _quickly(program) for name, program in claim.witnesses.items()}
@@ -96,8 +105,11 @@ class Executions:
         }
         self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
         # Made when they are first asked for.
-        self._scales: dict[int, Callable[..., Any]] = {}
+        self._scales: dict[Any, Callable[..., Any]] = {}
         self._narrow_misfits: list[Misfit] | None = None
+        self._no_float32: str | None = None
+        self._narrow_reference: Any = None
+        self._narrow_shapes: Any = None
         self._batched_programs: dict[Execution, Any] | None = None
         self._narrow_program: Any = None
         self._constants: dict[str, Any] = {}
@@ -113,35 +125,42 @@ class Executions:
             axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
         return axes
 
-    def scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
-        """Give the reference's error scales: from roundings, and from underflow."""
-        return self._scales_of(self.reference, args)
+    def scales(self, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
+        """Give the reference's error scales, in units of the roundoff of `dtype`."""
+        return self._scales_of(self.reference, args, dtype)
 
-    def own_scales(self, args: Sequence[Any]) -> tuple[Array, Array]:
+    def own_scales(self, args: Sequence[Any]) -> Scales:
         """Give the error scales of the judged program: what rounding may do to it, not should."""
         return self._scales_of(self.subject, args)
 
-    def _scales_of(self, program: Any, args: Sequence[Any]) -> tuple[Array, Array]:
+    def _scales_of(self, program: Any, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
         leaves = jax.tree.leaves(tuple(args))
-        if id(program) not in self._scales:
-            self._scales[id(program)] = _quickly(scales(program))
-        with jax.enable_x64(True):
+        key = id(program), str(dtype) if self._is_mixed(program) else ""
+        if key not in self._scales:
+            self._scales[key] = _quickly(scales(program, dtype))
+        with in_float64():
             try:
-                relative, absolute = self._scales[id(program)](*leaves)
-            except (TypeError, ValueError):
+                found = self._scales[key](*leaves)
+            except (NotImplementedError, TypeError, ValueError):
                 # The program itself has no reverse derivative: a loop of unknown length.
-                self._scales[id(program)] = _quickly(input_scales(program))
-                relative, absolute = self._scales[id(program)](*leaves)
-        return np.asarray(relative, np.float64), np.asarray(absolute, np.float64)
+                self._scales[key] = _quickly(input_scales(program))
+                found = self._scales[key](*leaves)
+        return Scales(*(np.asarray(scale, np.float64) for scale in found))
+
+    @staticmethod
+    def _is_mixed(program: Any) -> bool:
+        """Whether a program computes in a lower precision in places."""
+        avals: list[Any] = [v.aval for eqn in equations(program) for v in eqn.outvars]
+        return any(
+            is_float(aval) and unit_roundoff(aval.dtype) > unit_roundoff(FLOAT64) for aval in avals
+        )
 
     def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
         """Give how far each output may be off because constants were rounded, in both programs."""
         subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
         leaves = jax.tree.leaves(in_precision(args, dtype))
-        with jax.enable_x64(True) if dtype == FLOAT64 else _in_float32():
-            reference = self.reference
-            if dtype != FLOAT64:
-                reference = trace(self.claim.reference, *in_precision(args, dtype))[0]
+        with in_float64() if dtype == FLOAT64 else in_float32():
+            reference = self.reference if dtype == FLOAT64 else self._narrow_reference
             if str(dtype) not in self._constants:
                 self._constants[str(dtype)] = [
                     _quickly(rounded_constants(program)) for program in (reference, subject)
@@ -160,7 +179,8 @@ class Executions:
         if self.claim.like_wrt:
             names = self._contract.wrt_names(args)
         else:
-            names = [f"value{jax.tree_util.keystr(path)}" for path, _ in paths]
+            what = "jacobian" if self.claim.quotients is Jacobian else "value"
+            names = [f"{what}{jax.tree_util.keystr(path)}" for path, _ in paths]
         return [
             name + (f"[{', '.join(map(str, index))}]" if index else "")
             for name, (_, leaf) in zip(names, paths, strict=True)
@@ -169,35 +189,39 @@ class Executions:
 
     def run_main(self, args: tuple[Any, ...]) -> Outcome:
         """Run the subject under jit in float64."""
-        with jax.enable_x64(True):
+        with in_float64():
             return _outcome(self.main, args)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""
-        with jax.enable_x64(True):
+        with in_float64():
             return _outcome(self._hessian, args)
 
     def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
         """Run the subject on every float64 execution, or not on those that are eager or batched."""
-        with jax.enable_x64(True):
+        with in_float64():
             outcomes = {Execution.JIT: _outcome(self.main, args)}
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = _outcome(self._eagerly, args)
             for name, (_, axes) in self._batched.items() if batched else ():
-                outcomes[name] = _outcome(self._compiled[name], _company(args, axes))
+                outcome = _outcome(self._compiled[name], _company(args, axes))
+                if "for vmap support, subclass" not in str(outcome.error):
+                    outcomes[name] = outcome
         return outcomes
 
     def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
         """Run automatic differentiation itself, to say how well it does."""
-        with jax.enable_x64(True):
+        with in_float64():
             return {name: _outcome(program, args) for name, program in self._witnesses.items()}
 
     def overflows(self, args: tuple[Any, ...]) -> bool:
         """Whether the subject gives no number in float32 where in float64 it does, within range."""
         wide = self.run_main(args)
-        with _in_float32():
+        with in_float32():
             narrow = _outcome(self.main, in_precision(args, np.float32))
         if wide.values is None or narrow.values is None:
+            return False
+        if self.no_float32(args):
             return False
         within = np.abs(wide.values) <= float(np.finfo(np.float32).max)
         return bool(np.any(within & ~np.isfinite(narrow.values)))
@@ -205,7 +229,7 @@ class Executions:
     def run_narrow(self, args: tuple[Any, ...]) -> Outcomes:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)
-        with _in_float32():
+        with in_float32():
             outcomes = {Execution.FLOAT32: _outcome(self.main, narrow)}
             for name, program in self._witnesses.items():
                 outcomes[name.in_float32] = _outcome(program, narrow)
@@ -214,29 +238,48 @@ class Executions:
     def run_narrow_plain(self, args: tuple[Any, ...]) -> Outcomes:
         """Run autodiff of the function without its rules in float32."""
         narrow = in_precision(args, np.float32)
-        with _in_float32():
+        with in_float32():
             return {
                 name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
             }
 
+    def no_float32(self, args: tuple[Any, ...]) -> str:
+        """Say why the reference is no reference in float32; empty if it is one."""
+        if self._no_float32 is None and uses(self.reference, "random_bits"):
+            self._no_float32 = "it draws random numbers, and other ones in float32"
+        if self._no_float32 is None:
+            try:
+                with in_float32():
+                    narrow = in_precision(args, np.float32)
+                    self._narrow_reference, self._narrow_shapes = trace(
+                        self.claim.reference, *narrow
+                    )
+                    if self.claim.model is not None:
+                        self._narrow_shapes = trace(self.claim.model, *narrow)[1]
+                self._no_float32 = ""
+            except Exception as error:
+                self._no_float32 = error_line(error)
+        return self._no_float32
+
     def narrow_misfits(self, args: tuple[Any, ...]) -> list[Misfit]:
-        """Compare shapes and dtypes of the subject in float32."""
+        """Compare shapes and dtypes of the subject in float32 with the reference's."""
         if self._narrow_misfits is None:
-            narrow = in_precision(args, np.float32)
-            with _in_float32():
-                wanted = jax.eval_shape(self.claim.reference, *narrow)
-                given = jax.eval_shape(self.claim.subject, *narrow)
+            wanted = self._narrow_shapes
+            with in_float32():
+                given = trace(self.claim.subject, *in_precision(args, np.float32))[1]
             self._narrow_misfits = _misfits(wanted, given, Execution.FLOAT32)
         return self._narrow_misfits
 
     def batched_subjects(self, args: tuple[Any, ...]) -> dict[Execution, Any]:
         """Give the programs that vmap makes of the subject, as jaxprs."""
         if self._batched_programs is None:
-            with jax.enable_x64(True):
-                self._batched_programs = {
-                    name: trace(batched, *_company(args, axes))[0]
+            with in_float64():
+                traced = {
+                    name: attempt(functools.partial(trace, batched, *_company(args, axes)))[0]
                     for name, (batched, axes) in self._batched.items()
                 }
+                # What cannot be batched was reported when it was run.
+                self._batched_programs = {n: found[0] for n, found in traced.items() if found}
         return self._batched_programs
 
     def with_company(
@@ -253,12 +296,22 @@ class Executions:
     def narrow_subject(self, args: tuple[Any, ...]) -> Any:
         """Give the program that the subject is when it is traced in float32, as a jaxpr."""
         if self._narrow_program is None:
-            with _in_float32():
+            with in_float32():
                 self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
         return self._narrow_program
 
     def _eagerly(self, *args: Any) -> Any:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
+
+
+def attempt(action: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    """Run the user's code: what it gives, or whatever it raises but an interrupt."""
+    try:
+        return action(), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return None, error
 
 
 @contextlib.contextmanager
@@ -269,16 +322,9 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             "`function` cannot be differentiated by JAX at an input that `inputs` yields, "
-            f"{_outline(tuple(args))}: {error_line(error).rstrip('.')}."
+            f"{_outline(tuple(args))}, neither in reverse nor, through loops, in forward mode: "
+            f"{error_line(error).rstrip('.')}."
         ) from error
-
-
-@contextlib.contextmanager
-def _in_float32() -> Iterator[None]:
-    with jax.enable_x64(False), warnings.catch_warnings():
-        # A program that asks for float64 by name gets float32 here, as its user would.
-        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
-        yield
 
 
 def _opened(closed: Any, args: Sequence[Any]) -> Any:
@@ -333,12 +379,14 @@ def _turned(leaf: Array) -> Array:
 
 def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome:
     assert program is not None
-    try:
-        leaves = jax.tree.leaves(program(*args))
-        flat = [np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves]
-    except Exception as error:
-        return Outcome(None, error)
-    return Outcome(np.concatenate(flat) if flat else np.zeros(0))
+
+    def run() -> Array:
+        flat = [
+            np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(program(*args))
+        ]
+        return np.concatenate(flat) if flat else np.zeros(0)
+
+    return Outcome(*attempt(run))
 
 
 def _misfits(wanted: Any, given: Any, precision: Execution) -> list[Misfit]:

@@ -10,11 +10,15 @@ import numpy as np
 from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.exact import ball_arrays
 from mog_jax.crosscheck.judge import oracle
+from mog_jax.crosscheck.judge.quotients import Quotients
 
 # Balls that overlap agree if both are narrower than this part of the largest entry.
 _NARROW = 1e-20
 # A difference below this part of one rounding cannot be seen in floating point.
 _INVISIBLE = 1e-3
+# A program that is traced in float32 has constants that are rounded to float32, a few of them: what
+# they move is no more than what its own operations round, whether or not it can be computed.
+_INVISIBLE_IN_FLOAT32 = 8.0
 # A constant such as (2 pi)^(-1/2) has been rounded more than once on its way.
 _CONSTANT_ROUNDINGS = 4
 # Relative to an entry outside the range of floats: less than this disproves nothing there.
@@ -33,12 +37,8 @@ class Truth:
         Whether the program met an exact tie, where autodiff follows a convention.
     derivative : bool
         Whether the values are derivatives, which at a tie there may be none of.
-    function : Any, optional
-        The scalar function that the values are the gradient of, if they are one.
-    leaves : sequence of array
-        The input, exactly.
-    places : sequence of int
-        Which leaves are differentiated.
+    witness : Quotients, optional
+        Difference quotients that the values can be held against.
     autodiff_wrong : bool
         Whether a difference quotient overruled automatic differentiation.
     kinks : int
@@ -48,9 +48,7 @@ class Truth:
     values: Array
     tied: bool
     derivative: bool
-    function: Any | None
-    leaves: Sequence[Array]
-    places: Sequence[int]
+    witness: Quotients | None
     autodiff_wrong: bool = False
     kinks: int = 0
 
@@ -69,6 +67,8 @@ class Formula:
         Which entries are disproved.
     rounded : array
         Which differ, but by no more than the rounding of the programs' constants explains.
+    within : array
+        Which differ, but by no more than the accuracy that is declared.
     undecided : int
         How many stayed too wide to say.
     """
@@ -77,102 +77,112 @@ class Formula:
     given: Array
     wrong: Array
     rounded: Array
+    within: Array
     undecided: int
 
 
 def truth_at(
-    reference: Any,
-    function: Any | None,
-    leaves: Sequence[Array],
-    places: Sequence[int],
-    *,
-    derivative: bool,
+    reference: Any, leaves: Sequence[Array], witness: Quotients | None, *, derivative: bool
 ) -> Truth:
     """Evaluate the reference; where it is not finite, ask difference quotients."""
     exact = oracle.exact_values(reference, leaves)
-    truth = Truth(exact.values, exact.kinks, derivative, function, leaves, places)
+    truth = Truth(exact.values, exact.kinks, derivative, witness)
     missing = np.flatnonzero(~ball_arrays.finite(truth.values))
-    if function is None or not missing.size:
+    return _revised(truth, missing.tolist()) if missing.size else truth
+
+
+def _revised(truth: Truth, entries: Sequence[int], *, trusted: bool = False) -> Truth:
+    """Replace some entries by difference quotients, and by NaN where there are none.
+
+    Entries that quotients were not asked about, because there are too many, keep their values if
+    automatic differentiation is `trusted`.
+    """
+    if truth.witness is None:
         return truth
-    return revised(truth, [int(entry) for entry in missing])
-
-
-def revised(truth: Truth, entries: Sequence[int]) -> Truth:
-    """Replace some entries by difference quotients, and by NaN where there are none."""
-    settled = oracle.settle_entries(truth.function, truth.leaves, truth.places, entries)
+    settled = truth.witness.settle(entries)
     values = truth.values.copy()
     overruled, kinks = truth.autodiff_wrong, truth.kinks
     for entry in entries:
-        before = values[entry]
-        values[entry] = settled.get(int(entry), flint.arb.nan())
-        known = values[entry].is_finite()
-        overruled |= known and not values[entry].overlaps(before)
-        kinks += before.is_finite() and not known
+        if trusted and entry not in settled:
+            continue
+        before, found = values[entry], settled.get(entry)
+        values[entry] = flint.arb.nan() if found is None else found
+        overruled |= found is not None and not found.overlaps(before)
+        kinks += before.is_finite() and found is None
     return dataclasses.replace(truth, values=values, autodiff_wrong=overruled, kinks=kinks)
 
 
-def settled(truth: Truth, entries: Sequence[int]) -> Truth:
+def _settled(truth: Truth, entries: Sequence[int]) -> Truth:
     """Settle entries at a tie, where autodiff follows a convention: there may be no derivative."""
     if not truth.derivative:
         return truth
-    if truth.function is not None:
-        return revised(truth, entries)
-    # A derivative of a derivative: there is no function to ask for quotients.
+    if truth.witness is not None:
+        return _revised(truth, entries)
     values = truth.values.copy()
     values[list(entries)] = flint.arb.nan()
     return dataclasses.replace(truth, values=values, kinks=truth.kinks + len(entries))
 
 
-def confirmed(truth: Truth, direction: Sequence[Array]) -> Truth:
-    """Check autodiff along one direction, and revise every entry if it fails."""
-    if truth.function is None or not ball_arrays.finite(truth.values).all():
+def confirmed(truth: Truth) -> Truth:
+    """Check autodiff by a quotient along the direction, and revise every entry if it fails."""
+    if truth.witness is None or not ball_arrays.finite(truth.values).all():
         return truth
-    quotient = oracle.directional_quotient(truth.function, truth.leaves, truth.places, direction)
-    if oracle.agrees_with_quotient(truth.values, quotient, direction) is not False:
+    if truth.witness.confirms(truth.values) is not False:
         return truth
-    return revised(truth, range(len(truth.values)))
+    return _revised(truth, range(len(truth.values)))
 
 
 def examine(
     truth: Truth,
-    given: Array,
-    direction: Sequence[Array],
+    given: oracle.Exact,
     constants: Callable[[bool], Array],
     dtype: Any,
+    agreed: Callable[[Array, Array], Array] | None = None,
 ) -> Formula:
     """Compare what a formula gives with what it should.
 
     Parameters
     ----------
     truth, given
-        What it should give, and what it gives.
-    direction
-        Along which autodiff is confirmed before it accuses anybody.
+        What it should give, and what it gives. Only a tie that the reference meets may excuse a
+        difference; where the judged program meets one, quotients decide.
     constants : callable
         Gives how far each entry may be off because the programs' constants were rounded; asked only
         where there is a difference to explain. It is told whether that is so small that the
         roundings of this answer itself matter.
     dtype
         The precision of the programs.
+    agreed : callable, optional
+        Tells which differences, given with the exact values, are within a declared accuracy.
     """
-    apart = ~ball_arrays.overlap(truth.values, given)
+    apart = ~ball_arrays.overlap(truth.values, given.values)
     if apart.any():
-        entries = [int(entry) for entry in np.flatnonzero(apart)]
-        truth = settled(truth, entries) if truth.tied else confirmed(truth, direction)
-        apart = ~ball_arrays.overlap(truth.values, given)
-    gap = ball_arrays.distance(truth.values, given)
+        truth = _before_accusing(truth, np.flatnonzero(apart).tolist(), tied=given.kinks)
+        apart = ~ball_arrays.overlap(truth.values, given.values)
+    gap = ball_arrays.distance(truth.values, given.values)
     rounded = np.zeros_like(apart)
     if apart.any():
         small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(truth.values)
         moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
         rounded = apart & _explained(gap, truth.values, moved, dtype)
+    within = np.zeros_like(apart)
+    if agreed is not None and (apart & ~rounded).any():
+        within = apart & ~rounded & agreed(gap, truth.values)
     return Formula(
         truth=truth,
-        given=given,
-        wrong=apart & ~rounded,
+        given=given.values,
+        wrong=apart & ~rounded & ~within,
         rounded=rounded,
-        undecided=int((~apart & _too_wide(gap, truth.values, given)).sum()),
+        within=within,
+        undecided=int((~apart & _too_wide(gap, truth.values, given.values)).sum()),
     )
+
+
+def _before_accusing(truth: Truth, entries: Sequence[int], *, tied: bool) -> Truth:
+    """Have entries in which a formula differs confirmed by quotients, as far as there are any."""
+    if truth.tied:
+        return _settled(truth, entries)
+    return _revised(truth, entries, trusted=True) if tied else confirmed(truth)
 
 
 def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
@@ -187,20 +197,21 @@ def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
 def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
     """Tell which differences rounded constants explain, or no program could show."""
     unit, limits = unit_roundoff(dtype), np.finfo(dtype)
+    invisible = _INVISIBLE if np.dtype(dtype) == np.float64 else _INVISIBLE_IN_FLOAT32
     explained = []
     for distance, size, constant in zip(gap, abs(truth), moved, strict=True):
         # In balls: a distance may be outside the range of a double. So may what constants explain;
         # there a small difference is no proof, and is left to other inputs.
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
         allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
-        allowed += size * (_SMALL if hidden else _INVISIBLE * unit)
+        allowed += size * (_SMALL if hidden else invisible * unit)
         explained.append(bool(distance.lower() <= allowed))
     return np.array(explained, bool)
 
 
 def settled_formula(found: Formula, entries: Array) -> Formula:
     """Ask again for entries at a tie: with no derivative there, no program is blamed."""
-    truth = settled(found.truth, np.flatnonzero(entries).tolist())
+    truth = _settled(found.truth, np.flatnonzero(entries).tolist())
     return dataclasses.replace(found, truth=truth)
 
 
@@ -216,9 +227,10 @@ def common_digits(exact: flint.arb, given: flint.arb) -> float:
         gap, size = abs(exact - given), abs(exact)
         if not float(size.upper()) or not gap.is_finite():
             return 0.0
-        ratio = float((gap / size).mid())
-    return (
-        float(np.clip(-np.log10(ratio), 0.0, oracle.DIGITS)) + 0.0
-        if ratio > 0
-        else float(oracle.DIGITS)
-    )
+        ratio = gap / size
+        if not ratio.is_finite():
+            return 0.0
+        part = float(ratio.mid())
+    if not part:
+        return float(oracle.DIGITS)
+    return float(np.clip(-np.log10(part), 0.0, oracle.DIGITS)) + 0.0

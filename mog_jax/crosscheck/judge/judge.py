@@ -1,5 +1,6 @@
 """Judges one claim at every input; keeps the compiled programs of each shape."""
 
+import re
 from typing import Any
 
 import jax
@@ -8,15 +9,24 @@ from mog_jax.crosscheck.findings import error_line
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.inputs.draws import Draw, draw_of
 from mog_jax.crosscheck.jaxprs import trace, uses
+from mog_jax.crosscheck.judge.accuracy import Strictness
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.claims import Claim
-from mog_jax.crosscheck.judge.executions import Executions, judging_at
+from mog_jax.crosscheck.judge.executions import Executions, attempt, judging_at
 from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
 from mog_jax.crosscheck.judge.trial import Trial
+from mog_jax.crosscheck.precisions import in_float64
 
 # Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
 _SHAPES = 16
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
+# What JAX says of a mode that code does not define, whatever rule it has.
+_UNDEFINED = re.compile(
+    "Reverse-mode differentiation does not work for|callbacks do not support"
+    "|does not support reverse-mode|for (grad|jvp|linearize|transpose) support, subclass"
+)
+# Of the code of a rule or a derivative, which nobody wrote to be differentiated.
+_NOT_DIFFERENTIABLE = re.compile("Transpose rule|Differentiation rule")
 
 
 class Judge:
@@ -28,13 +38,11 @@ class Judge:
         contract: Signature,
         *,
         seed: int,
-        min_digits: float,
-        normwise: bool = False,
+        strictness: Strictness,
     ) -> None:
         self.claim = claim
         self.contract = contract
-        self.min_digits = min_digits
-        self.normwise = normwise
+        self.strictness = strictness
         self._seed = seed
         self._lanes: dict[Any, Executions] = {}
         self._outputs: dict[Any, Any] = {}
@@ -82,8 +90,7 @@ class Judge:
             draw,
             values,
             jax.tree.leaves(tangent),
-            min_digits=self.min_digits,
-            normwise=self.normwise,
+            strictness=self.strictness,
         )
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:
@@ -91,18 +98,22 @@ class Judge:
         if not self.claim.directed:
             return None
         draw = draw_of(args, self.contract, narrow=False)
-        try:
-            with jax.enable_x64(True):
-                closed, _ = trace(self.claim.subject, *draw.args, *self._directions(draw))
-        except Exception as error:
+        with in_float64():
+            directions = self._directions(draw)
+            found, error = attempt(lambda: trace(self.claim.subject, *draw.args, *directions))
+        if error is not None:
             if "custom_lin" in str(error):
                 return _NO_FORWARD_MODE
-            return error_line(error)
+            # A mode that is defined and fails is a finding, not a remark.
+            second = self.claim.order == 2 and _NOT_DIFFERENTIABLE.search(str(error))
+            return error_line(error) if second or _UNDEFINED.search(str(error)) else None
+        assert found is not None
+        closed, _ = found
         # Forward mode through a custom_vjp function fails only when it is run.
         return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
         if draw.key not in self._outputs:
-            with jax.enable_x64(True), judging_at(draw.args):
-                self._outputs[draw.key] = jax.eval_shape(self.claim.undirected, *draw.args)
+            with in_float64(), judging_at(draw.args):
+                self._outputs[draw.key] = trace(self.claim.undirected, *draw.args)[1]
         return draw.directions(self.contract, self._outputs[draw.key], self._seed)

@@ -1,11 +1,15 @@
 """What a judge says: problems, and the words for them."""
 
 import dataclasses
+import re
+from typing import Any
 
 from mog_jax.crosscheck.findings import Execution, Kind, error_line
+from mog_jax.crosscheck.judge import formula
 from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Misfit
+from mog_jax.crosscheck.judge.quotients import Jacobian
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +53,8 @@ class Judgement:
         Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
         Whether no program came through in float32, so that none is blamed.
+    overdue : str
+        What took too long, if the input was not judged for that.
     """
 
     claim: str
@@ -61,6 +67,7 @@ class Judgement:
     kinks: int = 0
     autodiff_wrong: bool = False
     beyond_float32: bool = False
+    overdue: str = ""
 
 
 def misfitting(claim: Claim, misfit: Misfit) -> Problem:
@@ -78,9 +85,9 @@ def misfitting(claim: Claim, misfit: Misfit) -> Problem:
 
 
 def raising(claim: Claim, error: BaseException) -> Problem:
-    """Say that a program cannot be traced at all."""
+    """Say that a program cannot be traced at all, or that JAX refuses what a rule gives."""
     return Problem(
-        kind=Kind.RAISED,
+        kind=Kind.WRONG_SHAPE_OR_DTYPE if _RULES_OUTPUT.search(str(error)) else Kind.RAISED,
         claim=claim.name,
         order=claim.order,
         execution=Execution.TRACING,
@@ -89,29 +96,53 @@ def raising(claim: Claim, error: BaseException) -> Problem:
     )
 
 
+# JAX compares what a custom rule gives with what it should look like.
+_RULES_OUTPUT = re.compile("Custom (JVP|VJP) .*must produce|unexpected JAX type")
+
+
 def _model(claim: Claim) -> str:
+    if claim.quotients is Jacobian:
+        return "the function's Jacobian, each output's shape before each argument's"
     return "the differentiated arguments" if claim.like_wrt else "the function's without the rule"
 
 
 def disproof(claim: Claim, *, by_quotient: bool) -> str:
     """Say what is disproved."""
     if by_quotient:
-        return _DISPROVED_BY_QUOTIENT
+        return _DISPROVED_BY_QUOTIENT[claim.order]
     # Or the numbers that follow would be taken for the derivative itself.
     along = ", along a direction drawn for this input" if claim.directed else ""
     return _DISPROVED[claim.order] + along
 
+
+def advice(exact: Any, given: Any) -> str:
+    """Name the way out for a formula that may be meant to agree approximately."""
+    digits = formula.common_digits(exact, given)
+    if digits < _MEANT:
+        return ""
+    return (
+        f"; they agree to {digits:.0f} digits, and if no more is meant, as for an iteration, "
+        "declare it by `agrees_to`"
+    )
+
+
+# Digits in common that a slip of the pen seldom leaves.
+_MEANT = 6
 
 _DISPROVED = {
     0: "disproved: the function with the rule is another function than the one without",
     1: "disproved: the formula is not the derivative of the function",
     2: "disproved: the derivative's own derivative is not the second derivative of the function",
 }
-_DISPROVED_BY_QUOTIENT = (
-    "disproved: the formula is not the derivative of the function, as its difference quotient "
-    "shows; automatic differentiation of what the function computes is wrong here too "
-    "(stop_gradient, a tie, or a branch that where hides)"
-)
+_AUTODIFF_TOO = "(stop_gradient, a tie, or a branch that where hides)"
+_DISPROVED_BY_QUOTIENT = {
+    1: "disproved: the formula is not the derivative of the function, as its difference quotient "
+    f"shows; automatic differentiation of what the function computes is wrong here too "
+    f"{_AUTODIFF_TOO}",
+    2: "disproved: the derivative's own derivative is not the second derivative of the function, "
+    "as its second difference quotient shows; differentiating what the function computes twice is "
+    f"wrong here too {_AUTODIFF_TOO}",
+}
 ONLY_TRACED = "the program that jit traces is another one than the program that runs eagerly"
 ONLY_BATCHED = "the program that vmap makes computes another function"
 ONLY_NARROW = "the program that is traced in float32 computes another function"

@@ -6,16 +6,18 @@ one way of running it fails and another does not, that difference is what is rep
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import Undecided, ball_arrays
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
-from mog_jax.crosscheck.judge.accuracy import Accuracy, ErrorBound, is_nearly_bad
+from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
-from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes
+from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
@@ -50,6 +52,8 @@ class Trial:
             found = formula.settled_formula(found, bad)
             bound = self.case.error_bound(found.truth)
             accuracies = self.case.measured(bound, outcomes)
+        if self.executions.has_special_functions:
+            accuracies = self._without_approximations(bound, outcomes, accuracies)
         self._blame_executions(bound, outcomes, accuracies)
         beyond = False
         if not self._failed():
@@ -58,6 +62,7 @@ class Trial:
             if self.case.draw.narrow:
                 narrow = self.case.error_bound(found.truth, FLOAT32)
                 beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
+            self._remark_excused(bound, accuracies[Execution.JIT])
         accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(
@@ -99,12 +104,22 @@ class Trial:
                 self._report_formula(Kind.DIFFERS_UNDER_JIT, entry, found, judgement.ONLY_TRACED)
             else:
                 text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
+                text += judgement.advice(found.truth.values[entry], found.given[entry])
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
+        if found.within.any():
+            entry = formula.most_visible(found, np.flatnonzero(found.within))
+            self._report_formula(
+                Kind.AGREES_AS_DECLARED, entry, found, self._agreement(found, entry)
+            )
         if found.rounded.any():
             entry = formula.most_visible(found, np.flatnonzero(found.rounded))
             self._report_formula(Kind.ROUNDED_CONSTANT, entry, found, judgement.ROUNDED)
         return False
+
+    def _agreement(self, found: formula.Formula, entry: int) -> str:
+        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        return f"{digits:.1f} digits in common, `agrees_to` is {self.case.strictness.agrees_to:g}"
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
         """Tell whether an entry is right when the program runs eagerly, and wrong when traced.
@@ -153,7 +168,7 @@ class Trial:
             return found
         entry = int(max(lost, key=lambda e: own.roundings[e]))
         kind = Kind.NOT_FINITE if own.missing[entry] else Kind.UNSTABLE
-        if kind == Kind.NOT_FINITE or self.claim.to_the_digit or self.case.min_digits:
+        if kind == Kind.NOT_FINITE or self.claim.to_the_digit or self.case.strictness.min_digits:
             text = judgement.SECOND_ORDER_EXPLANATIONS[kind]
             self._report_accuracy(Execution.JIT, kind, entry, bound, own, outcomes, text=text)
         else:
@@ -166,6 +181,41 @@ class Trial:
             entry = int(np.flatnonzero(accuracy.missing)[0])
             text = f"where the exact value is {ball_arrays.shown(bound.centre.high[entry])}"
             self._report(Execution.JIT, Kind.SECOND_ORDER_NOT_FINITE, entry, text=text)
+
+    def _without_approximations(
+        self, bound: ErrorBound, outcomes: Outcomes, accuracies: Accuracies
+    ) -> Accuracies:
+        """Leave out what special functions lose by being computed as another function."""
+        far = {name: accuracy.roundings > TOLERATED for name, accuracy in accuracies.items()}
+        if self.case.strictness.min_digits or not any(entries.any() for entries in far.values()):
+            return accuracies
+        try:
+            literal = self.case.exact(self.executions.subject, literally=True).values
+        except Undecided:
+            return accuracies
+        meant = ball_arrays.Centre.of(literal)
+        literally = self.case.measured(dataclasses.replace(bound, centre=meant), outcomes)
+        kept = {}
+        for name, accuracy in accuracies.items():
+            explained = far[name] & ~accuracy.missing & (literally[name].roundings < TOLERATED)
+            kept[name] = accuracy.without(explained & accuracy.bad)
+            if name == Execution.JIT and explained.any():
+                entry = int(np.flatnonzero(explained)[0])
+                text = (
+                    f"it keeps {accuracy.kept[entry]:.1f} of {bound.allowed[entry]:.1f} digits and "
+                    f"{literally[name].kept[entry]:.1f} of what the programs compute"
+                )
+                self._report(Execution.JIT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
+        return kept
+
+    def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
+        if accuracy.excused.any():
+            entry = int(np.flatnonzero(accuracy.excused)[0])
+            text = (
+                f"it keeps {accuracy.kept[entry]:.1f} of the {bound.allowed_by_problem[entry]:.1f} "
+                "that rounding the inputs leaves"
+            )
+            self._report(Execution.JIT, Kind.REFERENCE_LOSES_DIGITS, entry, text=text)
 
     def _report_formula(
         self,
@@ -230,12 +280,26 @@ class Trial:
             except Undecided:
                 continue
             found = self.case.examined(truth, given)
-            if found.wrong.any():
+            if found.wrong.any() and not self._is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     Kind.DIFFERS_UNDER_VMAP, entry, found, judgement.ONLY_BATCHED, name
                 )
                 return
+
+    def _is_same_program(
+        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
+    ) -> bool:
+        """Tell whether a batched program computes the same, if special functions are programs.
+
+        Not every batched special function is recognised as one.
+        """
+        if not self.executions.has_special_functions:
+            return False
+        alone = self.case.exact(self.executions.subject, literally=True)
+        batched = oracle.exact_values(program, stacked, literally=True)
+        truth = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        return not self.case.examined(truth, batched).wrong.any()
 
     def _blame_narrow(
         self,
@@ -245,10 +309,13 @@ class Trial:
         thorough: bool,
     ) -> bool:
         """Judge the float32 program; say whether the input is beyond what float32 can do."""
-        try:
-            misfits = self.executions.narrow_misfits(self.values)
-        except Exception as error:
-            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(error))
+        reason = self.executions.no_float32(self.values)
+        if reason:
+            self._report(Execution.FLOAT32, Kind.NO_FLOAT32, 0, text=reason)
+            return False
+        misfits, raised = attempt(lambda: self.executions.narrow_misfits(self.values))
+        if raised is not None:
+            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(raised))
             return False
         if misfits:
             self.problems += [misfitting(self.claim, misfit) for misfit in misfits]
@@ -307,6 +374,7 @@ class Trial:
         text: str | None = None,
     ) -> None:
         values = self.case.projected(outcomes[execution].values)
+        allowed = bound.allowed_by_problem if self.case.strictness.min_digits else bound.allowed
         self._report(
             execution,
             kind,
@@ -316,7 +384,7 @@ class Trial:
             got=ball_arrays.shown(values[entry]),
             roundings=float(accuracy.roundings[entry]),
             digits_kept=float(accuracy.kept[entry]),
-            digits_allowed=float(bound.allowed[entry]),
+            digits_allowed=float(allowed[entry]),
         )
 
     def _report(

@@ -103,7 +103,11 @@ def _in_results(closed: Any, contract: Signature, args: Sequence[Any]) -> Iterat
 
         return program
 
-    for place, (name, shape) in enumerate(zip(contract.wrt_names(args), shapes, strict=True)):
+    names = contract.wrt_names(args)
+    if shapes != [aval.shape for aval in closed.out_avals]:
+        shapes = [aval.shape for aval in closed.out_avals]
+        names = [f"jacobian[{i}]" for i in range(len(shapes))]
+    for place, (name, shape) in enumerate(zip(names, shapes, strict=True)):
         size = int(np.prod(shape))
         entries = [name + _index(i, shape) for i in range(size)]
         for i in _spread(range(size), _MOST_ENTRIES):

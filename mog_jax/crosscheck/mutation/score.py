@@ -25,6 +25,7 @@ from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.executions import Outcome
 from mog_jax.crosscheck.judge.judge import Judge
 from mog_jax.crosscheck.mutation import operators
+from mog_jax.crosscheck.precisions import in_float64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,13 +94,13 @@ class _MutantProgram:
     @functools.cached_property
     def closed(self) -> Any:
         """The program; most bugs are caught at the first shape, and never traced at another."""
-        with jax.enable_x64(True):
+        with in_float64():
             return trace(self._bug.program, *self._subject.in_avals)[0]
 
 
 def _mutants(judge: Judge, case: Case) -> dict[tuple[str, str], _MutantProgram]:
     subject = case.executions.subject
-    with jax.enable_x64(True):
+    with in_float64():
         listed = operators.mutations_of(subject, judge.contract, case.draw.args)
     return {(bug.entry, bug.name): _MutantProgram(bug, subject) for bug in listed}
 
@@ -134,7 +135,7 @@ class _Place:
         """Say whether a mutant loses digits here that the problem does not lose."""
         if self._bound is None:
             self._bound = self.case.error_bound(self.truth)
-        with jax.enable_x64(True):
+        with in_float64():
             # Operation by operation: a compiler may leave out a rounding that it finds unhelpful.
             leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(self.case.values)]
             results = run(mutant.closed.jaxpr, mutant.closed.consts, leaves, bind)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,18 @@ class Report(Summary):
         self.kinks += any(j.kinks > 0 for j in judgements)
         self.autodiff_wrong += main.autodiff_wrong
         self.beyond_float32 += main.beyond_float32
+        if main.overdue:
+            self.overdue += 1
+            if self.overdue == 1:
+                self.remarks.append(remark(Kind.OVERDUE, main.claim, main.overdue))
         self._add_point(main)
 
-    def conclude(self) -> None:
-        """Draw the conclusions that only all inputs together allow."""
+    def conclude(self, derivatives: Collection[str] = ()) -> None:
+        """Draw the conclusions that only all inputs together allow.
+
+        Of `derivatives`, the claims of first order, at least one has to have been judged, unless no
+        input was to be differentiated.
+        """
         if self.findings:
             # What the failures bring about, or their search did not get to, is not remarkable.
             moot = {Kind.ROUNDED_CONSTANT, Kind.SECOND_ORDER_NOT_FINITE, Kind.SECOND_ORDER_UNSTABLE}
@@ -69,6 +78,7 @@ class Report(Summary):
                 moot.add(Kind.UNDEFINED_ORDER)
             self.remarks = [found for found in self.remarks if found.kind not in moot]
             return
+        undefined = any(found.kind == Kind.UNDEFINED_ORDER for found in self.remarks)
         for claim in self.claims.values():
             for entry, count in claim.informative.items():
                 if count == 0 and claim.judged:
@@ -80,7 +90,16 @@ class Report(Summary):
                             entry,
                         )
                     )
-        if not any(c.judged for c in self.claims.values()):
+        if undefined and not any(name in self.claims for name in derivatives):
+            self.findings.append(
+                remark(
+                    Kind.NOT_JUDGED,
+                    "",
+                    "no mode of differentiation is defined for the code, so that no derivative was "
+                    "judged",
+                )
+            )
+        elif not any(c.judged for c in self.claims.values()):
             self.findings.append(
                 remark(
                     Kind.NOT_JUDGED,

@@ -12,10 +12,15 @@ import sys
 import textwrap
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+
+_JAX = Path(jax.__file__).parent
+# Derivatives by JAX that a snippet can make again.
+_TRANSFORMATIONS = ("grad", "jacfwd", "jacrev")
 
 
 class Unwritable(Exception):  # noqa: N818, no error: a snippet says what it leaves to the reader
@@ -102,6 +107,9 @@ class Preamble:
             return self._claim(self.definitions, name, f"{name} = {array(np.asarray(value))}")
         if isinstance(value, bool | int | float | str | None):
             return self._claim(self.definitions, name, f"{name} = {value!r}")
+        transformed = _transformed(value)
+        if transformed is not None:
+            return self._define_transformed(name, value, transformed, known)
         node, text = _source(value)
         name = name if isinstance(node, ast.Lambda) else node.name
         known[id(value)] = name
@@ -110,6 +118,19 @@ class Preamble:
                 raise Unwritable(used)
         defined = f"{name} = ({text})" if isinstance(node, ast.Lambda) else text
         return self._claim(self.definitions, name, defined)
+
+    def _define_transformed(
+        self, name: str, value: Any, transformed: tuple[str, Any, Any], known: dict[int, str]
+    ) -> str:
+        transformation, inner, argnums = transformed
+        own = getattr(inner, "__name__", "")
+        own = self._include(own if own.isidentifier() else f"{name}_inner", inner, known)
+        self._include("jax", jax, known)
+        name = name if name != own else f"{transformation}_of_{own}"
+        argument = "" if argnums == 0 else f", argnums={argnums!r}"
+        known[id(value)] = name
+        definition = f"{name} = jax.{transformation}({own}{argument})"
+        return self._claim(self.definitions, name, definition)
 
     def _claim(self, table: dict[str, Any], name: str, value: Any) -> str:
         tables: list[dict[str, Any]] = [self.modules, self.members, self.definitions]
@@ -156,6 +177,39 @@ def _is_of_a_test(module: str) -> bool:
     # pytest finds its modules in ways of its own: nobody else may be able to import them.
     loader = getattr(sys.modules.get(module), "__loader__", None)
     return type(loader).__module__.startswith("_pytest.")
+
+
+def _transformed(value: Any) -> tuple[str, Any, Any] | None:
+    """Find that a function is JAX's derivative of another: its name, that one, and `argnums`."""
+    code = getattr(value, "__code__", None)
+    module = str(getattr(code, "co_filename", ""))
+    if not isinstance(value, types.FunctionType) or not module.startswith(str(_JAX)):
+        return None
+    value = _within_boundary(value)
+    transformation = value.__code__.co_qualname.split(".")[0]
+    held = _held(value)
+    if transformation not in _TRANSFORMATIONS or not {"fun", "argnums"} <= held.keys():
+        raise Unwritable("it is a function that another one made")
+    return transformation, held["fun"], held["argnums"]
+
+
+def _held(function: Any) -> dict[str, Any]:
+    """Give what a function and the functions in its closure close over, by name."""
+    found: dict[str, Any] = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        value = cell.cell_contents
+        found.setdefault(name, value)
+        if isinstance(value, types.FunctionType) and name.endswith("_f"):
+            found |= _held(_within_boundary(value))
+    return found
+
+
+def _within_boundary(function: Any) -> Any:
+    """Take off what JAX wraps around its own functions to shorten tracebacks."""
+    while function.__code__.co_qualname.startswith("api_boundary"):
+        (cell,) = function.__closure__
+        function = cell.cell_contents
+    return function
 
 
 def _source(value: Any) -> tuple[Any, str]:

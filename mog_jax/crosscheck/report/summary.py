@@ -89,6 +89,8 @@ class Summary:
         Bugs that were planted, if that was asked for and the derivative passed.
     examples : int
         Inputs that were tried.
+    overdue : int
+        Inputs that were not judged because exact evaluation took longer than `deadline`.
     undefined, undecided, kinks, autodiff_wrong, beyond_float32 : int
         Inputs of which an entry had no finite derivative, could not be decided, was at a kink of
         the function, was wrong in automatic differentiation, or was beyond the range of any float32
@@ -106,6 +108,7 @@ class Summary:
     claims: dict[str, ClaimSummary] = dataclasses.field(default_factory=dict)
     planted: list[Mutant] = dataclasses.field(default_factory=list)
     examples: int = 0
+    overdue: int = 0
     undefined: int = 0
     undecided: int = 0
     kinks: int = 0
@@ -127,6 +130,7 @@ class Summary:
             "examples": self.examples,
             "seed": self.seed,
             "seconds": round(self.seconds, 3),
+            "overdue": self.overdue,
             "undefined": self.undefined,
             "undecided": self.undecided,
             "kinks": self.kinks,

@@ -65,6 +65,7 @@ def _digits(execution: ExecutionSummary) -> str:
 def _counts(report: Summary) -> str:
     parts = [_inputs(report.examples), f"seed {report.seed}", f"{report.seconds:.1f} s"]
     for count, text in (
+        (report.overdue, "not judged in time"),
         (report.undefined, "without a finite value in some entry"),
         (report.undecided, "undecided"),
         (report.kinks, "at a kink"),

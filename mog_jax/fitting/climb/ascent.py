@@ -28,7 +28,7 @@ _DISAPPOINTING = 0.25
 _STATIONARY = 1e-4
 
 
-class Lanes(Protocol):
+class PointSums(Protocol):
     """Datasets side by side, standardised, of which a climb sees the nine sums."""
 
     @property
@@ -43,6 +43,7 @@ class Lanes(Protocol):
         """Make one pass over all points."""
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Columns:
     """Lanes whose points are the columns of one array.
@@ -174,7 +175,7 @@ ROWS, CLIMBING = sum(_ROWS), -1
 
 def ascend(
     state: Ascent,
-    lanes: Lanes,
+    lanes: PointSums,
     *,
     direction: Direction,
     tolerance: float | jax.Array,
@@ -193,7 +194,7 @@ def ascend(
     ----------
     state : Ascent
         From :func:`begin`, or from here.
-    lanes : Lanes
+    lanes : PointSums
     direction : Direction
         How to propose a move.
     tolerance : float

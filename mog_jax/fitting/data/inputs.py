@@ -1,6 +1,7 @@
 """Reading what was given: many forms in, blocks of datasets of similar length out."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -50,12 +51,15 @@ class Source:
         Where each dataset begins in `values`, if they are one after the other.
     is_single : bool
         Whether one dataset was given, and no batch of one.
+    names : array of str, shape (b,), or None
+        Of the datasets, if they were given by name.
     """
 
     values: Array
     counts: Array | None
     offsets: Array | None
     is_single: bool
+    names: Array | None = None
 
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
@@ -98,8 +102,12 @@ def read(data: Any, counts: Any) -> Source:
     ValueError
         If they are no real numbers, or of a wrong shape; or if a count is negative or not finite.
     """
-    offsets = None
-    if isinstance(data, Ragged):
+    offsets = names = None
+    if isinstance(data, Mapping):
+        names = _read_names(data)
+        data, counts = _read_mapping(data, counts)
+        values, offsets = _read_list(data, names)
+    elif isinstance(data, Ragged):
         values, offsets = _read_ragged(data)
     elif isinstance(data, list | tuple) and any(map(_holds_values, data)):
         values, offsets = _read_list(data)
@@ -116,7 +124,7 @@ def read(data: Any, counts: Any) -> Source:
     if is_single:
         values = values[None]
         counts = None if counts is None else counts[None]
-    return Source(values=values, counts=counts, offsets=offsets, is_single=is_single)
+    return Source(values=values, counts=counts, offsets=offsets, is_single=is_single, names=names)
 
 
 def _holds_values(row: Any) -> bool:
@@ -144,16 +152,37 @@ def _read_ragged(data: Ragged) -> tuple[Array, Array]:
     return values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _read_list(data: Any) -> tuple[Array, Array]:
-    rows = [_floats(row, f"data[{i}]") for i, row in enumerate(data)]
-    for i, row in enumerate(rows):
+def _read_names(data: Any) -> Array:
+    for name in data:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"`data`, a mapping, must go from names, which are texts, to values; got {name!r}: "
+                "give {str(name): values for name, values in data.items()}."
+            )
+    return np.array([str(name) for name in data], dtype=object)
+
+
+def _read_mapping(data: Any, counts: Any) -> tuple[list[Any], list[Any] | None]:
+    """Give the datasets of a mapping, and their counts in the same order."""
+    if counts is None:
+        return list(data.values()), None
+    if not isinstance(counts, Mapping) or set(counts) != set(data):
+        raise ValueError("`counts` must be a mapping with the names of `data`, as `data` is one.")
+    return list(data.values()), [counts[name] for name in data]
+
+
+def _read_list(data: Any, names: Any = None) -> tuple[Array, Array]:
+    labels = range(len(data)) if names is None else names
+    rows = [_floats(row, f"data[{label!r}]") for label, row in zip(labels, data, strict=True)]
+    kind = "list" if names is None else "mapping"
+    for label, row in zip(labels, rows, strict=True):
         if row.ndim != 1:
             raise ValueError(
-                f"`data`, a list of datasets, must hold arrays of shape (n,); got data[{i}] of "
-                f"shape {row.shape}."
+                f"`data`, a {kind} of datasets, must hold arrays of shape (n,); got "
+                f"data[{label!r}] of shape {row.shape}."
             )
     offsets = np.concatenate([[0], np.cumsum([row.size for row in rows])]).astype(np.int64)
-    return np.concatenate(rows), offsets
+    return np.concatenate(rows) if rows else np.zeros(0), offsets
 
 
 def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -> Array:

@@ -1,6 +1,7 @@
 """Rows that cannot be datasets, where the columns could: said before anything is fitted."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
     A dataset of one value has no fit, whatever the options; so several of them, and nothing else,
     are one dataset in a column. Rows of fewer values than two components of `min_points` points
     need can be what was meant, and are fitted; there is a warning if the columns are long enough.
-    Where a caller gives the lengths of the datasets as `Ragged`, he knows them.
+    Where a caller gives the lengths of the datasets as `Ragged`, or their names, he knows them.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
 
 def _shape(data: Any, source: Source) -> tuple[int, int] | None:
     """Give the number of datasets and their one length, if they may have been laid out wrongly."""
-    if source.is_single or isinstance(data, Ragged) or not len(source):
+    if source.is_single or isinstance(data, Ragged | Mapping) or not len(source):
         return None
     lengths = source.lengths(np.arange(len(source)))
     return (len(source), int(lengths[0])) if (lengths == lengths[0]).all() else None

@@ -57,8 +57,39 @@ class Standardised:
     @property
     def is_usable(self) -> Array:
         """Which datasets can be standardised."""
-        usable: Array = self.is_finite & ~self.is_constant & self.in_range & (self.n >= 2)
+        # A single point, or none, is constant.
+        usable: Array = self.is_finite & ~self.is_constant & self.in_range
         return usable
+
+    @classmethod
+    def without_points(
+        cls,
+        *,
+        n: int,
+        total: float,
+        n_missing: int,
+        mean: float,
+        scale: float,
+        is_finite: bool,
+        is_constant: bool,
+    ) -> "Standardised":
+        """Give one dataset of which the points are elsewhere, and the rest is known."""
+        with np.errstate(over="ignore", under="ignore"):
+            square = np.square(np.float64(scale))
+        in_range = np.finfo(np.float64).tiny <= square < np.inf
+        in_range &= n == 0 or _LEAST_TOTAL <= total <= _MOST_TOTAL
+        fields = {
+            "n": n,
+            "total": total,
+            "n_missing": n_missing,
+            "mean": mean,
+            "scale": scale if in_range and not is_constant else 1.0,
+            "is_finite": is_finite,
+            "is_constant": is_constant,
+            "in_range": bool(in_range) or is_constant,
+        }
+        columns = {name: np.array([value]) for name, value in fields.items()}
+        return cls(points=np.empty((0, 1)), counts=None, **columns)
 
     def holds_answers(self, precision: np.dtype[Any], variance_floor: float) -> Array:
         """For which datasets a precision holds the means and variances that a fit may have."""
@@ -134,13 +165,13 @@ def _standardise_rows(
     is_constant = low == high
     square = np.square(scale)
     in_range = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
-    in_range &= (n == 0) | ((total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL))
+    in_range &= (total >= _LEAST_TOTAL) & (total <= _MOST_TOTAL)
     return {
         "n": n,
         "total": total,
         "n_missing": n_missing,
         "mean": mean,
-        "scale": np.where(is_constant | ~in_range, 1, scale),
+        "scale": np.where(in_range, scale, 1),
         "is_finite": is_finite,
         "is_constant": is_constant,
         "in_range": in_range | is_constant,

@@ -1,14 +1,19 @@
 """What a fit gives back: the mixture, how good it is, and how the ascent ended."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import jax
 import numpy as np
 
 from mog_jax.explained import Explained
+from mog_jax.fitting.results import arrow_file
+from mog_jax.fitting.results.exports import FitExports
 from mog_jax.fitting.results.methods import FitMethods
+from mog_jax.fitting.results.named import place_of
 from mog_jax.inference import Reason
 from mog_jax.mixture import Mixture
 
@@ -77,9 +82,34 @@ class OneComponent:
     log_likelihood: jax.Array
 
 
-@jax.tree_util.register_dataclass
+# The arrays of a fit: their shapes behind the batch, and their kinds in NumPy's letters.
+_ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
+    "mixture.weights": ((2,), "f"),
+    "mixture.means": ((2,), "f"),
+    "mixture.variances": ((2,), "f"),
+    "log_likelihood": ((), "f"),
+    "status": ((), "i"),
+    "n_passes": ((), "i"),
+    "gain_left": ((), "f"),
+    "n_points": ((), "f"),
+    "n_missing": ((), "i"),
+    "information": ((5, 5), "f"),
+    "one_component.mean": ((), "f"),
+    "one_component.variance": ((), "f"),
+    "one_component.log_likelihood": ((), "f"),
+    "fixed": ((5,), "b"),
+}
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=list(dict.fromkeys(name.split(".")[0] for name in _ARRAYS)),
+    meta_fields=["equal_variances"],
+    # What JAX makes of fits may have other datasets in another order: better no names than wrong.
+    drop_fields=["names"],
+)
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Fit(FitMethods):
+class Fit(FitExports, FitMethods):
     """The fit of one dataset, or with a leading axis b the fits of a batch.
 
     Parameters
@@ -108,6 +138,9 @@ class Fit(FitMethods):
         Which of those coordinates were fixed.
     equal_variances : bool
         Whether the components were made to share one variance.
+    names : array of str, shape (...,), or None
+        Names of the datasets, if they were given by a mapping: then ``fits["CD4"]`` is the fit of
+        one. An index, a slice or a mask keeps them; `jax.tree.map` and `jax.jit` drop them.
     """
 
     mixture: Mixture
@@ -120,7 +153,52 @@ class Fit(FitMethods):
     information: jax.Array
     one_component: OneComponent
     fixed: jax.Array
-    equal_variances: bool = dataclasses.field(metadata={"static": True})
+    equal_variances: bool
+    names: Any = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a fit that `save` has kept.
+
+        The file may come from anywhere: it is read as data alone, and refused unless it holds what
+        a fit can be.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow.
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it holds no fit.
+        """
+        arrays, names, about = arrow_file.read(path, _ARRAYS, ("equal_variances", "is_batch"))
+        _refuse_impossible(arrays, str(path))
+        if not about["is_batch"]:
+            if len(arrays["status"]) != 1:
+                raise ValueError(f"{path} must hold one dataset; it holds {len(arrays['status'])}.")
+            arrays = {name: array[0] for name, array in arrays.items()}
+            names = None if names is None else names[0]
+        fields: dict[str, Any] = {}
+        for name, array in arrays.items():
+            outer, _, inner = name.partition(".")
+            if inner:
+                fields.setdefault(outer, {})[inner] = array
+            else:
+                fields[outer] = array
+        return cls(
+            **fields
+            | {
+                "mixture": Mixture(**fields["mixture"]),
+                "one_component": OneComponent(**fields["one_component"]),
+            },
+            equal_variances=about["equal_variances"],
+            names=names,
+        )
 
     @property
     def converged(self) -> Any:
@@ -145,8 +223,11 @@ class Fit(FitMethods):
     def __getitem__(self, index: Any) -> "Fit":
         if np.ndim(self.status) == 0:
             raise TypeError("this is the fit of one dataset: it cannot be indexed")
+        index = place_of(self.names, index)
         chosen: Fit = jax.tree.map(lambda leaf: leaf[index], self)
-        return chosen
+        if self.names is None:
+            return chosen
+        return dataclasses.replace(chosen, names=self.names[index])
 
     def __iter__(self) -> Iterator["Fit"]:
         return (self[index] for index in range(len(self)))
@@ -160,9 +241,9 @@ class Fit(FitMethods):
             datasets = "dataset" if len(self) == 1 else "datasets"
             return f"Fit of {len(self)} {datasets}" + (f": {summary}" if summary else "")
         end = f"{float(self.n_points):.10g} points, {self.status_name}"
-        mixture = self.mixture
+        mixture, name = self.mixture, "" if self.names is None else f"{self.names}: "
         if np.isnan(np.asarray(mixture.means)).any():
-            return f"Fit(nothing fitted; {end})"
+            return f"Fit({name}nothing fitted; {end})"
         components = " + ".join(
             f"{weight:.4g} N({mean:.6g}, sd {deviation:.4g})"
             for weight, mean, deviation in zip(
@@ -172,4 +253,29 @@ class Fit(FitMethods):
                 strict=True,
             )
         )
-        return f"Fit({components}; log-likelihood {float(self.log_likelihood):.6f}, {end})"
+        return f"Fit({name}{components}; log-likelihood {float(self.log_likelihood):.6f}, {end})"
+
+
+def _refuse_impossible(arrays: dict[str, Any], path: str) -> None:
+    """Refuse arrays that no fit has."""
+    weights, means = arrays["mixture.weights"], arrays["mixture.means"]
+    variances, status = arrays["mixture.variances"], arrays["status"]
+    unfitted = np.isin(status, [s for s, r in _REASONS.items() if r == Reason.NOTHING_FITTED])
+    is_known = (status >= 0) & (status < len(_NAMES))
+    with np.errstate(invalid="ignore"):
+        wrong = {
+            "status": ~is_known,
+            "mixture.weights": ~(
+                (weights >= 0).all(axis=-1) & (np.abs(weights.sum(axis=-1) - 1) < 1e-3)
+            )
+            & ~unfitted,
+            "mixture.means": ~(means[..., 0] <= means[..., 1]) & ~unfitted,
+            "mixture.variances": ~(variances > 0).all(axis=-1) & ~unfitted,
+            "n_points": arrays["n_points"] < 0,
+            "n_missing": arrays["n_missing"] < 0,
+            "n_passes": arrays["n_passes"] < 0,
+        }
+    for name, rows in wrong.items():
+        if rows.any():
+            row = int(np.argmax(rows))
+            raise ValueError(f"{path}: {name} of row {row} is none of a fit: {arrays[name][row]}.")

@@ -1,6 +1,6 @@
 """What a `Fit` answers: its methods. Each hands its fields to a pure function of the inference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from mog_jax import inference
 from mog_jax.array_like import real_array
 from mog_jax.fitting.results.map_points import Points, read_points
+from mog_jax.fitting.results.named import in_order
 from mog_jax.inference import (
     ConfidenceIntervals,
     Modes,
@@ -25,7 +26,8 @@ class FitMethods:
     """The questions that a fit can be asked; its fields are declared in `Fit`.
 
     Where data are asked for, they are in the form in which they were fitted: `(n,)` for one
-    dataset, `(b, n)`, a list of b arrays or `Ragged` for a batch, NaN for a missing value.
+    dataset, `(b, n)`, a list of b arrays, `Ragged` or a mapping from name for a batch, NaN for a
+    missing value.
     """
 
     if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class FitMethods:
         n_points: jax.Array
         fixed: jax.Array
         equal_variances: bool
+        names: Any
 
         @property
         def reason(self) -> Any:
@@ -330,12 +333,14 @@ class FitMethods:
             return np.where(np.isnan(upper), -1, upper > 0.5)
 
         posterior = self.responsibilities(x, monotone=monotone)
+        if isinstance(posterior, dict):
+            return {name: label(each) for name, each in posterior.items()}
         return (
             [label(each) for each in posterior] if isinstance(posterior, list) else label(posterior)
         )
 
-    def sample(self, key: jax.Array, n: int) -> jax.Array:
-        """Draw `n` points from each mixture, shape (..., n)."""
+    def sample(self, key: jax.Array | int, n: int) -> jax.Array:
+        """Draw `n` points from each mixture, shape (..., n); by a key of JAX's, or a seed."""
         return self.mixture.sample(key, n)
 
     def kolmogorov_distance(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
@@ -355,10 +360,12 @@ class FitMethods:
         return distance
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
-        return read_points(data, np.shape(self.n_points), counts)
+        rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
+        return read_points(rows, np.shape(self.n_points), times)
 
     def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
-        return self._points(x).map_points(function, self.mixture)
+        found = self._points(x).map_points(function, self.mixture)
+        return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
 
     def _total(self) -> Any:
         """Sum of the counts, in the precision of the fit: an answer has that as well."""

@@ -223,3 +223,17 @@ def test_derivatives_of_special_functions_agree_with_jax():
     x = np.array([0.3, 1.0, 3.5])
     assert_agrees(jax.jit(jax.grad(total)), x, rtol=1e-10)
     assert_agrees(jax.jit(jax.hessian(total)), x, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("a", "x"), [(1.5, 1.3), (0.2, 3.0), (30.0, 25.0), (2.0, 1e-3)])
+def test_incomplete_gammas_are_differentiated_by_their_parameter(a, x):
+    import mpmath
+
+    (slope,) = exactly(jax.grad(jax.lax.igamma), a, x)
+    with mpmath.workdps(60):
+        wanted = mpmath.diff(lambda s: mpmath.gammainc(s, 0, x, regularized=True), mpmath.mpf(a))
+        sampled = -wanted / (mpmath.mpf(x) ** (a - 1) * mpmath.exp(-x) / mpmath.gamma(a))
+    np.testing.assert_allclose(float(slope.item().mid()), float(wanted), rtol=1e-14)
+    assert float(slope.item().rad()) < 1e-35 * abs(float(wanted))
+    (slope,) = exactly(jax.lax.random_gamma_grad, a, x)
+    np.testing.assert_allclose(float(slope.item().mid()), float(sampled), rtol=1e-14)

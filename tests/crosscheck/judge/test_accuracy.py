@@ -8,6 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from mog_jax.crosscheck.exact.ball_arrays import Centre, as_balls
 from mog_jax.crosscheck.judge import accuracy
+from mog_jax.crosscheck.judge.accuracy import Strictness
+from mog_jax.crosscheck.judge.conditioning import Scales
 
 COUNT = 5
 sizes = st.floats(1e-30, 1e30)
@@ -21,8 +23,12 @@ def numbers(elements):
 def bound(values, scales, **options):
     centre = Centre.of(as_balls(values))
     absolute = np.zeros(COUNT)
+    relative = np.abs(values) * scales
+    arrays = options.pop("arrays", None)
+    strictness = Strictness(normwise=arrays is not None)
+    given = np.arange(COUNT) if arrays is None else arrays
     return accuracy.error_bound(
-        centre, np.abs(values) * scales, absolute, np.float64, 0.0, **options
+        centre, Scales(relative, absolute, relative), np.float64, strictness, given
     )
 
 

@@ -228,3 +228,26 @@ def test_a_snippet_of_a_script_runs_where_the_script_is_not(tmp_path):
     pasted.write_text(run(script))
     script.unlink()
     assert "wrong_formula: x[0]" in run(pasted)
+
+
+def cubes(x):
+    return jnp.sum(x**3)
+
+
+@pytest.mark.parametrize(
+    ("derivative", "written"),
+    [
+        (jax.grad(jnp.sin), "grad_of_sin = jax.grad(sin)"),
+        (jax.grad(cubes), "grad_of_cubes = jax.grad(cubes)"),
+        (jax.jacfwd(cubes, argnums=(0,)), "jax.jacfwd(cubes, argnums=(0,))"),
+        (jax.jacrev(cubes), "jax.jacrev(cubes)"),
+    ],
+)
+def test_a_derivative_by_jax_is_written_as_one(derivative, written):
+    text = snippet("crosscheck", [("function", cubes), ("derivative", derivative)], (), {})
+    assert written in text
+
+
+def test_a_function_that_another_made_is_left_to_the_reader():
+    text = snippet("crosscheck", [("derivative", jax.vmap(cubes))], (), {})
+    assert "# Yours, to be defined first: cubes" in text

@@ -19,8 +19,7 @@ from mog_jax.lane_shapes import pad_rows
 from mog_jax.likelihood import check_order, log_density
 from mog_jax.mixture import Coordinates, Mixture
 from mog_jax.precision import compiled, is_traced
-
-__all__ = ["Sums", "add", "log_likelihood", "sums"]
+from mog_jax.statistics.steps import partial_derivatives
 
 
 def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sums:
@@ -195,11 +194,11 @@ def _log_likelihood_jvp(
     mixture, x, counts = primals
     along, x_tangent, counts_tangent = tangents
     at = _sums(mixture, x, counts)
-    precisions = 1 / mixture.variances
+    slopes = partial_derivatives(mixture, at)
     pairs = [
-        (at.effective_counts / mixture.weights, along.weights),
-        (precisions * at.first, along.means),
-        (0.5 * precisions * (precisions * at.second - at.effective_counts), along.variances),
+        (slopes.weights, along.weights),
+        (slopes.means, along.means),
+        (slopes.variances, along.variances),
     ]
     # The points and their counts are rarely differentiated, and then cost nothing.
     if _is_given(x_tangent):

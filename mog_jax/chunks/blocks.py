@@ -1,0 +1,99 @@
+"""Chunks of any length become blocks of one length, of the points that are there.
+
+Which points share a block depends on their order alone, and not on how they were cut into chunks:
+so neither do the sums. And one length is one compiled program.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from mog_jax.arrays import HostArray
+from mog_jax.chunks.sources import Chunk
+
+# Points of a block: what a call of a program costs besides is little, and caches hold it.
+BLOCK = 2**18
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Block:
+    """Points that are there, in float64.
+
+    Parameters
+    ----------
+    number : int
+        Which block of the stream it is.
+    values : array, shape (BLOCK,)
+        Filled up with the last one.
+    counts : array, shape (BLOCK,), or None
+        How often each was seen, 0 for what fills up; None where all are seen once.
+    n : int
+        How many there are, at least one.
+    """
+
+    number: int
+    values: HostArray
+    counts: HostArray | None
+    n: int
+
+
+@dataclasses.dataclass(eq=False)
+class LeftOut:
+    """How many values of a stream are no points, so far."""
+
+    n_missing: int = 0
+    n_infinite: int = 0
+
+
+def in_blocks(chunks: Iterable[Chunk], left_out: LeftOut) -> Iterator[Block]:
+    """Fill blocks with the points of chunks: those that are finite and were seen at all.
+
+    Parameters
+    ----------
+    chunks : iterable of Chunk
+    left_out : LeftOut
+        Counted up on the way.
+    """
+    number = filled = 0
+    values, counts = np.empty(BLOCK), None
+    for some, times in _points(chunks, left_out):
+        if times is not None and counts is None:
+            counts = np.zeros(BLOCK)
+        taken = 0
+        while taken < some.size:
+            here = slice(taken, taken + BLOCK - filled)
+            there = slice(filled, filled + some[here].size)
+            values[there] = some[here]
+            if counts is not None and times is not None:
+                counts[there] = times[here]
+            taken, filled = here.start + some[here].size, there.stop
+            if filled == BLOCK:
+                yield Block(number=number, values=values, counts=counts, n=filled)
+                number, filled = number + 1, 0
+                values, counts = np.empty(BLOCK), None if times is None else np.zeros(BLOCK)
+    if filled:
+        values[filled:] = values[filled - 1]
+        counts = (np.arange(BLOCK) < filled).astype(np.float64) if counts is None else counts
+        yield Block(number=number, values=values, counts=counts, n=filled)
+
+
+def _points(
+    chunks: Iterable[Chunk], left_out: LeftOut
+) -> Iterator[tuple[HostArray, HostArray | None]]:
+    """Give the points of chunks in pieces that fit into memory, be a chunk a mapped file."""
+    for chunk in chunks:
+        for lo in range(0, chunk.values.size, BLOCK):
+            values = chunk.values[lo : lo + BLOCK].astype(np.float64, copy=False)
+            there = np.isfinite(values)
+            if not there.all():
+                missing = int(np.count_nonzero(np.isnan(values)))
+                left_out.n_missing += missing
+                left_out.n_infinite += values.size - int(np.count_nonzero(there)) - missing
+            counts = None
+            if chunk.counts is not None:
+                counts = chunk.counts[lo : lo + BLOCK].astype(np.float64, copy=False)
+                there &= counts > 0
+            if not there.all():
+                values, counts = values[there], None if counts is None else counts[there]
+            yield values, counts

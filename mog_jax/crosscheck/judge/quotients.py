@@ -1,0 +1,346 @@
+r"""Difference quotients of the function itself: witnesses that owe nothing to a derivative rule.
+
+Steps are some :math:`10^{-60}` of what they move, at a precision where no cancellation is to be
+feared. Where the quotients from all sides agree, they are the derivative; where they differ, the
+function has a kink there and no derivative.
+
+===========  =====================================================================================
+`Gradient`   of a scalar function, entry by entry: :math:`\partial_e f`
+`Jacobian`   of any function, entry by entry
+`Push`       of any function along a tangent: :math:`J\,t`
+`Hessian`    second quotients of a scalar function along a tangent: :math:`\partial_e\,(\nabla f
+             \cdot t)`
+===========  =====================================================================================
+
+Accuracy
+--------
+One-sided quotients are off by the step times the next derivative, some :math:`10^{-60}`; roundings
+are in the radius of each ball. ``tests/crosscheck/judge/test_quotients.py`` compares them with
+derivatives in closed form.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flint
+import numpy as np
+
+from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.exact import Undecided, ball_arrays, evaluate
+
+# Powers of ten. At a kink a longer step makes no difference.
+_STEP, _LONGER_STEP = -60, -50
+# Digits of the function behind a quotient of a few dozen digits; more where it is flat.
+_DIGITS = (160, 500, 1500)
+_SECOND_DIGITS = (250, 800, 2000)
+_SHARP_BITS = 100
+_AGREE = -25
+# A derivative below this is zero to any program.
+_NOTHING = -400
+# Entries that are settled one by one on one draw, each at the price of a few evaluations.
+_MOST_ENTRIES = 24
+_MOST_SECOND_ENTRIES = 8
+
+Settled = dict[int, flint.arb | None]
+"""By entry, the derivative; None where there is none. Entries that cost too much are left out."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Quotients:
+    """What quotients are taken of.
+
+    Attributes
+    ----------
+    function : ClosedJaxpr
+        The function without any custom rule in it.
+    leaves : sequence of arrays
+        Its arguments, exactly.
+    places : sequence of int
+        Which of them are differentiated.
+    direction : sequence of arrays
+        A tangent for those.
+    """
+
+    function: Any
+    leaves: Sequence[Array]
+    places: Sequence[int]
+    direction: Sequence[Array]
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give the derivative in some entries by quotients alone."""
+        raise NotImplementedError
+
+    def confirms(self, values: Array) -> bool | None:
+        """Tell whether given values explain a quotient; None where that cannot be told."""
+        raise NotImplementedError
+
+    def _at(self, digits: int, *moves: tuple[Sequence[Array], flint.arb]) -> Array:
+        """Evaluate the function with its arguments moved along directions, each by a step."""
+        moved = list(self.leaves)
+        for direction, step in moves:
+            for place, slope in zip(self.places, direction, strict=True):
+                along = step * ball_arrays.as_balls(slope)
+                moved[place] = np.asarray(ball_arrays.as_balls(moved[place]) + along, object)
+        return ball_arrays.flat(evaluate(self.function, moved, digits=digits, by_meaning=True))
+
+    def _generic(self) -> list[Array]:
+        """Give a direction without symmetries, in which two errors do not cancel by chance."""
+        random = np.random.default_rng(0)
+
+        def sized(leaf: Array) -> Array:
+            sizes = np.abs(np.asarray(leaf, np.float64))
+            signs = random.choice([-1.0, 1.0], size=leaf.shape)
+            return np.asarray(
+                signs * random.uniform(0.5, 1, leaf.shape) * np.where(sizes, sizes, 1)
+            )
+
+        return [sized(self.leaves[place]) for place in self.places]
+
+    def _unit(self, entry: int) -> tuple[list[Array], float]:
+        """Give the direction of one entry, and the size of what it moves."""
+        direction = [np.zeros(self.leaves[place].shape) for place in self.places]
+        sizes = [leaf.size for leaf in direction]
+        ends = np.cumsum(sizes)
+        which = int(np.searchsorted(ends, entry, side="right"))
+        index = int(entry - (ends[which] - sizes[which]))
+        direction[which].reshape(-1)[index] = 1.0
+        leaf = self.leaves[self.places[which]].reshape(-1)[index]
+        return direction, float(abs(flint.arb(leaf)).upper()) or 1.0
+
+
+class Gradient(Quotients):
+    """First quotients of a scalar function, entry by entry."""
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give the gradient in some entries."""
+        found: Settled = {}
+        for entry in entries[:_MOST_ENTRIES]:
+            unit, scale = self._unit(entry)
+            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit, scale))
+        return found
+
+    def _one_sided(self, unit: Sequence[Array], scale: float, exponent: int) -> list[flint.arb]:
+        def quotients(digits: int) -> list[flint.arb]:
+            step = flint.arb(10) ** exponent * flint.arb(scale)
+            here = self._at(digits)[0]
+            ahead, behind = self._at(digits, (unit, step))[0], self._at(digits, (unit, -step))[0]
+            return [(here - behind) / step, (ahead - here) / step]
+
+        return _sharpened(quotients, _DIGITS)
+
+    def confirms(self, values: Array) -> bool | None:
+        """Compare along a generic direction, between the two sides of the point."""
+        across = self._generic()
+
+        def quotient(exponent: int, digits: int) -> list[flint.arb]:
+            step = flint.arb(10) ** exponent
+            ahead = self._at(digits, (across, step))[0]
+            behind = self._at(digits, (across, -step))[0]
+            return [(ahead - behind) / 2 / step]
+
+        return _explains(
+            values, across, lambda e: _sharpened(functools.partial(quotient, e), _DIGITS)[0]
+        )
+
+
+class Push(Quotients):
+    """First quotients of any function along the direction."""
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give the derivative along the direction in some entries of the output."""
+        sides = {exponent: self._one_sided(exponent) for exponent in (_STEP, _LONGER_STEP)}
+
+        def of_entry(entry: int, exponent: int) -> list[flint.arb]:
+            return [side[entry] for side in sides[exponent]]
+
+        return {entry: _where_sides_meet(functools.partial(of_entry, entry)) for entry in entries}
+
+    def _one_sided(self, exponent: int) -> list[Array]:
+        def quotients(digits: int) -> list[flint.arb]:
+            step = flint.arb(10) ** exponent
+            here = self._at(digits)
+            ahead = self._at(digits, (self.direction, step))
+            behind = self._at(digits, (self.direction, -step))
+            return [*((here - behind) / step), *((ahead - here) / step)]
+
+        both = _sharpened(quotients, _DIGITS)
+        half = len(both) // 2
+        return [np.array(both[:half], object), np.array(both[half:], object)]
+
+    def confirms(self, values: Array) -> bool | None:
+        """Compare entry by entry."""
+        settled = self.settle(range(len(values)))
+        known = [
+            bool(value.overlaps(settled[entry]))
+            for entry, value in enumerate(values)
+            if settled[entry] is not None and value.is_finite()
+        ]
+        return all(known) if known else None
+
+
+class Jacobian(Quotients):
+    """First quotients of any function in every entry of its arguments.
+
+    Values are blocks, one for each array that it puts out and each that it is differentiated by,
+    with the shape of the former before that of the latter.
+    """
+
+    def _rows_and_columns(self) -> Array:
+        """Give the row and the column of every value."""
+        rows = [math.prod(aval.shape) for aval in self.function.out_avals]
+        columns = [self.leaves[place].size for place in self.places]
+        found = []
+        for i, height in enumerate(rows):
+            for j, width in enumerate(columns):
+                block = np.indices((height, width)).reshape(2, -1)
+                found.append(np.add(block, [[sum(rows[:i])], [sum(columns[:j])]]))
+        return np.concatenate(found, axis=1)
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give some entries of the Jacobian, as far as they lie in the first few columns."""
+        rows, columns = self._rows_and_columns()
+        found: Settled = {}
+        for column in list(dict.fromkeys(columns[list(entries)].tolist()))[:_MOST_ENTRIES]:
+            unit, scale = self._unit(column)
+            along = Push(self.function, self.leaves, self.places, [scale * u for u in unit])
+            inside = [entry for entry in entries if columns[entry] == column]
+            settled = along.settle([int(rows[entry]) for entry in inside])
+            with ball_arrays.precision(256):
+                for entry in inside:
+                    slope = settled[int(rows[entry])]
+                    found[entry] = None if slope is None else slope / flint.arb(scale)
+        return found
+
+    def confirms(self, values: Array) -> bool | None:
+        """Compare every row along a generic direction."""
+        across = self._generic()
+        rows, columns = self._rows_and_columns()
+        direction = np.concatenate([leaf.reshape(-1) for leaf in across])
+        settled = Push(self.function, self.leaves, self.places, across).settle(
+            range(int(rows.max(initial=-1)) + 1)
+        )
+        known = []
+        with ball_arrays.precision(256):
+            for row, slope in settled.items():
+                terms = values[rows == row] * ball_arrays.as_balls(direction[columns[rows == row]])
+                total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
+                if slope is not None and total.is_finite():
+                    slack = flint.arb(0, (size * flint.arb(10) ** _AGREE).upper())
+                    known.append(bool(slope.overlaps(total + slack)))
+        return all(known) if known else None
+
+
+class Hessian(Quotients):
+    """Second quotients of a scalar function, along the direction and in one entry."""
+
+    def settle(self, entries: Sequence[int]) -> Settled:
+        """Give the gradient's derivative along the direction, in some entries."""
+        found: Settled = {}
+        for entry in entries[:_MOST_SECOND_ENTRIES]:
+            unit, scale = self._unit(entry)
+            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit, scale))
+        return found
+
+    def _one_sided(self, unit: Sequence[Array], scale: float, exponent: int) -> list[flint.arb]:
+        def quotients(digits: int) -> list[flint.arb]:
+            # Of different lengths: two steps that undo each other would show nothing.
+            along = flint.arb(10) ** exponent
+            across = along * flint.arb(scale) * 7 / 10
+            here = self._at(digits)[0]
+            moved = {t: self._at(digits, (self.direction, t * along))[0] for t in (1, -1)}
+            found = []
+            for side in (1, -1):
+                aside = self._at(digits, (unit, side * across))[0]
+                for t in (1, -1):
+                    both = (unit, side * across), (self.direction, t * along)
+                    corner = self._at(digits, *both)[0]
+                    found.append((corner - aside - moved[t] + here) / (side * t * along * across))
+            return found
+
+        return _sharpened(quotients, _SECOND_DIGITS)
+
+    def confirms(self, values: Array) -> bool | None:
+        """Compare along a generic direction, between the four corners about the point."""
+        across = self._generic()
+
+        def quotient(exponent: int, digits: int) -> list[flint.arb]:
+            step = flint.arb(10) ** exponent
+            corners = [
+                s * t * self._at(digits, (across, s * step), (self.direction, t * step))[0]
+                for s in (1, -1)
+                for t in (1, -1)
+            ]
+            return [sum(corners, flint.arb(0)) / 4 / step**2]
+
+        return _explains(
+            values, across, lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS)[0]
+        )
+
+
+def _sharpened(
+    quotients: Callable[[int], list[flint.arb]], digits: Sequence[int]
+) -> list[flint.arb]:
+    """Take quotients with more digits of the function until they are sharp, or not finite."""
+    for number in digits:
+        with ball_arrays.precision(int(3.33 * number) + 64):
+            try:
+                found = quotients(number)
+            except Undecided:
+                # A comparison that no precision decides: nothing is known of the function there.
+                return [flint.arb.nan()] * 4
+        if all(not q.is_finite() or q.rel_accuracy_bits() > _SHARP_BITS for q in found):
+            break
+    return found
+
+
+def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb | None:
+    """Give the derivative that the quotients from all sides approach, if they do."""
+    sides = sides_at(_STEP)
+    if not all(side.is_finite() for side in sides):
+        return None
+    with ball_arrays.precision(256):
+        size, gap = max(map(abs, sides)), _spread(sides)
+        if 2 * size < flint.arb(10) ** _NOTHING:
+            return flint.arb(0, (2 * size).upper())
+        # All are off by the next derivative times the step, which may be all there is to see: a
+        # longer step shows how much that is. At a kink it makes no difference.
+        longer = sides_at(_LONGER_STEP)
+        slack = 2 * size * flint.arb(10) ** _AGREE
+        if not (gap <= slack or gap < _spread(longer) / 100):
+            return None
+        mean, of_longer = _mean(sides), _mean(longer)
+        truncated = abs(mean - of_longer) if of_longer.is_finite() else flint.arb(0)
+        return flint.arb(mean.mid(), (slack + gap + truncated).upper())
+
+
+def _mean(sides: Sequence[flint.arb]) -> flint.arb:
+    return sum(sides, flint.arb(0)) / len(sides)
+
+
+def _spread(sides: Sequence[flint.arb]) -> flint.arb:
+    gaps = [abs(a - b) for i, a in enumerate(sides) for b in sides[:i]]
+    return max(gaps, key=lambda gap: gap.mid())
+
+
+def _explains(
+    values: Array, direction: Sequence[Array], quotient_at: Callable[[int], flint.arb]
+) -> bool | None:
+    """Tell whether values, summed along a direction, give a quotient."""
+    quotient = quotient_at(_STEP)
+    with ball_arrays.precision(256):
+        along = np.concatenate([ball_arrays.as_balls(v).reshape(-1) for v in direction])
+        terms = values * along
+        total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
+        if not (quotient.is_finite() and total.is_finite()):
+            return None
+        slack = (size + abs(quotient)) * flint.arb(10) ** _AGREE
+        if quotient.rad() > slack and quotient.rad() != 0:
+            return None
+        if (total - quotient).overlaps(flint.arb(0, slack.upper())):
+            return True
+        # What a longer step changes is how far off a quotient may be.
+        slack += abs(quotient - quotient_at(_LONGER_STEP))
+        return bool((total - quotient).overlaps(flint.arb(0, slack.upper())))

@@ -1,0 +1,57 @@
+"""Names of datasets: looked up among those of fits, and rows that came by name put in order."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mog_jax.arrays import HostArray
+
+
+def place_of(names: HostArray | None, index: Any) -> Any:
+    """Give an index by places for one that may be a name, or a list of names.
+
+    Raises
+    ------
+    KeyError
+        If there is no such name.
+    """
+    if isinstance(index, str):
+        return _place(names, index)
+    several = isinstance(index, list) or (isinstance(index, np.ndarray) and index.ndim == 1)
+    if several and len(index) and all(isinstance(each, str) for each in index):
+        return np.array([_place(names, each) for each in index])
+    return index
+
+
+def in_order(names: Any, data: Any, argument: str) -> Any:
+    """Give the rows of a mapping in the order of the fits' names; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If the fits have no names, or `data` has not all of them.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    if names is None or np.ndim(names) == 0:
+        raise ValueError(
+            f"`{argument}` must be an array of real numbers; got {type(data).__name__}; give its "
+            "values, as a list of arrays, for these fits have no names."
+        )
+    for name in names:
+        if name not in data:
+            raise ValueError(f"`{argument}` must have the names of the fits; it has no {name!r}.")
+    return [data[name] for name in names]
+
+
+def _place(names: HostArray | None, name: str) -> int:
+    if names is None:
+        raise KeyError(f"{name!r}: these fits have no names; fit a mapping from name to values.")
+    found = np.flatnonzero(names == name)
+    if not found.size:
+        near = difflib.get_close_matches(name, names[:10_000], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise KeyError(f"no dataset is called {name!r}{hint}")
+    return int(found[0])

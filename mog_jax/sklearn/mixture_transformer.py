@@ -1,0 +1,143 @@
+"""`MixtureTransformer`: a matrix in, the posterior of each column's upper component out."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from mog_jax import fitting
+from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting import Fit
+from mog_jax.fitting.options import DEFAULTS, true_or_false
+from mog_jax.sklearn.reading import padded, read_matrix, read_weights, warn_of
+
+
+class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Fit two Gaussians to each column; give the posterior of the one with the upper mean.
+
+    Parameters
+    ----------
+    equal_variances : bool
+        Whether the components of a column share one variance.
+    monotone : bool
+        Whether the posterior may never fall as the value rises. With variances that differ it does
+        far out, where the wider component is on both sides.
+    min_points : float
+        Points that a component of a regular maximum holds at least.
+    starts : {"thorough", "quick"}
+        How many climbs to begin for each column.
+
+    Attributes
+    ----------
+    weights_, means_, variances_ : array, shape (features, 2)
+        Of each column's components, by ascending mean.
+    thresholds_ : array, shape (features,)
+        Where the posterior is one half.
+    converged_ : array of bool, shape (features,)
+        Whether each fit is at a regular maximum. A `ConvergenceWarning` says why some are not.
+    fits_ : mog_jax.Fit
+        The fits themselves: standard errors, delta BIC, bootstrap.
+    n_features_in_ : int
+    feature_names_in_ : array of str, shape (features,)
+        Where the columns had names.
+
+    Notes
+    -----
+    A missing value stays NaN. A column in which nothing can be fitted, such as a constant one,
+    becomes NaN throughout: there is no upper component. What takes no NaN, put behind
+    ``SimpleImputer(strategy="constant", fill_value=..., keep_empty_features=True)``.
+
+    Examples
+    --------
+    >>> import mog_jax
+    >>> X = mog_jax.datasets.faithful().reshape(-1, 1)
+    >>> MixtureTransformer().fit(X).transform([[50.0], [90.0]]).round(3).tolist()
+    [[0.0], [1.0]]
+    """
+
+    fits_: Fit
+
+    def __init__(
+        self,
+        *,
+        equal_variances: bool = False,
+        monotone: bool = False,
+        min_points: float = DEFAULTS.min_points,
+        starts: str = DEFAULTS.starts,
+    ) -> None:
+        self.equal_variances = equal_variances
+        self.monotone = monotone
+        self.min_points = min_points
+        self.starts = starts
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit a mixture to each column.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, features)
+            NaN is a missing value.
+        y : ignored
+        sample_weight : array-like, shape (n,), optional
+            How often each sample was seen: not negative, not necessarily whole.
+
+        Returns
+        -------
+        MixtureTransformer
+
+        Raises
+        ------
+        ValueError
+            If an argument is of a wrong kind, shape or range.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Naming the columns whose fit is not at a regular maximum.
+        """
+        matrix = read_matrix(self, X, reset=True)
+        weights = read_weights(sample_weight, len(matrix))
+        true_or_false("monotone", self.monotone)
+        columns = np.ascontiguousarray(matrix.T)
+        lengths = np.full(len(columns), len(matrix))
+        counts = np.ones(columns.size) if weights is None else np.tile(weights, len(columns))
+        # By their lengths, so that few samples are not taken for a wrong layout.
+        self.fits_ = fitting.fit(
+            fitting.Ragged(columns.ravel(), lengths),
+            counts=None if weights is None else fitting.Ragged(counts, lengths),
+            equal_variances=self.equal_variances,
+            min_points=self.min_points,
+            starts=self.starts,
+        )
+        warn_of(self.fits_, [f"column {name}" for name in self.get_feature_names_out()])
+        self.weights_ = np.asarray(self.fits_.mixture.weights)
+        self.means_ = np.asarray(self.fits_.mixture.means)
+        self.variances_ = np.asarray(self.fits_.mixture.variances)
+        self.thresholds_ = np.asarray(self.fits_.threshold(monotone=self.monotone).value)
+        self.converged_ = np.asarray(self.fits_.converged)
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Give the posterior probability of each column's upper component.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, features)
+
+        Returns
+        -------
+        array, shape (n, features)
+            NaN where `X` is, and where nothing was fitted.
+        """
+        check_is_fitted(self)
+        matrix = read_matrix(self, X, reset=False)
+        rows = padded(matrix.T)
+        posterior = self.fits_.responsibilities(rows, monotone=self.monotone)
+        return np.asarray(posterior)[:, : len(matrix), 1].T.astype(matrix.dtype, copy=False)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,103 @@
+"""Special functions by what they mean, against mpmath; and what is not one of them."""
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+import mpmath
+import numpy as np
+import pytest
+from flint import arb
+
+from mog_jax.crosscheck.exact import UnknownPrimitive, evaluate
+from mog_jax.crosscheck.exact.balls import precision
+from mog_jax.crosscheck.jaxprs import plain
+
+POINTS = [0.3, 1.0, 4.5, 21.0, -0.3, -4.0, -25.0]
+
+
+def log_ndtr(x):
+    return mpmath.log(mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
+
+
+MEANT = {
+    "log_ndtr": (jsp.log_ndtr, [log_ndtr], POINTS),
+    "expi": (jsp.expi, [mpmath.ei], POINTS),
+    "exp1": (jsp.exp1, [mpmath.e1], POINTS[:4]),
+    "erfcx": (jsp.erfcx, [lambda x: mpmath.exp(x * x) * mpmath.erfc(x)], POINTS),
+    "sici": (jsp.sici, [mpmath.si, mpmath.ci], POINTS[:4]),
+    "fresnel": (jsp.fresnel, [mpmath.fresnels, mpmath.fresnelc], POINTS),
+    "hyp1f1": (
+        lambda x: jsp.hyp1f1(0.5, 1.5, x),
+        [lambda x: mpmath.hyp1f1(0.5, 1.5, x)],
+        POINTS[:2],
+    ),
+    "hyp2f1": (
+        lambda x: jsp.hyp2f1(0.5, 1.0, 1.5, x),
+        [lambda x: mpmath.hyp2f1(0.5, 1, 1.5, x)],
+        [0.3, -0.3],
+    ),
+}
+
+
+def meant(function, x):
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        return evaluate(jax.make_jaxpr(function)(x), [x], digits=30, by_meaning=True)
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_values_are_those_of_the_function_that_is_meant(name):
+    function, oracles, points = MEANT[name]
+    for x in points:
+        for value, oracle in zip(meant(function, x), oracles, strict=True):
+            with mpmath.workdps(400):
+                wanted = mpmath.nstr(oracle(mpmath.mpf(x)), 40)
+            with precision(400):
+                error = abs(value.item() - arb(wanted))
+            assert float(error.upper()) <= 1e-28 * abs(float(mpmath.mpf(wanted)))
+
+
+@pytest.mark.parametrize("name", ["log_ndtr", "expi", "exp1", "erfcx", "sici", "fresnel"])
+def test_derivatives_are_those_of_the_function_that_is_meant(name):
+    function, oracles, points = MEANT[name]
+    for x in points:
+        slopes = meant(jax.jacfwd(plain(function)), x)
+        for slope, oracle in zip(slopes, oracles, strict=True):
+            with mpmath.workdps(60):
+                wanted = float(mpmath.diff(oracle, mpmath.mpf(x), h=1e-30))
+            np.testing.assert_allclose(float(slope.item().mid()), wanted, rtol=1e-15, atol=1e-30)
+
+
+def test_a_function_is_not_known_by_its_name():
+    @jax.custom_jvp
+    def log_ndtr(x):
+        for _ in range(20):
+            x = jnp.sin(x)
+        return x
+
+    log_ndtr.defjvps(lambda t, y, x: t)
+    x = 0.7
+    (value,) = meant(log_ndtr, x)
+    for _ in range(20):
+        x = np.sin(x)
+    np.testing.assert_allclose(float(value.item().mid()), x)
+
+
+@pytest.mark.parametrize("wrap", [jax.jit, jax.checkpoint, jax.remat])
+def test_they_are_known_within_other_programs(wrap):
+    (value,) = meant(wrap(lambda x: 2 * jsp.log_ndtr(x)), -25.0)
+    with mpmath.workdps(40):
+        wanted = float(2 * log_ndtr(mpmath.mpf(-25)))
+    np.testing.assert_allclose(float(value.item().mid()), wanted, rtol=1e-15)
+
+
+def test_unless_it_is_asked_for_a_program_is_what_it_computes():
+    with jax.enable_x64(True):
+        (value,) = evaluate(jax.make_jaxpr(jsp.log_ndtr)(-25.0), [-25.0])
+    with mpmath.workdps(40):
+        error = abs(float(value.item().mid()) / float(log_ndtr(mpmath.mpf(-25))) - 1)
+    assert 1e-12 < error < 1e-8
+
+
+def test_a_value_that_a_rule_has_leaked_is_refused_by_name():
+    with pytest.raises(UnknownPrimitive, match="a value of another trace"):
+        meant(jax.jacfwd(jax.grad(jsp.exp1)), 0.3)

@@ -1,0 +1,74 @@
+"""Difference quotients, against derivatives in closed form, and at kinks, where there are none."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mog_jax.crosscheck.exact.ball_arrays import as_balls
+from mog_jax.crosscheck.judge.quotients import Gradient, Hessian, Push
+
+
+def quotients(kind, function, x, direction):
+    with jax.enable_x64(True):
+        closed = jax.make_jaxpr(function)(x)
+    return kind(closed, [x], [0], [direction])
+
+
+def smooth(x):
+    return jnp.sum(jnp.exp(x)) * x[0] + jnp.sin(x[1])
+
+
+vectors = st.lists(st.floats(-4, 4), min_size=2, max_size=2).map(np.array)
+
+
+@given(vectors, vectors)
+@settings(max_examples=20)
+def test_of_a_smooth_function_they_are_its_derivatives(x, t):
+    e = np.exp(x)
+    gradient = e * x[0] + [e.sum(), np.cos(x[1])]
+    settled = quotients(Gradient, smooth, x, t).settle([0, 1])
+    np.testing.assert_allclose([float(settled[i].mid()) for i in (0, 1)], gradient, atol=1e-12)
+    along = quotients(Push, smooth, x, t).settle([0])[0]
+    np.testing.assert_allclose(float(along.mid()), gradient @ t, atol=1e-12)
+    hessian = np.array([[e[0] * x[0] + 2 * e[0], e[1]], [e[1], e[1] * x[0] - np.sin(x[1])]])
+    settled = quotients(Hessian, smooth, x, t).settle([0, 1])
+    np.testing.assert_allclose([float(settled[i].mid()) for i in (0, 1)], hessian @ t, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "second"),
+    [
+        (jnp.abs, None, None),
+        (lambda x: jnp.maximum(x, 0) ** 2, 0.0, None),
+        (lambda x: jnp.maximum(x, 0) ** 3, 0.0, 0.0),
+        (lambda x: x * jnp.abs(x), 0.0, None),
+        (lambda x: jnp.where(x == 0, 1.0, jnp.sin(x) / x), 0.0, -1 / 3),
+        (lambda x: jnp.sqrt(x), None, None),
+        (lambda x: x * x, 0.0, 2.0),
+    ],
+)
+def test_at_a_kink_there_are_none(function, first, second):
+    x, t = np.zeros(()), np.ones(())
+    for kind, wanted in ((Gradient, first), (Push, first), (Hessian, second)):
+        found = quotients(kind, function, x, t).settle([0])[0]
+        if wanted is None:
+            assert found is None
+        else:
+            assert abs(float(found.mid()) - wanted) < 1e-15
+            assert float(found.rad()) < 1e-20
+            assert wanted != 0 or found.contains(0)
+
+
+@pytest.mark.parametrize("kind", [Gradient, Push, Hessian])
+def test_they_confirm_what_is_right_and_nothing_else(kind):
+    x, t = np.array([0.5, -1.0]), np.array([1.0, 2.0])
+    witness = quotients(kind, lambda x: jnp.sum(x**3), x, t)
+    right = {Gradient: 3 * x**2, Push: np.array([3 * x**2 @ t]), Hessian: 6 * x * t}[kind]
+    assert witness.confirms(as_balls(right)) is True
+    assert witness.confirms(as_balls(right * (1 + 1e-9))) is False
+    unknown = np.full(right.shape, arb("nan"), object)
+    assert witness.confirms(unknown) is None
