@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mog_jax import program_cache
+from mog_jax import inference, program_cache
 from mog_jax.program_cache import circumstances, kept, storage
 
 pytestmark = pytest.mark.skipif(
@@ -936,3 +936,12 @@ def test_what_comes_out_of_jaxs_own_cache_is_not_written_out_again(source, store
     for _ in range(2):
         finish(start(source, store, **own))
         assert files(store) == []
+
+
+def test_a_program_that_calls_lapack_is_not_stored(tmp_path, monkeypatch):
+    # A process that loaded it would not have registered what it calls, and crash.
+    monkeypatch.setenv("MOG_JAX_CACHE_DIR", str(tmp_path))
+    information = np.eye(5) + 0.1
+    found = inference.covariance(information)
+    np.testing.assert_allclose(found @ information, np.eye(5), atol=1e-12)
+    assert not list(tmp_path.rglob("_covariance*"))

@@ -65,6 +65,7 @@ def test_an_interruption_ends_a_fit_within_a_block_s_time():
         import numpy as np
         import mog_jax
         from mog_jax.fitting import api
+        from mog_jax.fitting.data import buckets
         from mog_jax.fitting.results.describe import nothing
 
         done = []
@@ -74,7 +75,8 @@ def test_an_interruption_ends_a_fit_within_a_block_s_time():
             done.append(index)
             return nothing(len(index), np.dtype(np.float64), False)
 
-        api.fit_block, api._BLOCK_POINTS = slow, 64
+        api.fit_block, buckets._POINTS = slow, 64
+        api.compile_ahead = lambda *_: None
         x = np.random.default_rng(0).normal(size=(4000, 16))
         print("ready", flush=True)
         try:

@@ -36,7 +36,9 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     options = _parser().parse_args(arguments)
-    _keep_compiled_programs()
+    if options.command.__module__ == "mog_jax.cli.check":
+        # A fit keeps its programs itself.
+        _keep_compiled_programs()
     try:
         code: int = options.command(options)
         sys.stdout.flush()

@@ -270,6 +270,10 @@ def _load(name: str) -> Callable[..., Any] | None:
 
 
 def _store(name: str, compiled: jax.stages.Compiled) -> None:
+    # What it calls, such as LAPACK's routines, JAX registers when it compiles: a process that only
+    # loads the program would call what is not there, and crash.
+    if "custom-call" in (compiled.as_text() or "custom-call"):
+        return
     try:
         serialized, in_tree, out_tree = serialize_executable.serialize(compiled)
         content = pickle.dumps((serialized, in_tree, out_tree))

@@ -103,7 +103,9 @@ def test_counts_repeat_points_and_a_scale_of_theirs_changes_the_scale_alone(x, t
     (repeated,) = mog_jax.fit(many[None])
     assert_same(counted, repeated)
     assert_same(scaled, counted, times=3.7)
-    np.testing.assert_allclose(scaled.information, 3.7 * counted.information, rtol=1e-6, atol=1e-6)
+    # Off the diagonal entries nearly cancel: what they are is known as well as those on it.
+    known = 1e-7 * np.abs(counted.information).max()
+    np.testing.assert_allclose(scaled.information, 3.7 * counted.information, rtol=1e-6, atol=known)
 
 
 @LAWS
