@@ -613,3 +613,13 @@ def test_a_rule_of_a_high_level_primitive_is_judged(factor, found):
 def test_constants_that_float32_rounds_disprove_nothing():
     report = crosscheck(jax.nn.selu, jax.grad(jax.nn.selu), [(-30.0,), (-60.0,), (2.0,)], order=1)
     assert report.ok, str(report)
+    report = crosscheck(jsp.ndtr, jax.grad(jsp.ndtr), [(25.0,), (2.0,)], order=1)
+    assert report.ok, str(report)
+
+
+def test_what_jax_gets_wrong_at_a_point_is_found():
+    # `abs` has a slope of 1 at 0 in JAX's rule for it, and i0 has an extreme there.
+    report = crosscheck(jsp.i0, jax.grad(jsp.i0), [(0.0,), (1.0,)], order=1)
+    assert kinds(report) == ["wrong_formula"]
+    assert (report.findings[0].exact, report.findings[0].args) == ("0", (0.0,))
+    assert crosscheck(jsp.i0, jsp.i1, [(0.0,), (1.0,)], order=1).ok

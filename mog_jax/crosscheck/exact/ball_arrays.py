@@ -84,5 +84,7 @@ def upper(balls: Array) -> Array:
 def shown(value: Any) -> str:
     """Show a ball's middle, or a float."""
     if isinstance(value, flint.arb):
+        if value.is_finite() and value.contains(0):
+            return "0"
         return str(value.mid().str(17, radius=False))
     return repr(float(value))

@@ -205,6 +205,9 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
         allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
         allowed += size * (_SMALL if hidden else invisible * unit)
+        if invisible != _INVISIBLE:
+            # What float32 takes for 0 no program can show there.
+            allowed += float(limits.tiny)
         explained.append(bool(distance.lower() <= allowed))
     return np.array(explained, bool)
 

@@ -190,13 +190,6 @@ def test_an_unknown_primitive_is_named_with_the_way_to_add_it():
         exactly(lambda x: lax.nextafter(x, 2 * x), 1.0)
 
 
-def test_random_and_complex_numbers_are_refused():
-    with pytest.raises(UnknownPrimitive, match="pass them as an argument"):
-        exactly(lambda x: x + jax.random.normal(jax.random.key(0)), 1.0)
-    with pytest.raises(UnknownPrimitive, match="complex"):
-        exactly(lambda x: jnp.abs(x + 1j), 1.0)
-
-
 def test_a_loop_that_only_rounding_would_end_is_refused(monkeypatch):
     monkeypatch.setattr(control, "MOST_STEPS", 100)
     with pytest.raises(UnknownPrimitive, match="`while` has not ended after 100 steps"):
@@ -209,8 +202,8 @@ def test_a_registered_primitive_is_evaluated(monkeypatch):
     def stand_in(evaluation, operands, params):
         return evaluation.elementwise("stand_in", lambda a, x: a - x, *operands)
 
-    register_primitive("igamma_grad_a", stand_in)
-    (value,) = exactly(lambda a, x: lax.igamma_grad_a(a, x), 3.0, 2.0)
+    register_primitive("nextafter", stand_in)
+    (value,) = exactly(lambda a, x: lax.nextafter(a, x), 3.0, 2.0)
     assert value.item() == 1
     with pytest.raises(ValueError, match="'exp' has a rule already"):
         register_primitive("exp", stand_in)
