@@ -24,7 +24,7 @@ NAN = np.full(2, np.nan)
         (7.0, r"`data` must have shape .*; got \(\)"),
         (None, "`data` must be real numbers; got None"),
         ("cells.csv", "got 'cells.csv'; `mog_jax.fit_table` reads files"),
-        ({"a": [1.0]}, "`data` must be real numbers; got dict; give its values, as a list of"),
+        ({1.0, 2.0}, "`data` must be real numbers; got set"),
         ((x for x in (1.0, 2.0)), "`data` must be real numbers; got generator"),
         ([1.0, None, 2.0], r"got data\[1\] = None; a missing value is NaN"),
         ([GOOD, [1.0, None]], r"got data\[1\]\[1\] = None; a missing value is NaN"),
