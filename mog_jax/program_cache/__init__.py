@@ -31,7 +31,8 @@ Where it is not used
     and so it is with arguments that lie on other devices, under ``jit``, ``grad`` and ``vmap``,
     under ``jax.disable_jit`` and ``jax.debug_nans``, and with static options that are unknown to
     the package (a function of the user's). A program that JAX's own persistent cache has supplied,
-    if the user has that turned on, is not stored: XLA cannot write it out again.
+    if the user has that turned on, is not stored: XLA cannot write it out again. Nor is one that
+    calls a library, as LAPACK: a process that only loads it would not know the library's functions.
 
 A folder that cannot be written, a full disk or a missing home are no error: programs are compiled,
 as without a cache. The folder holds at most 200 MB; those that were not used for longest go first.

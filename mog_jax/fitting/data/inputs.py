@@ -84,7 +84,7 @@ class Source:
         return self.offsets[index + 1] - self.offsets[index]
 
     def widths(self) -> Array:
-        """Give each dataset's length, missing values left out, to sort them into size classes."""
+        """Give each dataset's length, missing values left out, to sort them into blocks."""
         if self.offsets is not None:
             return np.diff(self.offsets)
         widths = np.empty(len(self), np.int64)
