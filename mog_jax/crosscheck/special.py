@@ -90,8 +90,12 @@ def _text_of(special: Special, avals: tuple[Any, ...]) -> str:
     shaped: Any = jax.ShapeDtypeStruct
     arguments = [shaped(shape, dtype, weak_type=weak) for shape, dtype, weak in avals]
     wide = any(dtype.itemsize == 8 for _, dtype, _ in avals)
-    with jax.enable_x64(wide):
-        closed = jax.make_jaxpr(lambda *values: special.original(*values))(*arguments)
+    try:
+        with jax.enable_x64(wide):
+            closed = jax.make_jaxpr(lambda *values: special.original(*values))(*arguments)
+    except (TypeError, ValueError):
+        # It does not take arguments like these, so that it is not what is called with them.
+        return ""
     calls = [eqn for eqn in closed.jaxpr.eqns if eqn.primitive.name == "custom_jvp_call"]
     return str(calls[0].params["call_jaxpr"].jaxpr) if calls else ""
 

@@ -101,3 +101,17 @@ def test_unless_it_is_asked_for_a_program_is_what_it_computes():
 def test_a_value_that_a_rule_has_leaked_is_refused_by_name():
     with pytest.raises(UnknownPrimitive, match="a value of another trace"):
         meant(jax.jacfwd(jax.grad(jsp.exp1)), 0.3)
+
+
+def test_a_rule_whose_arguments_no_special_function_takes_is_none():
+    @jax.custom_jvp
+    def rule(a, b, c, x):
+        for _ in range(20):
+            x = jnp.sin(x)
+        return jnp.sum(a * b * c) + jnp.sum(x)
+
+    rule.defjvps(None, None, None, lambda t, y, a, b, c, x: jnp.sum(t))
+    values = np.ones(2), np.ones(2), np.ones(2), np.zeros(7)
+    with jax.enable_x64(True):
+        (value,) = evaluate(jax.make_jaxpr(rule)(*values), values, by_meaning=True)
+    assert value.item() == 2
