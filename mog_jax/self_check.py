@@ -48,12 +48,19 @@ def self_checks() -> list[SelfCheck]:
         )
 
     def same(
-        name: str, by_hand: Any, reference: Any, inputs: Any = None, order: int = 0
+        name: str,
+        by_hand: Any,
+        reference: Any,
+        inputs: Any = None,
+        order: int = 0,
+        normwise: bool = False,
     ) -> SelfCheck:
         inputs = mixtures_and_data(_FEW) if inputs is None else inputs
         return SelfCheck(
             name,
-            lambda **options: crosscheck_rule(by_hand, reference, inputs, order=order, **options),
+            lambda **options: crosscheck_rule(
+                by_hand, reference, inputs, order=order, normwise=normwise, **options
+            ),
         )
 
     def of_field(name: str, field: str) -> SelfCheck:
@@ -129,13 +136,15 @@ def self_checks() -> list[SelfCheck]:
             lambda mixture, x: score_slopes(mixture, x),
             _score_slopes,
         ),
-        # The rule of the nine sums: values, first and second derivatives, by the points as well.
+        # The rule of the nine sums: values, first and second derivatives, by the points as well. An
+        # entry that is nearly 0 is what is left of sums over the data, and as true as the largest.
         same(
             "statistics.log_likelihood",
             lambda mixture, x: statistics.log_likelihood(mixture, x),
             lambda mixture, x: log_likelihood(mixture, x),
             inputs=mixtures_near_their_data(),
             order=2,
+            normwise=True,
         ),
     ]
 

@@ -26,6 +26,8 @@ pytestmark = [
     # Spark's own, about what none of this uses.
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    # It starts Java by a fork, from a process in which JAX has threads.
+    pytest.mark.filterwarnings(r"ignore:os\.fork:RuntimeWarning"),
 ]
 
 

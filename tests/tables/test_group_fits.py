@@ -30,7 +30,7 @@ def drawn(values, lengths, counts):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(group_fits, "_fit", lambda *_: fits)
         names = {name: np.zeros(n) for name in ANSWERS.names}
-        patch.setattr(group_fits, "_columns", lambda _: names)
+        patch.setattr(group_fits, "columns_of", lambda _: names)
         columns = group_fits.fit_groups(values, lengths, counts, np.zeros(n), {})
     found = dict(zip(ANSWERS.names, columns, strict=True))
     return [found[name].to_pylist() for name in ("lowest", "highest", "histogram")]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 
 from mog_jax.crosscheck.exact.ball_arrays import Centre, as_balls
-from mog_jax.crosscheck.judge.accuracy import error_bound, is_nearly_bad, measure
+from mog_jax.crosscheck.judge.accuracy import Strictness, error_bound, is_nearly_bad, measure
+from mog_jax.crosscheck.judge.conditioning import Scales
 
 KINDS = {np.float32: 2.0**-24, np.float64: 2.0**-53}  # half an ulp of 1
 kinds = st.sampled_from(sorted(KINDS, key=str))
@@ -19,8 +20,9 @@ kinds = st.sampled_from(sorted(KINDS, key=str))
 
 def bound_of(value, relative, absolute=0.0, kind=np.float64, min_digits=0.0):
     centre = Centre.of(as_balls(np.array([value])))
-    scales = np.array([relative]), np.array([absolute])
-    return error_bound(centre, *scales, kind, min_digits)
+    # All that is lost is lost by the inputs' own roundings.
+    scales = Scales(np.array([relative]), np.array([absolute]), np.array([relative]))
+    return error_bound(centre, scales, kind, Strictness(min_digits=min_digits), np.zeros(1, int))
 
 
 def accuracy_at(bound, roundings):
