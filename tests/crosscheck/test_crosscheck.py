@@ -15,12 +15,14 @@ from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right, show
 EXAMPLES = 25
 # One share is far below the other at every point: what a random draw seldom gives.
 FAR = (np.ones(2), np.array([[25.0, 0.0]] * 3))
+# Shares that single precision rounds by nearly half an ulp: of half of the digits it keeps fewer.
+UNEVEN = (np.ones(2), np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_called_by_its_name_and_shown_again(name):
     derivative, kind = WRONG[name]
-    report = crosscheck(log_sum, derivative, inputs(), examples=EXAMPLES, edges=[FAR])
+    report = crosscheck(log_sum, derivative, inputs(), examples=EXAMPLES, edges=[FAR, UNEVEN])
     assert not report.ok
     assert report.findings[0].kind == kind
     assert {finding.kind for finding in report.findings} == {kind}
