@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.inputs import Source, read
@@ -24,8 +25,6 @@ from mog_jax.fitting.options import FitOptions, options_of
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
-
-Array = np.ndarray[Any, Any]
 
 _PLACES = {"weights": 0, "means": 1, "variances": 3, "standard_deviations": 3}
 _MAX_ROUNDS = 30

@@ -12,7 +12,6 @@ from mog_jax.crosscheck.exact.balls import precision as precision
 _to_ball = np.frompyfunc(flint.arb, 1, 1)
 _overlaps = np.frompyfunc(lambda a, b: a.overlaps(b), 2, 1)
 _is_finite = np.frompyfunc(lambda a: a.is_finite(), 1, 1)
-_contains_zero = np.frompyfunc(lambda a: a.contains(0), 1, 1)
 _middle = np.frompyfunc(lambda a: a.mid(), 1, 1)
 _to_float = np.frompyfunc(float, 1, 1)
 _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
@@ -41,11 +40,6 @@ def finite(balls: Array) -> Array:
 def overlap(left: Array, right: Array) -> Array:
     """Tell which pairs of balls have a point in common; a ball that is NaN overlaps all."""
     return np.asarray(_overlaps(left, right), bool) | ~finite(left) | ~finite(right)
-
-
-def may_be_zero(balls: Array) -> Array:
-    """Tell which balls contain zero."""
-    return np.asarray(_contains_zero(balls), bool)
 
 
 def distance(left: Array, right: Array) -> Array:

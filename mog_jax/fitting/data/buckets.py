@@ -1,14 +1,11 @@
 """Blocks: datasets of similar length, which a thread fits side by side."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.lane_shapes import pad_rows
-
-# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
-Array = Any
 
 # Datasets of one block at most, and points, with what fills the shorter ones up; some 200 bytes are
 # needed for each point.

@@ -5,8 +5,9 @@ import functools
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.data.standardise import row_sums
-from mog_jax.fitting.multistart.packing import Array, PointSource, columns_of, standardised_points
+from mog_jax.fitting.multistart.packing import PointSource, columns_of, standardised_points
 from mog_jax.fitting.multistart.pruning import ValueBounds
 
 # The search's precision.

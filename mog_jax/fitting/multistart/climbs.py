@@ -14,10 +14,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb import ascent
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.climb.tiles import Buffers, Limits, climb_tiles
-from mog_jax.fitting.multistart.packing import Array, Call, Layout, PointSource, as_slice, calls
+from mog_jax.fitting.multistart.packing import Call, Layout, PointSource, as_slice, calls
 from mog_jax.fitting.options import AscentOptions
 
 

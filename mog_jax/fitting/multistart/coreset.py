@@ -9,7 +9,7 @@ and by least where the window is narrow; so what the search finds is compared on
 
 import numpy as np
 
-from mog_jax.fitting.multistart.packing import Array
+from mog_jax.arrays import Array
 from mog_jax.lane_shapes import TURN
 
 # Groups come in turns of equal size, as the kernel takes them. Four turns, and one dataset in a

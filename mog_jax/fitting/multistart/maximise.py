@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.multistart.block import Block
 from mog_jax.fitting.multistart.climbs import Climbs
-from mog_jax.fitting.multistart.packing import Array
 from mog_jax.fitting.multistart.polish import (
     best_of_each,
     has_regular,

@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb.tiles import FACTS, TILES, Buffers
 from mog_jax.lane_shapes import TURN, row_bytes
-
-# A NumPy array. The type checker takes it for any, as fields annotated for JAX hold it here.
-Array = Any
 
 # Turns of the buffers: the first is for ordinary use. A longer dataset than fits takes the next,
 # and that is another program.

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.multistart.block import TRAILING, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
-from mog_jax.fitting.multistart.packing import Array
 from mog_jax.fitting.multistart.pruning import ValueBounds, climb_and_prune
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import on_floor
 from mog_jax.fitting.multistart.climbs import Climbs, advance
-from mog_jax.fitting.multistart.packing import Array, PointSource
+from mog_jax.fitting.multistart.packing import PointSource
 from mog_jax.fitting.options import SEARCH_TOLERANCE, AscentOptions, FitOptions
 from mog_jax.fitting.parameterisation import swapped
 

@@ -11,11 +11,12 @@ import functools
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.data.buckets import padded_lengths
 from mog_jax.fitting.multistart.block import SINGLE, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.coreset import FEWEST, ROWS, coresets
-from mog_jax.fitting.multistart.packing import Array, PointSource, as_slice
+from mog_jax.fitting.multistart.packing import PointSource, as_slice
 from mog_jax.fitting.multistart.pruning import climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions

@@ -14,12 +14,11 @@ No start suits all data. Nothing is random, and a reflection or change of units 
 nothing but the units.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-# A NumPy array.
-Array = np.ndarray[Any, Any]
+from mog_jax.arrays import HostArray as Array
 
 
 class Plan(NamedTuple):
