@@ -129,7 +129,7 @@ class Gradient(Quotients):
             ahead, behind = self._at(digits, (unit, step))[0], self._at(digits, (unit, -step))[0]
             return [(here - behind) / step, (ahead - here) / step]
 
-        return _sharpened(quotients, _DIGITS)
+        return _sharpened(quotients, _DIGITS, 2)
 
     def confirms(self, values: Array) -> bool | None:
         """Compare along a generic direction, between the two sides of the point."""
@@ -142,7 +142,7 @@ class Gradient(Quotients):
             return [(ahead - behind) / 2 / step]
 
         return _explains(
-            values, across, lambda e: _sharpened(functools.partial(quotient, e), _DIGITS)[0]
+            values, across, lambda e: _sharpened(functools.partial(quotient, e), _DIGITS, 1)[0]
         )
 
 
@@ -166,8 +166,8 @@ class Push(Quotients):
             behind = self._at(digits, (self.direction, -step))
             return [*((here - behind) / step), *((ahead - here) / step)]
 
-        both = _sharpened(quotients, _DIGITS)
-        half = len(both) // 2
+        half = sum(math.prod(aval.shape) for aval in self.function.out_avals)
+        both = _sharpened(quotients, _DIGITS, 2 * half)
         return [np.array(both[:half], object), np.array(both[half:], object)]
 
     def confirms(self, values: Array) -> bool | None:
@@ -260,7 +260,7 @@ class Hessian(Quotients):
                     found.append((corner - aside - moved[t] + here) / (side * t * along * across))
             return found
 
-        return _sharpened(quotients, _SECOND_DIGITS)
+        return _sharpened(quotients, _SECOND_DIGITS, 4)
 
     def confirms(self, values: Array) -> bool | None:
         """Compare along a generic direction, between the four corners about the point."""
@@ -276,21 +276,26 @@ class Hessian(Quotients):
             return [sum(corners, flint.arb(0)) / 4 / step**2]
 
         return _explains(
-            values, across, lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS)[0]
+            values,
+            across,
+            lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS, 1)[0],
         )
 
 
 def _sharpened(
-    quotients: Callable[[int], list[flint.arb]], digits: Sequence[int]
+    quotients: Callable[[int], list[flint.arb]], digits: Sequence[int], count: int
 ) -> list[flint.arb]:
-    """Take quotients with more digits of the function until they are sharp, or not finite."""
+    """Take `count` quotients with more digits of the function until they are sharp, or not finite.
+
+    They are NaN where a comparison stays undecided.
+    """
     for number in digits:
         with ball_arrays.precision(int(3.33 * number) + 64):
             try:
                 found = quotients(number)
             except Undecided:
                 # A comparison that no precision decides: nothing is known of the function there.
-                return [flint.arb.nan()] * 4
+                return [flint.arb.nan()] * count
         if all(not q.is_finite() or q.rel_accuracy_bits() > _SHARP_BITS for q in found):
             break
     return found

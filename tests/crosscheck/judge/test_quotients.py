@@ -72,3 +72,13 @@ def test_they_confirm_what_is_right_and_nothing_else(kind):
     assert witness.confirms(as_balls(right * (1 + 1e-9))) is False
     unknown = np.full(right.shape, arb("nan"), object)
     assert witness.confirms(unknown) is None
+
+
+def test_a_comparison_that_no_precision_decides_leaves_every_output_open():
+    def function(x):
+        # Exactly 1, which no number of digits can tell from what lies beside it.
+        return jnp.where(jnp.sin(x) ** 2 + jnp.cos(x) ** 2 > 1, x, -x)
+
+    x = np.array([1.0, 2.0, 3.0])
+    settled = quotients(Push, function, x, np.ones(3)).settle(range(3))
+    assert settled == {0: None, 1: None, 2: None}
