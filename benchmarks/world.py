@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         known = {outcome.name: outcome for outcome in found.get(part, [])}
         for entry in entries[: 4 if options.quick else None]:
-            if entry.name not in known or options.again:
+            before = known.get(entry.name)
+            if before is None or (options.retry and before.status != "right"):
                 known[entry.name] = judged(entry, options.examples, options.order)
                 print(_line(known[entry.name]), flush=True)
             found[part] = list(known.values())
@@ -100,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--examples", type=int, default=40, help="inputs each (default: 40)")
     parser.add_argument("--order", type=int, default=1, choices=(1, 2), help="default: 1")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep outcomes; go on from them")
-    parser.add_argument("--again", action="store_true", help="judge also what FILE has")
+    parser.add_argument(
+        "--retry", action="store_true", help="judge again what was anything but right in FILE"
+    )
     parser.add_argument("--markdown", metavar="FILE", help="write the long table")
     parser.add_argument("--no-run", action="store_true", help="only show what FILE has")
     return parser

@@ -57,6 +57,8 @@ _SPECIAL = {
     "xlogy": "pp",
     "zeta": "qp",
 }
+# Arguments by which JAX differentiates, where that is not all of them.
+_WRT = {"betainc": (2,), "hyp2f1": (3,), "zeta": (1,)}
 # For each distribution, the letters of x and of its parameters.
 _STATS = {
     "bernoulli": "ku",
@@ -127,6 +129,7 @@ def _entries(
             name=f"{module.__name__.replace('jax.numpy', 'jnp')}.{name}",
             function=prepared.get(name, function),
             letters=chosen,
+            wrt=_WRT.get(name),
         )
 
 

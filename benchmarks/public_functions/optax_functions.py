@@ -52,7 +52,7 @@ def losses() -> Iterator[Entry]:
         loss = getattr(optax.losses, name)
         yield Entry(
             name=f"optax.losses.{name}",
-            function=lambda x, label, loss=loss: loss(x, label % 3),
+            function=lambda x, label, loss=loss: loss(x[None], label[None] % 3),
             letters="vk",
         )
     yield Entry(
@@ -90,21 +90,21 @@ def projections() -> Iterator[Entry]:
         project = getattr(optax.projections, f"projection_{name}")
         yield Entry(
             name=f"optax.projections.projection_{name}",
-            function=lambda x, a, b, project=project: project(x, (a, b)),
+            function=lambda x, a, b, project=project: project(x, a, b),
             letters="vvr",
         )
 
 
 def transforms() -> Iterator[Entry]:
-    import jax
+    import jax.numpy as jnp
     import optax
 
     def entry(name: str, transform: Any) -> Entry:
         def update(gradient: Any, parameters: Any) -> Any:
-            # The second step has a state with something in it; that is no function of the gradient.
-            state = transform.init(parameters)
-            _, state = transform.update(0.5 * parameters, state, parameters)
-            return transform.update(gradient, jax.lax.stop_gradient(state), parameters)[0]
+            # The second step, from a state with something in it.
+            before = jnp.array([0.5, -1.0, 2.0])
+            _, state = transform.update(0.5 * before, transform.init(before), before)
+            return transform.update(gradient, state, parameters)[0]
 
         return Entry(name=f"optax.{name}", function=update, letters="vv")
 
