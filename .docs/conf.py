@@ -2,8 +2,8 @@
 
 ``sphinx-build -W --keep-going .docs .docs/_site`` builds it, after ``pip install '.[docs]'``. The
 pages are those of the package: they are copied beside this file, and the links between them become
-the site's. The headings and links of ``mog_jax/guide/index.md`` are the navigation, and ``__all__`` of
-each public module is the reference.
+the site's. The headings and links of ``mog_jax/guide/index.md`` are the navigation, and ``__all__``
+of each public module is the reference.
 """
 
 import importlib

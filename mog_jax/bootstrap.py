@@ -128,6 +128,13 @@ def bootstrap_test(
         If an argument is of the wrong kind or range, or counts do not add up to a whole number,
         or to more points than can be drawn.
 
+    Accuracy
+    --------
+    The test is exact for normal data, and `p_value_error` is the standard error of the p-value from
+    the finite number of replicates. The sequential rule keeps its level: measured by
+    ``tests/test_bootstrap.py``, which also compares `bootstrap_test` with itself on shifted and
+    scaled data; the level over 10,000 datasets, by ``benchmarks/coverage.py``.
+
     References
     ----------
     Equation (38) of ``derivation.md``.

@@ -54,6 +54,17 @@ def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = Non
     array, shape (k,)
         In nats per unit of the data.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (8) of ``derivation.md``.
@@ -89,6 +100,17 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
     array, shape (k,)
         In nats per squared unit of the data.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (9) of ``derivation.md``.
@@ -121,6 +143,17 @@ def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = N
     -------
     array, shape (k,)
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
 
     References
     ----------
@@ -161,6 +194,17 @@ def lagrangian_weight_condition(
     array, shape (k,)
         In nats. Zero at a maximum for each component of positive weight.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (12) of ``derivation.md``; the multiplier is m by (11).
@@ -196,6 +240,17 @@ def projected_weight_gradient(
     array, shape (k,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (13) of ``derivation.md``.
@@ -225,6 +280,17 @@ def logit_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     -------
     array, shape (k,)
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
 
     References
     ----------
@@ -256,6 +322,17 @@ def log_variance_gradient(
     array, shape (k,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (15) of ``derivation.md``.
@@ -283,6 +360,17 @@ def gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) ->
         `weight_gradient`, `mean_gradient` and `variance_gradient`, each of shape (k,), in the
         fields of what they differentiate by.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within four roundings of the sum of its absolute terms, each enlarged by what rounding does to
+    a far point, compared with difference quotients in 80 digits. Measured by
+    ``tests/test_gradients.py``.
+
     References
     ----------
     Equations (8), (9) and (10) of ``derivation.md``.
@@ -305,6 +393,15 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
     -------
     Mixture
         Each field of shape (n, k): the term of point i in the sum that gives the gradient.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    The terms add up to `gradient` to 12 digits. Measured by ``tests/test_gradients.py``.
 
     References
     ----------
@@ -335,6 +432,16 @@ def observed_information(
     -------
     array, shape (3k, 3k)
         Symmetric; rows and columns are the weights, then the means, then the variances.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the gradient.
+    Measured by ``tests/test_gradients.py``.
 
     References
     ----------

@@ -125,6 +125,11 @@ def totals(
     Returns
     -------
     Totals
+
+    Accuracy
+    --------
+    The mean is corrected by what its rounding left over, so that an offset of the data does not
+    matter. Measured by ``tests/fitting/test_laws.py`` through the fits of shifted data.
     """
     counts = _mask(x, padding) if counts is None else counts
     count = jnp.sum(counts, axis=0)
@@ -173,6 +178,12 @@ def lane_sums(
     -------
     Sums
         Unstacked.
+
+    Accuracy
+    --------
+    Each sum to 1000 roundings a point, times one plus the squared distance of the means in
+    standard deviations of the wider component. Measured by ``tests/test_statistics.py``, where
+    `statistics.sums` calls `lane_sums`.
 
     References
     ----------

@@ -58,6 +58,16 @@ def component_log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (n, k)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    A few roundings of the largest term, :math:`z^2` or :math:`\log\sigma^2`, for variances from
+    1e-200 to 1e200. Measured by ``tests/test_likelihood.py``.
+
     References
     ----------
     Equation (1) of ``derivation.md``.
@@ -89,6 +99,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (n,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    Within four times what rounding the inputs may cause, compared with 60 digits; to 14 digits a
+    million standard deviations away. Measured by ``tests/test_likelihood.py``.
+
     References
     ----------
     Equation (2) of ``derivation.md``.
@@ -119,6 +139,16 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     Returns
     -------
     array, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    The sum of the log-densities to 14 digits of the sum of their absolute values. Measured by
+    ``tests/test_likelihood.py``.
 
     References
     ----------
@@ -156,6 +186,16 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     -------
     array, shape (n, k)
         Each row sums to 1. A component of weight 0 has responsibility 0, exactly.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    Each to its relative error, eight times what rounding the inputs may cause, compared with 60
+    digits. Measured by ``tests/test_likelihood.py``.
 
     References
     ----------

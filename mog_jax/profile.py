@@ -98,6 +98,11 @@ def profile_interval(
     ValueError
         If an argument has a wrong value.
 
+    Accuracy
+    --------
+    At its ends twice the log-likelihood has fallen by the quantile to 0.001, by a maximiser that
+    shares no code. Measured by ``tests/test_profile.py``.
+
     References
     ----------
     Equation (39) of ``derivation.md``.

@@ -36,6 +36,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (..., n)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    The same as :func:`mog_jax.log_density`, to 13 digits. Measured by
+    ``tests/inference/test_distribution.py``.
+
     References
     ----------
     Equation (2) of ``derivation.md``.
@@ -56,6 +66,16 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     -------
     array, shape (..., n, k)
 
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    Each to its last digits, however small: four times what rounding the inputs may cause, compared
+    with 50 digits. Measured for `responsibilities` by ``tests/inference/test_sandwich.py``.
+
     References
     ----------
     Equation (4) of ``derivation.md``.
@@ -75,6 +95,16 @@ def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
     Returns
     -------
     array, shape (..., n)
+
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    A relative error of 1e-9, in the lower tail too, compared with mpmath. Measured by
+    ``tests/inference/test_distribution.py``.
 
     References
     ----------
@@ -107,6 +137,11 @@ def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
     ------
     ValueError
         If a probability is not between 0 and 1.
+
+    Accuracy
+    --------
+    `cdf` at the answer is the probability to nine digits, within 1e-9 of the mixture's spread.
+    Measured by ``tests/inference/test_distribution.py``.
 
     References
     ----------
@@ -149,6 +184,16 @@ def kolmogorov_distance(
     -------
     array, shape (...,)
         Between 0 and 1. NaN where there are no data.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `x` and `counts` do not agree.
+
+    Accuracy
+    --------
+    To 12 digits of the largest gap at the data's steps. Measured by
+    ``tests/inference/test_distribution.py``.
 
     Examples
     --------

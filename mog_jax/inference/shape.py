@@ -57,6 +57,11 @@ def modes(mixture: Mixture) -> Modes:
     -------
     Modes
 
+    Accuracy
+    --------
+    The number is proved by the signs of the derivative in 60 digits, and each place is within 1e-9
+    of the scale of the means. Measured by ``tests/inference/test_shape.py``.
+
     References
     ----------
     Equations (35) and (36) of ``derivation.md``.
@@ -134,6 +139,10 @@ def ashman_d(mixture: Mixture) -> jax.Array:
     -------
     array, shape (...,)
 
+    Accuracy
+    --------
+    To 12 digits. Measured by ``tests/inference/test_shape.py``.
+
     References
     ----------
     K. M. Ashman, C. M. Bird and S. E. Zepf, Astron. J. 108 (1994) 2348-2361.
@@ -162,6 +171,10 @@ def bimodality_index(mixture: Mixture) -> jax.Array:
     Returns
     -------
     array, shape (...,)
+
+    Accuracy
+    --------
+    Published indices to six digits. Measured by ``tests/inference/test_shape.py``.
 
     References
     ----------

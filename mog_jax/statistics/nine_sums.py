@@ -45,6 +45,11 @@ def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sum
     ValueError
         If the shapes do not agree, or the mixture has not two components.
 
+    Accuracy
+    --------
+    Each sum to 1000 roundings a point, times one plus the squared distance of the means in
+    standard deviations of the wider component. Measured by ``tests/test_statistics.py``.
+
     References
     ----------
     Equation (23) of ``derivation.md``.
@@ -78,6 +83,11 @@ def add(*parts: Sums) -> Sums:
     ------
     ValueError
         If there are no parts, or they were taken at different mixtures.
+
+    Accuracy
+    --------
+    The sums of all points to 12 digits, in any order of the parts. Measured by
+    ``tests/test_statistics.py``.
 
     References
     ----------
@@ -155,6 +165,12 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     ------
     ValueError
         If the shapes do not agree, or the mixture has not two components.
+
+    Accuracy
+    --------
+    The textbook's to 1000 roundings a point, times one plus the squared distance of the means in
+    standard deviations of the wider component; its derivative to 11 digits. Measured by
+    ``tests/test_statistics.py``.
 
     References
     ----------

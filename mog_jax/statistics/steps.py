@@ -41,6 +41,11 @@ def gradient(mixture: Mixture, sums: Sums) -> Mixture:
     ValueError
         If `sums` were taken at another mixture.
 
+    Accuracy
+    --------
+    That of the points to 10,000 roundings a point, times one plus the squared distance of the means
+    in standard deviations of the wider component. Measured by ``tests/test_steps.py``.
+
     References
     ----------
     Equations (8) to (10) of ``derivation.md``.
@@ -69,6 +74,11 @@ def observed_information(mixture: Mixture, sums: Sums) -> jax.Array:
     ValueError
         If `sums` were taken at another mixture.
 
+    Accuracy
+    --------
+    Minus the Hessian of the reference to nine digits of its largest entry. Measured by
+    ``tests/test_steps.py``.
+
     References
     ----------
     Equation (25) of ``derivation.md``.
@@ -95,6 +105,10 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
     ------
     ValueError
         If `sums` were taken at another mixture.
+
+    Accuracy
+    --------
+    The textbook's step to eight digits. Measured by ``tests/test_steps.py``.
 
     References
     ----------
@@ -131,6 +145,11 @@ def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
     ------
     ValueError
         If `sums` were taken at another mixture, or `step` is out of range.
+
+    Accuracy
+    --------
+    Steps over chunks end at the fit of all points, to eight digits. Measured by
+    ``tests/test_steps.py``.
 
     Examples
     --------
@@ -171,6 +190,11 @@ def gain_left(mixture: Mixture, sums: Sums) -> jax.Array:
     ------
     ValueError
         If `sums` were taken at another mixture.
+
+    Accuracy
+    --------
+    An estimate, and exact for a parabola. Near a maximum it is what is left to gain: measured by
+    ``tests/fitting/test_fit.py`` on the field `gain_left` of a fit.
     """
     _check(mixture, sums)
     return _gain_left(mixture, sums)
