@@ -121,7 +121,7 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
 @sum_over_points
 @compiled
 def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
-    r"""Partial derivative with respect to each weight, the others held where they are.
+    r"""Partial derivative with respect to each weight, with the others fixed.
 
     .. math:: \frac{\partial\mathcal L}{\partial\pi_k}
               =\sum_i c_i\,\frac{\gamma_{ik}}{\pi_k}
@@ -210,7 +210,7 @@ def lagrangian_weight_condition(
     Equation (12) of ``derivation.md``; the multiplier is m by (11).
     """
     by_point = _terms(mixture, x).weights
-    # The point's own 1 is taken off before the sum: at a maximum the two nearly cancel.
+    # The 1 of each point is subtracted before the sum: at a maximum both nearly cancel.
     return _total(by_point - 1, counts)
 
 
@@ -456,7 +456,7 @@ def observed_information(
     mean_score = z / deviation
     variance_score = 0.5 * (z * z - 1) / variance
     own = jnp.eye(mixture.n_components, dtype=gamma.dtype)
-    # What is left for the others, as a sum: 1 - gamma would lose it where gamma is nearly 1.
+    # The responsibility of the others is a sum: 1 - gamma loses digits where gamma is nearly 1.
     others = gamma @ (1 - own)
 
     def between(left: jax.Array, right: jax.Array) -> jax.Array:
