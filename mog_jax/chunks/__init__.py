@@ -1,4 +1,4 @@
-"""One dataset that no memory holds: fitted by passes over its chunks.
+"""One dataset that does not fit into memory, fitted by passes over its chunks.
 
 - `sources`: a callable, a list of arrays, Parquet or a DuckDB relation become chunks to read again;
 - `blocks`: chunks of any length become blocks of one length, of the points that are there;

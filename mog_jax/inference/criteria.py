@@ -1,6 +1,6 @@
 r"""How many components: information criteria. Lower is better, in all of them.
 
-They weigh the log-likelihood :math:`\mathcal L`, in nats, against the number of free parameters.
+They compare the log-likelihood :math:`\mathcal L`, in nats, with the number of free parameters.
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_points: ArrayLike)
     r"""Schwarz's criterion, :math:`p\log m-2\mathcal L`, with :math:`m` points.
 
     Its usual proof does not hold for the number of components, because the smaller model lies on
-    the boundary of the larger one; that it still finds that number in the end is Keribin's.
+    the boundary of the larger one. Keribin proved that it is still consistent for that number.
 
     Parameters
     ----------

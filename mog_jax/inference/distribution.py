@@ -1,4 +1,4 @@
-r"""The fitted distribution itself: its distribution function, quantiles, and how well it fits.
+r"""Density, distribution function and quantiles of a fitted mixture, and how well it fits.
 
 Functions of mixtures of shape (..., k) and points of shape (..., n), for any batch axes in front.
 """
@@ -250,15 +250,15 @@ def _distribution(mixture: Mixture, x: jax.Array) -> jax.Array:
 @answer(core=(1, 1), points=Points(at=(1,), length=1, filling=(0.5,)))
 def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
     deviations = jnp.sqrt(mixture.variances)
-    # Where the tail is thin on the right, work with what lies above: 1 - p would have no digits.
+    # In the upper tail the probability above is used: 1 - p would have no digits.
     flip = jnp.where(probabilities > 0.5, -1, 1).astype(probabilities.dtype)
     tail = jnp.where(probabilities > 0.5, 1 - probabilities, probabilities)
     by_component = (
         mixture.means[None, :]
         + deviations[None, :] * (jax.scipy.stats.norm.ppf(probabilities)[:, None])
     )
-    # Each component alone has its quantile, and that of the mixture lies among them, but for the
-    # digits that `ppf` loses far out.
+    # The quantile of the mixture lies between those of its components, but for the digits that
+    # `ppf` loses far out.
     present = mixture.weights[None, :] > 0
     margin = 1e-6 * jnp.max(deviations)
     lowest = jnp.min(by_component, axis=-1, initial=jnp.inf, where=present) - margin

@@ -1,4 +1,4 @@
-r"""Where to cut: the points at which a posterior crosses a given value, and what a cut costs.
+r"""Thresholds: where a posterior crosses a given value, and the error rates of a cut there.
 
 The log-odds of the components, :math:`d(x)=\log\frac{f_1(x)}{f_2(x)}`, are a quadratic in
 :math:`x` where the variances differ. So a posterior is crossed twice or never, and turns back
@@ -36,7 +36,7 @@ class Crossing(Explained):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold:
-    """Where to cut between the lower and the upper component, and what the cut costs.
+    """A threshold between the lower and the upper component, and its error rates.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""From the nine sums to a step uphill: what a map-reduce of one's own does after the reduce.
+r"""From the nine sums to derivatives and a step uphill: the last part of a map-reduce.
 
 The map is :func:`mog_jax.statistics.sums`, the reduce :func:`mog_jax.statistics.add` or ``psum``.
 Sums and mixtures may be batches: the batch is in front in a mixture, and behind the components in
@@ -23,7 +23,7 @@ from mog_jax.precision import compiled, is_traced
 
 
 def gradient(mixture: Mixture, sums: Sums) -> Mixture:
-    """All partial derivatives of the log-likelihood: what :func:`mog_jax.gradient` is of points.
+    """All partial derivatives of the log-likelihood, as :func:`mog_jax.gradient` of the points.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def observed_information(mixture: Mixture, sums: Sums) -> jax.Array:
 
 
 def em_step(mixture: Mixture, sums: Sums) -> Mixture:
-    """One step of EM: the mixture of which each component is what the points say of it.
+    """One step of EM: weights, means and variances weighted by the responsibilities.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
 
 
 def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
-    """Give the next mixture of Newton's method, kept uphill where the likelihood is not concave.
+    """Give the next mixture of Newton's method, uphill also where the likelihood is not concave.
 
     Parameters
     ----------
