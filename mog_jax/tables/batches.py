@@ -1,4 +1,4 @@
-"""Rows as people hold them, read as a stream of Arrow's batches."""
+"""Frames and iterables of batches, read as a stream of Arrow batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from mog_jax.tables.keys import one_column
 
 
 def opened(batches: Any) -> tuple[pyarrow.Schema | None, Iterator[pyarrow.RecordBatch]]:
-    """Give the columns of the rows, None where only the first batch will tell, and the batches.
+    """Give the columns of the rows (None until the first batch is read) and the batches.
 
     Raises
     ------
     TableError
-        If it is no frame that speaks Arrow and no iterable of such.
+        If it is neither a frame that converts to Arrow nor an iterable of batches.
     """
     if isinstance(batches, pyarrow.RecordBatch):
         return batches.schema, iter([batches])

@@ -1,4 +1,4 @@
-"""A stream of batches, cut into chunks of whole groups: by the groups alone, not by the batches."""
+"""A stream of batches, cut into chunks of whole groups; the cuts do not depend on the batches."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,9 +43,9 @@ def chunks_of_groups(
     Parameters
     ----------
     batches : iterable of pyarrow.RecordBatch
-        None of them without rows, all of the same columns.
+        Each with rows, all with the same columns.
     by, numbers : sequence of str
-        The columns that name the groups, and those that are wanted of their rows.
+        The columns that name the groups, and the columns of their rows to keep.
     chunk_points, chunk_groups : int
         A chunk is closed by the group that brings it to either.
 

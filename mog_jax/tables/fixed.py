@@ -1,4 +1,4 @@
-"""Parameters that are known beforehand, of all groups or of each, such as those of controls."""
+"""Parameters that are fixed, for all groups or for each, such as those of controls."""
 
 from collections.abc import Mapping
 
