@@ -5,15 +5,26 @@ so neither do the sums. And one length is one compiled program.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from mog_jax.arrays import HostArray
-from mog_jax.chunks.sources import Chunk
 
 # Points of a block: what a call of a program costs besides is little, and caches hold it.
 BLOCK = 2**18
+
+
+class Chunk(NamedTuple):
+    """Some points, NaN where missing, and how often each was seen, or None; shape (n,) each."""
+
+    values: HostArray
+    counts: HostArray | None
+
+
+# Gives the chunks, from the first, each time it is called.
+Chunks = Callable[[], Iterator[Chunk]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -4,6 +4,7 @@ A group is large by its number of rows alone, whatever machine it is on, so that
 same everywhere.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -11,13 +12,16 @@ import jax
 import numpy as np
 import pyarrow
 
-from mog_jax.fitting.options import OPTIONS
+from mog_jax.chunks import Chunk, maximum
+from mog_jax.fitting.data.fixed import read_fixed
+from mog_jax.fitting.options import OPTIONS, checked_options
 from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables.group_fits import answers, histograms
 from mog_jax.tables.schema import ANSWERS
 
 # As many rows as close a chunk of ordinary groups; with what is made of them, some 1.6 GB.
 LARGEST_IN_MEMORY = 1 << 22
+_BATCH_ROWS = 1 << 18
 # What a climb by passes can be told.
 _TAKEN = ("starts", "tolerance", "max_steps", "variance_floor", "min_points", "equal_variances")
 
@@ -62,8 +66,6 @@ def fit_large_group(
     fixed : dict
         The parameters of this group that are known, and their values.
     """
-    from mog_jax.chunks import fit_chunks
-
     present = "value IS NOT NULL AND NOT isnan(value)"
     if has_counts:
         present += " AND count IS NOT NULL AND NOT isnan(count)"
@@ -75,12 +77,9 @@ def fit_large_group(
     n_values, low, high = connection.execute(
         "SELECT count(*), min(value), max(value) FROM large"
     ).fetchall()[0]
-    named: dict[str, Any] = {"column": "value", "count": "count" if has_counts else None}
-    points: Any = connection.sql(f"SELECT {'value, count' if has_counts else 'value'} FROM large")
-    if n_values == 0:
-        named, points = {}, lambda: iter([np.full(1, np.nan)])
     told = {name: value for name, value in options.items() if name in _TAKEN}
-    found = fit_chunks(points, **named, **told, fixed=fixed or None)
+    known = read_fixed(fixed or None, 1, equal_variances=told["equal_variances"])
+    found = maximum(lambda: _chunks(connection, has_counts), known, checked_options(**told))
     ranges = (np.array([low], np.float64), np.array([high], np.float64))
     batch = pyarrow.RecordBatch.from_arrays(
         [
@@ -97,6 +96,14 @@ def fit_large_group(
     )
     connection.execute("DROP TABLE large")
     return batch
+
+
+def _chunks(connection: duckdb.DuckDBPyConnection, has_counts: bool) -> Iterator[Chunk]:
+    # A dataset has a point, if only a missing one.
+    yield Chunk(np.full(1, np.nan), np.zeros(1) if has_counts else None)
+    for batch in connection.sql("FROM large").to_arrow_reader(_BATCH_ROWS):
+        values, counts = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+        yield Chunk(values, counts if has_counts else None)
 
 
 def _histogram(
