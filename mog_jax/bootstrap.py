@@ -4,11 +4,11 @@ Twice the log-likelihood ratio has no chi-squared distribution here: a mixture o
 mixture of two in many ways, none of them regular. McLachlan's parametric bootstrap draws datasets
 from the fitted single Gaussian, and fits one and two components to each.
 
-For normal data one thing makes it both exact and cheap. Shifting and scaling the data adds the same
-amount to both log-likelihoods, so the ratio's distribution under one Gaussian depends on the number
-of points alone, and on no parameter that had to be estimated. The datasets drawn from a standard
-normal are therefore as good as those of the data's own, the test has exactly its nominal size, and
-one set of replicates serves all the datasets of a batch that have the same number of points.
+For normal data the test is both exact and cheap. Shifting and scaling the data adds the same amount
+to both log-likelihoods, so the ratio's distribution under one Gaussian depends on the number of
+points alone, and on no estimated parameter. Datasets drawn from a standard normal distribution
+therefore replace those drawn from the fitted Gaussian, the test has exactly its nominal size, and
+one set of replicates serves all datasets of a batch that have the same number of points.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ from mog_jax.inference import Reason
 from mog_jax.lane_shapes import pad_to_power
 from mog_jax.mixture import read_key
 
-# Replicates that are fitted first, then twice as many, and so on: enough lanes, and not too many
-# after the verdict is clear.
+# Replicates that are fitted first, then twice as many, and so on: enough to fill the lanes, and few
+# after the result is known.
 _CHUNK = 512
-# Points that are held at once.
+# Points that are in memory at once.
 _BUDGET = 1 << 25
 # Points that are drawn by one call.
 _DRAWN = 1 << 18
-# Points of a dataset, beyond which a replicate is more than memory holds.
+# Points of a dataset above which a replicate does not fit into memory.
 _MOST_POINTS = 1 << 31
 
 
@@ -62,7 +62,7 @@ class BootstrapTest:
     def q_value(self) -> np.ndarray[Any, Any]:
         """Benjamini and Hochberg's q-values over the batch; NaN takes no part.
 
-        To call all rows with a q-value of at most 0.05 is to be wrong in 5 % of the calls.
+        Of all rows with a q-value of at most 0.05, 5 % are expected to be false discoveries.
 
         Returns
         -------
@@ -132,6 +132,13 @@ def bootstrap_test(
         If an argument is of the wrong kind or range, or counts do not add up to a whole number,
         or to more points than can be drawn.
 
+    Accuracy
+    --------
+    The test is exact for normal data, and `p_value_error` is the standard error of the p-value from
+    the finite number of replicates. The sequential rule keeps its level: measured by
+    ``tests/test_bootstrap.py``, which also compares `bootstrap_test` with itself on shifted and
+    scaled data; the level over 10,000 datasets, by ``benchmarks/coverage.py``.
+
     References
     ----------
     Equation (38) of ``derivation.md``.
@@ -170,7 +177,7 @@ def compare_with_null(
     stop_after: int | None,
     options: dict[str, Any],
 ) -> BootstrapTest:
-    """Hold statistics that are known against those of datasets from one Gaussian.
+    """Compare known statistics with those of datasets from one Gaussian.
 
     Parameters
     ----------
@@ -238,7 +245,7 @@ def _against_null(
     chunk = most if stop_after is None else _CHUNK
     null: list[float] = []
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
-        # A replicate's own key makes it the same whatever the chunks.
+        # Each replicate has a key of its own: it does not depend on the size of the chunks.
         chosen = keys[len(null) : len(null) + min(chunk, most)]
         draws = _standard_normals(chosen, size)
         # By their lengths, so that short datasets are not taken for a wrong layout.

@@ -1,4 +1,4 @@
-"""Work in blocks on several threads, which an interruption or an error ends within one block."""
+"""Work in blocks on several threads; an interruption or an error ends it within one block."""
 
 import collections
 import concurrent.futures
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 def workers() -> int:
-    """How many threads work at a time: as many as there are cores, or fewer if told so.
+    """Number of threads that work at a time: the number of cores, or ``OMP_NUM_THREADS``.
 
     ``OMP_NUM_THREADS`` says how many, as it does to NumPy and SciPy. Spark, Ray and Dask set it to
     1 in their workers, each of which has a core to itself.
@@ -52,7 +52,7 @@ def in_threads(
         try:
             jobs = {pool.submit(function, item): item for item in waiting}
             for job in concurrent.futures.as_completed(jobs):
-                # Taken out, so that an answer is not kept until the last one is there.
+                # Removed, so that no result is kept until the last one is there.
                 take(jobs.pop(job), job.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -139,7 +139,7 @@ def test_vendored_files_have_a_licence_each():
 
 
 def test_workflows_and_templates_are_valid_yaml_and_say_what_they_are():
-    assert WORKFLOWS.keys() == {"ci", "release"}
+    assert WORKFLOWS.keys() == {"ci", "docs", "release"}
     for workflow in WORKFLOWS.values():
         # YAML 1.1 reads the key `on` as true.
         assert workflow.keys() >= {"name", True, "permissions", "jobs"}
@@ -182,6 +182,15 @@ def test_a_release_is_tested_checked_and_published_without_a_token():
     assert "twine check --strict" in steps(jobs["build"])
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "secrets." not in (GITHUB / "workflows" / "release.yml").read_text(encoding="utf-8")
+
+
+def test_the_site_is_built_by_the_documented_command_and_a_warning_is_an_error():
+    built = steps(WORKFLOWS["docs"]["jobs"]["site"])
+    command = "sphinx-build -W --keep-going .docs .docs/_site"
+    assert command in built
+    assert command in CONTRIBUTING
+    assert "pip install '.[docs]'" in built
+    assert "docs" in PROJECT["optional-dependencies"]
 
 
 def test_the_lowest_versions_are_those_of_pyproject():

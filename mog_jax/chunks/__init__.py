@@ -1,4 +1,4 @@
-"""One dataset that no memory holds: fitted by passes over its chunks.
+"""One dataset that does not fit into memory, fitted by passes over its chunks.
 
 - `blocks`: chunks of any length become blocks of one length, of the points that are there;
 - `passes`: the blocks' nine sums, added up, and whether each pass has seen the same points;

@@ -46,6 +46,12 @@ def covariance(
     ValueError
         If the shapes do not agree.
 
+    Accuracy
+    --------
+    The product with the information is the identity to 1e-9. Measured by
+    ``tests/inference/test_errors.py``; which matrices count as singular, by
+    ``tests/inference/test_information.py``, where `covariance` is asked in both precisions.
+
     References
     ----------
     Equation (26) of ``derivation.md``.
