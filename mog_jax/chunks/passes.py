@@ -145,8 +145,8 @@ def _on_host(sums: Sums) -> Sums:
     return found
 
 
-# The sums are linear in a part of each block and in the moments of all points. The moments are taken
-# once, and each block adds its part: moments of each block would cost half a pass more.
+# The sums are linear in a part of each block and in the moments of all points. The moments are
+# taken once, and each block adds its part: moments of each block would cost half a pass more.
 @jax.jit
 def _sums_of_moments(theta: Any, total: Any) -> Sums:
     nothing = jnp.zeros(pad_rows(0), theta.dtype)

@@ -1,8 +1,8 @@
 """Compiled programs, kept on disk: the next process loads them, and does not compile.
 
 JAX compiles a program for each shape, and compiles it again in each process. That takes seconds,
-and the work itself milliseconds. `keep_compiled` wraps a function as ``jax.jit`` does, and keeps the
-executable in the user's cache folder, as ``numba.jit(cache=True)`` does. No setting of JAX is
+and the work itself milliseconds. `keep_compiled` wraps a function as ``jax.jit`` does, and keeps
+the executable in the user's cache folder, as ``numba.jit(cache=True)`` does. No setting of JAX is
 changed, and the user's own programs are not stored.
 
 What is stored
