@@ -41,7 +41,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.chunks import fit_chunks
     from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
     from mog_jax.fitting.ascent_path import AscentPath, ascent_path
     from mog_jax.fitting.data.sparse import sparse_datasets
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
     from mog_jax.mixture import Coordinates, Mixture
     from mog_jax.profile import ProfileInterval, profile_interval
     from mog_jax.selection import Comparison, Model, compare
+    from mog_jax.streams import fit_chunks
     from mog_jax.tables import fit_table
 
 _HOME = {
@@ -88,7 +88,7 @@ _HOME = {
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
-    "fit_chunks": "mog_jax.chunks",
+    "fit_chunks": "mog_jax.streams",
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",

@@ -12,6 +12,7 @@ one set of replicates serves all datasets of a batch that have the same number o
 """
 
 import dataclasses
+import functools
 import heapq
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.options import options_of, whole_number
 from mog_jax.inference import Reason
+from mog_jax.lane_shapes import pad_to_power
 from mog_jax.mixture import read_key
 
 # Replicates that are fitted first, then twice as many, and so on: enough to fill the lanes, and few
@@ -29,6 +31,8 @@ from mog_jax.mixture import read_key
 _CHUNK = 512
 # Points that are in memory at once.
 _BUDGET = 1 << 25
+# Points that are drawn by one call.
+_DRAWN = 1 << 18
 # Points of a dataset above which a replicate does not fit into memory.
 _MOST_POINTS = 1 << 31
 
@@ -252,11 +256,25 @@ def _against_null(
 
 
 def _standard_normals(keys: jax.Array, size: int) -> np.ndarray[Any, Any]:
-    def draw(key: jax.Array) -> jax.Array:
-        return jax.random.normal(key, (size,), dtype=np.float64)
+    """Draw a dataset of `size` points for each key.
 
-    with jax.enable_x64(True):
-        return np.asarray(jax.vmap(draw)(keys))
+    Lengths are rounded up to powers of two, and so are blocks of keys: few programs are compiled,
+    and the first draws of a key are the same whatever the length.
+    """
+    length = pad_to_power(size)
+    rows = max(1, _DRAWN // length)
+    draws = np.empty((len(keys), size))
+    for first in range(0, len(keys), rows):
+        index = np.minimum(np.arange(first, first + rows), len(keys) - 1)
+        some = draws[first : first + rows]
+        with jax.enable_x64(True):
+            some[:] = np.asarray(_drawn(keys[index], length))[: len(some), :size]
+    return draws
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _drawn(keys: jax.Array, length: int) -> jax.Array:
+    return jax.vmap(lambda key: jax.random.normal(key, (length,), dtype=np.float64))(keys)
 
 
 def _exceedances(null: list[float], statistic: float) -> int:

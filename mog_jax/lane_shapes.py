@@ -36,6 +36,17 @@ def pad_to_turn(n: int) -> int:
     return max(1, -(-n // TURN)) * TURN
 
 
+def pad_to_power(n: int) -> int:
+    """Length to which `n` points are padded where compiling takes longer: a power of two.
+
+    Examples
+    --------
+    >>> [pad_to_power(n) for n in (1, 64, 65, 1_000_000)]
+    [64, 64, 128, 1048576]
+    """
+    return 1 << max(n - 1, 63).bit_length()
+
+
 def row_bytes() -> int:
     """Bytes of one row of points that suit the device: fewer lanes are cut into strips."""
     return _ROW_BYTES if jax.default_backend() == "cpu" else _WIDE_ROW_BYTES

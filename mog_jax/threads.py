@@ -25,8 +25,9 @@ def in_threads(
     function: Callable[[Item], Answer],
     items: Iterable[Item],
     take: Callable[[Item, Answer], object],
+    threads: int | None = None,
 ) -> None:
-    """Call a function with each item, on as many threads as `workers` says.
+    """Call a function with each item, on several threads.
 
     If a call raises, or the caller is interrupted, the items that have not begun never do, and the
     exception is passed on as soon as those under way have ended.
@@ -40,11 +41,14 @@ def in_threads(
     take : callable
         Called on this thread with each item and what `function` made of it, in the order in which
         the calls end.
+    threads : int, optional
+        How many: by default as many as `workers` says.
     """
     waiting = list(items)
     if not waiting:
         return
-    with concurrent.futures.ThreadPoolExecutor(min(len(waiting), workers())) as pool:
+    most = workers() if threads is None else threads
+    with concurrent.futures.ThreadPoolExecutor(min(len(waiting), most)) as pool:
         try:
             jobs = {pool.submit(function, item): item for item in waiting}
             for job in concurrent.futures.as_completed(jobs):

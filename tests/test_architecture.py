@@ -18,6 +18,7 @@ FLOORS = [
         "arrays",
         "crosscheck",
         "datasets",
+        "devices",
         "explained",
         "fuse",
         "lane_shapes",
@@ -36,8 +37,9 @@ FLOORS = [
     {"fitting"},
     {"statistics"},
     {"selection", "bootstrap", "profile"},
-    {"self_check", "sklearn", "tables", "plots"},
-    {"chunks", "dask", "ray", "report", "spark"},
+    {"chunks", "plots", "self_check", "sklearn"},
+    {"tables"},
+    {"dask", "ray", "report", "spark", "streams"},
     {"cli"},
 ]
 
@@ -45,13 +47,12 @@ FLOORS = [
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
     "chunks": [
-        {"sources"},
         {"blocks"},
         {"passes"},
         {"survey"},
         {"starts"},
         {"climb"},
-        {"api"},
+        {"maximum"},
     ],
     "crosscheck": [
         {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
@@ -134,6 +135,7 @@ WITHOUT_CIRCLES = [
     "plots",
     "report",
     "sklearn",
+    "streams",
     "tables",
 ]
 # The one file that may look inside JAX's programs.

@@ -5,15 +5,26 @@ the same holds for the sums. One length needs one compiled program.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from mog_jax.arrays import HostArray
-from mog_jax.chunks.sources import Chunk
 
 # Points of a block: enough that the fixed cost of a call is small, and few enough for the caches.
 BLOCK = 2**18
+
+
+class Chunk(NamedTuple):
+    """Some points, NaN where missing, and how often each was seen, or None; shape (n,) each."""
+
+    values: HostArray
+    counts: HostArray | None
+
+
+# Gives the chunks, from the first, each time it is called.
+Chunks = Callable[[], Iterator[Chunk]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.arrays import Array
-from mog_jax.chunks.blocks import Block, LeftOut, in_blocks
-from mog_jax.chunks.sources import Chunks
+from mog_jax.chunks.blocks import Block, Chunks, LeftOut, in_blocks
 from mog_jax.fitting.climb.derivatives import unpack
 from mog_jax.kernel import Sums, Totals, lane_sums
 from mog_jax.lane_shapes import pad_rows, row_bytes

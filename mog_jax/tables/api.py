@@ -42,9 +42,10 @@ def fit_table(
         CSV, TSV or JSON lines, plain or compressed (gzip, zstd, bz2, xz, zip); Parquet, Feather,
         ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Or any
         frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger than
-        memory; each group must fit. A file that exists is that file, whatever stands in its name;
-        any other name is a pattern. Columns without a name are called ``column0``, ``column1``,
-        ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
+        memory, and so may its groups: those of more than 4,194,304 rows are fitted by passes over
+        them, as :func:`mog_jax.fit_chunks` does. A file that exists is that file, whatever stands
+        in its name; any other name is a pattern. Columns without a name are called ``column0``,
+        ``column1``, ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own.
     value : str, optional

@@ -166,7 +166,7 @@ def test_our_own_answers_and_empty_files_are_replaced(cells, tmp_path, suffix):
 def test_leave_to_overwrite_does_not_begin_the_same_run_anew(cells, tmp_path, monkeypatch):
     out = tmp_path / "fits.duckdb"
     expected = fits(cells, out)
-    monkeypatch.setattr("mog_jax.tables.run.fit_batches", None)
+    monkeypatch.setattr("mog_jax.tables.groups_in_order.fit_batches", None)
     assert fits(cells, out, overwrite=True) == expected
 
 

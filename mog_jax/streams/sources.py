@@ -3,26 +3,16 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mog_jax.array_like import real_array
 from mog_jax.arrays import HostArray
+from mog_jax.chunks.blocks import Chunk, Chunks
 
 # Rows of a table that are read at a time.
 _ROWS = 2**18
-
-
-class Chunk(NamedTuple):
-    """Some points, NaN where missing, and how often each was seen, or None; shape (n,) each."""
-
-    values: HostArray
-    counts: HostArray | None
-
-
-# Gives the chunks, from the first, each time it is called.
-Chunks = Callable[[], Iterator[Chunk]]
 
 
 def open_chunks(chunks: Any, column: str | None, count: str | None) -> Chunks:
