@@ -1,8 +1,8 @@
 r"""Cross-checked analytic gradients and batch fits of Gaussian mixtures, on JAX.
 
-Rooms
------
-Ground floor first; each imports only from those above it, and a test holds them to it.
+Modules
+-------
+Each imports only from those above it in this table, which a test checks.
 
 ====================  ============================================================================
 `crosscheck`          a checker of hand-written derivatives for any JAX function; it imports

@@ -16,6 +16,7 @@ from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, st
 from mog_jax.crosscheck.exact.interpreter import _RULES
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from tests.conftest import HERE, LONGEST
+from tests.pages import Page
 
 ROOT = HERE.parent
 GITHUB = ROOT / ".github"
@@ -191,6 +192,21 @@ def test_the_site_is_built_by_the_documented_command_and_a_warning_is_an_error()
     assert command in CONTRIBUTING
     assert "pip install '.[docs]'" in built
     assert "docs" in PROJECT["optional-dependencies"]
+
+
+def test_links_of_readme_are_absolute_in_a_release(tmp_path):
+    assert ".ci/absolute-links README.md" in steps(WORKFLOWS["release"]["jobs"]["build"])
+    page = Page(ROOT / "README.md")
+    copy = tmp_path / "README.md"
+    copy.write_text(page.text, encoding="utf-8")
+    here = "https://example.org/owner/name"
+    subprocess.run([sys.executable, ROOT / ".ci/absolute-links", copy, here, "v1"], check=True)
+    relative, absolute = page.links(), Page(copy).links()
+    assert len(absolute) == len(relative) > 10
+    for before, after in zip(relative, absolute, strict=True):
+        kind = "raw" if before.endswith(".png") else "blob"
+        assert after == (before if "://" in before else f"{here}/{kind}/v1/{before}")
+    assert Page(copy).blocks() == page.blocks()
 
 
 def test_the_lowest_versions_are_those_of_pyproject():

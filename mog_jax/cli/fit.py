@@ -90,7 +90,7 @@ def add_to(commands: Any) -> None:
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
     _add_reading(fit)
-    where = fit.add_argument_group("what becomes of the answers")
+    where = fit.add_argument_group("output")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
     where.add_argument(
         "--overwrite",
@@ -102,7 +102,7 @@ def add_to(commands: Any) -> None:
     )
     where.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
     where.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
-    how = fit.add_argument_group("how to climb")
+    how = fit.add_argument_group("how the maximum is searched for")
     how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
     how.add_argument(
@@ -136,7 +136,7 @@ def add_to(commands: Any) -> None:
 
 
 def _add_reading(fit: Any) -> None:
-    text = fit.add_argument_group("how the source is written, where it leaves a doubt")
+    text = fit.add_argument_group("how the source is written, where that is ambiguous")
     text.add_argument(
         "--separator", metavar="CHARACTER", help="of cells: ',', ';', tab, blank, ..."
     )
