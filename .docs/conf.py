@@ -50,22 +50,12 @@ _MOVED = {
     "../../README.md": "readme.md",
 }
 
-# Public modules, in the order of the reference. Spark, Ray and Dask share one signature.
+# Public modules: those that `mog_jax` names, and those that are imported by their own name.
 _MODULES = [
     "mog_jax",
-    "mog_jax.inference",
-    "mog_jax.statistics",
-    "mog_jax.tables",
-    "mog_jax.plots",
-    "mog_jax.report",
-    "mog_jax.sklearn",
-    "mog_jax.spark",
-    "mog_jax.ray",
-    "mog_jax.dask",
-    "mog_jax.crosscheck",
+    *sorted(f"mog_jax.{name}" for name in mog_jax._MODULES),
     "mog_jax.crosscheck.strategies",
-    "mog_jax.datasets",
-    "mog_jax.program_cache",
+    *(f"mog_jax.{name}" for name in ("dask", "program_cache", "ray", "report", "spark")),
 ]
 
 
