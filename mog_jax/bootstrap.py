@@ -203,13 +203,13 @@ def compare_with_null(
     known = ~np.isnan(statistic)
     if (sizes[known] > _MOST_POINTS).any():
         raise ValueError(
-            f"`counts` must add up to at most {_MOST_POINTS} points, for datasets of as many are "
-            f"drawn; got {sizes[known].max():g}."
+            f"`counts` must add up to at most {_MOST_POINTS} points, because datasets of "
+            f"that size are drawn; got {sizes[known].max():g}."
         )
     if (fraction := sizes[known] % 1 != 0).any():
         raise ValueError(
-            "`counts` must add up to a whole number of points, or there is no such dataset to "
-            f"draw; got {sizes[known][fraction][0]}."
+            "`counts` must add up to a whole number of points, because datasets of that size "
+            f"are drawn; got {sizes[known][fraction][0]}."
         )
     options = {name: value for name, value in options.items() if name not in ("counts", "progress")}
     p_value, error = np.full_like(statistic, np.nan), np.full_like(statistic, np.nan)

@@ -393,7 +393,9 @@ def _draw(
     from mog_jax.tables.errors import TableError
 
     if source == "-":
-        raise TableError("--plot reads the values again; standard input cannot be. Give a file.")
+        raise TableError(
+            "--plot reads the values a second time, and standard input only once; give a file."
+        )
     draw(options.plot, source, run, [row["column"]], label=row["column"])
     if not (options.json or options.quiet):
         print(f"picture        {options.plot}")

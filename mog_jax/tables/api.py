@@ -41,10 +41,10 @@ def fit_table(
     source : path, glob, list of these, "-", or frame
         CSV, TSV or JSON lines, plain or compressed (gzip, zstd, bz2, xz, zip); Parquet, Feather,
         ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Or any
-        frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger than
-        memory, and so may its groups: those of more than 4,194,304 rows are fitted by passes over
-        them, as :func:`mog_jax.fit_chunks` does. A file that exists is that file, whatever stands
-        in its name; any other name is a pattern. Columns without a name are called ``column0``,
+        frame that converts to Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger
+        than memory, and so may its groups: those of more than 4,194,304 rows are fitted by passes
+        over them, as :func:`mog_jax.fit_chunks` does. The name of an existing file is never a
+        pattern; any other name is one. Columns without a name are called ``column0``,
         ``column1``, ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own.

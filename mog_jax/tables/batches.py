@@ -23,13 +23,15 @@ def opened(batches: Any) -> tuple[pyarrow.Schema | None, Iterator[pyarrow.Record
         try:
             reader = pyarrow.RecordBatchReader.from_stream(batches)
         except (pyarrow.ArrowException, TypeError) as error:
-            raise TableError(f"the rows do not go into Arrow: {first_line(error)}.") from None
+            raise TableError(
+                f"the rows cannot be converted to Arrow: {first_line(error)}."
+            ) from None
         return reader.schema, iter(reader)
     if isinstance(batches, str | bytes | dict) or not isinstance(batches, Iterable):
         hint = "; collect() it first" if hasattr(batches, "collect") else ""
         raise TableError(
-            "`batches` must be an iterable of pyarrow.RecordBatch, or a frame that speaks Arrow "
-            f"(pandas, polars, pyarrow, DuckDB); got {type(batches).__name__}{hint}."
+            "`batches` must be an iterable of pyarrow.RecordBatch, or a frame that converts to "
+            f"Arrow (pandas, polars, pyarrow, DuckDB); got {type(batches).__name__}{hint}."
         )
     first = batches[0] if isinstance(batches, Sequence) and len(batches) else None
     known = first.schema if isinstance(first, pyarrow.RecordBatch | pyarrow.Table) else None

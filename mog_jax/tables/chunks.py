@@ -123,6 +123,6 @@ def _joined(field: pyarrow.Field, pieces: list[pyarrow.Array]) -> pyarrow.Array:
         return pyarrow.concat_arrays(pieces)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         raise TableError(
-            f"column {field.name!r} holds {field.type}, whose dictionaries do not go into one; "
+            f"column {field.name!r} holds {field.type}, whose dictionaries cannot be merged; "
             "decode it first (dictionary_decode())."
         ) from None

@@ -167,7 +167,7 @@ def _make_way(database: Path, *, overwrite: bool) -> bool:
             discard(database)
     wal = database.with_name(database.name + ".wal")
     if not database.exists() and wal.exists():
-        raise TableError(f"cannot write {database}: {wal} of another database is in the way.")
+        raise TableError(f"cannot write {database}: {wal} exists and belongs to another database.")
     return not database.exists()
 
 
@@ -182,7 +182,7 @@ def _refuse_other_database(database: Path) -> None:
         # The database of a process that was killed before its run holds nothing.
         if held[0][0] and not plain_tables(connection) >= _OURS:
             raise TableError(
-                f"{database} is a database of something else; choose another --out, or replace it "
+                f"{database} holds other tables than fits; choose another --out, or replace it "
                 "with --overwrite (overwrite=True)."
             )
 
@@ -206,7 +206,7 @@ def _connect(database: Path | None) -> duckdb.DuckDBPyConnection:
 def _refuse_foreign_scratch(scratch: Path) -> None:
     if scratch.is_symlink() or (scratch.exists() and not _is_scratch(scratch)):
         raise TableError(
-            f"cannot write: {scratch} is in the way and was not made by mog_jax; rename it, or "
+            f"cannot write: {scratch} exists and was not made by mog_jax; rename it, or "
             "choose another --out."
         )
 

@@ -202,8 +202,8 @@ def _best_layout(name: str, body: Sequence[str], options: ReadOptions, is_whole:
     if certain:
         return certain[-1] if options.decimal == "," else certain[0]
     raise TableError(
-        f"cannot read {name}: no separator cuts its lines into as many cells each; say what "
-        "separates with `separator` (--separator), if anything does."
+        f"cannot read {name}: no separator gives all of its lines the same number of cells; "
+        "name the separator with `separator` (--separator), if there is one."
     )
 
 

@@ -27,7 +27,7 @@ def check_fixed(fixed: Mapping[str, float | str] | None) -> dict[str, float | st
         if not isinstance(value, str) and (wrong := out_of_range(name, value, value)):
             raise TableError(f"fixed {name} must be {wrong}; got {value:g}.")
     if {"weight_1", "weight_2"} <= set(checked):
-        raise TableError("fix one of the weights: it settles the other.")
+        raise TableError("fix one of the weights: the other is 1 minus it.")
     return checked
 
 

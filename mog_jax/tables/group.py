@@ -73,7 +73,7 @@ def recorded_source(run: Mapping[str, Any] | None, name: str) -> str | list[str]
     """Give the source of the values of a run, if it still exists."""
     if run is None:
         raise TableError(
-            f"{name} does not say where its values came from; a .duckdb or .parquet does."
+            f"{name} does not say where its values came from; a .duckdb or .parquet file does."
         )
     paths: list[str] = run["source"]["paths"]
     if not paths:

@@ -113,7 +113,7 @@ def labelled_rows(
             carried=carried,
         )
         if len(rows.keys) != len(keys):
-            raise TableError(f"{fits} does not hold the groups that its record tells of.")
+            raise TableError(f"{fits} does not hold the groups that its record names.")
         connection.register("found", found.rename_columns([*places, *_PARAMETERS]))
         with reading(readable.name):
             yield connection, _query(readable, rows, carried), read_from

@@ -103,8 +103,8 @@ def refuse_foreign(out: str | Path, is_ours: Callable[[Path], bool], *, overwrit
     if overwrite or path.stat().st_size == 0 or is_ours(path):
         return
     raise TableError(
-        f"cannot write {out}: there is a file already, and it is none that this command has "
-        "written; choose another name, or replace it with --overwrite (overwrite=True)."
+        f"cannot write {out}: a file exists that this command has not written; choose another "
+        "name, or replace it with --overwrite (overwrite=True)."
     )
 
 

@@ -78,7 +78,9 @@ def read_options(
     if decimal is not None and decimal == separator:
         raise TableError(f"`decimal` and `separator` cannot both be {decimal!r}.")
     if comment is not None and not _text("comment", comment, "a text").strip():
-        raise TableError(f"`comment` must begin a line of comment, as '#' does; got {comment!r}.")
+        raise TableError(
+            f"`comment` must be the beginning of comment lines, as '#'; got {comment!r}."
+        )
     if header is not None and not isinstance(header, bool):
         raise TableError(f"`header` must be True or False; got {header!r}.")
     return ReadOptions(

@@ -36,8 +36,8 @@ def check_bootstrap(replicates: Any, seed: Any, *, fixed: bool) -> None:
         raise TableError(str(error).replace("`key`", "`bootstrap_seed`")) from None
     if fixed:
         raise TableError(
-            "`bootstrap` and `fixed` exclude each other: under one component, what is fixed of two "
-            "is not defined."
+            "`bootstrap` and `fixed` exclude each other: a fixed parameter of two components is "
+            "not defined under one."
         )
 
 

@@ -152,13 +152,15 @@ def _frame(connection: duckdb.DuckDBPyConnection, frame: Any, options: ReadOptio
         try:
             table = pyarrow.table(frame)
         except (pyarrow.ArrowException, TypeError) as error:
-            raise TableError(f"the table does not go into Arrow: {first_line(error)}.") from None
+            raise TableError(
+                f"the table cannot be converted to Arrow: {first_line(error)}."
+            ) from None
         names = table.column_names
         connection.register("source", _numbered(table))
     else:
         hint = "; collect() it first." if hasattr(frame, "collect") else "."
         raise TableError(
-            "`source` must be a path, '-' for standard input, or a frame that speaks Arrow "
+            "`source` must be a path, '-' for standard input, or a frame that converts to Arrow "
             f"(pandas, polars, pyarrow, DuckDB); got {type(frame).__name__}{hint}"
         )
     return _described(

@@ -223,7 +223,7 @@ def _counts(column: pyarrow.ChunkedArray, name: str) -> Array:
     wrong = counts[(counts < 0) | np.isinf(counts)]
     if wrong.size:
         raise TableError(
-            f"column {name!r} says how often a value occurs; counts are finite and not negative; "
+            f"column {name!r} holds counts, which must be finite and not negative; "
             f"got {wrong[0]:g}."
         )
     return counts

@@ -48,10 +48,7 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
         raise TableError(f"{source.name}: no usable value; all {n_rows} cells are missing.")
     if lowest is not None and (lowest < 0 or highest == float("inf")):
         wrong = lowest if lowest < 0 else highest
-        raise TableError(
-            f"{source.name}: counts say how often a value occurs and are finite and not negative; "
-            f"got {wrong:g}."
-        )
+        raise TableError(f"{source.name}: counts must be finite and not negative; got {wrong:g}.")
     for name, column in rows.fixed.items():
         _refuse_impossible(connection, source, name, column)
 

@@ -142,7 +142,7 @@ def test_what_is_not_ours_is_left_alone(source, tmp_path):
         connection.execute("CREATE TABLE precious AS SELECT 1 AS x")
     note = tmp_path / "note.duckdb"
     note.write_text("precious", encoding="utf-8")
-    for path, message in {other: "database of something else", note: "not a valid"}.items():
+    for path, message in {other: "holds other tables than fits", note: "not a valid"}.items():
         before = path.read_bytes()
         with pytest.raises(TableError, match=message):
             fit_table(source, by="gene", value="x", out=path)
