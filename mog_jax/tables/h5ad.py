@@ -138,7 +138,7 @@ def _numbered(table: pyarrow.Table) -> pyarrow.Table:
 
 
 def _chosen(file: File, content: Any, layer: str | None) -> Any:
-    """Give the matrix: ``X``, a layer, or as ``obsm/name`` an array of the cells."""
+    """Give the matrix: ``X`` or a layer."""
     import h5py
     from anndata.io import sparse_dataset
 
