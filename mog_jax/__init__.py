@@ -23,6 +23,7 @@ Each imports only from those above it in this table, which a test checks.
 `tables`              a table in, a row per group out; runs that can be killed and resumed
 `plots`, `report`     pictures, and a page of all fits
 `sklearn`             the same as estimators of scikit-learn
+`anndata`             the same for what an AnnData object holds
 `spark`, `ray`,       the same on a cluster: thin, as the engine does the work
 `dask`
 `cli`                 ``mog-jax``
@@ -154,8 +155,12 @@ __all__ = [
 ]
 
 
-# `sklearn` is not in `__all__`: with a star it would take the place of scikit-learn's own name.
-_MODULES = {"crosscheck", "datasets", "inference", "plots", "sklearn", "statistics", "tables"}
+# `anndata` and `sklearn` are not in `__all__`: with a star they would take the place of the
+# libraries of these names.
+_MODULES = {
+    *("anndata", "crosscheck", "datasets", "inference"),
+    *("plots", "sklearn", "statistics", "tables"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -169,9 +169,9 @@ def _of_another_kind(value: Any, name: str) -> str:
     kind = type(value).__name__
     if all(hasattr(value, field) for field in ("X", "obs", "var")):
         return (
-            f"{kind}, which has a variable in each column, where a dataset is a row: give "
-            "`adata.X.T`, or if it is sparse what `mog_jax.sparse_datasets(adata.X, zeros=...)` "
-            "gives"
+            f"{kind}, which has a variable in each column, where a dataset is a row: "
+            "`mog_jax.anndata.fit(adata)` fits each; or give `adata.X.T`, or if it is sparse what "
+            "`mog_jax.sparse_datasets(adata.X, zeros=...)` gives"
         )
     if hasattr(value, "toarray") or hasattr(value, "todense"):
         dense = "toarray" if hasattr(value, "toarray") else "todense"

@@ -14,6 +14,7 @@ examples:
   mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
   mog-jax fit 'runs/*.parquet' --by gene --by guide --value count --out fits.duckdb
   mog-jax fit wide.csv --columns CD3,CD4,CD8 --json | jq .threshold
+  mog-jax fit cells.h5ad --layer counts --zeros drop --by feature --by donor --out fits.parquet
   zcat latencies.csv.gz | mog-jax fit - --by endpoint --value ms > fits.csv
 
 columns of the answer, after those of --by:
@@ -57,9 +58,9 @@ def add_to(commands: Any) -> None:
     fit.add_argument(
         "source",
         metavar="SOURCE",
-        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, a "
-        "DuckDB database of one table; a quoted pattern for several files; - for standard input; "
-        "'faithful' for Old Faithful",
+        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, .h5ad, "
+        "a DuckDB database of one table; a quoted pattern for several files; - for standard "
+        "input; 'faithful' for Old Faithful",
     )
     what = fit.add_argument_group("what to fit")
     what.add_argument(
@@ -151,6 +152,14 @@ def _add_reading(fit: Any) -> None:
     text.add_argument("--comment", metavar="MARK", help="skip lines that begin with it")
     text.add_argument("--encoding", metavar="NAME", help="of a text that is not Unicode: latin-1")
     text.add_argument(
+        "--layer", metavar="NAME", help="of an .h5ad file: the layer to fit in place of X"
+    )
+    text.add_argument(
+        "--zeros",
+        choices=("keep", "drop"),
+        help="of an .h5ad file: whether a zero is a value (default) or none, as for guides",
+    )
+    text.add_argument(
         "--header", choices=("yes", "no"), help="whether the first line holds the columns' names"
     )
 
@@ -189,6 +198,11 @@ def run(options: argparse.Namespace) -> int:
         statuses = results.statuses()
         table = None if options.out else results.table()
         run = results.run or {}
+    # Of AnnData each feature is fitted where nothing else is asked for.
+    if is_single and run["columns"]["by"]:
+        is_single = False
+        if options.plot:
+            raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
 
     for key, rows in run["null_rows"].items():
         if rows and not options.quiet:
@@ -232,6 +246,8 @@ def _reading(options: argparse.Namespace) -> Any:
         comment=options.comment,
         encoding=options.encoding,
         header=None if options.header is None else options.header == "yes",
+        layer=options.layer,
+        zeros=options.zeros,
     )
 
 

@@ -134,7 +134,7 @@ def draw_several(
         counts=None if counts[0] is None else list(counts),
         chosen=range(len(fits)),
         names=[*map(_plain, titles)],
-        columns=min(4, len(fits)),
+        label=_plain(run["columns"]["value"] or "value"),
     )
     _save(panels[0].figure, path)
 

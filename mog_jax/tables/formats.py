@@ -29,13 +29,13 @@ _READ = {
     b"ARROW1": "arrow",
     b"ORC": "orc",
     b"\x93NUMPY": "numpy",
+    b"\x89HDF\r\n\x1a\n": "h5ad",
 }
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 _FROM_SQLITE = "write a table of it to CSV: sqlite3 -header -csv its.db 'SELECT * FROM its_table'"
 _TO_PARQUET = "write it to Parquet, as with"
 # Kinds that are not read: place of the mark, the mark, the name, and what to do.
 _OTHERS: list[tuple[int, bytes, str, str]] = [
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"{_TO_PARQUET} anndata's read_h5ad(...).to_df()"),
     (0, b"FEA1", "a Feather file of version 1", f"{_TO_PARQUET} pandas.read_feather"),
     (0, b"SQLite format 3\0", "an SQLite database", _FROM_SQLITE),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", "save the sheet as CSV"),
@@ -79,7 +79,7 @@ class File:
     packing : str
         "none", "gzip", "zstd", "bz2", "xz" or "zip".
     kind : str
-        "text", "parquet", "arrow", "orc", "numpy", "npz" or "duckdb".
+        "text", "parquet", "arrow", "orc", "numpy", "npz", "h5ad" or "duckdb".
     """
 
     name: str
