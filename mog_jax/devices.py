@@ -1,4 +1,4 @@
-"""Work on all accelerators of this process: each thread has one of them to itself."""
+"""Work on all accelerators of this process, one thread for each."""
 
 import itertools
 import operator
@@ -18,9 +18,9 @@ _chosen_device = operator.attrgetter("jax_default_device")
 def shared_out() -> list[jax.Device]:
     """Give the devices that work is shared out over; none where it stays on JAX's default.
 
-    A CPU is one device, whose cores the threads have already; several CPU devices, as
-    ``jax_num_cpu_devices`` makes them, are the same cores. And where a user has chosen a device,
-    work stays there.
+    A CPU is one device, whose cores the threads use already; several CPU devices, as
+    ``jax_num_cpu_devices`` makes them, are the same cores. Where a user has chosen a device, work
+    stays there.
     """
     devices = jax.local_devices()
     if _chosen_device(jax.config) is not None or devices[0].platform == "cpu":

@@ -1,4 +1,4 @@
-"""One dataset that no memory holds, read from where it lies as often as there are passes over it.
+"""One dataset that does not fit into memory, read once for each pass over it.
 
 - `sources`: a callable, a list of arrays, Parquet or a DuckDB relation become chunks to read again;
 - `api`: `fit_chunks`, which checks the arguments; `mog_jax.chunks` does the work.

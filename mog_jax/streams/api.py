@@ -1,4 +1,4 @@
-"""`fit_chunks`: one dataset that no memory holds, fitted by passes over it."""
+"""`fit_chunks`: one dataset that does not fit into memory, fitted by passes over it."""
 
 from collections.abc import Mapping
 from typing import Any, Never
@@ -50,9 +50,9 @@ def fit_chunks(
 
     The first pass takes the data's size, mean and variance, and a sample, which
     :func:`mog_jax.fit` fits. From there Newton's method climbs to the maximum of all points, one
-    pass a step: the nine sums of the chunks are added up, and they say everything about the
-    likelihood. So the answer is that of :func:`mog_jax.fit` on all points, the log-likelihood, the
-    status and the standard errors too, and depends on their order alone, not on how they are cut.
+    pass a step: the nine sums of the chunks are added up, and all derivatives follow from them. The
+    answer is that of :func:`mog_jax.fit` on all points, with log-likelihood, status and standard
+    errors. It depends on the order of the points, and not on how they are cut.
 
     Parameters
     ----------
@@ -94,12 +94,11 @@ def fit_chunks(
 
     Notes
     -----
-    Where to look is asked of the sample, up to 131,072 points with the lowest and the highest 1,024
-    of all among them: up to so many points the sample is the data. If the sample as it is and the
-    sample smoothed lead to two maxima, both are climbed, and the higher one is the answer. What
-    neither shows, such as a narrow component of one point in a hundred thousand in the midst of the
-    others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
-    method may creep: bound the passes by `max_steps`.
+    The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024 of
+    all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
+    climbed, and the higher one is the answer. A component that neither shows, such as a narrow one
+    of one point in a hundred thousand, is not found. Where the data are one Gaussian, two components
+    are hardly determined, and Newton's method may be slow: bound the passes by `max_steps`.
 
     Examples
     --------
