@@ -94,11 +94,12 @@ def fit_chunks(
 
     Notes
     -----
-    The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024 of
-    all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
+    The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024
+    of all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
     climbed, and the higher one is the answer. A component that neither shows, such as a narrow one
-    of one point in a hundred thousand, is not found. Where the data are one Gaussian, two components
-    are hardly determined, and Newton's method may be slow: bound the passes by `max_steps`.
+    of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
+    components are hardly determined, and Newton's method may be slow: bound the passes by
+    `max_steps`.
 
     Examples
     --------
