@@ -4,14 +4,15 @@ Twice the log-likelihood ratio has no chi-squared distribution here: a mixture o
 mixture of two in many ways, none of them regular. McLachlan's parametric bootstrap draws datasets
 from the fitted single Gaussian, and fits one and two components to each.
 
-For normal data one thing makes it both exact and cheap. Shifting and scaling the data adds the same
-amount to both log-likelihoods, so the ratio's distribution under one Gaussian depends on the number
-of points alone, and on no parameter that had to be estimated. The datasets drawn from a standard
-normal are therefore as good as those of the data's own, the test has exactly its nominal size, and
-one set of replicates serves all the datasets of a batch that have the same number of points.
+For normal data the test is both exact and cheap. Shifting and scaling the data adds the same amount
+to both log-likelihoods, so the ratio's distribution under one Gaussian depends on the number of
+points alone, and on no estimated parameter. Datasets drawn from a standard normal distribution
+therefore replace those drawn from the fitted Gaussian, the test has exactly its nominal size, and
+one set of replicates serves all datasets of a batch that have the same number of points.
 """
 
 import dataclasses
+import functools
 import heapq
 from typing import Any
 
@@ -22,14 +23,17 @@ from numpy.typing import ArrayLike
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.options import options_of, whole_number
 from mog_jax.inference import Reason
+from mog_jax.lane_shapes import pad_to_power
 from mog_jax.mixture import read_key
 
-# Replicates that are fitted first, then twice as many, and so on: enough lanes, and not too many
-# after the verdict is clear.
+# Replicates that are fitted first, then twice as many, and so on: enough to fill the lanes, and few
+# after the result is known.
 _CHUNK = 512
-# Points that are held at once.
+# Points that are in memory at once.
 _BUDGET = 1 << 25
-# Points of a dataset, beyond which a replicate is more than memory holds.
+# Points that are drawn by one call.
+_DRAWN = 1 << 18
+# Points of a dataset above which a replicate does not fit into memory.
 _MOST_POINTS = 1 << 31
 
 
@@ -58,7 +62,7 @@ class BootstrapTest:
     def q_value(self) -> np.ndarray[Any, Any]:
         """Benjamini and Hochberg's q-values over the batch; NaN takes no part.
 
-        To call all rows with a q-value of at most 0.05 is to be wrong in 5 % of the calls.
+        Of all rows with a q-value of at most 0.05, 5 % are expected to be false discoveries.
 
         Returns
         -------
@@ -128,6 +132,13 @@ def bootstrap_test(
         If an argument is of the wrong kind or range, or counts do not add up to a whole number,
         or to more points than can be drawn.
 
+    Accuracy
+    --------
+    The test is exact for normal data, and `p_value_error` is the standard error of the p-value from
+    the finite number of replicates. The sequential rule keeps its level: measured by
+    ``tests/test_bootstrap.py``, which also compares `bootstrap_test` with itself on shifted and
+    scaled data; the level over 10,000 datasets, by ``benchmarks/coverage.py``.
+
     References
     ----------
     Equation (38) of ``derivation.md``.
@@ -166,7 +177,7 @@ def compare_with_null(
     stop_after: int | None,
     options: dict[str, Any],
 ) -> BootstrapTest:
-    """Hold statistics that are known against those of datasets from one Gaussian.
+    """Compare known statistics with those of datasets from one Gaussian.
 
     Parameters
     ----------
@@ -192,13 +203,13 @@ def compare_with_null(
     known = ~np.isnan(statistic)
     if (sizes[known] > _MOST_POINTS).any():
         raise ValueError(
-            f"`counts` must add up to at most {_MOST_POINTS} points, for datasets of as many are "
-            f"drawn; got {sizes[known].max():g}."
+            f"`counts` must add up to at most {_MOST_POINTS} points, because datasets of "
+            f"that size are drawn; got {sizes[known].max():g}."
         )
     if (fraction := sizes[known] % 1 != 0).any():
         raise ValueError(
-            "`counts` must add up to a whole number of points, or there is no such dataset to "
-            f"draw; got {sizes[known][fraction][0]}."
+            "`counts` must add up to a whole number of points, because datasets of that size "
+            f"are drawn; got {sizes[known][fraction][0]}."
         )
     options = {name: value for name, value in options.items() if name not in ("counts", "progress")}
     p_value, error = np.full_like(statistic, np.nan), np.full_like(statistic, np.nan)
@@ -234,7 +245,7 @@ def _against_null(
     chunk = most if stop_after is None else _CHUNK
     null: list[float] = []
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
-        # A replicate's own key makes it the same whatever the chunks.
+        # Each replicate has a key of its own: it does not depend on the size of the chunks.
         chosen = keys[len(null) : len(null) + min(chunk, most)]
         draws = _standard_normals(chosen, size)
         # By their lengths, so that short datasets are not taken for a wrong layout.
@@ -245,11 +256,25 @@ def _against_null(
 
 
 def _standard_normals(keys: jax.Array, size: int) -> np.ndarray[Any, Any]:
-    def draw(key: jax.Array) -> jax.Array:
-        return jax.random.normal(key, (size,), dtype=np.float64)
+    """Draw a dataset of `size` points for each key.
 
-    with jax.enable_x64(True):
-        return np.asarray(jax.vmap(draw)(keys))
+    Lengths are rounded up to powers of two, and so are blocks of keys: few programs are compiled,
+    and the first draws of a key are the same whatever the length.
+    """
+    length = pad_to_power(size)
+    rows = max(1, _DRAWN // length)
+    draws = np.empty((len(keys), size))
+    for first in range(0, len(keys), rows):
+        index = np.minimum(np.arange(first, first + rows), len(keys) - 1)
+        some = draws[first : first + rows]
+        with jax.enable_x64(True):
+            some[:] = np.asarray(_drawn(keys[index], length))[: len(some), :size]
+    return draws
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _drawn(keys: jax.Array, length: int) -> jax.Array:
+    return jax.vmap(lambda key: jax.random.normal(key, (length,), dtype=np.float64))(keys)
 
 
 def _exceedances(null: list[float], statistic: float) -> int:

@@ -1,8 +1,8 @@
-r"""What this package claims about itself: each hand-written derivative, cross-checked.
+r"""Cross-checks of each hand-written derivative of this package.
 
-Every function of `mog_jax.gradients` is held by `mog_jax.crosscheck` against the textbook
-likelihood in `mog_jax.likelihood`: its formula in exact arithmetic, its program in every precision
-and on every execution, on mixtures and data drawn with the structure that hard ones have.
+`mog_jax.crosscheck` compares every function of `mog_jax.gradients` with the textbook likelihood in
+`mog_jax.likelihood`: its formula in exact arithmetic, its program in every precision and on every
+execution, on mixtures and data with the structure of hard cases.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from mog_jax.inference.scores import score_slopes
 from mog_jax.likelihood import log_density, log_likelihood
 from mog_jax.mixture import Mixture
 
-# Each size is compiled anew: the gradient goes through all, the others through the smallest two.
+# Each size is compiled: the gradient is checked at all, the others at the smallest two.
 SIZES = (1, 7, 200)
 _FEW = SIZES[:2]
 
@@ -177,14 +177,15 @@ def check(
     context = multiprocessing.get_context("spawn")
     quietly = signal.SIGINT, signal.SIG_DFL
     with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=quietly) as pool:
-        # The dear ones come last in the list: first here, so that nobody waits for one at the end.
+        # The most expensive checks are last in the list; they begin first, so that none is left
+        # alone at the end.
         names = [claim.name for claim in reversed(listed)]
         futures = [pool.submit(_checked_by_name, name, examples, random_seed) for name in names]
         yield from (future.result() for future in as_completed(futures))
 
 
 def _checked_by_name(name: str, examples: int, random_seed: int) -> tuple[str, Report]:
-    # A claim holds functions made on the spot, which do not travel between processes.
+    # A check holds local functions, which cannot be pickled.
     (claim,) = (claim for claim in self_checks() if claim.name == name)
     return _checked(claim, examples, random_seed)
 
@@ -201,7 +202,7 @@ def mixtures_and_data(draw: st.DrawFn, sizes: tuple[int, ...] = SIZES) -> tuple[
     1e12, offsets to 1e8 and scales apart from them; points as z-scores of either component out to
     1,000, with ties, and exactly on the means.
     """
-    # Equal weights are a case of their own: a bug that hides at a tie shows nowhere else.
+    # Equal weights are drawn on purpose: some bugs show at a tie alone.
     small = draw(
         st.floats(0.3, 12).map(lambda size: 10.0**-size) | st.sampled_from([1e-12, 1e-6, 0.49, 0.5])
     )
@@ -214,7 +215,7 @@ def mixtures_and_data(draw: st.DrawFn, sizes: tuple[int, ...] = SIZES) -> tuple[
     deviations = [scale, scale * ratio]
     score = st.floats(-6, 6) | st.sampled_from([0.0, 1.0, -9.0, 45.0, 1e3])
     n = draw(st.sampled_from(sizes))
-    # A few drawn points, repeated to fill the size: ties come for free.
+    # A few drawn points, repeated to fill the size: so there are ties.
     few = draw(st.lists(st.tuples(score, st.integers(0, 1)), min_size=1, max_size=min(n, 12)))
     points = [means[k] + z * deviations[k] for z, k in few]
     mixture = Mixture.from_arrays(

@@ -18,6 +18,7 @@ FLOORS = [
         "arrays",
         "crosscheck",
         "datasets",
+        "devices",
         "explained",
         "fuse",
         "lane_shapes",
@@ -36,22 +37,23 @@ FLOORS = [
     {"fitting"},
     {"statistics"},
     {"selection", "bootstrap", "profile"},
-    {"self_check", "sklearn", "tables", "plots"},
-    {"chunks", "dask", "ray", "report", "spark"},
+    {"anndata", "chunks", "plots", "self_check", "sklearn"},
+    {"tables"},
+    {"dask", "ray", "report", "spark", "streams"},
     {"cli"},
 ]
 
 
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
+    "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
-        {"sources"},
         {"blocks"},
         {"passes"},
         {"survey"},
         {"starts"},
         {"climb"},
-        {"api"},
+        {"maximum"},
     ],
     "crosscheck": [
         {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
@@ -135,6 +137,7 @@ INNER_FLOORS = {
 }
 # Packages in which no module imports itself by way of others, not even late or for its types.
 WITHOUT_CIRCLES = [
+    "anndata",
     "chunks",
     "cli",
     "crosscheck",
@@ -143,6 +146,7 @@ WITHOUT_CIRCLES = [
     "plots",
     "report",
     "sklearn",
+    "streams",
     "tables",
 ]
 # The one file that may look inside JAX's programs.
@@ -303,10 +307,18 @@ def test_docstrings_describe_the_parameters_that_there_are(function):
     ]
 
 
+def lines_of_code(path):
+    """Lines of a module but for its docstrings, which are the reference of the public names."""
+    text = path.read_text(encoding="utf-8")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    docstrings = [
+        node.body[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, documented) and ast.get_docstring(node)
+    ]
+    return len(text.splitlines()) - sum(d.end_lineno - d.lineno + 1 for d in docstrings)
+
+
 def test_modules_fit_in_a_head():
-    long = {
-        str(path.relative_to(PACKAGE)): count
-        for path in MODULES
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 450
-    }
-    assert not long
+    lengths = {str(path.relative_to(PACKAGE)): lines_of_code(path) for path in MODULES}
+    assert {path: length for path, length in lengths.items() if length > 430} == {}

@@ -12,7 +12,7 @@
 `command_line`      the parser, and `main`
 ==================  ==============================================================================
 
-Nothing here imports JAX before there is something to compute: ``--help`` answers at once.
+Nothing here imports JAX before there is something to compute: ``--help`` takes no time.
 """
 
 from mog_jax.cli.command_line import main

@@ -1,4 +1,4 @@
-"""Numbers on the command line: what they may be, and what is said of others."""
+"""Argument types of the command line: numbers with a range."""
 
 import argparse
 import math

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# By this a picture of ours is known; these formats have a field for it.
+# Mark of the pictures of this command, in the formats that have a field for it.
 _MARK = "drawn by mog_jax"
 _FIELDS = {"png": "Software", "svg": "Creator", "pdf": "Creator", "ps": "Creator", "eps": "Creator"}
 
@@ -75,9 +75,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def refuse_lost(path: str, sources: Any, *, overwrite: bool) -> None:
-    """Raise `TableError` if a picture at `path` would replace an input, or a file of another's.
+    """Raise `TableError` if a picture at `path` would replace an input or a foreign file.
 
-    Of ours are known those formats that can say it: PNG, SVG, PDF and PostScript.
+    Pictures of this command are recognised in PNG, SVG, PDF and PostScript.
     """
     from mog_jax.tables.outputs import refuse_foreign, refuse_input
 
@@ -134,7 +134,7 @@ def draw_several(
         counts=None if counts[0] is None else list(counts),
         chosen=range(len(fits)),
         names=[*map(_plain, titles)],
-        columns=min(4, len(fits)),
+        label=_plain(run["columns"]["value"] or "value"),
     )
     _save(panels[0].figure, path)
 
@@ -148,7 +148,7 @@ def _fitted(source: Any, run: dict[str, Any], key: Sequence[Any], name: str) -> 
     values, counts, fixed = group_values(source, run, key)
     try:
         one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
-    except (TypeError, ValueError) as error:  # the record is a file's, and may say anything
+    except (TypeError, ValueError) as error:  # the record comes from a file, and may hold anything
         raise TableError(f"cannot fit {name} as it was: {error}") from None
     return one, values, counts
 
@@ -167,5 +167,5 @@ def _save(figure: Any, path: str) -> None:
 
 
 def _plain(name: str) -> str:
-    """Escape what Matplotlib would take for the beginning of a formula."""
+    """Escape dollar signs, which begin a formula in Matplotlib."""
     return name.replace("$", r"\$")

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.devices import on_own_device, shared_out
 from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
@@ -174,5 +175,7 @@ def _fit_all(
             done += len(index)
             report("fitting", done, len(source), done)
 
-        in_threads(work, blocks(source.widths(), is_held, workers()), take)
+        threads = max(workers(), len(shared_out()))
+        some = blocks(source.widths(), is_held, threads)
+        in_threads(on_own_device(work), some, take, threads)
     return fits

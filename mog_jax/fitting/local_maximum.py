@@ -24,7 +24,7 @@ from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, re
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, totals
-from mog_jax.lane_shapes import pad_rows
+from mog_jax.lane_shapes import pad_rows, pad_to_power
 from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
@@ -121,7 +121,21 @@ def local_maximum(
     counts = None if counts is None else real_array(counts, "counts")
     _check_shapes(x, start, counts)
     _check_fixed(fixed, options.equal_variances)
+    if not is_traced((x, start, counts, fixed)):
+        x, counts = _filled_up(x, start, counts)
     return _program(options)(x, start, counts, fixed)
+
+
+def _filled_up(
+    x: ArrayLike, start: Mixture, counts: ArrayLike | None
+) -> tuple[ArrayLike, ArrayLike | None]:
+    """Fill up with missing points to one of few lengths: each is a program of its own."""
+    points = np.asarray(x)
+    if not np.issubdtype(points.dtype, np.floating):
+        points = points.astype(np.asarray(start.means).dtype)
+    missing = (0, pad_to_power(len(points)) - len(points))
+    points = np.pad(points, missing, constant_values=np.nan)
+    return points, None if counts is None else np.pad(np.asarray(counts), missing)
 
 
 def _check_shapes(x: ArrayLike, start: Mixture, counts: ArrayLike | None) -> None:

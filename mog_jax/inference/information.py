@@ -46,6 +46,12 @@ def covariance(
     ValueError
         If the shapes do not agree.
 
+    Accuracy
+    --------
+    The product with the information is the identity to 1e-9. Measured by
+    ``tests/inference/test_errors.py``; which matrices count as singular, by
+    ``tests/inference/test_information.py``, where `covariance` is asked in both precisions.
+
     References
     ----------
     Equation (26) of ``derivation.md``.
@@ -81,13 +87,39 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
     correlated = jnp.where(
         is_fixed[..., :, None] | is_fixed[..., None, :], unit, information * scales
     )
-    factor = jnp.linalg.cholesky(correlated)
-    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
-    # The squared diagonal of the factor is what the parameters before leave of each one.
-    left = jnp.min(jnp.square(jnp.diagonal(factor, axis1=-2, axis2=-1)), axis=-1)
+    inverse, left = _inverse_of_correlated(correlated)
     is_certain = left > 1e4 * np.finfo(own.dtype).eps
-    inverse = jnp.swapaxes(half, -1, -2) @ half * scales
-    return jnp.where(is_certain[..., None, None], inverse, jnp.nan)
+    return jnp.where(is_certain[..., None, None], inverse * scales, jnp.nan)
+
+
+def _inverse_of_correlated(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Invert by Cholesky's factor, entry by entry: a call of LAPACK could not be kept on disk.
+
+    Gives the least squared entry of the factor's diagonal as well: what the parameters before
+    leave of each one. NaN where there is no factor.
+    """
+    rows = range(matrix.shape[-1])
+    factor: dict[tuple[int, int], jax.Array] = {}
+    half: dict[tuple[int, int], jax.Array] = {}
+    left = []
+    for j in rows:
+        own = matrix[..., j, j] - sum(factor[j, k] ** 2 for k in range(j))
+        left.append(own)
+        factor[j, j] = jnp.sqrt(own)
+        for i in range(j + 1, len(rows)):
+            rest = matrix[..., i, j] - sum(factor[i, k] * factor[j, k] for k in range(j))
+            factor[i, j] = rest / factor[j, j]
+    for j in rows:
+        half[j, j] = 1 / factor[j, j]
+        for i in range(j + 1, len(rows)):
+            half[i, j] = -sum(factor[i, k] * half[k, j] for k in range(j, i)) / factor[i, i]
+    entries = [
+        sum(half[k, i] * half[k, j] for k in range(max(i, j), len(rows)))
+        for i in rows
+        for j in rows
+    ]
+    inverse = jnp.stack(entries, axis=-1).reshape(matrix.shape)
+    return inverse, jnp.min(jnp.stack(left, axis=-1), axis=-1)
 
 
 @answer(core=(2, 1))

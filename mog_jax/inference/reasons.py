@@ -1,4 +1,4 @@
-"""Why a number is not there: the words that go with a NaN."""
+"""Reasons for a NaN."""
 
 from mog_jax.explained import Explained
 

@@ -32,6 +32,8 @@ def fit_table(
     comment: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    layer: str | None = None,
+    zeros: str | None = None,
     **options: Any,
 ) -> pyarrow.Table:
     """Fit a two-component mixture to every group of a table.
@@ -40,11 +42,14 @@ def fit_table(
     ----------
     source : path, glob, list of these, "-", or frame
         CSV, TSV or JSON lines, plain or compressed (gzip, zstd, bz2, xz, zip); Parquet, Feather,
-        ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Or any
-        frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger than
-        memory; each group must fit. A file that exists is that file, whatever stands in its name;
-        any other name is a pattern. Columns without a name are called ``column0``, ``column1``,
-        ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
+        ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Of an
+        ``.h5ad`` file each feature is fitted, or by columns of ``obs``: it has a row for each cell
+        and feature, with the columns ``cell``, ``feature``, ``value`` and those of ``obs``. Or any
+        frame that converts to Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger
+        than memory, and so may its groups: those of more than 4,194,304 rows are fitted by passes
+        over them, as :func:`mog_jax.fit_chunks` does. The name of an existing file is never a
+        pattern; any other name is one. Columns without a name are called ``column0``,
+        ``column1``, ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own.
     value : str, optional
@@ -92,6 +97,10 @@ def fit_table(
     header : bool, optional
         Whether the first line of a CSV holds the names of the columns. A line of numbers does not,
         if it can be nothing else.
+    layer : str, optional
+        Of an ``.h5ad`` file, a layer to fit in place of ``X``.
+    zeros : {"keep", "drop"}, optional
+        Whether a zero there is a value like any other, which is the default, or none.
     **options
         Passed on to `mog_jax.fit`.
 
@@ -137,6 +146,8 @@ def fit_table(
                 comment=comment,
                 encoding=encoding,
                 header=header,
+                layer=layer,
+                zeros=zeros,
             ),
         ) as results,
     ):

@@ -11,6 +11,7 @@ import duckdb
 
 from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
+from mog_jax.tables.h5ad import FEATURE, VALUE
 from mog_jax.tables.keys import refuse_clashes
 from mog_jax.tables.paths import literal
 from mog_jax.tables.sources import TableSource
@@ -73,6 +74,8 @@ def choose(
     TableError
         If a column is not there, holds no numbers, or the choice is ambiguous.
     """
+    if source.is_long:
+        by, value = _of_each_feature(source, by, value, columns)
     fixed = dict(fixed or {})
     columns = _spelt_out(columns, source, {*by, *fixed.values(), count})
     if columns is not None and value is not None:
@@ -143,6 +146,22 @@ def choose(
         chosen={"by": list(by), "value": None if wide else value, "columns": wide, "count": count},
         fixed=fixed,
     )
+
+
+def _of_each_feature(
+    source: TableSource, by: Sequence[str], value: str | None, columns: Sequence[str] | None
+) -> tuple[Sequence[str], str]:
+    """Choose the values of AnnData, by variable where nothing else is asked for.
+
+    A column of obs stands beside each variable of a cell, and would be fitted as often.
+    """
+    if columns is not None or value not in (None, VALUE):
+        raise TableError(
+            f"{source.name} is of AnnData, with a row for each cell and feature: what is fitted is "
+            f"{VALUE!r}, by {FEATURE!r} and columns of obs; write obs itself to Parquet to fit one "
+            "of its columns."
+        )
+    return by or [FEATURE], VALUE
 
 
 def refuse_unreadable(

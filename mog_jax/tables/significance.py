@@ -17,12 +17,12 @@ from mog_jax.tables.schema import TESTS
 
 
 def check_bootstrap(replicates: Any, seed: Any, *, fixed: bool) -> None:
-    """Refuse a bootstrap that cannot be, before any work.
+    """Refuse an impossible bootstrap before any work.
 
     Raises
     ------
     TableError
-        If the number of replicates or the seed is none, or parameters are fixed.
+        If the number of replicates or the seed is invalid, or parameters are fixed.
     """
     from mog_jax.fitting.options import whole_number
     from mog_jax.mixture import read_key
@@ -36,8 +36,8 @@ def check_bootstrap(replicates: Any, seed: Any, *, fixed: bool) -> None:
         raise TableError(str(error).replace("`key`", "`bootstrap_seed`")) from None
     if fixed:
         raise TableError(
-            "`bootstrap` and `fixed` exclude each other: under one component, what is fixed of two "
-            "is not defined."
+            "`bootstrap` and `fixed` exclude each other: a fixed parameter of two components is "
+            "not defined under one."
         )
 
 

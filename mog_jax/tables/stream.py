@@ -1,9 +1,9 @@
-"""The middle of it all: rows sorted by group in, a row per group out, a chunk at a time.
+"""`fit_batches`: rows sorted by group in, a row per group out, a chunk at a time.
 
-What DuckDB feeds here on one machine is what Spark's ``mapInArrow`` or Ray's ``map_batches`` feeds
-on a cluster. The answers do not depend on where the incoming batches were cut, nor on the order of
+On one machine DuckDB supplies the rows; on a cluster Spark's ``mapInArrow`` or Ray's
+``map_batches``. The answers depend neither on how the incoming batches were cut nor on the order of
 the rows within a group: points are sorted before they are summed, and chunks are cut by the groups
-alone. So a run that is taken up again at the first group of a chunk gives the same bits.
+alone. A run that is resumed at the first group of a chunk therefore gives the same bits.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from mog_jax.tables.group_fits import fit_groups
 from mog_jax.tables.keys import column_name, key_names, one_column, output_schema
 from mog_jax.tables.options import table_options
 
-# Enough to keep the fitter busy, and so few that a run which is killed loses some seconds.
+# Enough for an efficient fit, and so few that a killed run loses a few seconds.
 CHUNK_POINTS = 1 << 22
 CHUNK_GROUPS = 1 << 12
 _ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
@@ -46,9 +46,9 @@ def fit_batches(
     Parameters
     ----------
     batches : iterable of pyarrow.RecordBatch, or frame
-        Rows; those of one group follow one another, across batches too. A frame is what speaks
-        Arrow: a table, a batch or a reader of pyarrow, a frame of pandas or polars, a DuckDB
-        relation.
+        Rows; those of one group are consecutive, across batches too. A frame is anything that
+        converts to Arrow: a table, a batch or a reader of pyarrow, a frame of pandas or polars, a
+        DuckDB relation.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own, and so is NaN.
     value : str
@@ -100,14 +100,14 @@ def fit_batches(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StreamFitter:
-    """`fit_batches` with its arguments checked: a function that goes to the workers of an engine.
+    """`fit_batches` with its arguments checked: a callable to send to the workers of an engine.
 
     Attributes
     ----------
     by, value, count, fixed, chunk_points, chunk_groups, options
         See `fit_batches`.
     fit_chunk : callable
-        What fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
+        Fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
     """
 
     by: list[str]
@@ -223,7 +223,7 @@ def _counts(column: pyarrow.ChunkedArray, name: str) -> Array:
     wrong = counts[(counts < 0) | np.isinf(counts)]
     if wrong.size:
         raise TableError(
-            f"column {name!r} says how often a value occurs; counts are finite and not negative; "
+            f"column {name!r} holds counts, which must be finite and not negative; "
             f"got {wrong[0]:g}."
         )
     return counts
