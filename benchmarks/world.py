@@ -36,7 +36,7 @@ from mog_jax.crosscheck import crosscheck_rule
 
 HERE = Path(__file__).parent
 # Processor seconds after which a function is given up, and of exact evaluation at one input.
-_MOST_SECONDS, _DEADLINE = 240, 10.0
+_MOST_SECONDS, _DEADLINE = 90, 10.0
 _ROWS = ("judged", "right", "true", "false alarm", "not adjudicated", "refused", "no derivative")
 
 
@@ -127,10 +127,11 @@ def _judged(entry: Entry, examples: int, order: int) -> tuple[str, tuple[str, ..
         entry.function,
         entry.function,
         entry.inputs,
-        wrt=entry.wrt,
+        wrt=entry.wrt or _differentiable(entry),
         examples=examples,
         order=order,
         agrees_to=entry.agrees_to,
+        normwise=entry.normwise,
         deadline=_DEADLINE,
         name=entry.name,
     )
@@ -163,24 +164,38 @@ class _at_most:  # noqa: N801, used like a function
 
 def _can_be_differentiated(entry: Entry) -> bool:
     """Whether JAX itself gives a derivative, in one of its modes."""
-    args = hypothesis.find(
-        entry.inputs, lambda _: True, settings=hypothesis.settings(database=None)
+    try:
+        return bool(_differentiable(entry))
+    except Exception:
+        return False
+
+
+def _differentiable(entry: Entry) -> tuple[int, ...]:
+    """Give the arguments by which JAX differentiates, in one of its modes."""
+    quick = hypothesis.settings(database=None, max_examples=1)
+    args = hypothesis.find(entry.inputs, lambda _: True, settings=quick)
+    floats = [i for i, arg in enumerate(args) if arg.dtype.kind == "f"]
+    return tuple(
+        i for i in floats if entry.wrt is None or i in entry.wrt if _is_smooth(entry, args, i)
     )
-    wrt = entry.wrt or tuple(i for i, arg in enumerate(args) if arg.dtype.kind == "f")
 
-    def of_wrt(*moved: Any) -> Any:
-        given = list(args)
-        for i, value in zip(wrt, moved, strict=True):
-            given[i] = value
-        return entry.function(*given)
 
-    moved = [jax.numpy.asarray(args[i]) for i in wrt]
-    for mode in (lambda: jax.vjp(of_wrt, *moved), lambda: jax.jvp(of_wrt, moved, moved)):
+def _is_smooth(entry: Entry, args: Any, position: int) -> bool:
+    def of_one(moved: Any) -> Any:
+        return entry.function(*args[:position], moved, *args[position + 1 :])
+
+    def pulled(moved: Any) -> Any:
+        output, pullback = jax.vjp(of_one, moved)
+        return output, pullback(output)
+
+    start = jax.numpy.asarray(args[position])
+    for mode in (pulled, lambda moved: jax.jvp(of_one, (moved,), (moved,))):
         try:
-            output = mode()[0]
+            output, _ = jax.eval_shape(mode, start)
         except Exception:
             continue
-        return any(leaf.dtype.kind == "f" for leaf in jax.tree.leaves(output))
+        leaves = jax.tree.leaves(output)
+        return bool(leaves) and all(leaf.dtype.kind == "f" for leaf in leaves)
     return False
 
 

@@ -82,7 +82,6 @@ _NUMPYRO = {
     "ZeroInflatedPoisson": "K up",
 }
 _TFP = {
-    "Bates": "u ",
     "Bernoulli": "b v",
     "Beta": "u pp",
     "BetaBinomial": "K Kpp",
@@ -152,7 +151,6 @@ _BOUND: dict[str, dict[str, Any]] = {
     "numpyro.DirichletMultinomial": {"total_count": 18},
     "numpyro.TruncatedCauchy": {"low": 0.0},
     "numpyro.TruncatedNormal": {"low": 0.0},
-    "tfp.Bates": {"total_count": 4},
     "tfp.TruncatedCauchy": {"low": -1.0, "high": 1.0},
     "tfp.TruncatedNormal": {"low": -1.0, "high": 1.0},
 }
@@ -171,7 +169,13 @@ def _densities(
         def density(*args: Any, make: Any = make, bound: Any = bound) -> Any:
             return getattr(make(*args[1:], **bound), method)(args[0])
 
-        yield Entry(name=f"{prefix}.{name}.{method}", function=density, letters=value + parameters)
+        yield Entry(
+            name=f"{prefix}.{name}.{method}",
+            function=density,
+            letters=value + parameters,
+            # By a count nobody differentiates.
+            wrt=tuple(range(1, 1 + len(parameters))) if value in "bkKy" else None,
+        )
 
 
 def distrax() -> Iterator[Entry]:

@@ -42,6 +42,8 @@ class Entry:
         Which of them are differentiated; all of floating point if not given.
     agrees_to : float
         For a solver, the accuracy that it is asked for.
+    normwise : bool
+        Whether digits are counted by the largest entry, as error bounds of linear algebra do.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry:
     letters: str
     wrt: tuple[int, ...] | None = None
     agrees_to: float = 0.0
+    normwise: bool = False
 
     @property
     def inputs(self) -> st.SearchStrategy[tuple[Any, ...]]:

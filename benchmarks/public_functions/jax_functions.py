@@ -57,8 +57,6 @@ _SPECIAL = {
     "xlogy": "pp",
     "zeta": "qp",
 }
-# Arguments by which JAX differentiates, where that is not all of them.
-_WRT = {"betainc": (2,), "hyp2f1": (3,), "zeta": (1,)}
 # For each distribution, the letters of x and of its parameters.
 _STATS = {
     "bernoulli": "ku",
@@ -129,7 +127,7 @@ def _entries(
             name=f"{module.__name__.replace('jax.numpy', 'jnp')}.{name}",
             function=prepared.get(name, function),
             letters=chosen,
-            wrt=_WRT.get(name),
+            normwise=module is jnp.linalg,
         )
 
 
@@ -229,7 +227,10 @@ def fft() -> Iterator[Entry]:
             continue
         two = "2" in name or name.endswith("n")
         yield Entry(
-            name=f"jnp.fft.{name}", function=real_part(function), letters="M" if two else "v"
+            name=f"jnp.fft.{name}",
+            function=real_part(function),
+            letters="M" if two else "v",
+            normwise=True,
         )
 
 

@@ -79,6 +79,7 @@ def lineax() -> Iterator[Entry]:
             function=solve,
             letters=letters,
             agrees_to=agrees_to,
+            normwise=True,
         )
 
     positive = lx.positive_semidefinite_tag
@@ -95,6 +96,7 @@ def lineax() -> Iterator[Entry]:
         name="lineax.linear_solve, Diagonal",
         function=lambda d, b: lx.linear_solve(lx.DiagonalLinearOperator(d), b).value,
         letters="wv",
+        normwise=True,
     )
     yield Entry(
         name="lineax.linear_solve, Tridiagonal",
