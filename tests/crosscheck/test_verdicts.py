@@ -658,3 +658,10 @@ def test_either_side_of_a_step_within_a_rounding_is_excused(above):
 
     report = crosscheck_rule(stepwise, stepwise, [(np.array([1.0, above]),)], order=1)
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("function", [jnp.sort, lambda x: jax.lax.top_k(x, 2)[0], jnp.median])
+def test_conventions_at_a_tie_that_is_a_kink_are_nobodys_fault(function):
+    inputs = [(np.zeros(3),), (np.array([1.0, 2.0, 2.0]),), (np.array([1.0, 2.0, 3.0]),)]
+    report = crosscheck_rule(function, function, inputs, order=1)
+    assert report.ok, str(report)
