@@ -43,6 +43,8 @@ _NOTHING = -400
 # Entries that are settled one by one on one draw, each at the price of a few evaluations.
 _MOST_ENTRIES = 24
 _MOST_SECOND_ENTRIES = 8
+# Other directions with which slopes have to add up: by one of them a kink may be missed.
+_DIRECTIONS = 3
 
 Settled = dict[int, flint.arb | None]
 """By entry, the derivative; None where there is none. Entries that cost too much are left out."""
@@ -91,9 +93,9 @@ class Quotients:
                 moved[place] = np.asarray(ball_arrays.as_balls(moved[place]) + along, object)
         return ball_arrays.flat(evaluate(self.function, moved, digits=digits, by_meaning=True))
 
-    def _generic(self) -> list[Array]:
+    def _generic(self, seed: int = 0) -> list[Array]:
         """Give a direction without symmetries, in which two errors do not cancel by chance."""
-        random = np.random.default_rng(0)
+        random = np.random.default_rng(seed)
 
         def sized(leaf: Array) -> Array:
             sizes = np.abs(np.asarray(leaf, np.float64))
@@ -117,14 +119,15 @@ class Quotients:
 
         units = {entry: self._unit(entry)[0] for entry in entries}
         found = {entry: along(unit) for entry, unit in units.items()}
-        if self._numbers() == 1 or all(value is None for value in found.values()):
-            return found
-        across = self._generic()
-        of_across = along(across)
-        for entry, unit in units.items():
-            if found[entry] is not None:
-                both = map(along, _sum_and_difference(unit, across))
-                found[entry] = _linear(found[entry], of_across, *both, tied=tied)
+        for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
+            if all(value is None for value in found.values()):
+                break
+            across = self._generic(seed)
+            of_across = along(across)
+            for entry, unit in units.items():
+                if found[entry] is not None:
+                    both = map(along, _sum_and_difference(unit, across))
+                    found[entry] = _linear(found[entry], of_across, *both, tied=tied)
         return found
 
     def _numbers(self) -> int:
@@ -194,8 +197,10 @@ class Push(Quotients):
     def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
         """Give the derivative along the direction in some entries of the output."""
         found = self._settled(entries)
-        if self._numbers() > 1 and any(value is not None for value in found.values()):
-            across = self._generic()
+        for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
+            if all(value is None for value in found.values()):
+                break
+            across = self._generic(seed)
             others = [
                 dataclasses.replace(self, direction=direction)._settled(entries)
                 for direction in (across, *_sum_and_difference(self.direction, across))
