@@ -179,8 +179,13 @@ def test_a_release_is_tested_checked_and_published_without_a_token():
     jobs = WORKFLOWS["release"]["jobs"]
     assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
     assert (ROOT / jobs["test"]["uses"]).is_file()
-    assert (jobs["build"]["needs"], jobs["publish"]["needs"]) == ("test", "build")
-    assert "twine check --strict" in steps(jobs["build"])
+    needs = {name: job.get("needs") for name, job in jobs.items()}
+    assert needs == {"test": None, "build": "test", "wheel": "build", "publish": "wheel"}
+    assert ".ci/build dist" in steps(jobs["build"])
+    assert "twine check --strict" in read(".ci/build")
+    promised = WORKFLOWS["ci"]["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert jobs["wheel"]["strategy"]["matrix"]["python"] == promised
+    assert ".ci/try-wheel dist" in steps(jobs["wheel"])
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "secrets." not in (GITHUB / "workflows" / "release.yml").read_text(encoding="utf-8")
 
@@ -207,6 +212,12 @@ def test_links_of_readme_are_absolute_in_a_release(tmp_path):
         kind = "raw" if before.endswith(".png") else "blob"
         assert after == (before if "://" in before else f"{here}/{kind}/v1/{before}")
     assert Page(copy).blocks() == page.blocks()
+
+
+def test_the_wheel_is_tried_with_tests_that_exist():
+    tests = re.findall(r"\btests/[\w/.]+", read(".ci/try-wheel"))
+    assert len(tests) > 5
+    assert [name for name in tests if not (ROOT / name).exists()] == []
 
 
 def test_the_lowest_versions_are_those_of_pyproject():
