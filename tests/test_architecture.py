@@ -30,7 +30,7 @@ FLOORS = [
     {"array_like"},
     {"precision"},
     {"mixture"},
-    {"likelihood", "kernel"},
+    {"likelihood", "kernel", "penalty"},
     {"gradients"},
     {"inference"},
     {"fitting"},

@@ -54,6 +54,8 @@ class AscentOptions:
         Whether the components share one variance.
     give_up : bool
         Whether to leave climbs alone that are held on the variance floor.
+    penalty_strength : float
+        Of the penalty on the variances (:mod:`mog_jax.penalty`): 1, or 0 for none.
     """
 
     direction: Direction
@@ -62,11 +64,14 @@ class AscentOptions:
     variance_floor: float
     equal_variances: bool
     give_up: bool
+    penalty_strength: float = 0.0
 
     def as_arguments(self) -> dict[str, Any]:
         """Give what :func:`mog_jax.fitting.climb.ascent.ascend` takes, by name."""
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         arguments["smallest"] = math.log(arguments.pop("variance_floor"))
+        # A program that is compiled for one strength needs no penalty where there is none.
+        arguments["penalty_strength"] = arguments["penalty_strength"] or None
         return arguments
 
 
@@ -100,7 +105,7 @@ class FitOptions:
     min_points: float
     equal_variances: bool
 
-    def ascent(self, *, searching: bool) -> AscentOptions:
+    def ascent(self, *, searching: bool, penalised: bool = False) -> AscentOptions:
         """Give the options of one climb, in the search or in the polish."""
         return AscentOptions(
             direction=self.direction,
@@ -109,6 +114,7 @@ class FitOptions:
             variance_floor=self.variance_floor,
             equal_variances=self.equal_variances,
             give_up=searching,
+            penalty_strength=1.0 if penalised else 0.0,
         )
 
 

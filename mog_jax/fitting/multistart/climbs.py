@@ -130,6 +130,7 @@ def _climb_call(
         give_up=np.bool(options.give_up),
         tolerance=number(options.tolerance),
         smallest=number(math.log(options.variance_floor)),
+        penalty_strength=number(options.penalty_strength),
     )
     climbed = climb_tiles(
         state,
