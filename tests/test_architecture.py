@@ -30,7 +30,7 @@ FLOORS = [
     {"array_like"},
     {"precision"},
     {"mixture"},
-    {"likelihood", "kernel", "penalty"},
+    {"intervals", "likelihood", "kernel", "penalty"},
     {"gradients"},
     {"inference"},
     {"fitting"},
@@ -98,7 +98,7 @@ INNER_FLOORS = {
         {"data"},
         {"multistart"},
         {"results"},
-        {"fit_block"},
+        {"fit_block", "intervals"},
         {"api", "ascent_path", "local_maximum"},
     ],
     "fitting.climb": [
@@ -109,6 +109,12 @@ INNER_FLOORS = {
         {"tiles"},
     ],
     "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
+    "fitting.intervals": [
+        {"observations"},
+        {"kernel", "starts"},
+        {"climb"},
+        {"maximise"},
+    ],
     "fitting.multistart": [
         {"packing", "starts"},
         {"climbs", "coreset"},
@@ -133,6 +139,7 @@ WITHOUT_CIRCLES = [
     "inference",
     "plots",
     "report",
+    "intervals",
     "sklearn",
     "tables",
 ]

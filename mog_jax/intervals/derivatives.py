@@ -50,7 +50,7 @@ def log_likelihood(
 
     References
     ----------
-    Equation (44) of ``derivation.md``.
+    Equation (48) of ``derivation.md``.
     """
     joint = _log_joint(theta, *_both(theta, centre, half_width), half_width)
     return jnp.sum(counts * jnp.logaddexp(*joint))
@@ -63,7 +63,7 @@ def gradient(
 
     References
     ----------
-    Equation (47) of ``derivation.md``.
+    Equation (51) of ``derivation.md``.
     """
     terms = interval_terms(theta, centre, half_width).gradient
     return jnp.stack([jnp.sum(counts * term) for term in terms])
@@ -76,13 +76,11 @@ def observed_information(
 
     References
     ----------
-    Equations (48) and (49) of ``derivation.md``.
+    Equations (52) and (53) of ``derivation.md``.
     """
     terms = interval_terms(theta, centre, half_width).information
     total = {place: jnp.sum(counts * term) for place, term in zip(UPPER, terms, strict=True)}
-    return jnp.stack(
-        [jnp.stack([total[min(i, j), max(i, j)] for j in range(5)]) for i in range(5)]
-    )
+    return jnp.stack([jnp.stack([total[min(i, j), max(i, j)] for j in range(5)]) for i in range(5)])
 
 
 def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.Array) -> jax.Array:
@@ -92,7 +90,7 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
 
     References
     ----------
-    Equation (50) of ``derivation.md``.
+    Equation (54) of ``derivation.md``.
     """
     moments = _both(theta, centre, half_width)
     log_joint = _log_joint(theta, *moments, half_width)
@@ -119,7 +117,7 @@ def interval_terms(theta: Theta, centre: jax.Array, half_width: jax.Array) -> Te
 
     References
     ----------
-    Equations (44) and (47) to (49) of ``derivation.md``.
+    Equations (48), (51), (52) and (53) of ``derivation.md``.
     """
     moments = _both(theta, centre, half_width)
     log_joint = _log_joint(theta, *moments, half_width)
@@ -172,9 +170,7 @@ def _component(
     )
 
 
-def _both(
-    theta: Theta, centre: jax.Array, half_width: jax.Array
-) -> tuple[Moments, Moments]:
+def _both(theta: Theta, centre: jax.Array, half_width: jax.Array) -> tuple[Moments, Moments]:
     """Moments of the intervals under each component."""
     # What is infinite remains so in any unit: no derivative goes through it.
     is_open = jnp.isinf(half_width)

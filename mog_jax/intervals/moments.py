@@ -64,7 +64,7 @@ def truncated_moments(centre: jax.Array, half_width: jax.Array) -> Moments:
 
     References
     ----------
-    Equations (43), (45) and (46) of ``derivation.md``.
+    Equations (47), (49) and (50) of ``derivation.md``.
 
     Examples
     --------
@@ -80,12 +80,8 @@ def truncated_moments(centre: jax.Array, half_width: jax.Array) -> Moments:
     product = jnp.abs(centre) * jnp.where(is_narrow, half_width, 0)
     is_narrow = is_narrow & (product <= _NARROW_PRODUCT)
     # Each branch sees an interval that it can do, or its NaN would reach the other's derivative.
-    narrow = _by_quadrature(
-        jnp.where(is_narrow, centre, 0), jnp.where(is_narrow, half_width, 0)
-    )
-    wide = _by_tails(
-        jnp.where(is_narrow, 0, centre), jnp.where(is_narrow, _NARROW, half_width)
-    )
+    narrow = _by_quadrature(jnp.where(is_narrow, centre, 0), jnp.where(is_narrow, half_width, 0))
+    wide = _by_tails(jnp.where(is_narrow, 0, centre), jnp.where(is_narrow, _NARROW, half_width))
     return Moments(*(jnp.where(is_narrow, a, b) for a, b in zip(narrow, wide, strict=True)))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.intervals.kernel import evaluate
 from mog_jax.fitting.intervals.observations import Intervals
+from mog_jax.penalty import penalty, penalty_information, penalty_slopes
 
 _EM_STEPS = 6
 # Most that a step may change: log-odds, means in standard deviations, log-variances.
@@ -36,8 +37,8 @@ class Climbs(NamedTuple):
     dataset : array of int, shape (A,)
     basis : array, shape (A, 5, 5)
         Its columns are the directions in which a climb may go; a column of zeros is none.
-    strength : array, shape (A,)
-        Of the penalty; 0 for none.
+    penalty_weight : array, shape (A,)
+        As :mod:`mog_jax.penalty` has it; 0 for none.
     lowest : array, shape (A,)
         Log-variance at which a component is stopped.
     """
@@ -45,7 +46,7 @@ class Climbs(NamedTuple):
     theta: Array
     dataset: Array
     basis: Array
-    strength: Array
+    penalty_weight: Array
     lowest: Array
 
     def chosen(self, index: Array) -> "Climbs":
@@ -61,7 +62,7 @@ class Ends:
     ----------
     theta : array, shape (A, 5)
     value : array, shape (A,)
-        The log-likelihood less the penalty.
+        The log-likelihood with the penalty.
     log_likelihood : array, shape (A,)
     gradient, information : array, shape (A, 5), (A, 5, 5)
         Of the log-likelihood alone.
@@ -86,7 +87,9 @@ class Ends:
 
     def chosen(self, index: Array) -> "Ends":
         """Give some of the ends."""
-        fields = {field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)}
+        fields = {
+            field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)
+        }
         return Ends(**fields)
 
 
@@ -133,7 +136,7 @@ def _move(ends: Ends, active: Array, own: Climbs, proposal: Array, data: Interva
     """Evaluate proposals, take those that climb, and say which."""
     with np.errstate(over="ignore", invalid="ignore"):
         sums = evaluate(proposal, own.dataset, data)
-        value = sums.log_likelihood - penalty(proposal, own.strength)
+        value = sums.log_likelihood + penalty(proposal.T, own.penalty_weight, xp=np)
     slack = _ROUNDINGS * (data.total[own.dataset] + np.abs(value))
     rose: Array = np.isfinite(value) & (value >= ends.value[active] - slack)
     rose &= np.isfinite(sums.gradient).all(axis=1) & np.isfinite(sums.information).all(axis=(1, 2))
@@ -148,9 +151,9 @@ def _move(ends: Ends, active: Array, own: Climbs, proposal: Array, data: Interva
 def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Array) -> Array:
     """Propose a direction for each climb, and note its decrement and curvature."""
     theta = ends.theta[up]
-    gradient = ends.gradient[up] + _penalty_slope(theta, own.strength)
-    information = ends.information[up].copy()
-    curvature = own.strength[:, None] * np.exp(-theta[:, 3:])
+    gradient, information = ends.gradient[up], ends.information[up]
+    gradient[:, 3:] += np.stack(penalty_slopes(theta.T, own.penalty_weight, xp=np), axis=1)
+    curvature = np.stack(penalty_information(theta.T, own.penalty_weight, xp=np), axis=1)
     information[:, [3, 4], [3, 4]] += curvature
     em = _em_information(theta, ends.gradient[up], data.total[own.dataset])
     em[:, 3:] += curvature
@@ -183,19 +186,6 @@ def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Arra
     return shortened
 
 
-def penalty(theta: Array, strength: Array) -> Array:
-    """Give the penalty of each climb, at least twice its strength; on the standard scale."""
-    log_variances = theta[:, 3:]
-    taken: Array = strength * (np.exp(-log_variances) + log_variances).sum(axis=1)
-    return taken
-
-
-def _penalty_slope(theta: Array, strength: Array) -> Array:
-    slope = np.zeros_like(theta)
-    slope[:, 3:] = strength[:, None] * (np.exp(-theta[:, 3:]) - 1)
-    return slope
-
-
 def effective_counts(theta: Array, gradient: Array, total: Array) -> Array:
     """Sums of the responsibilities, shape (A, 2), of which the first gradient is a difference."""
     share = 1 / (1 + np.exp(-np.stack([theta[:, 0], -theta[:, 0]], axis=1)))
@@ -211,6 +201,4 @@ def _em_information(theta: Array, gradient: Array, total: Array) -> Array:
     counts = np.clip(counts, 1e-6 * total[:, None], total[:, None])
     logit = total / (4 * np.square(np.cosh(np.clip(0.5 * theta[:, 0], -300, 300))))
     logit = np.maximum(logit, 1e-6)
-    return np.concatenate(
-        [logit[:, None], counts * np.exp(-theta[:, 3:]), 0.5 * counts], axis=1
-    )
+    return np.concatenate([logit[:, None], counts * np.exp(-theta[:, 3:]), 0.5 * counts], axis=1)

@@ -59,21 +59,20 @@ def piece_sums(
     array, shape (22, lanes)
         Log-likelihood, gradient, the upper triangle of the information, and widths, as in `Sums`.
     """
-    centre, half_width, counts = map(jnp.asarray, (centre, half_width, counts))
+    middles, halves, times = jnp.asarray(centre), jnp.asarray(half_width), jnp.asarray(counts)
     coordinates = tuple(jnp.asarray(theta))
 
     def add_row(row: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
-        terms = interval_terms(coordinates, centre[row], half_width[row])
-        times, half = counts[row], half_width[row]
+        terms = interval_terms(coordinates, middles[row], halves[row])
         seen = [
-            times * term
+            times[row] * term
             for term in (terms.log_probability, *terms.gradient, *terms.information)
         ]
-        is_wide = (times > 0) & ~jnp.isinf(half)
-        seen.append(jnp.where(is_wide, 2 * half, 0) * seen[1])
+        is_wide = (times[row] > 0) & ~jnp.isinf(halves[row])
+        seen.append(jnp.where(is_wide, 2 * halves[row], 0) * seen[1])
         return [total + term for total, term in zip(totals, fuse(seen), strict=True)]
 
-    begun = [jnp.zeros(centre.shape[1], centre.dtype)] * _SUMS
+    begun = [jnp.zeros(middles.shape[1], middles.dtype)] * _SUMS
     return jnp.stack(jax.lax.fori_loop(0, rows, add_row, begun))
 
 

@@ -17,6 +17,7 @@ from mog_jax.fitting.intervals.climb import (
 from mog_jax.fitting.intervals.observations import Intervals, coarsened
 from mog_jax.fitting.intervals.starts import starts
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
+from mog_jax.penalty import penalty_weight
 
 _SEARCH_STEPS = 80
 # Maxima of the penalised likelihood that are tried, best first, and what two of them differ by.
@@ -76,7 +77,9 @@ def maximise(
         there = missing[np.isfinite(ranked[missing, rank]).all(axis=1)]
         if not there.size:
             break
-        found = _try(data, datasets[there], ranked[there, rank], basis[there], options, one.chosen(there))
+        found = _try(
+            data, datasets[there], ranked[there, rank], basis[there], options, one.chosen(there)
+        )
         if best is None:
             best = found
             missing = missing[~_is_answer(best, data, datasets, options)]
@@ -86,12 +89,6 @@ def maximise(
         missing = np.setdiff1d(missing, there[is_answer])
     assert best is not None
     return best
-
-
-def strength(data: Intervals, datasets: Array) -> Array:
-    """Strength of the penalty: one over the root of the number of values."""
-    found: Array = 1 / np.sqrt(data.total[datasets])
-    return found
 
 
 def bases(free: Array, equal_variances: bool) -> Array:
@@ -114,7 +111,7 @@ def _one_gaussian(data: Intervals, datasets: Array, options: FitOptions) -> Ends
         theta=np.zeros((len(datasets), 5)),
         dataset=datasets,
         basis=basis,
-        strength=np.zeros(len(datasets)),
+        penalty_weight=np.zeros(len(datasets)),
         lowest=_lowest(data, datasets, options),
     )
     return climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
@@ -134,7 +131,7 @@ def _search(
         theta=begun.reshape(-1, 5),
         dataset=datasets[which],
         basis=bases(free, options.equal_variances)[which],
-        strength=strength(data, datasets)[which],
+        penalty_weight=penalty_weight(data.total[datasets], xp=np)[which],
         lowest=_lowest(data, datasets, options)[which],
     )
     ends = climb(climbs, coarsened(data), tolerance=SEARCH_TOLERANCE, max_steps=_SEARCH_STEPS)
@@ -167,7 +164,7 @@ def _try(
 ) -> Maxima:
     """Climb with the penalty, then without it; where that leads below the resolution, go back."""
     lowest = _lowest(data, datasets, options)
-    climbs = Climbs(begun, datasets, basis, strength(data, datasets), lowest)
+    climbs = Climbs(begun, datasets, basis, penalty_weight(data.total[datasets], xp=np), lowest)
     penalised = climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
     stop = np.maximum(lowest, _stopped(data, datasets))
     plain = Climbs(penalised.theta, datasets, basis, np.zeros(len(datasets)), stop)
@@ -217,7 +214,9 @@ def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
     below = deviation < RESOLVED * width
     # Where the information is not definite, the narrower component is to blame, if it is narrow.
     singular = ends.least_curvature <= SINGULAR
-    narrower = (deviation < 2 * RESOLVED * width) & (deviation == deviation.min(axis=1, keepdims=True))
+    narrower = (deviation < 2 * RESOLVED * width) & (
+        deviation == deviation.min(axis=1, keepdims=True)
+    )
     found: Array = below | (singular[:, None] & narrower)
     return found
 

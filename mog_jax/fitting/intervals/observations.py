@@ -161,7 +161,12 @@ def _grouped(centre: Array, half_width: Array, counts: Array) -> tuple[Array, Ar
     group = np.minimum((mass - 0.5 * counts[order]) * (_SEARCHED / mass[-1]), _SEARCHED - 1)
     group = np.unique(group.astype(np.int64), return_inverse=True)[1]
     total = np.bincount(group, counts[order])
-    means = [np.bincount(group, counts[order] * each[order]) / total for each in (centre, half_width)]
+    means = [
+        np.bincount(group, counts[order] * each[order]) / total for each in (centre, half_width)
+    ]
     lone = np.flatnonzero(apart)
-    kept = [np.concatenate([mean, each[lone]]) for mean, each in zip(means, (centre, half_width), strict=True)]
+    kept = [
+        np.concatenate([mean, each[lone]])
+        for mean, each in zip(means, (centre, half_width), strict=True)
+    ]
     return kept[0], kept[1], np.concatenate([total, counts[lone]])

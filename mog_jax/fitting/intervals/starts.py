@@ -1,4 +1,4 @@
-"""Where climbs on intervals begin: the windows of the point fitter, on what stands for intervals."""
+"""Where climbs begin: the windows of the point fitter, on points that stand for intervals."""
 
 import numpy as np
 
