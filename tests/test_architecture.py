@@ -111,9 +111,11 @@ INNER_FLOORS = {
     "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
     "fitting.intervals": [
         {"observations"},
-        {"kernel", "starts"},
+        {"inputs", "kernel", "starts"},
         {"climb"},
         {"maximise"},
+        {"describe"},
+        {"fit_intervals"},
     ],
     "fitting.multistart": [
         {"packing", "starts"},

@@ -134,7 +134,9 @@ class _Defaults:
 DEFAULTS = _Defaults()
 OPTIONS: Mapping[str, Any] = dataclasses.asdict(DEFAULTS)
 # All that `fit` takes besides the data.
-FIT_OPTIONS = ("counts", *OPTIONS, "dtype", "progress", "fixed")
+# What else is said of the values, `fit_intervals` reads.
+WORDS = ("upper", "resolution", "limits", "window")
+FIT_OPTIONS = ("counts", *WORDS, *OPTIONS, "dtype", "progress", "fixed")
 
 # Names of other packages, and what the same thing is called here.
 _ELSEWHERE = {

@@ -186,7 +186,9 @@ def check_probability(name: str, value: float) -> None:
 def _coordinate_errors(covariance: jax.Array, reason: jax.Array) -> tuple[jax.Array, jax.Array]:
     variances = jnp.diagonal(covariance)
     reason = known_or_singular(covariance, reason)
-    return jnp.where(reason == int(Reason.KNOWN), jnp.sqrt(variances), jnp.nan), reason
+    # Of a component below the resolution the variances are NaN themselves.
+    is_there = (reason == int(Reason.KNOWN)) | (reason == int(Reason.BELOW_RESOLUTION))
+    return jnp.where(is_there, jnp.sqrt(variances), jnp.nan), reason
 
 
 def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:

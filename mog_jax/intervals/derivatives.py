@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mog_jax.intervals.moments import Moments, truncated_moments
+from mog_jax.intervals.moments import Moments, is_half_line, truncated_moments
 
 Theta = Sequence[jax.Array] | jax.Array
 # Rows and columns of a symmetric matrix, in the order in which its upper triangle is written down.
@@ -53,7 +53,10 @@ def log_likelihood(
     Equation (48) of ``derivation.md``.
     """
     joint = _log_joint(theta, *_both(theta, centre, half_width), half_width)
-    return jnp.sum(counts * jnp.logaddexp(*joint))
+    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    largest = jnp.maximum(*jax.lax.stop_gradient(joint))
+    total = jnp.exp(joint[0] - largest) + jnp.exp(joint[1] - largest)
+    return jnp.sum(counts * (largest + jnp.log(total)))
 
 
 def gradient(
@@ -173,7 +176,8 @@ def _component(
 def _both(theta: Theta, centre: jax.Array, half_width: jax.Array) -> tuple[Moments, Moments]:
     """Moments of the intervals under each component."""
     # What is infinite remains so in any unit: no derivative goes through it.
-    is_open = jnp.isinf(half_width)
+    half_width = jnp.asarray(half_width)
+    is_open = is_half_line(half_width)
     finite = jnp.where(is_open, 0, half_width)
     found = []
     for mean, log_variance in zip(theta[1:3], theta[3:5], strict=True):

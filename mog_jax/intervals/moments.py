@@ -85,6 +85,11 @@ def truncated_moments(centre: jax.Array, half_width: jax.Array) -> Moments:
     return Moments(*(jnp.where(is_narrow, a, b) for a, b in zip(narrow, wide, strict=True)))
 
 
+def is_half_line(half_width: jax.Array) -> jax.Array:
+    """Whether a half-width is infinite; by order, which exact arithmetic can decide."""
+    return jnp.abs(half_width) > float(np.finfo(half_width.dtype).max)
+
+
 def _by_quadrature(c: jax.Array, d: jax.Array) -> Moments:
     sums = [jnp.zeros_like(c) for _ in range(5)]
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
@@ -102,7 +107,7 @@ def _by_quadrature(c: jax.Array, d: jax.Array) -> Moments:
 
 
 def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
-    is_open = jnp.isinf(d)
+    is_open = is_half_line(d)
     # Mirrored so that the interval's middle, or its open end, is below 0.
     is_mirrored = jnp.where(is_open, d > 0, c > 0)
     c = jnp.where(is_mirrored, -c, c)

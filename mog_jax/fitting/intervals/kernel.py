@@ -4,7 +4,6 @@ The intervals of a climb are cut into pieces of at most `ROWS`; a piece is a lan
 shape depends on the data, and what is found for a climb depends on nothing beside it.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -19,8 +18,7 @@ from mog_jax.precision import COMPILER
 from mog_jax.program_cache import keep_compiled
 
 ROWS = 64
-# Lanes side by side: a few climbs of a small dataset, or many.
-_LANES = (16, 128)
+_LANES = 64
 _SUMS = 7 + len(UPPER)
 
 
@@ -99,33 +97,31 @@ def evaluate(theta: Array, dataset: Array, data: Intervals) -> Sums:
     found = np.empty((_SUMS, climb.size))
     # Pieces of one length side by side.
     order = np.argsort(-length, kind="stable")
-    width = _LANES[0] if climb.size <= _LANES[0] else _LANES[1]
     with jax.enable_x64(True):
-        for lo in range(0, order.size, width):
-            some = order[lo : lo + width]
-            found[:, some] = _tile(theta[climb[some]], start[some], length[some], data, width)
+        for lo in range(0, order.size, _LANES):
+            some = order[lo : lo + _LANES]
+            found[:, some] = _tile(theta[climb[some]], start[some], length[some], data)
     sums = np.add.reduceat(found, first, axis=1) if first.size else found
     return Sums(sums[0], sums[1:6].T, _dense(sums[6:-1].T), sums[-1])
 
 
-def _tile(theta: Array, start: Array, length: Array, data: Intervals, width: int) -> Array:
+def _tile(theta: Array, start: Array, length: Array, data: Intervals) -> Array:
     row = np.arange(ROWS)[:, None]
     inside = row < length
     at = np.where(inside, start + row, start)
-    filled = functools.partial(_filled, width=width)
     return np.asarray(
         _program(
-            filled(theta.T),
-            filled(data.centre[at]),
-            filled(data.half_width[at]),
-            filled(np.where(inside, data.counts[at], 0)),
+            _filled(theta.T),
+            _filled(data.centre[at]),
+            _filled(data.half_width[at]),
+            _filled(np.where(inside, data.counts[at], 0)),
             int(length.max()),
         )
     )[:, : len(start)]
 
 
-def _filled(rows: Array, *, width: int) -> Array:
-    whole = np.zeros((len(rows), width))
+def _filled(rows: Array) -> Array:
+    whole = np.zeros((len(rows), _LANES))
     whole[:, : rows.shape[1]] = rows
     return whole
 

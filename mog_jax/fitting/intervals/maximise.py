@@ -38,18 +38,18 @@ class Maxima(NamedTuple):
     ----------
     ends : Ends
         Of the climbs, shape (b,).
-    is_below : array of bool, shape (b, 2)
-        Of which components the standard deviation is not identified.
     one : Ends
         A single Gaussian: both components alike, with half of the weight each.
-    is_regular : array of bool, shape (b,)
-        Whether it is a maximum in the interior.
+    is_below : array of bool, shape (b, 2)
+        Of which components the standard deviation is not identified.
+    is_on_floor : array of bool, shape (b,)
+        Whether a component lies on the variance floor.
     """
 
     ends: Ends
-    is_below: Array
     one: Ends
-    is_regular: Array
+    is_below: Array
+    is_on_floor: Array
 
 
 def maximise(
@@ -170,13 +170,13 @@ def _try(
     plain = Climbs(penalised.theta, datasets, basis, np.zeros(len(datasets)), stop)
     ends = climb(plain, data, tolerance=options.tolerance, max_steps=options.max_steps)
     is_below = below_resolution(ends, data, datasets)
-    back = is_below.any(axis=1)
+    # On a flat ridge, too, the penalty has a maximum, and without it there is no single one.
+    back = is_below.any(axis=1) | (ends.least_curvature <= SINGULAR)
     passes = penalised.n_passes + ends.n_passes
     for field in dataclasses.fields(Ends):
         getattr(ends, field.name)[back] = getattr(penalised, field.name)[back]
     ends.n_passes[:] = passes
-    is_regular = np.isfinite(ends.gain_left) & (ends.theta[:, 3:].min(axis=1) > stop)
-    return Maxima(ends, is_below, one, is_regular & ~back)
+    return Maxima(ends, one, is_below, ends.theta[:, 3:].min(axis=1) <= lowest)
 
 
 def _stopped(data: Intervals, datasets: Array) -> Array:
@@ -228,11 +228,11 @@ def _is_answer(found: Maxima, data: Intervals, datasets: Array, options: FitOpti
     gain = 2 * (found.ends.log_likelihood - found.one.log_likelihood)
     beats_one = gain > 3 * np.log(data.total[datasets])
     enough = (least >= options.min_points) | ((least >= _LEAST_POINTS) & beats_one)
-    is_answer: Array = enough & (found.is_regular | found.is_below.any(axis=1))
+    is_answer: Array = enough & ~found.is_on_floor & np.isfinite(found.ends.value)
     return is_answer
 
 
 def _put(best: Maxima, rows: Array, found: Maxima, places: Array) -> None:
     for field in dataclasses.fields(Ends):
         getattr(best.ends, field.name)[rows] = getattr(found.ends, field.name)[places]
-    best.is_below[rows], best.is_regular[rows] = found.is_below[places], found.is_regular[places]
+    best.is_below[rows], best.is_on_floor[rows] = found.is_below[places], found.is_on_floor[places]

@@ -46,6 +46,17 @@ class Status(Explained):
         "the data, their counts or what is fixed are too large or too small for floating-point "
         "numbers; change the unit, or give dtype='float64'; nothing was fitted",
     )
+    BELOW_RESOLUTION = (
+        10,
+        "at a maximum where a component is narrower than the data's resolution can tell: weights, "
+        "threshold and delta BIC stand, its standard deviation is an upper bound, and its mean is "
+        "known to the interval",
+    )
+    SATURATED = (
+        11,
+        "fewer distinct intervals than parameters need: many mixtures describe the data equally "
+        "well, and this is the one that the penalty on the variances prefers",
+    )
 
 
 # What a status means for standard errors, thresholds and criteria.
@@ -59,9 +70,13 @@ _REASONS = {
     Status.CONSTANT: Reason.NOTHING_FITTED,
     Status.NOT_FINITE: Reason.NOTHING_FITTED,
     Status.OUT_OF_RANGE: Reason.NOTHING_FITTED,
+    Status.BELOW_RESOLUTION: Reason.BELOW_RESOLUTION,
+    Status.SATURATED: Reason.SINGULAR,
 }
-_NAMES = np.array([status.name.lower() for status in Status], dtype=object)
-_REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
+_NAMES = np.full(max(Status) + 1, None, dtype=object)
+_REASON_OF_STATUS = np.zeros(max(Status) + 1, dtype=np.int32)
+for _status in Status:
+    _NAMES[_status], _REASON_OF_STATUS[_status] = _status.name.lower(), _REASONS[_status]
 
 
 @jax.tree_util.register_dataclass
@@ -261,7 +276,7 @@ def _refuse_impossible(arrays: dict[str, Any], path: str) -> None:
     weights, means = arrays["mixture.weights"], arrays["mixture.means"]
     variances, status = arrays["mixture.variances"], arrays["status"]
     unfitted = np.isin(status, [s for s, r in _REASONS.items() if r == Reason.NOTHING_FITTED])
-    is_known = (status >= 0) & (status < len(_NAMES))
+    is_known = np.isin(status, list(Status))
     with np.errstate(invalid="ignore"):
         wrong = {
             "status": ~is_known,

@@ -20,6 +20,12 @@ from mog_jax.inference import (
 from mog_jax.mixture import Mixture
 
 _KINDS = ("observed", "sandwich")
+# Where the likelihood has a maximum, be it on a ridge.
+_DELTA_BIC_STANDS = [
+    inference.Reason.KNOWN,
+    inference.Reason.SINGULAR,
+    inference.Reason.BELOW_RESOLUTION,
+]
 
 
 class FitMethods:
@@ -382,6 +388,6 @@ class FitMethods:
     def _at_maximum(self, values: ArrayLike) -> Any:
         """Give values that mean something at a maximum only: NaN for all other fits."""
         # Where the components coincide, the likelihood has its maximum, on a ridge.
-        known = np.isin(self.reason, [inference.Reason.KNOWN, inference.Reason.SINGULAR])
+        known = np.isin(self.reason, _DELTA_BIC_STANDS)
         array = np.asarray(values)
         return np.where(known, array, np.nan).astype(array.dtype)[()]
