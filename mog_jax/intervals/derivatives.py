@@ -110,19 +110,23 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
     return jnp.stack([jnp.log(size[0] / size[1]), *means, *log_variances])
 
 
-def interval_terms(theta: Theta, centre: jax.Array, half_width: jax.Array) -> Terms:
+def interval_terms(
+    theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
+) -> Terms:
     r"""Give what each interval adds to value, gradient and information.
 
     Parameters
     ----------
     theta : five arrays, of any shape that broadcasts with the intervals
     centre, half_width : array, of one shape
+    unrolled : bool
+        As for :func:`mog_jax.intervals.truncated_moments`.
 
     References
     ----------
     Equations (48), (51), (52) and (53) of ``derivation.md``.
     """
-    moments = _both(theta, centre, half_width)
+    moments = _both(theta, centre, half_width, unrolled=unrolled)
     log_joint = _log_joint(theta, *moments, half_width)
     log_odds = log_joint[0] - log_joint[1]
     small = jnp.exp(-jnp.abs(log_odds))
@@ -130,7 +134,7 @@ def interval_terms(theta: Theta, centre: jax.Array, half_width: jax.Array) -> Te
     small_share = small * large_share
     r1 = jnp.where(log_odds >= 0, large_share, small_share)
     r2 = jnp.where(log_odds >= 0, small_share, large_share)
-    p1, p2 = jax.nn.sigmoid(theta[0]), jax.nn.sigmoid(-theta[0])
+    p1, p2 = 1 / (1 + jnp.exp(-theta[0])), 1 / (1 + jnp.exp(theta[0]))
     both = r1 * r2
     a1, b1, *own1 = _component(theta[3], moments[0])
     a2, b2, *own2 = _component(theta[4], moments[1])
@@ -173,7 +177,9 @@ def _component(
     )
 
 
-def _both(theta: Theta, centre: jax.Array, half_width: jax.Array) -> tuple[Moments, Moments]:
+def _both(
+    theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
+) -> tuple[Moments, Moments]:
     """Moments of the intervals under each component."""
     # What is infinite remains so in any unit: no derivative goes through it.
     half_width = jnp.asarray(half_width)
@@ -183,7 +189,7 @@ def _both(theta: Theta, centre: jax.Array, half_width: jax.Array) -> tuple[Momen
     for mean, log_variance in zip(theta[1:3], theta[3:5], strict=True):
         scale = jnp.exp(-0.5 * log_variance)
         half = jnp.where(is_open, half_width, finite * scale)
-        found.append(truncated_moments((centre - mean) * scale, half))
+        found.append(truncated_moments((centre - mean) * scale, half, unrolled=unrolled))
     return found[0], found[1]
 
 
@@ -192,7 +198,7 @@ def _log_joint(
 ) -> tuple[jax.Array, jax.Array]:
     """Logarithms of each component's weight times its probability, or its density at a point."""
     is_point = half_width == 0
-    log_weights = -jax.nn.softplus(-theta[0]), -jax.nn.softplus(theta[0])
+    log_weights = -jnp.log1p(jnp.exp(-theta[0])), -jnp.log1p(jnp.exp(theta[0]))
     one, other = (
         log_weight + moments.log_mass - jnp.where(is_point, 0.5 * log_variance, 0)
         for log_weight, moments, log_variance in zip(

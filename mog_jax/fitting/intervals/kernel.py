@@ -61,7 +61,7 @@ def piece_sums(
     coordinates = tuple(jnp.asarray(theta))
 
     def add_row(row: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
-        terms = interval_terms(coordinates, middles[row], halves[row])
+        terms = interval_terms(coordinates, middles[row], halves[row], unrolled=True)
         seen = [
             times[row] * term
             for term in (terms.log_probability, *terms.gradient, *terms.information)
