@@ -5,6 +5,7 @@ dataset's climbs are compared every few steps, all of them with each other.
 """
 
 import dataclasses
+import enum
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,6 +27,14 @@ _PATIENCE = 20
 # Two climbs have met when they are closer than this, in nats by the information, and in value.
 _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
+
+
+class Drop(enum.IntEnum):
+    """Which climbs are given up: each of these, and those before it."""
+
+    NONE = 0
+    MET = 1
+    BEATEN = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,7 +64,7 @@ def climb_and_prune(
     options: FitOptions,
     bounds: ValueBounds,
     *,
-    drop: bool = True,
+    drop: Drop = Drop.BEATEN,
 ) -> tuple[Climbs, Array]:
     """Climb until all climbs have arrived, or the rounds are over.
 
@@ -70,8 +79,9 @@ def climb_and_prune(
     options : FitOptions
         What a regular maximum is.
     bounds : ValueBounds
-    drop : bool
-        Whether to give up climbs that are not worth while.
+    drop : Drop
+        Which climbs to give up: those that have met another one, or those as well that cannot
+        become the best.
 
     Returns
     -------
@@ -95,6 +105,7 @@ def climb_and_prune(
                 variance_floor=options.variance_floor,
                 min_points=options.min_points,
                 patient=steps < _PATIENCE,
+                drop=drop,
             )
             climbs = climbs.take(kept)
     return climbs, passes
@@ -109,6 +120,7 @@ def keep_mask(
     variance_floor: float,
     min_points: float,
     patient: bool = True,
+    drop: Drop = Drop.BEATEN,
 ) -> Array:
     """Say which climbs are to go on.
 
@@ -123,6 +135,8 @@ def keep_mask(
     patient : bool
         Whether a climb may go on below another one that is nearly at its end, for as long as it
         cannot be foretold where it will end itself.
+    drop : Drop
+        Not NONE.
 
     Returns
     -------
@@ -139,6 +153,9 @@ def keep_mask(
     fewest = counts.min(axis=0)
     regular = (fewest >= min_points) & ~on_floor(state.theta, variance_floor) & there
     met = _met(climbs, value, counts, regular, jitter)
+    if drop == Drop.MET:
+        unmet: Array = there & ~met
+        return unmet
 
     def highest(among: Array) -> Array:
         top = np.full(bounds.scale.size, -np.inf, value.dtype)

@@ -17,7 +17,7 @@ from mog_jax.fitting.multistart.block import SINGLE, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.coreset import FEWEST, ROWS, coresets
 from mog_jax.fitting.multistart.packing import PointSource, as_slice
-from mog_jax.fitting.multistart.pruning import climb_and_prune
+from mog_jax.fitting.multistart.pruning import Drop, climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped
@@ -86,11 +86,18 @@ def starts(block: Block, options: FitOptions) -> Starts:
 
 
 def search(
-    begun: Starts, block: Block, which: Array, options: FitOptions, *, drop: bool = True
+    begun: Starts,
+    block: Block,
+    which: Array,
+    options: FitOptions,
+    *,
+    drop: Drop = Drop.BEATEN,
+    penalised: bool = False,
 ) -> tuple[Climbs, Array]:
     """Climb from all starts of some datasets, and say how many passes each dataset took.
 
-    In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
+    In single precision; unless told otherwise, without the penalty, and climbs that cannot be the
+    best one are dropped.
     """
     start, dataset = np.indices(begun.theta.shape[1:])
 
@@ -98,7 +105,7 @@ def search(
         some = which[dataset]
         return begin_climbs(begun.theta[:, some], dataset[some], start[some], SINGLE)
 
-    ascent = options.ascent(searching=True)
+    ascent = options.ascent(searching=True, penalised=penalised)
     climb = functools.partial(climb_and_prune, ascent=ascent, options=options, drop=drop)
     from_afar = which & (block.n_sample > FEWEST)
     climbs, passes = climb(
@@ -113,3 +120,30 @@ def search(
         near, last = climb(again, block.searched, _LAST_ROUNDS, bounds=block.bounds)
         climbs, passes = climbs.joined(near), passes + more + last
     return climbs, passes
+
+
+def search_further(
+    theta: Array, which: Array, block: Block, options: FitOptions
+) -> tuple[Climbs, Array]:
+    """Climb from further starts of some datasets, with the penalty.
+
+    Parameters
+    ----------
+    theta : array, shape (5, starts, k)
+        Of those datasets; NaN for a start that is none.
+    which : array of int, shape (k,)
+    block : Block
+    options : FitOptions
+
+    Returns
+    -------
+    Climbs, and array of passes, shape (b,)
+    """
+    start, place = np.nonzero(np.isfinite(theta).all(axis=0))
+    # Their numbers come after those of all other starts.
+    number = start + 2 * n_starts(options.starts)
+    climbs = begin_climbs(theta[:, start, place], which[place], number, SINGLE)
+    ascent = options.ascent(searching=True, penalised=True)
+    return climb_and_prune(
+        climbs, block.searched, _ROUNDS, ascent, options, block.bounds, drop=Drop.MET
+    )
