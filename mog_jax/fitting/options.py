@@ -112,6 +112,11 @@ class FitOptions:
     equal_variances: bool
     choose: str
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the direction takes many steps to a maximum, as all but Newton's do."""
+        return self.direction is not DIRECTIONS["newton"]
+
     def n_parameters(self, free: Array) -> Array:
         """Count the parameters that a fit estimates.
 

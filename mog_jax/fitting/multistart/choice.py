@@ -72,6 +72,35 @@ def beats_one(value: Array, one: Array, n_points: Array, n_more: Array | int) ->
     return better
 
 
+def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
+    """Bound from below the penalised likelihood that a climb with the penalty reaches.
+
+    It is what the first EM step makes of the variances: :math:`Q` of equation (16), with each
+    point's responsibilities as they are.
+
+    Parameters
+    ----------
+    theta : array, shape (5, ...)
+        Coordinates of a maximum of the likelihood.
+    held : array, shape (2, ...)
+        Points in each component.
+    value : array, shape (...,)
+        The log-likelihood.
+    weight : array, shape (...,)
+        Of the penalty.
+
+    Returns
+    -------
+    array, shape (...,)
+    """
+    variance = np.exp(theta[3:])
+    wider = (held * variance + 2 * weight) / (held + 2 * weight)
+    ratio = variance / wider
+    change = 0.5 * held * (np.log(ratio) + 1 - ratio) - weight * (1 / wider + np.log(wider))
+    bound: Array = value + change.sum(axis=0)
+    return bound
+
+
 def one_log_likelihood(total: Array) -> Array:
     """Give the log-likelihood of one Gaussian of standardised data."""
     value: Array = -0.5 * total * (np.log(2 * np.pi) + 1)

@@ -29,10 +29,16 @@ class Tails(NamedTuple):
     score : array, shape (groups, b)
         The penalised log-likelihood there, were each point known to belong to its own component:
         that of the mixture is not lower. Minus infinity where there is no such group.
+    height : array, shape (groups, b)
+        The same without the penalty, for the group's own variance.
+    points : array, shape (groups, b)
+        How many the group holds.
     """
 
     theta: Array
     score: Array
+    height: Array
+    points: Array
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
@@ -58,7 +64,7 @@ def tails(
     b, most = n.size, int(min(_SIZES[-1], points.shape[1]))
     sizes = _SIZES[: np.searchsorted(_SIZES, most, side="right")]
     if not sizes.size:
-        return Tails(np.zeros((5, 0, b)), np.zeros((0, b)))
+        return Tails(np.zeros((5, 0, b)), *np.zeros((3, 0, b)))
     from_top = np.maximum(n[:, None] - 1 - np.arange(most), 0)
     groups: list[Tails] = []
     for ends in (points[:, :most], np.take_along_axis(points, from_top, axis=1)):
@@ -69,10 +75,7 @@ def tails(
             times = times.astype(np.float64)
         sums = [np.cumsum(times * ends**p, axis=1)[:, sizes - 1].T for p in range(3)]
         groups.append(_group(sums, sizes, n, total, weight, lowest))
-    return Tails(
-        np.concatenate([group.theta for group in groups], axis=1),
-        np.concatenate([group.score for group in groups]),
-    )
+    return Tails(*(np.concatenate(fields, axis=-2) for fields in zip(*groups, strict=True)))
 
 
 def splits(points: Array, n: Array, lowest: float) -> Array:
@@ -117,7 +120,7 @@ def _group(
     sums: list[Array], sizes: Array, n: Array, total: Array, weight: Array, lowest: float
 ) -> Tails:
     inside, outside = sums[0], total - sums[0]
-    score = -2 * weight * np.ones(inside.shape)
+    score, height = -2 * weight * np.ones(inside.shape), np.zeros(inside.shape)
     means, variances = [], []
     # The data are standardised: their sums are 0 and the total.
     for held, first, second in (
@@ -127,12 +130,14 @@ def _group(
         mean = first / held
         squares = np.maximum(second - held * np.square(mean), 0)
         variance = (squares + 2 * weight) / (held + 2 * weight)
-        score += held * (np.log(held / total) - 0.5 * (_LOG_TWO_PI + np.log(variance)))
-        score -= 0.5 * squares / variance
+        share = held * (np.log(held / total) - 0.5 * _LOG_TWO_PI)
+        score += share - 0.5 * (held * np.log(variance) + squares / variance)
+        height += share - 0.5 * held * (np.log(np.maximum(squares / held, lowest)) + 1)
         score -= weight * (1 / variance + np.log(variance) - 1)
         means.append(mean)
         variances.append(np.maximum(variance, lowest))
     there = (sizes[:, None] <= n // 2) & (inside > 0) & (outside > 0)
     theta = np.stack([np.log(inside / outside), *means, *np.log(variances)])
     usable = there & np.isfinite(score) & np.isfinite(theta).all(axis=0)
-    return Tails(np.where(usable, theta, 0), np.where(usable, score, -np.inf))
+    score = np.where(usable, score, -np.inf)
+    return Tails(np.where(usable, theta, 0), score, height, inside)

@@ -15,10 +15,11 @@ from mog_jax.fitting.multistart.polish import (
     polish_all,
     regularity,
 )
-from mog_jax.fitting.multistart.pruning import Drop
+from mog_jax.fitting.multistart.pruning import Drop, RunnersUp
 from mog_jax.fitting.multistart.reconsider import reconsider
 from mog_jax.fitting.multistart.search import Starts, search, starts
 from mog_jax.fitting.options import FitOptions
+from mog_jax.penalty import penalty_weight
 
 
 class Maxima(NamedTuple):
@@ -49,7 +50,9 @@ class Maxima(NamedTuple):
 def maximise(block: Block, options: FitOptions) -> Maxima:
     """Find the best maximum of every dataset of a block."""
     begun = starts(block, options)
-    found, passes = search(begun, block, np.ones(block.n.size, bool), options)
+    b = block.n.size
+    runners_up = RunnersUp(penalty_weight(block.total, xp=np))
+    found, passes = search(begun, block, np.ones(b, bool), options, runners_up=runners_up)
     climbs, more = polish(found, block, options)
     passes = passes + more
     doubtful = ~has_regular(climbs, block, options)
@@ -57,10 +60,9 @@ def maximise(block: Block, options: FitOptions) -> Maxima:
         others, more = _exhaustive_search(begun, block, doubtful, options)
         climbs, passes = climbs.joined(others), passes + more
     best = best_of_each(climbs, regularity(climbs.state, options, under_way=False))
-    b = block.n.size
     if options.choose == "regular":
         return Maxima(best.of_all_datasets(b), passes, np.zeros(b), np.zeros(b), np.zeros(b, bool))
-    answer = reconsider(best, begun, block, options)
+    answer = reconsider(best, found, runners_up, begun, block, options)
     return Maxima(
         answer.best.of_all_datasets(b),
         passes + answer.passes,

@@ -41,10 +41,12 @@ def polish_all(
     *,
     penalised: bool = False,
     drop: Drop = Drop.BEATEN,
+    patient: bool = True,
 ) -> tuple[Climbs, Array]:
     """Climb to the top with all points, from any ends of a search.
 
-    Unless told otherwise, without the penalty, and climbs that cannot be the best one are dropped.
+    Unless told otherwise, without the penalty, climbs that cannot be the best one are dropped, and
+    all others go on for as many steps as they may; if not `patient`, for some sixty.
     """
     data, b = block.whole, block.n.size
     # What is fixed is so in full precision.
@@ -56,7 +58,8 @@ def polish_all(
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
     ascent = options.ascent(searching=False, penalised=penalised)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
-    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1]))
+    more = itertools.repeat(_ROUNDS[-1], *(() if patient else (1,)))
+    rounds = itertools.chain(_ROUNDS, more)
     return climb_and_prune(climbs, data, rounds, ascent, options, bounds, drop=drop)
 
 

@@ -1,11 +1,11 @@
 """Whether the highest regular maximum is the answer, and the search for the answer if it is not.
 
-In most datasets it can be told from that maximum that no other one ranks above it
-(:mod:`mog_jax.fitting.multistart.choice`): there the penalty takes less than a nat, and no group of
-points at an end of the data would be worth more as a component. All others are searched once more,
-with the penalty.
+In most datasets no other maximum ranks above it (:mod:`mog_jax.fitting.multistart.choice`), as
+bounds tell: neither those that the search gave up, nor a group of points at an end of the data, nor
+one Gaussian. All others are searched once more, with the penalty.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -21,27 +21,31 @@ from mog_jax.fitting.multistart.choice import (
     choose,
     most_frequent,
     one_log_likelihood,
+    rank_bound,
 )
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.groups import Tails, splits, tails
 from mog_jax.fitting.multistart.polish import arrived, polish_all, regularity
-from mog_jax.fitting.multistart.pruning import Drop
+from mog_jax.fitting.multistart.pruning import Drop, RunnersUp
 from mog_jax.fitting.multistart.search import Starts, search, search_further
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped
-from mog_jax.penalty import penalty, penalty_weight
+from mog_jax.penalty import penalty_weight
 
-# Nats that the penalty may take from a maximum that is not looked at again: another one that ranks
-# above it is no lower than so much, in likelihood.
+# Nats by which a maximum ranks above one Gaussian, or it is looked at again.
 _NEGLIGIBLE = 0.5
 # Nats that a mixture may gain on the same points shared out.
 _SHARED = 2.0
 # Groups at the ends of which each dataset's best are climbed from.
 _GROUPS = 3
+# Runners-up that are climbed from, with the penalty.
+_RUNNERS_UP = 2
 # Maxima of the penalised likelihood of each dataset that are climbed from, at most.
-_SEARCHED = 8
+_SEARCHED, _SEARCHED_ANEW = 1, 8
 # Two ends are the same maximum when no coordinate is apart by more, in standard deviations.
 _SAME = 1e-4
+# The same in single precision, at the end of a search.
+_NEAR = 0.02
 # Nats by which a maximum that is higher is worth a remark.
 _NOTICEABLE = 1e-3
 
@@ -71,13 +75,24 @@ class Reconsidered(NamedTuple):
 
 # What leaves the numbers compares as it should: it is looked at again.
 @np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
-def reconsider(best: Climbs, begun: Starts, block: Block, options: FitOptions) -> Reconsidered:
+def reconsider(
+    best: Climbs,
+    found: Climbs,
+    runners_up: RunnersUp,
+    begun: Starts,
+    block: Block,
+    options: FitOptions,
+) -> Reconsidered:
     """Choose among the maxima of each dataset.
 
     Parameters
     ----------
     best : Climbs
         The highest regular maximum of each dataset, or what there is in its place.
+    found : Climbs
+        The ends of the search from which it was climbed to.
+    runners_up : RunnersUp
+        How high those would rank that the search gave up.
     begun : Starts
     block : Block
     options : FitOptions
@@ -87,61 +102,149 @@ def reconsider(best: Climbs, begun: Starts, block: Block, options: FitOptions) -
     Reconsidered
     """
     b = block.n.size
-    weight = penalty_weight(block.total, xp=np)
     frequent = most_frequent(block.points, block.counts, block.n)
-    ends = tails(block.points, block.counts, block.n, block.total, weight, options.variance_floor)
-    narrow, apart = _doubtful(best, ends, weight, block, options)
-    narrow |= ~np.isnan(frequent.value)
-    passes = np.zeros(b)
-    if not (narrow | apart).any():
-        return Reconsidered(best, passes, np.zeros(b), np.zeros(b), np.zeros(b, bool))
-    begin = _groups(ends, narrow | apart, block).joined(_at_values(frequent, block))
-    begin = best.take((narrow | apart)[best.dataset]).joined(begin)
-    risen, passes = polish_all(begin, block, options, penalised=True, drop=Drop.NONE)
-    if narrow.any():
-        regular, more = _searched_again(begun, narrow, block, options)
-        risen, passes = risen.joined(regular), passes + more
-    tops, more = polish_all(risen, block, options, drop=Drop.NONE)
+    ends = tails(
+        block.points,
+        block.counts,
+        block.n,
+        block.total,
+        runners_up.weight,
+        options.variance_floor,
+    )
+    narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
+    # Where many points have one value, or no maximum is regular, the search may have gone astray.
+    tied = ~np.isnan(frequent.value) | _irregular(best, b, options)
+    if not (narrow | apart | tied).any():
+        return Reconsidered(best, np.zeros(b), np.zeros(b), np.zeros(b), np.zeros(b, bool))
+    wanted = narrow | apart | tied
+    found, passes = _searched_again(best, runners_up, begun, wanted, tied, block, options)
+    # What the search saw of a sample, or where much may be wrong, is climbed to with all points.
+    whole = tied | (wanted & (block.total != block.n_sample))
+    sampled = whole[found.dataset]
+    near, more = _without_penalty(found.take(~sampled), best, block, options)
+    passes += more
+    begin = _groups(ends, apart | tied, block).joined(_at_values(frequent, block))
+    for each in (found.take(sampled), best.take(whole[best.dataset])):
+        begin = begin.joined(_restarted(each, block))
+    risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE)
+    tops, again = polish_all(risen, block, options, drop=Drop.NONE)
+    passes += more + again
+    rank = [each.state.sums.log_likelihood for each in (found.take(~sampled), risen)]
+    tops = near.joined(tops)
     on_atom = _on_atom(tops, frequent, options)
-    return _chosen(best, risen, tops, on_atom, passes + more, block, options)
+    return _chosen(best, np.concatenate(rank), tops, on_atom, passes, block, options)
 
 
 def _doubtful(
-    best: Climbs, ends: Tails, weight: Array, block: Block, options: FitOptions
+    best: Climbs,
+    found: Climbs,
+    runners_up: RunnersUp,
+    ends: Tails,
+    block: Block,
+    options: FitOptions,
 ) -> tuple[Array, Array]:
     """Say of which datasets other maxima are sought, and of which others at the ends are."""
     b = block.n.size
-    taken, ranked, irregular = np.full(b, np.inf), np.full(b, -np.inf), np.ones(b, bool)
-    theta = np.asarray(best.state.theta, np.float64)
-    lost = penalty(theta, weight[best.dataset], xp=np)
-    taken[best.dataset] = -lost - 2 * weight[best.dataset]
-    ranked[best.dataset] = best.state.sums.log_likelihood + lost
+    rank, start = np.full(b, -np.inf), np.full(b, -1)
+    rank[best.dataset] = rank_bound(
+        np.asarray(best.state.theta, np.float64),
+        best.state.sums.effective_counts,
+        best.state.sums.log_likelihood,
+        runners_up.weight[best.dataset],
+    )
+    start[best.dataset] = best.start
+    # What the search has found besides ranks as what it has given up does.
+    runners_up.add(found.take(found.start != start[found.dataset]), block.bounds.scale)
+    one = one_log_likelihood(block.total)
+    # One Gaussian, to which two that coincide come down.
+    least = one - 2 * runners_up.weight
+    doubtful: Array = ~(rank > np.maximum(runners_up.highest(), least + _NEGLIGIBLE))
+    # Few points at an end have to beat one Gaussian; more are sought by the search as well.
+    n_more = options.n_parameters(block.free) - 2
+    few = ends.points < options.min_points
+    worth = ~few | beats_one(ends.height + _SHARED, one, block.total, n_more)
+    apart = worth & (ends.score + np.where(few, _SHARED, 0) > np.maximum(rank, least))
+    return doubtful, apart.any(axis=0)
+
+
+def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
+    """Say which datasets have no regular maximum."""
+    irregular = np.ones(b, bool)
     irregular[best.dataset] = regularity(best.state, options, under_way=False) > 0
-    apart = ends.score.max(axis=0, initial=-np.inf) + _SHARED > ranked
-    return irregular | ~(taken < _NEGLIGIBLE), apart
+    return irregular
 
 
 def _searched_again(
-    begun: Starts, narrow: Array, block: Block, options: FitOptions
+    best: Climbs,
+    runners_up: RunnersUp,
+    begun: Starts,
+    wanted: Array,
+    anew: Array,
+    block: Block,
+    options: FitOptions,
 ) -> tuple[Climbs, Array]:
-    """Climb to the best maxima of the penalised likelihood of some datasets."""
-    # The best may be spikes around tied points, which are no answer: so none is dropped that is
-    # merely lower.
-    found, passes = search(begun, block, narrow, options, penalised=True, drop=Drop.MET)
-    which = np.flatnonzero(narrow)
-    theta = splits(block.sample[which], block.n_sample[which], options.variance_floor)
-    if not block.free.all():
-        theta = np.concatenate([theta, swapped(theta)], axis=1)
-        theta = np.where(block.free[:, None, which], theta, block.fixed[:, None, which])
-    further, more = search_further(theta, which, block, options)
-    found = found.joined(further)
+    """Climb to the best maxima of the penalised likelihood of some datasets.
+
+    From the best one and its runners-up, and where the search is made anew from all its starts.
+    """
+    own = best.take(wanted[best.dataset])
+    others, theirs = runners_up.best(wanted, _RUNNERS_UP)
+    theta, dataset = (
+        [np.asarray(own.state.theta, np.float64), theirs],
+        [own.dataset, others],
+    )
+    if anew.any():
+        which = np.flatnonzero(anew)
+        edges = splits(block.sample[which], block.n_sample[which], options.variance_floor)
+        for each in (edges, swapped(edges)) if not block.free.all() else (edges,):
+            held = np.where(block.free[:, None, which], each, block.fixed[:, None, which])
+            theta.append(held.reshape(5, -1))
+            dataset.append(np.tile(which, each.shape[1]))
+    found, passes = search_further(
+        np.concatenate(theta, axis=1), np.concatenate(dataset), block, options, penalised=True
+    )
+    if anew.any():
+        # The best may be spikes around tied points, which are no answer: so none is dropped that
+        # is merely lower.
+        further, more = search(begun, block, anew, options, penalised=True, drop=Drop.MET)
+        found, passes = found.joined(further), passes + more
     value = found.state.sums.log_likelihood
     order = np.lexsort((-np.where(np.isfinite(value), value, -np.inf), found.dataset))
-    dataset = found.dataset[order]
-    rank = np.arange(order.size) - np.searchsorted(dataset, dataset)
-    best = found.take(order[rank < _SEARCHED])
-    highest, again = polish_all(best, block, options, penalised=True, drop=Drop.MET)
-    return highest, passes + more + again
+    dataset_of = found.dataset[order]
+    rank = np.arange(order.size) - np.searchsorted(dataset_of, dataset_of)
+    number = np.where(anew[dataset_of], _SEARCHED_ANEW, _SEARCHED)
+    return found.take(order[rank < number]), passes
+
+
+def _without_penalty(
+    found: Climbs, best: Climbs, block: Block, options: FitOptions
+) -> tuple[Climbs, Array]:
+    """Climb on from maxima of the penalised likelihood; those that lead to the best one are it."""
+    theta = np.asarray(found.state.theta, np.float64)
+    near, passes = search_further(theta, found.dataset, block, options, penalised=False)
+    own = np.full(block.n.size, -1)
+    own[best.dataset] = np.arange(best.dataset.size)
+    place = own[near.dataset]
+    is_own = (place >= 0) & _is_near(near.state.theta, best.state.theta[:, place], _NEAR)
+    tops, more = polish_all(
+        near.take(~is_own), block, options, drop=Drop.NONE, patient=options.is_slow
+    )
+    # In the order of `found`.
+    rows = np.empty((near.rows.shape[0], near.dataset.size), best.rows.dtype)
+    rows[:, is_own], rows[:, ~is_own] = best.rows[:, place[is_own]], tops.rows
+    return dataclasses.replace(near, rows=rows), passes + more
+
+
+def _restarted(found: Climbs, block: Block) -> Climbs:
+    return begin_climbs(found.state.theta, found.dataset, found.start, block.whole.points.dtype)
+
+
+def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
+    """Say whether no coordinate is apart by more, in standard deviations."""
+    unit = np.ones(theta.shape)
+    unit[1:3] = np.exp(-0.5 * other[3:])
+    near: Array = (np.abs(theta - other) * unit < tolerance).all(axis=0)
+    return near
 
 
 def _groups(ends: Tails, which: Array, block: Block) -> Climbs:
@@ -190,7 +293,7 @@ def _on_atom(tops: Climbs, frequent: MostFrequent, options: FitOptions) -> Array
 
 def _chosen(
     best: Climbs,
-    risen: Climbs,
+    rank: Array,
     tops: Climbs,
     on_atom: Array,
     passes: Array,
@@ -200,8 +303,7 @@ def _chosen(
     b, state = block.n.size, tops.state
     found = Candidates(
         dataset=tops.dataset,
-        penalised=np.where(np.isnan(risen.state.sums.log_likelihood), -np.inf, 0)
-        + risen.state.sums.log_likelihood,
+        penalised=np.where(np.isnan(rank), -np.inf, rank),
         value=np.asarray(state.sums.log_likelihood, np.float64),
         fewest=np.asarray(state.sums.effective_counts.min(axis=0), np.float64),
         on_floor=on_floor(state.theta, options.variance_floor),
@@ -216,10 +318,8 @@ def _chosen(
     own[best.dataset] = np.arange(best.dataset.size)
     # The same maximum is the same to the last bit: as the search without the penalty found it.
     both = np.flatnonzero((place >= 0) & (own >= 0))
-    apart = tops.rows[:5, place[both]] - best.rows[:5, own[both]]
-    scale = np.ones(apart.shape)
-    scale[1:3] = np.exp(-0.5 * best.rows[3:5, own[both]])
-    place[both[(np.abs(apart * scale) < _SAME).all(axis=0)]] = -1
+    there, here = tops.state.theta[:, place[both]], best.state.theta[:, own[both]]
+    place[both[_is_near(there, here, _SAME)]] = -1
     kept = place[best.dataset] < 0
     answer = best.take(kept).joined(tops.take(place[place >= 0]))
     higher_by, higher_points = _higher(answer, best.joined(tops), b)
