@@ -2,7 +2,7 @@
 
 For each family of simulated data: how often the answer is right, how often it finds two components
 where there is one, and how often a component holds fewer than five points, for both values of
-`choose`. The families, their sizes and their seeds were fixed before the rule was looked at on them.
+`choose`. The families, their sizes and seeds were fixed before the rule was looked at on them.
 
 - *Right*: classifying by the fit errs no more than 5 % oftener, averaged over the two groups, than
   classifying by two Gaussians that were fitted with the groups known.

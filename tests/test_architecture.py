@@ -51,6 +51,7 @@ INNER_FLOORS = {
         {"survey"},
         {"starts"},
         {"climb"},
+        {"answer"},
         {"api"},
     ],
     "crosscheck": [
@@ -110,11 +111,12 @@ INNER_FLOORS = {
     ],
     "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
     "fitting.multistart": [
-        {"packing", "starts"},
+        {"choice", "groups", "packing", "starts"},
         {"climbs", "coreset"},
         {"pruning"},
         {"block"},
         {"polish", "search"},
+        {"reconsider"},
         {"maximise"},
     ],
     "fitting.results": [

@@ -17,7 +17,7 @@ from mog_jax.fitting.multistart.maximise import Maxima, maximise
 from mog_jax.fitting.multistart.polish import arrived
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.results.describe import Ended, Higher, describe
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
 
@@ -68,14 +68,18 @@ def fit_block(
     ended = Ended(
         has_arrived=arrived(end, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
+        on_atom=found.on_atom,
     )
+    higher = Higher(found.higher_by, found.higher_points)
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
     # A weight may be too small for a number.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         observed = information(tuple(end.theta), end.sums, np).dense(np)
     whole = functools.partial(_spread, usable)
-    end, ended, observed, passes = jax.tree.map(whole, (end, ended, observed, passes))
-    return describe(end, ended, observed, passes, data, free, options, precision)
+    end, ended, observed, passes, higher = jax.tree.map(
+        whole, (end, ended, observed, passes, higher)
+    )
+    return describe(end, ended, observed, passes, data, free, options, precision, higher)
 
 
 def _block(

@@ -37,7 +37,7 @@ _NEGLIGIBLE = 0.5
 # Nats that a mixture may gain on the same points shared out.
 _SHARED = 2.0
 # Groups at the ends of which each dataset's best are climbed from.
-_GROUPS = 3
+_GROUPS = 2
 # Runners-up that are climbed from, with the penalty.
 _RUNNERS_UP = 2
 # Maxima of the penalised likelihood of each dataset that are climbed from, at most.
@@ -126,13 +126,13 @@ def reconsider(
     begin = _groups(ends, apart | tied, block).joined(_at_values(frequent, block))
     for each in (found.take(sampled), best.take(whole[best.dataset])):
         begin = begin.joined(_restarted(each, block))
-    risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE)
-    tops, again = polish_all(risen, block, options, drop=Drop.NONE)
+    patient = options.is_slow
+    risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
+    tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
     passes += more + again
     rank = [each.state.sums.log_likelihood for each in (found.take(~sampled), risen)]
     tops = near.joined(tops)
-    on_atom = _on_atom(tops, frequent, options)
-    return _chosen(best, np.concatenate(rank), tops, on_atom, passes, block, options)
+    return _chosen(best, np.concatenate(rank), tops, frequent, passes, block, options)
 
 
 def _doubtful(
@@ -240,11 +240,13 @@ def _restarted(found: Climbs, block: Block) -> Climbs:
 
 
 def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
-    """Say whether no coordinate is apart by more, in standard deviations."""
+    """Say whether no coordinate is apart by more, in standard deviations, in either order."""
     unit = np.ones(theta.shape)
     unit[1:3] = np.exp(-0.5 * other[3:])
-    near: Array = (np.abs(theta - other) * unit < tolerance).all(axis=0)
-    return near
+    near, crossed = (
+        (np.abs(each - other) * unit < tolerance).all(axis=0) for each in (theta, swapped(theta))
+    )
+    return np.asarray(near | crossed)
 
 
 def _groups(ends: Tails, which: Array, block: Block) -> Climbs:
@@ -295,7 +297,7 @@ def _chosen(
     best: Climbs,
     rank: Array,
     tops: Climbs,
-    on_atom: Array,
+    frequent: MostFrequent,
     passes: Array,
     block: Block,
     options: FitOptions,
@@ -307,7 +309,7 @@ def _chosen(
         value=np.asarray(state.sums.log_likelihood, np.float64),
         fewest=np.asarray(state.sums.effective_counts.min(axis=0), np.float64),
         on_floor=on_floor(state.theta, options.variance_floor),
-        on_atom=on_atom,
+        on_atom=_on_atom(tops, frequent, options),
         has_arrived=arrived(state, options.tolerance),
     )
     total = block.total[tops.dataset]
@@ -324,7 +326,7 @@ def _chosen(
     answer = best.take(kept).joined(tops.take(place[place >= 0]))
     higher_by, higher_points = _higher(answer, best.joined(tops), b)
     is_atom = np.zeros(b, bool)
-    is_atom[tops.dataset[place[place >= 0]]] = on_atom[place[place >= 0]]
+    is_atom[answer.dataset] = _on_atom(answer, frequent, options)
     return Reconsidered(answer, passes, higher_by, higher_points, is_atom)
 
 
