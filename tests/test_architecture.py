@@ -51,6 +51,7 @@ INNER_FLOORS = {
         {"survey"},
         {"starts"},
         {"climb"},
+        {"answer"},
         {"api"},
     ],
     "crosscheck": [
@@ -118,11 +119,12 @@ INNER_FLOORS = {
         {"fit_intervals"},
     ],
     "fitting.multistart": [
-        {"packing", "starts"},
+        {"choice", "groups", "packing", "starts"},
         {"climbs", "coreset"},
         {"pruning"},
         {"block"},
         {"polish", "search"},
+        {"reconsider"},
         {"maximise"},
     ],
     "fitting.results": [

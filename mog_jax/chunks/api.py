@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mog_jax.chunks.answer import answer_of, higher_than, is_on_atom
 from mog_jax.chunks.climb import Climb, climb
 from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.chunks.sources import open_chunks
@@ -17,10 +18,9 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
 from mog_jax.fitting.data.standardise import Standardised
-from mog_jax.fitting.multistart.polish import regularity
 from mog_jax.fitting.options import DEFAULTS, FitOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.results.describe import Ended, Higher, describe
 from mog_jax.mixture import Mixture
 
 _OPTIONS = (
@@ -32,6 +32,7 @@ _OPTIONS = (
     "variance_floor",
     "min_points",
     "equal_variances",
+    "choose",
     "fixed",
 )
 _HINTS = {
@@ -55,6 +56,7 @@ def fit_chunks(
     variance_floor: float = DEFAULTS.variance_floor,
     min_points: float = DEFAULTS.min_points,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
@@ -90,6 +92,9 @@ def fit_chunks(
         Points that a component of a regular maximum holds at least.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer, as in :func:`mog_jax.fit`: of the sample, and then of those
+        that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
 
@@ -108,9 +113,9 @@ def fit_chunks(
     -----
     Where to look is asked of the sample, up to 131,072 points with the lowest and the highest 1,024
     of all among them: up to so many points the sample is the data. If the sample as it is and the
-    sample smoothed lead to two maxima, both are climbed, and the higher one is the answer. What
-    neither shows, such as a narrow component of one point in a hundred thousand in the midst of the
-    others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
+    sample smoothed lead to two maxima, both are climbed, and `choose` says which is the answer.
+    What neither shows, such as a narrow component of one point in a hundred thousand in the midst
+    of the others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
     method may creep: bound the passes by `max_steps`.
 
     Examples
@@ -129,6 +134,7 @@ def fit_chunks(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
     passes = Passes(open_chunks(chunks, column, count))
@@ -148,23 +154,21 @@ def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -
         & is_near_data(theta_fixed)
     )[0]
     best = Climb(begin(np.full(5, np.nan)), np.full((5, 5), np.nan), np.isnan(theta_fixed)[:, 0])
+    higher = Higher(np.zeros(1), np.zeros(1))
     if usable:
         whole = Whole(data.total, data.mean, data.scale)
         begun = starts_of(data, known, options)
-        best = min(
-            climb(passes, begun, options, whole),
-            key=lambda climb: (
-                regularity(climb.state, options, under_way=False),
-                -climb.state.sums.log_likelihood,
-            ),
-        )
+        climbs = climb(passes, begun, options, whole)
+        best = answer_of(climbs, data, options)
+        higher = higher_than(best, climbs)
     end, observed, free = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], best)
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
+        on_atom=np.atleast_1d(is_on_atom(best, data, options)),
     )
     n_passes = np.array([passes.n_passes])
-    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE)[0]
+    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE, higher)[0]
 
 
 def _standardised(data: Survey) -> Standardised:

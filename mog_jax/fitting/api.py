@@ -50,6 +50,7 @@ def fit(
     dtype: Any = None,
     progress: bool = False,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
@@ -97,6 +98,9 @@ def fit(
         Whether to show a progress bar, on standard error.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer: the best one by the penalised likelihood, or the highest
+        regular one.
     fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
         What is known beforehand, such as a component from controls. A mixture is NaN where it is
         free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
@@ -141,6 +145,7 @@ def fit(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
     progress = true_or_false("progress", progress)
     words = Words(upper=upper, resolution=resolution, limits=limits, window=window)

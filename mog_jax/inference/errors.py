@@ -202,7 +202,7 @@ def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
 def _described(values: Any, name: str) -> str:
     reasons = np.asarray(values.reason)
     if reasons.ndim == 0:
-        if reasons != Reason.KNOWN:
+        if reasons not in (Reason.KNOWN, Reason.BELOW_RESOLUTION):
             return f"{name}(NaN: {Reason(int(reasons)).message})"
         fields = ("weights", "means", "variances", "standard_deviations")
         shown = ", ".join(

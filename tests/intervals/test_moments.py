@@ -46,14 +46,15 @@ def found():
 
 @pytest.mark.parametrize("place", range(len(CASES)), ids=[f"{c:g}±{d:g}" for c, d in CASES])
 def test_moments_are_those_of_the_definition(found, place):
-    with mpmath.workdps(700):
+    with mpmath.workdps(330):
         truth = [float(value) for value in exact(*CASES[place])]
     log_mass, *moments = found[:, place]
     assert abs(log_mass - truth[0]) <= 2e-15 * (1 + abs(truth[0]))
     # Where the mean is nearly 0, to what the values themselves are.
     spread = abs(CASES[place][0]) + min(abs(CASES[place][1]), 1)
     scale = [np.abs(true) + 1e-3 * spread**j for j, true in enumerate(truth[1:], 1)]
-    np.testing.assert_array_less(np.abs(moments - np.array(truth[1:])), 2e-13 * np.array(scale) + 1e-300)
+    error = np.abs(moments - np.array(truth[1:]))
+    assert (error <= 2e-13 * np.array(scale)).all()
 
 
 def test_moments_do_not_jump_between_the_ways_to_compute_them():

@@ -22,6 +22,8 @@ _FARTHEST = np.array([2.0, 2.0, 2.0, 1.0, 1.0])
 # In the metric of EM, whose own information is 1: below, the information counts as singular.
 SINGULAR = 1e-7
 _LEAST_CURVATURE = 0.02
+# Nats that nothing is to be gained by, where the value is not concave.
+_NOTHING = 1e-10
 _CUT, _MOST_CUTS = 0.25, 12
 # After arrival Newton's method doubles the digits with each step.
 _LAST_STEPS = 2
@@ -72,6 +74,10 @@ class Ends:
         Smallest eigenvalue of the value's information in the metric of EM.
     first_width : array, shape (A,)
         As in :class:`mog_jax.fitting.intervals.kernel.Sums`.
+    weakest : array, shape (A, 5)
+        Squares of its eigenvector: which coordinates the data say least of.
+    is_flat : array of bool, shape (A,)
+        Whether the climb has ended where nothing is to be gained and the value is not concave.
     n_passes : array of int, shape (A,)
     """
 
@@ -83,6 +89,8 @@ class Ends:
     first_width: Array
     gain_left: Array
     least_curvature: Array
+    weakest: Array
+    is_flat: Array
     n_passes: Array
 
     def chosen(self, index: Array) -> "Ends":
@@ -105,6 +113,8 @@ def climb(climbs: Climbs, data: Intervals, *, tolerance: float, max_steps: int) 
         first_width=np.zeros(number),
         gain_left=np.full(number, np.inf),
         least_curvature=np.full(number, -np.inf),
+        weakest=np.zeros((number, 5)),
+        is_flat=np.zeros(number, bool),
         n_passes=np.zeros(number, np.int64),
     )
     proposal, direction = climbs.theta.copy(), np.zeros((number, 5))
@@ -127,7 +137,7 @@ def climb(climbs: Climbs, data: Intervals, *, tolerance: float, max_steps: int) 
         lowest = climbs.lowest[active, None]
         proposal[active, 3:] = np.maximum(proposal[active, 3:], lowest)
         going = (arrived[active] <= _LAST_STEPS) & (cuts[active] < _MOST_CUTS)
-        going &= (proposal[active] != ends.theta[active]).any(axis=1)
+        going &= (proposal[active] != ends.theta[active]).any(axis=1) & ~ends.is_flat[active]
         active = active[going]
     return ends
 
@@ -178,6 +188,8 @@ def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Arra
     curved = np.maximum(np.abs(eigenvalues), _LEAST_CURVATURE)
     metric = np.where(is_concave[:, None], eigenvalues, curved)
     metric = np.where(taken[:, None] <= _EM_STEPS, np.maximum(metric, 1), metric)
+    ends.weakest[up] = np.square(vectors[:, :, 0])
+    ends.is_flat[up] = ~is_concave & ((0.5 * np.square(slope) / curved).sum(axis=1) <= _NOTHING)
     move = np.einsum("aij,ajk,ak->ai", scaled, vectors, slope / metric)
     unit = np.ones_like(move)
     unit[:, 1:3] = np.exp(0.5 * theta[:, 3:])

@@ -5,7 +5,7 @@ import numpy as np
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import has_arrived
 from mog_jax.fitting.intervals.climb import Ends, effective_counts
-from mog_jax.fitting.intervals.maximise import Maxima
+from mog_jax.fitting.intervals.maximise import LEAST_POINTS, Maxima, beats_one
 from mog_jax.fitting.intervals.observations import Intervals
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import in_order, mixture_at
@@ -46,7 +46,8 @@ def describe(
     unit = np.ones((5, usable.size))
     unit[1:3] = 1 / scale
     observed = np.moveaxis(ends.information, 0, -1) * (unit[:, None] * unit[None])
-    unknown = np.pad(np.tile(maxima.is_below.T, (2, 1)), ((1, 0), (0, 0)))
+    hidden = (maxima.is_below | maxima.is_flat).T
+    unknown = np.pad(np.tile(hidden, (2, 1)), ((1, 0), (0, 0)))
     observed = np.where(unknown[:, None] | unknown[None], np.nan, observed)
     theta, observed, own_free = in_order(ends.theta.T, observed, free[usable].T)
     all_free = free.copy()
@@ -60,6 +61,7 @@ def describe(
         return whole
 
     one = maxima.one
+    nowhere: Array = np.zeros(usable.size)
     n_points: Array = data.total
     n_missing: Array = data.n_missing
     return Fit(
@@ -81,6 +83,8 @@ def describe(
             log_likelihood=spread(one.log_likelihood - jacobian),
         ),
         fixed=~all_free,
+        higher_by=spread(nowhere),
+        higher_points=spread(nowhere),
         equal_variances=options.equal_variances,
     )
 
@@ -100,22 +104,28 @@ def _status(
     )
     ends = maxima.ends
     counts = effective_counts(ends.theta, ends.gradient, data.total[usable]).min(axis=1)
+    is_few = (counts >= LEAST_POINTS) & beats_one(maxima, data, usable, free[usable])
+    is_few &= options.choose == "penalised"
     n_free = free[usable].sum(axis=1) - options.equal_variances
     status[usable] = np.select(
         [
             _coincide(ends) | (counts < _EMPTY),
             maxima.is_below.any(axis=1),
             data.n_distinct[usable] <= n_free,
+            maxima.is_flat.any(axis=1),
             maxima.is_on_floor,
             ~has_arrived(ends.gain_left, data.total[usable], options.tolerance),
+            (counts < options.min_points) & is_few,
             counts < options.min_points,
         ],
         [
             Status.DEGENERATE,
             Status.BELOW_RESOLUTION,
             Status.SATURATED,
+            Status.BELOW_RESOLUTION,
             Status.VARIANCE_FLOOR,
             Status.STEP_LIMIT,
+            Status.FEW_POINTS,
             Status.SPURIOUS,
         ],
         Status.CONVERGED,

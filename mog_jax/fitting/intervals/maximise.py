@@ -24,7 +24,7 @@ _SEARCH_STEPS = 80
 _MOST_TRIED = 4
 _APART = 1e-3
 # Points that a component holds at least.
-_LEAST_POINTS = 2
+LEAST_POINTS = 2
 # A standard deviation below a quarter of an interval's width is not identified.
 RESOLVED = 0.25
 # A climb without the penalty is stopped at half of that: it would go on for ever.
@@ -42,6 +42,8 @@ class Maxima(NamedTuple):
         A single Gaussian: both components alike, with half of the weight each.
     is_below : array of bool, shape (b, 2)
         Of which components the standard deviation is not identified.
+    is_flat : array of bool, shape (b, 2)
+        Of which components the data do not say where they are, as of one beyond a limit.
     is_on_floor : array of bool, shape (b,)
         Whether a component lies on the variance floor.
     """
@@ -49,6 +51,7 @@ class Maxima(NamedTuple):
     ends: Ends
     one: Ends
     is_below: Array
+    is_flat: Array
     is_on_floor: Array
 
 
@@ -73,20 +76,25 @@ def maximise(
     basis = bases(free, options.equal_variances)
     best: Maxima | None = None
     missing = np.arange(len(datasets))
+    has_answer = np.zeros(len(datasets), bool)
     for rank in range(_MOST_TRIED):
         there = missing[np.isfinite(ranked[missing, rank]).all(axis=1)]
         if not there.size:
             break
-        found = _try(
-            data, datasets[there], ranked[there, rank], basis[there], options, one.chosen(there)
-        )
+        own = one.chosen(there)
+        found = _try(data, datasets[there], ranked[there, rank], basis[there], options, own)
+        is_answer = _is_answer(found, data, datasets[there], free[there], options)
         if best is None:
             best = found
-            missing = missing[~_is_answer(best, data, datasets, options)]
-            continue
-        is_answer = _is_answer(found, data, datasets[there], options)
-        _put(best, there[is_answer], found, np.flatnonzero(is_answer))
-        missing = np.setdiff1d(missing, there[is_answer])
+        elif options.choose == "regular":
+            higher = found.ends.log_likelihood > best.ends.log_likelihood[there]
+            better = is_answer & (higher | ~has_answer[there])
+            _put(best, there[better], found, np.flatnonzero(better))
+        else:
+            _put(best, there[is_answer], found, np.flatnonzero(is_answer))
+        has_answer[there] |= is_answer
+        if options.choose != "regular":
+            missing = missing[~has_answer[missing]]
     assert best is not None
     return best
 
@@ -172,11 +180,19 @@ def _try(
     is_below = below_resolution(ends, data, datasets)
     # On a flat ridge, too, the penalty has a maximum, and without it there is no single one.
     back = is_below.any(axis=1) | (ends.least_curvature <= SINGULAR)
+    is_flat = _flat(ends)
     passes = penalised.n_passes + ends.n_passes
     for field in dataclasses.fields(Ends):
         getattr(ends, field.name)[back] = getattr(penalised, field.name)[back]
     ends.n_passes[:] = passes
-    return Maxima(ends, one, is_below, ends.theta[:, 3:].min(axis=1) <= lowest)
+    return Maxima(ends, one, is_below, is_flat, ends.theta[:, 3:].min(axis=1) <= lowest)
+
+
+def _flat(ends: Ends) -> Array:
+    """Say of which component the data say least, where they do not say enough, shape (b, 2)."""
+    own = ends.weakest[:, 1:3] + ends.weakest[:, 3:]
+    found: Array = ends.is_flat[:, None] & (own == own.max(axis=1, keepdims=True))
+    return found
 
 
 def _stopped(data: Intervals, datasets: Array) -> Array:
@@ -221,13 +237,25 @@ def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
     return found
 
 
-def _is_answer(found: Maxima, data: Intervals, datasets: Array, options: FitOptions) -> Array:
+def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> Array:
+    """Whether two components beat one by their BIC."""
+    gain = 2 * (found.ends.log_likelihood - found.one.log_likelihood)
+    more = free.sum(axis=1) - 2
+    beats: Array = gain > more * np.log(data.total[datasets])
+    return beats
+
+
+def _is_answer(
+    found: Maxima, data: Intervals, datasets: Array, free: Array, options: FitOptions
+) -> Array:
     """Whether maxima are what is looked for: enough points in each component, or two for a gain."""
     counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
     least = counts.min(axis=1)
-    gain = 2 * (found.ends.log_likelihood - found.one.log_likelihood)
-    beats_one = gain > 3 * np.log(data.total[datasets])
-    enough = (least >= options.min_points) | ((least >= _LEAST_POINTS) & beats_one)
+    enough = least >= options.min_points
+    if options.choose == "regular":
+        enough &= ~found.is_below.any(axis=1)
+    else:
+        enough |= (least >= LEAST_POINTS) & beats_one(found, data, datasets, free)
     is_answer: Array = enough & ~found.is_on_floor & np.isfinite(found.ends.value)
     return is_answer
 
@@ -235,4 +263,5 @@ def _is_answer(found: Maxima, data: Intervals, datasets: Array, options: FitOpti
 def _put(best: Maxima, rows: Array, found: Maxima, places: Array) -> None:
     for field in dataclasses.fields(Ends):
         getattr(best.ends, field.name)[rows] = getattr(found.ends, field.name)[places]
-    best.is_below[rows], best.is_on_floor[rows] = found.is_below[places], found.is_on_floor[places]
+    for mine, other in zip(best[2:], found[2:], strict=True):
+        mine[rows] = other[places]

@@ -47,6 +47,10 @@ class FitMethods:
         names: Any
 
         @property
+        def status_name(self) -> Any:
+            """How the ascent ended."""
+
+        @property
         def reason(self) -> Any:
             """Why the fit has no standard errors."""
 
@@ -82,7 +86,7 @@ class FitMethods:
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
         found = inference.covariance(
-            self.information, fixed=self.fixed, equal_variances=self.equal_variances
+            self.information, fixed=self._held(), equal_variances=self.equal_variances
         )
         if kind == "observed":
             return found
@@ -381,9 +385,22 @@ class FitMethods:
         fixed = np.asarray(self.fixed)
         if self.equal_variances:
             fixed = fixed[..., :4]
-        return inference.n_parameters(
-            equal_variances=self.equal_variances, n_fixed=fixed.sum(axis=-1)
+        # The place of an atom is chosen by the data, its variance by the floor.
+        n_fixed = fixed.sum(axis=-1) + self._is_on_atom()
+        return inference.n_parameters(equal_variances=self.equal_variances, n_fixed=n_fixed)
+
+    def _is_on_atom(self) -> Any:
+        return np.asarray(self.status_name) == "atom"
+
+    def _held(self) -> Any:
+        """Which coordinates are known: those that were fixed, and an atom's mean and variance."""
+        variances = np.asarray(self.mixture.variances)
+        narrower = np.stack(
+            [variances[..., 0] <= variances[..., 1], variances[..., 0] > variances[..., 1]], axis=-1
         )
+        nothing = np.zeros((*narrower.shape[:-1], 1), bool)
+        own = np.concatenate([nothing, narrower, narrower], axis=-1)
+        return np.asarray(self.fixed) | (own & self._is_on_atom()[..., None])
 
     def _at_maximum(self, values: ArrayLike) -> Any:
         """Give values that mean something at a maximum only: NaN for all other fits."""

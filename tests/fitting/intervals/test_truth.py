@@ -1,4 +1,4 @@
-"""The maxima of real intervals, known to 20 digits: bins, half-lines, detection limits, rounding."""
+"""The maxima of real intervals, known to 20 digits: bins, half-lines, limits, rounding."""
 
 import json
 from pathlib import Path
@@ -34,8 +34,8 @@ def test_the_maximum_is_reached(fits, name):
     np.testing.assert_allclose(fit.n_points, sum(known["counts"]))
     np.testing.assert_allclose(fit.log_likelihood, float(known["log_likelihood"]), rtol=1e-10)
     mixture = fit.mixture
-    for field, name_here in (("weights", "weights"), ("means", "means"), ("standard_deviations", "sds")):
-        truth = np.array(known[name_here], np.float64)
+    for field in ("weights", "means", "standard_deviations"):
+        truth = np.array(known["sds" if field == "standard_deviations" else field], np.float64)
         np.testing.assert_allclose(getattr(mixture, field), truth, rtol=1e-8)
     errors, truth = fit.standard_errors(), known["standard_errors"]
     np.testing.assert_allclose(errors.weights, [float(truth["weight"])] * 2, rtol=1e-6)
