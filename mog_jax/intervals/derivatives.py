@@ -53,10 +53,7 @@ def log_likelihood(
     Equation (48) of ``derivation.md``.
     """
     joint = _log_joint(theta, *_both(theta, centre, half_width), half_width)
-    # A constant to the derivative: what it adds outside the sum it takes away inside.
-    largest = jnp.maximum(*jax.lax.stop_gradient(joint))
-    total = jnp.exp(joint[0] - largest) + jnp.exp(joint[1] - largest)
-    return jnp.sum(counts * (largest + jnp.log(total)))
+    return jnp.sum(counts * _log_of_sum(*joint))
 
 
 def gradient(
@@ -129,11 +126,7 @@ def interval_terms(
     moments = _both(theta, centre, half_width, unrolled=unrolled)
     log_joint = _log_joint(theta, *moments, half_width)
     log_odds = log_joint[0] - log_joint[1]
-    small = jnp.exp(-jnp.abs(log_odds))
-    large_share = 1 / (1 + small)
-    small_share = small * large_share
-    r1 = jnp.where(log_odds >= 0, large_share, small_share)
-    r2 = jnp.where(log_odds >= 0, small_share, large_share)
+    r1, r2 = 1 / (1 + jnp.exp(-log_odds)), 1 / (1 + jnp.exp(log_odds))
     p1, p2 = 1 / (1 + jnp.exp(-theta[0])), 1 / (1 + jnp.exp(theta[0]))
     both = r1 * r2
     a1, b1, *own1 = _component(theta[3], moments[0])
@@ -156,11 +149,17 @@ def interval_terms(
         (4, 4): r2 * (r2 * b2 * b2 - own2[2]),
     }
     return Terms(
-        log_probability=jnp.maximum(*log_joint) + jnp.log1p(small),
+        log_probability=_log_of_sum(*log_joint),
         # As r1 - p1, of which less is left than of this where both are nearly 1.
         gradient=(r1 * p2 - r2 * p1, r1 * a1, r2 * a2, r1 * b1, r2 * b2),
         information=tuple(information[place] for place in UPPER),
     )
+
+
+def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
+    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    largest = jnp.maximum(*jax.lax.stop_gradient((one, other)))
+    return largest + jnp.log(jnp.exp(one - largest) + jnp.exp(other - largest))
 
 
 def _component(

@@ -79,7 +79,7 @@ def maximise(
     has_answer = np.zeros(len(datasets), bool)
     for rank in range(_MOST_TRIED):
         there = missing[np.isfinite(ranked[missing, rank]).all(axis=1)]
-        if not there.size:
+        if best is not None and not there.size:
             break
         own = one.chosen(there)
         found = _try(data, datasets[there], ranked[there, rank], basis[there], options, own)
