@@ -127,6 +127,8 @@ def profile_interval(
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
+    # The place and the width of an atom are not estimated.
+    reason = np.where((reason == Reason.KNOWN) & (step == 0), int(Reason.BOUNDARY), reason)
     usable = np.flatnonzero(reason == Reason.KNOWN)
     ends = np.full((2, reason.size), np.nan)
     if usable.size:

@@ -4,7 +4,8 @@
 - `passes`: the blocks' nine sums, added up, and whether each pass has seen the same points;
 - `survey`: the first pass: size, mean, variance and a sample;
 - `starts`: the fits of the sample;
-- `climb`: from there to the maximum of all points;
+- `climb`: from there to the maxima of all points;
+- `answer`: which of them is the answer;
 - `maximum`: all of this, one after the other.
 """
 

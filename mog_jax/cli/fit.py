@@ -110,6 +110,12 @@ def add_to(commands: Any) -> None:
         "--equal-variances", action="store_true", default=None, help="one variance for both"
     )
     how.add_argument(
+        "--choose",
+        choices=("penalised", "regular"),
+        help="which maximum is the answer: the best one by the penalised likelihood, or the "
+        "highest regular one (default: penalised)",
+    )
+    how.add_argument(
         "--min-points",
         type=argument_types.non_negative,
         metavar="N",
@@ -228,6 +234,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "direction",
         "starts",
         "equal_variances",
+        "choose",
         "min_points",
         "tolerance",
         "max_steps",

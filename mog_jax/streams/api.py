@@ -21,6 +21,7 @@ _OPTIONS = (
     "variance_floor",
     "min_points",
     "equal_variances",
+    "choose",
     "fixed",
 )
 _HINTS = {
@@ -43,6 +44,7 @@ def fit_chunks(
     variance_floor: float = DEFAULTS.variance_floor,
     min_points: float = DEFAULTS.min_points,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
@@ -78,6 +80,9 @@ def fit_chunks(
         Points that a component of a regular maximum holds at least.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer, as in :func:`mog_jax.fit`: of the sample, and then of those
+        that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
 
@@ -96,8 +101,8 @@ def fit_chunks(
     -----
     The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024
     of all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
-    climbed, and the higher one is the answer. A component that neither shows, such as a narrow one
-    of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
+    climbed, and `choose` says which is the answer. A component that neither shows, such as a narrow
+    one of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
     components are hardly determined, and Newton's method may be slow: bound the passes by
     `max_steps`.
 
@@ -117,6 +122,7 @@ def fit_chunks(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
     return maximum(open_chunks(chunks, column, count), known, options)
