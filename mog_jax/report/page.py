@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from mog_jax.fitting.results.columns import COLUMNS
+from mog_jax.fitting.results.columns import COLUMNS, TEST_COLUMNS
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
@@ -106,7 +106,11 @@ def _hash(text: str) -> str:
 
 def _data(results: Results, limit: int) -> dict[str, Any]:
     statuses = results.statuses()
-    shown = [each.name for each in COLUMNS if each.is_on_page and each.name in results.columns]
+    shown = [
+        each.name
+        for each in [*COLUMNS, *TEST_COLUMNS]
+        if each.is_on_page and each.name in results.columns
+    ]
     table = results.table(order="delta_bic DESC NULLS LAST, mean_2 - mean_1 DESC", limit=limit)
     columns = {name: [_short(cell) for cell in table[name].to_pylist()] for name in shown}
     return {
