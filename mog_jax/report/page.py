@@ -93,7 +93,8 @@ def _policy(scripts: list[str], style: str) -> str:
             "default-src 'none'",
             f"script-src {' '.join(map(_hash, scripts))}",
             f"style-src {_hash(style)} '{_STYLE_OF_PLOT}'",
-            "img-src data:",  # the empty icon, which keeps the browser from asking for one
+            # The empty icon, without which a browser asks for one; and a drawing that becomes PNG.
+            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         ]
