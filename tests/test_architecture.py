@@ -30,7 +30,8 @@ FLOORS = [
     {"array_like"},
     {"precision"},
     {"mixture"},
-    {"intervals", "likelihood", "kernel", "penalty"},
+    {"intervals"},
+    {"likelihood", "kernel", "penalty"},
     {"gradients"},
     {"inference"},
     {"fitting"},
@@ -115,7 +116,7 @@ INNER_FLOORS = {
         {"inputs", "kernel", "starts"},
         {"climb"},
         {"maximise"},
-        {"describe"},
+        {"describe", "held", "replicates"},
         {"fit_intervals"},
     ],
     "fitting.multistart": [

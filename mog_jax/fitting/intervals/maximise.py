@@ -21,7 +21,7 @@ from mog_jax.penalty import penalty_weight
 
 _SEARCH_STEPS = 80
 # Maxima of the penalised likelihood that are tried, best first, and what two of them differ by.
-_MOST_TRIED = 4
+_MOST_TRIED = 6
 _APART = 1e-3
 # Points that a component holds at least.
 LEAST_POINTS = 2
@@ -86,12 +86,16 @@ def maximise(
         is_answer = _is_answer(found, data, datasets[there], free[there], options)
         if best is None:
             best = found
+            # Better than a component of one value is any other.
+            is_lone = _is_lone(best, data, datasets)
         elif options.choose == "regular":
             higher = found.ends.log_likelihood > best.ends.log_likelihood[there]
             better = is_answer & (higher | ~has_answer[there])
             _put(best, there[better], found, np.flatnonzero(better))
         else:
-            _put(best, there[is_answer], found, np.flatnonzero(is_answer))
+            better = is_answer | (is_lone[there] & ~_is_lone(found, data, datasets[there]))
+            _put(best, there[better], found, np.flatnonzero(better))
+            is_lone[there] &= ~better
         has_answer[there] |= is_answer
         if options.choose != "regular":
             missing = missing[~has_answer[missing]]
@@ -243,6 +247,13 @@ def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> A
     more = free.sum(axis=1) - 2
     beats: Array = gain > more * np.log(data.total[datasets])
     return beats
+
+
+def _is_lone(found: Maxima, data: Intervals, datasets: Array) -> Array:
+    """Whether a component holds less than two values."""
+    counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
+    is_lone: Array = counts.min(axis=1) < LEAST_POINTS
+    return is_lone
 
 
 def _is_answer(
