@@ -146,10 +146,10 @@ def log_likelihood(
     Rounded to tenths:
 
     >>> log_likelihood(mixture, [0.1, 4.0, 4.0], resolution=0.1).round(6)
-    np.float64(-13.206619)
+    np.float64(-13.206527)
     """
     if upper is None and resolution is None and limits is None and window is None:
-        return _log_likelihood(mixture, x, counts)  # type: ignore[no-any-return]
+        return _log_likelihood(mixture, x, counts)
     check_order(mixture, x)
     points, seen = seen_points(x, counts)
     return log_likelihood_of(

@@ -31,15 +31,12 @@ def log_likelihood_of(
         raise ValueError("`resolution` and `limits` do not go with `upper`, which says it all.")
     low, high = (None, None) if limits is None else limits
     begin, end = (None, None) if window is None else window
-    numbers = {"resolution": resolution, "limits": low, "upper limit": high}
-    numbers |= {"window": begin, "window's end": end}
     if resolution is not None and not resolution > 0:
         raise ValueError(f"`resolution` must be positive; got {resolution!r}.")
     for first, second, name in ((low, high, "limits"), (begin, end, "window")):
         if first is not None and second is not None and not first < second:
             raise ValueError(f"`{name}` must be in order; got ({first!r}, {second!r}).")
-    given = {name: value for name, value in numbers.items() if value is not None}
-    return _log_likelihood(mixture, x, counts, upper, given)  # type: ignore[no-any-return]
+    return _log_likelihood(mixture, x, counts, upper, resolution, low, high, begin, end)
 
 
 @compiled
@@ -48,28 +45,31 @@ def _log_likelihood(
     x: ArrayLike,
     counts: ArrayLike | None,
     upper: ArrayLike | None,
-    words: dict[str, Any],
+    resolution: ArrayLike | None,
+    lower_limit: ArrayLike | None,
+    upper_limit: ArrayLike | None,
+    begin: ArrayLike | None,
+    end: ArrayLike | None,
 ) -> jax.Array:
     x = jnp.asarray(x, mixture.means.dtype)
+
+    def number(value: ArrayLike | None, nothing: float) -> jax.Array:
+        return jnp.asarray(nothing if value is None else value, x.dtype)
+
     times = jnp.ones_like(x) if counts is None else jnp.asarray(counts, x.dtype)
     if upper is None:
-        centre, half = x, jnp.full_like(x, 0.5 * words.get("resolution", 0))
-        if "limits" in words:
-            is_below = x <= words["limits"]
-            centre = jnp.where(is_below, words["limits"], centre)
-            half = jnp.where(is_below, -jnp.inf, half)
-        if "upper limit" in words:
-            is_above = x >= words["upper limit"]
-            centre = jnp.where(is_above, words["upper limit"], centre)
-            half = jnp.where(is_above, jnp.inf, half)
+        is_below = x <= number(lower_limit, -jnp.inf)
+        is_above = x >= number(upper_limit, jnp.inf)
+        centre = jnp.where(is_below, number(lower_limit, 0), x)
+        centre = jnp.where(is_above, number(upper_limit, 0), centre)
+        half = jnp.where(is_below, -jnp.inf, 0.5 * number(resolution, 0))
+        half = jnp.where(is_above, jnp.inf, half)
     else:
         centre, half = _from_ends(x, jnp.asarray(upper, x.dtype))
     total = jnp.sum(jnp.where(times == 0, 0, times * _log_probability(mixture, centre, half)))
-    if "window" in words or "window's end" in words:
-        low = jnp.full((1,), words.get("window", -jnp.inf), x.dtype)
-        high = jnp.full((1,), words.get("window's end", jnp.inf), x.dtype)
-        seen = _log_probability(mixture, *_from_ends(low, high))
-        total = total - jnp.sum(times) * seen[0]
+    if begin is not None or end is not None:
+        window = _from_ends(number(begin, -jnp.inf)[None], number(end, jnp.inf)[None])
+        total = total - jnp.sum(times) * _log_probability(mixture, *window)[0]
     return total
 
 
