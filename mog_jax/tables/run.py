@@ -29,7 +29,7 @@ from mog_jax.tables.errors import TableError, reading, writing
 from mog_jax.tables.fingerprint import describe, refuse_other
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.memory import refuse_too_large
-from mog_jax.tables.options import table_options
+from mog_jax.tables.options import plain, table_options, words_of
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import ReadOptions
@@ -42,7 +42,7 @@ from mog_jax.tables.validate import survey
 
 _BATCH_ROWS = 1 << 18
 _ARGUMENTS = (
-    *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
+    *("by", "value", "upper", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
     *("out", "overwrite", "progress"),
     *(field.name for field in dataclasses.fields(ReadOptions)),
 )
@@ -59,6 +59,7 @@ def fit_source(
     out: str | Path | None,
     options: dict[str, Any],
     report: ReportProgress,
+    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
     bootstrap_seed: int = 0,
@@ -74,6 +75,8 @@ def fit_source(
     """
     table_options("fit_table", options, _ARGUMENTS)
     check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
+    _check_words(options, upper, bootstrap)
+    options = plain(options)
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -84,7 +87,13 @@ def fit_source(
     with opened(database, overwrite=overwrite and not is_exported) as (connection, scratch):
         readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
-            readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
+            readable,
+            by=by,
+            value=value,
+            count=count,
+            columns=columns,
+            upper=upper,
+            fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
@@ -106,6 +115,17 @@ def fit_source(
         yield results
     if database is not None and is_exported:
         discard(database)
+
+
+def _check_words(options: dict[str, Any], upper: str | None, bootstrap: int | None) -> None:
+    words = [*words_of(options), *(["upper"] if upper else [])]
+    if upper and len(words) > 1 and words != ["window", "upper"]:
+        raise TableError(f"`{words[0]}` and `upper` exclude each other: `upper` says it all.")
+    if words and bootstrap is not None:
+        raise TableError(
+            f"`bootstrap` and `{words[0]}` exclude each other in a table: give each group to "
+            "mog_jax.bootstrap_test, whose replicates are recorded as its values are."
+        )
 
 
 def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
@@ -201,6 +221,7 @@ def _fit_the_rest(
         by=["id", "n_rows"],
         value="value",
         count="count" if rows.has_counts else None,
+        upper="upper" if rows.has_upper else None,
         **options,
     )
     for chunk in chunks:
@@ -239,10 +260,11 @@ def _sorted_rows(
     )
     # The number sorts twenty times sooner than the key; with the value it costs nothing more.
     fixed = "".join(f", g.{name} AS {name}" for name in _fixed_columns(rows))
+    upper = ", r.upper AS upper" if rows.has_upper else ""
     query = (
-        f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{fixed} "
+        f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{upper}{fixed} "
         f"FROM ({rows.sql}) r JOIN kept.main._groups g ON {same} WHERE g.id >= {first} "
-        "ORDER BY id, value, count"
+        f"ORDER BY id, value, count{', upper' if rows.has_upper else ''}"
     )
     with reading(source.name):
         for index, batch in enumerate(connection.sql(query).to_arrow_reader(_BATCH_ROWS)):
