@@ -65,7 +65,9 @@ def test_local_maximum_is_that_of_the_fit():
     start = Mixture.from_arrays(weights=[0.5, 0.5], means=[85, 50], variances=[30, 30])
     found = mog_jax.local_maximum(X, start, resolution=1)
     np.testing.assert_allclose(found.means, fit.mixture.means[::-1], rtol=1e-8)
-    held = Mixture(weights=[np.nan] * 2, means=[80.0, np.nan], variances=[np.nan] * 2)
+    held = Mixture(
+        weights=np.full(2, np.nan), means=np.array([80.0, np.nan]), variances=np.full(2, np.nan)
+    )
     assert mog_jax.local_maximum(X, start, resolution=1, fixed=held).means[0] == 80
     stuck = mog_jax.local_maximum(X, start, resolution=1, max_steps=1)
     assert np.isnan(stuck.means).all()
