@@ -1,5 +1,7 @@
 """Which maximum is the answer, end to end: data as they are, and the laws of the choice."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -10,13 +12,19 @@ import mog_jax
 from mog_jax import Status
 from tests.fitting.test_company import assert_same_bits
 
+DATA = Path(__file__).parent.parent / "data"
 RNG = np.random.default_rng(17)
 NORMAL = RNG.normal(size=200)
 FOUR_FAR = np.concatenate([NORMAL, [9, 9.4, 9.8, 10.1]])
 RATINGS = np.repeat([1.0, 2, 3, 4, 5], [80, 12, 10, 30, 110])
 ZEROS = np.concatenate([np.zeros(90), RNG.gamma(3, 1, 210)])
-HEIGHTS = np.concatenate([RNG.normal(172, 9, 190), [165.0] * 14, [165.1] * 4])
 CAPPED = np.minimum(np.concatenate([RNG.normal(20, 6, 250), RNG.normal(44, 8, 60)]), 50)
+
+
+def real(name):
+    """Values of a column, as often as they were seen (R's MASS: survey, Boston)."""
+    values, counts = np.loadtxt(DATA / f"{name}.csv", delimiter=",", skiprows=1).T
+    return np.repeat(values, counts.astype(int))
 
 
 def gain(fits):
@@ -72,10 +80,27 @@ def test_zeros_are_an_atom_of_known_place():
     np.testing.assert_allclose(errors.weights[0], shares, rtol=0.05)
 
 
-def test_rounded_heights_with_a_heap_are_one():
-    fits = mog_jax.fit(HEIGHTS)
-    assert np.sqrt(np.asarray(fits.mixture.variances)).min() > 0.5
+def test_eighteen_equal_heights_of_two_hundred_are_no_component():
+    x = real("survey_height")
+    fits = mog_jax.fit(x)
+    assert fits.status_name == "converged"
+    assert np.sqrt(np.asarray(fits.mixture.variances)).min() > 5
     assert fits.delta_bic() < 0
+    assert fits.higher_by > 20
+    assert mog_jax.fit(x, choose="regular").delta_bic() > 50
+
+
+def test_a_column_with_a_heap_reaches_the_highest_regular_maximum():
+    fits = mog_jax.fit(real("boston_ptratio"))
+    assert fits.status_name == "converged"
+    np.testing.assert_allclose(fits.log_likelihood, -1014.1151, atol=1e-4)
+
+
+def test_a_column_of_zeros_is_an_atom_and_the_rest():
+    fits = mog_jax.fit(real("boston_zn"))
+    assert fits.status_name == "atom"
+    np.testing.assert_allclose(fits.mixture.weights[0], 372 / 506, atol=1e-3)
+    assert np.isfinite([fits.delta_bic(), fits.standard_errors().means[1]]).all()
 
 
 def test_a_cap_does_not_hide_the_rest():

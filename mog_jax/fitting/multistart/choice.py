@@ -102,7 +102,7 @@ def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
     Parameters
     ----------
     theta : array, shape (5, ...)
-        Coordinates of a maximum of the likelihood.
+        Coordinates of a maximum of the likelihood, above the variance floor.
     held : array, shape (2, ...)
         Points in each component.
     value : array, shape (...,)
