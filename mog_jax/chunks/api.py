@@ -115,8 +115,8 @@ def fit_chunks(
     of all among them: up to so many points the sample is the data. If the sample as it is and the
     sample smoothed lead to two maxima, both are climbed, and `choose` says which is the answer.
     What neither shows, such as a narrow component of one point in a hundred thousand in the midst
-    of the others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
-    method may creep: bound the passes by `max_steps`.
+    of the others, is not found. Where the data are one Gaussian, two are hardly determined, and
+    Newton's method may creep: bound the passes by `max_steps`.
 
     Examples
     --------
@@ -165,7 +165,9 @@ def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
-        on_atom=np.atleast_1d(is_on_atom(best, data, options)),
+        on_atom=np.atleast_1d(
+            options.choose == "penalised" and usable and is_on_atom(best, data, options)
+        ),
     )
     n_passes = np.array([passes.n_passes])
     return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE, higher)[0]
