@@ -31,7 +31,8 @@ FLOORS = [
     {"array_like"},
     {"precision"},
     {"mixture"},
-    {"intervals", "likelihood", "kernel", "penalty"},
+    {"intervals"},
+    {"likelihood", "kernel", "penalty"},
     {"gradients"},
     {"inference"},
     {"fitting"},
@@ -117,7 +118,7 @@ INNER_FLOORS = {
         {"inputs", "kernel", "starts"},
         {"climb"},
         {"maximise"},
-        {"describe"},
+        {"describe", "held", "replicates"},
         {"fit_intervals"},
     ],
     "fitting.multistart": [

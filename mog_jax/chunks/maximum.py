@@ -62,7 +62,9 @@ def maximum(chunks: Chunks, known: Mixture, options: FitOptions) -> Fit:
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
-        on_atom=np.atleast_1d(is_on_atom(best, data, options)),
+        on_atom=np.atleast_1d(
+            options.choose == "penalised" and usable and is_on_atom(best, data, options)
+        ),
     )
     n_passes = np.array([passes.n_passes])
     return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE, higher)[0]

@@ -69,6 +69,30 @@ def add_to(commands: Any) -> None:
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
+        "--upper",
+        metavar="COLUMN",
+        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
+    )
+    what.add_argument(
+        "--resolution",
+        type=argument_types.positive,
+        metavar="STEP",
+        help="the step to which the values were rounded",
+    )
+    what.add_argument(
+        "--limits",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="limits of detection: of a value there or beyond only that is known; leave out one, "
+        "as in --limits ,50 (a negative one: --limits=-1,50)",
+    )
+    what.add_argument(
+        "--window",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="values outside were never recorded; leave out one, as in --window 18,",
+    )
+    what.add_argument(
         "--columns",
         metavar="A,B,...",
         help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
@@ -180,7 +204,13 @@ def run(options: argparse.Namespace) -> int:
     is_single = not options.by and not columns
     if options.plot and not is_single:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
-    choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
+    choice = {
+        "by": options.by,
+        "value": options.value,
+        "count": options.count,
+        "columns": columns,
+        "upper": options.upper,
+    }
     source = _faithful() if options.source == "faithful" else options.source
     if options.plot:
         from mog_jax.cli.plot import refuse_lost
@@ -239,6 +269,9 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "tolerance",
         "max_steps",
         "variance_floor",
+        "resolution",
+        "limits",
+        "window",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 

@@ -8,6 +8,8 @@
 `climb`         Newton's method with a safeguard, all climbs side by side, in NumPy
 `maximise`      search with the penalty, climb without it, and what is below the resolution
 `describe`      back to the data's unit and order -> `Fit`
+`held`          climbs from elsewhere: one maximum, or a profile
+`replicates`    draws from one Gaussian, recorded as the data were
 `fit_intervals` once through all of these
 ==============  ==================================================================================
 """

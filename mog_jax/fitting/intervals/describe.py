@@ -110,6 +110,7 @@ def _status(
     status[usable] = np.select(
         [
             _coincide(ends) | (counts < _EMPTY),
+            counts < min(LEAST_POINTS - _EMPTY, options.min_points),
             maxima.is_below.any(axis=1),
             data.n_distinct[usable] <= n_free,
             maxima.is_flat.any(axis=1),
@@ -120,6 +121,7 @@ def _status(
         ],
         [
             Status.DEGENERATE,
+            Status.SPURIOUS,
             Status.BELOW_RESOLUTION,
             Status.SATURATED,
             Status.BELOW_RESOLUTION,

@@ -73,7 +73,7 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
         centre, half_width = _from_values(x, row, words, b)
     is_finite = np.isfinite(centre) | missing
     if words.window is not None:
-        low, high = _pair("window", words.window, b)
+        low, high = pair_of_each("window", words.window, b)
         at_value = x if words.upper is None else centre
         _refuse_outside(x, at_value, low[row], high[row], names, missing)
     datasets = _distinct(row, centre, half_width, np.where(missing | ~is_finite, 0, times), b)
@@ -166,12 +166,12 @@ def _from_values(x: Array, row: Array, words: Words, b: int) -> tuple[Array, Arr
     centre = x.copy()
     inside = np.isfinite(x)
     if words.limits is not None:
-        low, high = _pair("limits", words.limits, b)
+        low, high = pair_of_each("limits", words.limits, b)
         below, above = x <= low[row], x >= high[row]
         centre = np.where(below, low[row], np.where(above, high[row], x))
         inside &= ~below & ~above
     if words.resolution is not None:
-        step = _of_each("resolution", words.resolution, b)
+        step = of_each_dataset("resolution", words.resolution, b)
         if np.any(~(step > 0) | np.isinf(step)):
             wrong = step[np.argmax(~(step > 0) | np.isinf(step))]
             raise ValueError(
@@ -223,7 +223,8 @@ class OffGridWarning(UserWarning):
     """Values lie between the steps to which they are said to be rounded."""
 
 
-def _of_each(name: str, value: Any, b: int) -> Array:
+def of_each_dataset(name: str, value: Any, b: int) -> Array:
+    """Give a number for each dataset, of one for all or one for each."""
     try:
         found = np.asarray(real_array(value, name), np.float64)
     except (TypeError, ValueError):
@@ -238,7 +239,7 @@ def _of_each(name: str, value: Any, b: int) -> Array:
     return np.broadcast_to(found, (b,))
 
 
-def _pair(name: str, value: Any, b: int) -> tuple[Array, Array]:
+def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
     """Give lower and upper ends for each dataset, infinite where there is none."""
     if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
         raise ValueError(
@@ -246,7 +247,7 @@ def _pair(name: str, value: Any, b: int) -> tuple[Array, Array]:
         )
     ends = []
     for end, nothing in zip(value, (-np.inf, np.inf), strict=True):
-        ends.append(_of_each(name, nothing if end is None else end, b))
+        ends.append(of_each_dataset(name, nothing if end is None else end, b))
     low, high = ends
     if np.isnan(low).any() or np.isnan(high).any():
         raise ValueError(f"`{name}` must not be NaN; None is no limit. Got {value!r}.")

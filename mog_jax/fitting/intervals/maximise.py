@@ -20,9 +20,10 @@ from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 from mog_jax.penalty import penalty_weight
 
 _SEARCH_STEPS = 80
-# Maxima of the penalised likelihood that are tried, best first, and what two of them differ by.
-_MOST_TRIED = 4
-_APART = 1e-3
+# Maxima of the penalised likelihood that are tried, best first.
+_MOST_TRIED = 6
+# Ends of the search that are nearer than this, in every coordinate and in nats, are one.
+_APART, _VALUE_APART = 0.3, 0.02
 # Points that a component holds at least.
 LEAST_POINTS = 2
 # A standard deviation below a quarter of an interval's width is not identified.
@@ -86,12 +87,16 @@ def maximise(
         is_answer = _is_answer(found, data, datasets[there], free[there], options)
         if best is None:
             best = found
+            # Better than a component of one value is any other.
+            is_lone = _is_lone(best, data, datasets)
         elif options.choose == "regular":
             higher = found.ends.log_likelihood > best.ends.log_likelihood[there]
             better = is_answer & (higher | ~has_answer[there])
             _put(best, there[better], found, np.flatnonzero(better))
         else:
-            _put(best, there[is_answer], found, np.flatnonzero(is_answer))
+            better = is_answer | (is_lone[there] & ~_is_lone(found, data, datasets[there]))
+            _put(best, there[better], found, np.flatnonzero(better))
+            is_lone[there] &= ~better
         has_answer[there] |= is_answer
         if options.choose != "regular":
             missing = missing[~has_answer[missing]]
@@ -157,12 +162,15 @@ def _distinct(theta: Array, value: Array) -> Array:
     swapped = theta[..., [0, 2, 1, 4, 3]] * np.array([-1.0, 1, 1, 1, 1])
     in_order = np.where(swap[..., None], swapped, theta)
     kept = np.full((b, _MOST_TRIED, 5), np.nan)
+    its_value = np.full((b, _MOST_TRIED), np.nan)
     count = np.zeros(b, np.int64)
     for place in range(number):
         gap = np.abs(kept - in_order[:, place, None]).max(axis=2)
-        is_new = ~(gap < 30 * math.sqrt(_APART)).any(axis=1) & np.isfinite(value[:, place])
+        alike = (gap < _APART) & (its_value - value[:, place, None] < _VALUE_APART)
+        is_new = ~alike.any(axis=1) & np.isfinite(value[:, place])
         rows = np.flatnonzero(is_new & (count < _MOST_TRIED))
         kept[rows, count[rows]] = in_order[rows, place]
+        its_value[rows, count[rows]] = value[rows, place]
         count[rows] += 1
     return kept
 
@@ -243,6 +251,13 @@ def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> A
     more = free.sum(axis=1) - 2
     beats: Array = gain > more * np.log(data.total[datasets])
     return beats
+
+
+def _is_lone(found: Maxima, data: Intervals, datasets: Array) -> Array:
+    """Whether a component holds less than two values."""
+    counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
+    is_lone: Array = counts.min(axis=1) < LEAST_POINTS
+    return is_lone
 
 
 def _is_answer(

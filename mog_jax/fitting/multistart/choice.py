@@ -72,6 +72,27 @@ def beats_one(value: Array, one: Array, n_points: Array, n_more: Array | int) ->
     return better
 
 
+def widened(theta: Array, held: Array, weight: Array) -> Array:
+    """Take the variances of the first EM step with the penalty, for points that are held.
+
+    Newton's method would take many steps from a narrow component, where the penalty is steep.
+
+    Parameters
+    ----------
+    theta : array, shape (5, ...)
+    held : array, shape (2, ...)
+        Points in each component.
+    weight : array, shape (...,)
+        Of the penalty.
+
+    Returns
+    -------
+    array, shape (5, ...)
+    """
+    variance = (held * np.exp(theta[3:]) + 2 * weight) / (held + 2 * weight)
+    return np.concatenate([theta[:3], np.log(variance)])
+
+
 def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
     """Bound from below the penalised likelihood that a climb with the penalty reaches.
 
@@ -81,7 +102,7 @@ def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
     Parameters
     ----------
     theta : array, shape (5, ...)
-        Coordinates of a maximum of the likelihood.
+        Coordinates of a maximum of the likelihood, above the variance floor.
     held : array, shape (2, ...)
         Points in each component.
     value : array, shape (...,)
@@ -93,10 +114,9 @@ def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
     -------
     array, shape (...,)
     """
-    variance = np.exp(theta[3:])
-    wider = (held * variance + 2 * weight) / (held + 2 * weight)
-    ratio = variance / wider
-    change = 0.5 * held * (np.log(ratio) + 1 - ratio) - weight * (1 / wider + np.log(wider))
+    wider = widened(theta, held, weight)[3:]
+    log_ratio = theta[3:] - wider
+    change = 0.5 * held * (log_ratio + 1 - np.exp(log_ratio)) - weight * (np.exp(-wider) + wider)
     bound: Array = value + change.sum(axis=0)
     return bound
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import on_floor
-from mog_jax.fitting.multistart.choice import rank_bound
+from mog_jax.fitting.multistart.choice import rank_bound, widened
 from mog_jax.fitting.multistart.climbs import Climbs, advance
 from mog_jax.fitting.multistart.packing import PointSource
 from mog_jax.fitting.options import SEARCH_TOLERANCE, AscentOptions, FitOptions
@@ -66,7 +66,8 @@ class RunnersUp:
     weight : array, shape (b,)
         Of the penalty.
     given_up : list
-        Written over as climbs are given up: their datasets, ranks in nats, and coordinates.
+        Written over as climbs are given up: their datasets, ranks in nats, and where to climb
+        from with the penalty.
     """
 
     weight: Array
@@ -80,9 +81,11 @@ class RunnersUp:
         left = np.minimum(state.gain_left, _PREDICTABLE_DECREMENT)
         value = (state.sums.log_likelihood + _PREDICTION_FACTOR * left) * times
         held = state.sums.effective_counts * times
-        bound = rank_bound(state.theta, held, value, self.weight[climbs.dataset])
+        weight = self.weight[climbs.dataset]
+        bound = rank_bound(state.theta, held, value, weight)
         some = np.isfinite(bound)
-        self.given_up.append((climbs.dataset[some], bound[some], state.theta[:, some]))
+        theta = widened(state.theta, held, weight)
+        self.given_up.append((climbs.dataset[some], bound[some], theta[:, some]))
 
     def highest(self) -> Array:
         """Give the highest rank, shape (b,)."""

@@ -22,6 +22,7 @@ from mog_jax.fitting.multistart.choice import (
     most_frequent,
     one_log_likelihood,
     rank_bound,
+    widened,
 )
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.groups import Tails, splits, tails
@@ -124,8 +125,14 @@ def reconsider(
     near, more = _without_penalty(found.take(~sampled), best, block, options)
     passes += more
     begin = _groups(ends, apart | tied, block).joined(_at_values(frequent, block))
-    for each in (found.take(sampled), best.take(whole[best.dataset])):
-        begin = begin.joined(_restarted(each, block))
+    of_whole = best.take(whole[best.dataset])
+    for each, theta in (
+        (found.take(sampled), found.take(sampled).state.theta),
+        (of_whole, _widened(of_whole, runners_up.weight)),
+    ):
+        begin = begin.joined(
+            begin_climbs(theta, each.dataset, each.start, block.whole.points.dtype)
+        )
     patient = options.is_slow
     risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
     tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
@@ -190,7 +197,7 @@ def _searched_again(
     own = best.take(wanted[best.dataset])
     others, theirs = runners_up.best(wanted, _RUNNERS_UP)
     theta, dataset = (
-        [np.asarray(own.state.theta, np.float64), theirs],
+        [_widened(own, runners_up.weight), theirs],
         [own.dataset, others],
     )
     if anew.any():
@@ -206,7 +213,8 @@ def _searched_again(
     if anew.any():
         # The best may be spikes around tied points, which are no answer: so none is dropped that
         # is merely lower.
-        further, more = search(begun, block, anew, options, penalised=True, drop=Drop.MET)
+        wide = dataclasses.replace(begun, theta=_widened_starts(begun.theta, runners_up, block))
+        further, more = search(wide, block, anew, options, penalised=True, drop=Drop.MET)
         found, passes = found.joined(further), passes + more
     value = found.state.sums.log_likelihood
     order = np.lexsort((-np.where(np.isfinite(value), value, -np.inf), found.dataset))
@@ -235,8 +243,16 @@ def _without_penalty(
     return dataclasses.replace(near, rows=rows), passes + more
 
 
-def _restarted(found: Climbs, block: Block) -> Climbs:
-    return begin_climbs(found.state.theta, found.dataset, found.start, block.whole.points.dtype)
+def _widened_starts(theta: Array, runners_up: RunnersUp, block: Block) -> Array:
+    weights = np.stack([1 / (1 + np.exp(-theta[0])), 1 / (1 + np.exp(theta[0]))])
+    wide = widened(theta, weights * block.total, runners_up.weight)
+    return np.asarray(np.where(block.free[:, None], wide, theta), theta.dtype)
+
+
+def _widened(climbs: Climbs, weight: Array) -> Array:
+    """Give where to climb from with the penalty."""
+    theta, held = climbs.state.theta, climbs.state.sums.effective_counts
+    return widened(np.asarray(theta, np.float64), held, weight[climbs.dataset])
 
 
 def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
