@@ -102,9 +102,10 @@ def _opened(file: File) -> Iterator[Any]:
                     "table of it to Parquet, as with pandas.read_hdf."
                 )
             yield content
-    except TableError:
+    except (TableError, MemoryError, duckdb.Error):
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    # There is no list of what its readers raise over a file that was damaged.
+    except Exception as error:
         raise TableError(
             f"cannot read {file.name}: it is a broken file of AnnData ({first_line(error)})."
         ) from None
