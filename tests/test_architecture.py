@@ -72,7 +72,7 @@ INNER_FLOORS = {
         {"ball_arrays", "evaluation", "functions"},
         {"special"},
         {"arithmetic", "control", "machine", "structure"},
-        {"linear", "reductions", "windows"},
+        {"decompositions", "linear", "reductions", "windows"},
         {"complex_numbers"},
         {"interpreter"},
         {"refinement"},
