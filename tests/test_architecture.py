@@ -73,7 +73,7 @@ INNER_FLOORS = {
         {"special"},
         {"arithmetic", "control", "machine", "structure"},
         {"decompositions", "linear", "reductions", "windows"},
-        {"complex_numbers"},
+        {"complex_numbers", "sparse"},
         {"interpreter"},
         {"refinement"},
     ],

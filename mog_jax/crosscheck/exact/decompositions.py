@@ -251,26 +251,76 @@ def _widened(vectors: Array) -> Array:
 
 
 def _qr(matrix: Array, params: Params) -> list[Array]:
-    full = params["full_matrices"]
-    machine = _on_the_machine("qr", matrix, params["pivoting"])
-    order = [machine[2]] if params["pivoting"] else []
+    q, r, *order = _on_the_machine("qr", matrix, params["pivoting"])
+    del q
     if order:
         matrix = matrix[:, order[0]]
     rows, columns = matrix.shape
-    vectors = np.full((rows, min(rows, columns)), ZERO, dtype=object)
-    for k in range(min(rows, columns)):
-        before, own = vectors[:, :k], matrix[:, k : k + 1]
-        rest = own - _product(before, _product(before.T, own)) if k else own
-        size = _length(rest[:, 0])
-        vectors[:, k] = [balls.divide(v, size) for v in rest[:, 0]]
-    vectors = vectors * _signs(vectors, machine[0])
-    triangle = _product(vectors.T, matrix)
+    factors, scales = _reflected(matrix, np.diagonal(r))
+    width = rows if params["full_matrices"] else min(rows, columns)
+    triangle = factors[:width].copy()
     triangle[~_lower_part(triangle.T.shape).T] = arb(0)
-    if full:
-        vectors = _widened(vectors)
-        below = np.full((rows - len(triangle), columns), arb(0), dtype=object)
-        triangle = np.concatenate([triangle, below])
-    return [vectors, triangle, *order]
+    return [_product_of_reflections(factors, scales, width), triangle, *order]
+
+
+def _geqrf(matrix: Array, params: Params) -> list[Array]:
+    _, r = _on_the_machine("qr", matrix, False)
+    return list(_reflected(matrix, np.diagonal(r)))
+
+
+def _reflected(matrix: Array, diagonal: Array) -> tuple[Array, Array]:
+    """Make a matrix triangular by reflections, as LAPACK does and keeps them, with its signs."""
+    matrix = matrix.copy()
+    rows, columns = matrix.shape
+    scales = np.full(min(rows, columns), arb(0), dtype=object)
+    for k in range(min(rows, columns)):
+        below = matrix[k + 1 :, k]
+        if all(v.is_zero() for v in below):
+            continue
+        size, first = _length(matrix[k:, k]), matrix[k, k]
+        pivot = -size if diagonal[k] < 0 else size
+        scales[k] = balls.divide(pivot - first, pivot)
+        matrix[k + 1 :, k] = [balls.divide(v, first - pivot) for v in below]
+        matrix[k, k] = pivot
+        _reflect(matrix[k:, k + 1 :], matrix[k + 1 :, k], scales[k])
+    return matrix, scales
+
+
+def _reflect(matrix: Array, vector: Array, scale: Ball) -> None:
+    """Multiply by ``1 - scale v v'`` from the left, with 1 before the vector given."""
+    if not matrix.size:
+        return
+    whole = np.array([arb(1), *vector], dtype=object)
+    along = _product(whole[None, :], matrix)
+    matrix -= _product(whole[:, None] * scale, along)
+
+
+def _product_of_reflections(factors: Array, scales: Array, width: int) -> Array:
+    result = ball_arrays.as_balls(np.eye(len(factors), width))
+    for k in reversed(range(len(scales))):
+        _reflect(result[k:], factors[k + 1 :, k], scales[k])
+    return result
+
+
+def _householder_product(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    factors, scales = operands
+    result = np.empty(factors.shape, dtype=object)
+    for at in np.ndindex(*factors.shape[:-2]):
+        result[at] = _product_of_reflections(factors[at], scales[at], factors.shape[-1])
+    return result
+
+
+def _ormqr(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    factors, scales, right = operands
+    if not params["left"]:  # C Q is (Q' C')'.
+        right = np.swapaxes(right, -1, -2)
+    transposed = params["transpose"] == params["left"]
+    result = right.copy()
+    for at in np.ndindex(*right.shape[:-2]):
+        steps = range(scales.shape[-1])
+        for k in steps if transposed else reversed(steps):
+            _reflect(result[at][k:], factors[at][k + 1 :, k], scales[at][k])
+    return result if params["left"] else np.swapaxes(result, -1, -2)
 
 
 def _tridiagonal_solve(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
@@ -296,5 +346,8 @@ RULES: dict[str, Rule] = {
     "eigh": _by_matrix("eigh", _eigh),
     "svd": _by_matrix("svd", _svd),
     "qr": _by_matrix("qr", _qr),
+    "geqrf": _by_matrix("geqrf", _geqrf),
+    "ormqr": _ormqr,
+    "householder_product": _householder_product,
     "tridiagonal_solve": _tridiagonal_solve,
 }

@@ -64,10 +64,15 @@ class Evaluation:
             self.kinks["mul"] += 1
         return result
 
-    def run(self, program: ClosedJaxpr | Jaxpr, arguments: Sequence[Array]) -> list[Array]:
-        """Evaluate a program that is a parameter of a primitive."""
-        jaxpr, consts = opened(program)
-        return self._runner(self, jaxpr, consts, arguments)
+    def run(
+        self,
+        program: ClosedJaxpr | Jaxpr,
+        arguments: Sequence[Array],
+        constants: Sequence[Any] = (),
+    ) -> list[Array]:
+        """Evaluate a program that is a parameter of a primitive; an open one with `constants`."""
+        jaxpr, own = opened(program)
+        return self._runner(self, jaxpr, own or constants, arguments)
 
     def number(self, value: Any) -> Ball:
         """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""

@@ -58,6 +58,26 @@ def test_each_matrix_of_a_batch_has_its_own():
         assert first.shape[0] == 0
 
 
+@pytest.mark.parametrize("matrix", [TALL, TALL.T, SQUARE], ids=["tall", "wide", "square"])
+def test_reflections_are_those_of_lapack(matrix):
+    assert_agrees(lambda a: jnp.linalg.qr(a, mode="raw"), matrix)
+    assert_agrees(lambda a: jnp.linalg.qr(a, mode="complete"), matrix)
+    with_zeros = np.triu(np.ones_like(matrix)) + np.eye(*matrix.shape)
+    assert_agrees(jnp.linalg.qr, with_zeros)
+
+
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("transpose", [True, False])
+def test_products_with_reflections_are_those_of_lapack(left, transpose):
+    other = np.ones((4, 2)) + np.arange(2) if left else np.arange(8.0).reshape(2, 4)
+    factors, scales = np.linalg.qr(TALL, mode="raw")
+
+    def product(c):
+        return jax.lax.linalg.ormqr(factors.T.copy(), scales, c, left=left, transpose=transpose)
+
+    assert_agrees(product, other)
+
+
 def test_triangles_pivots_and_least_squares():
     assert_agrees(lambda a: jax.lax.linalg.eigh(a, lower=False, symmetrize_input=False), SQUARE)
     assert_agrees(lambda a: jax.scipy.linalg.qr(a, mode="economic", pivoting=True), TALL)
