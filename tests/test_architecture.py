@@ -62,7 +62,7 @@ INNER_FLOORS = {
         {"judge"},
         {"mutation"},
         {"report"},
-        {"options", "validation", "verdict"},
+        {"forms", "options", "validation", "verdict"},
         {"search"},
         {"checking"},
         {"api", "pytest_plugin"},
@@ -77,7 +77,7 @@ INNER_FLOORS = {
         {"interpreter"},
         {"refinement"},
     ],
-    "crosscheck.inputs": [{"arguments"}, {"simplex"}, {"draws"}],
+    "crosscheck.inputs": [{"static"}, {"arguments"}, {"simplex"}, {"draws"}],
     "crosscheck.judge": [
         {"conditioning", "oracle", "quotients"},
         {"accuracy", "claims"},

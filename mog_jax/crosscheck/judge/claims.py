@@ -177,6 +177,20 @@ def of_derivative(
     return claims
 
 
+def of_value_beside(function: Program, value: Program) -> Claim:
+    """Claim that what a derivative gives beside the gradient is the function's value."""
+    opened = plain(function)
+    return Claim(
+        name="value beside the gradient",
+        kind=Kind.WRONG_FORMULA,
+        order=0,
+        subject=value,
+        reference=opened,
+        undirected=opened,
+        like_wrt=False,
+    )
+
+
 def of_rule(
     function: Program,
     without: Program,

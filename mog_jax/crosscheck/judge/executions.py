@@ -16,6 +16,7 @@ from mog_jax.crosscheck import special
 from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
+from mog_jax.crosscheck.inputs.static import can_be_batched
 from mog_jax.crosscheck.jaxpr_types import equations
 from mog_jax.crosscheck.jaxprs import bind, closed_call, is_float, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
@@ -117,12 +118,16 @@ class Executions:
     def _batch_axes(self, args: Sequence[Any]) -> dict[Execution, tuple[int | None, ...]]:
         if self.claim.directed:
             return {}
-        indices = range(len(args))
-        axes: dict[Execution, tuple[int | None, ...]] = {Execution.VMAP: (0,) * len(args)}
-        if 0 < len(self._contract.wrt) < len(args):
-            wrt = self._contract.wrt
-            axes[Execution.VMAP_OVER_PARAMETERS] = tuple(0 if i in wrt else None for i in indices)
-            axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
+        held = [i for i, arg in enumerate(args) if can_be_batched(arg)]
+        wrt = [i for i in self._contract.wrt if i in held]
+
+        def along(batched: Sequence[int]) -> tuple[int | None, ...]:
+            return tuple(0 if i in batched else None for i in range(len(args)))
+
+        axes = {Execution.VMAP: along(held)} if held else {}
+        if 0 < len(wrt) < len(held):
+            axes[Execution.VMAP_OVER_PARAMETERS] = along(wrt)
+            axes[Execution.VMAP_OVER_DATA] = along([i for i in held if i not in wrt])
         return axes
 
     def scales(self, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
