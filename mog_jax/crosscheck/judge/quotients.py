@@ -33,8 +33,6 @@ from mog_jax.crosscheck.exact import Undecided, ball_arrays, evaluate
 
 # Powers of ten. At a kink a longer step makes no difference.
 _STEP, _LONGER_STEP = -60, -50
-# A step beside a zero is at most this part of the smallest number that is none.
-_SHORTER = 1e-30
 # Digits of the function behind a quotient of a few dozen digits; more where it is flat.
 _DIGITS = (160, 500, 1500)
 _SECOND_DIGITS = (250, 800, 2000)
@@ -96,7 +94,7 @@ class Quotients:
             sizes = np.abs(np.asarray(leaf, np.float64))
             signs = random.choice([-1.0, 1.0], size=leaf.shape)
             return np.asarray(
-                signs * random.uniform(0.5, 1, leaf.shape) * np.where(sizes, sizes, self._reach)
+                signs * random.uniform(0.5, 1, leaf.shape) * np.where(sizes, sizes, 1)
             )
 
         return [sized(self.leaves[place]) for place in self.places]
@@ -110,15 +108,7 @@ class Quotients:
         index = int(entry - (ends[which] - sizes[which]))
         direction[which].reshape(-1)[index] = 1.0
         leaf = self.leaves[self.places[which]].reshape(-1)[index]
-        return direction, float(abs(flint.arb(leaf)).upper()) or self._reach
-
-    @functools.cached_property
-    def _reach(self) -> float:
-        """Give what stands for the size of a zero: beside a tiny number, a step must be shorter."""
-        moved = [self.leaves[place] for place in self.places]
-        sizes = np.abs(np.concatenate([np.asarray(leaf, np.float64).reshape(-1) for leaf in moved]))
-        smallest = np.min(sizes[sizes > 0], initial=np.inf)
-        return float(min(1.0, smallest / _SHORTER)) if (sizes == 0).any() else 1.0
+        return direction, float(abs(flint.arb(leaf)).upper()) or 1.0
 
 
 class Gradient(Quotients):
@@ -170,7 +160,7 @@ class Push(Quotients):
 
     def _one_sided(self, exponent: int) -> list[Array]:
         def quotients(digits: int) -> list[flint.arb]:
-            step = flint.arb(10) ** exponent * flint.arb(self._reach)
+            step = flint.arb(10) ** exponent
             here = self._at(digits)
             ahead = self._at(digits, (self.direction, step))
             behind = self._at(digits, (self.direction, -step))
@@ -257,8 +247,8 @@ class Hessian(Quotients):
     def _one_sided(self, unit: Sequence[Array], scale: float, exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
             # Of different lengths: two steps that undo each other would show nothing.
-            along = flint.arb(10) ** exponent * flint.arb(self._reach)
-            across = flint.arb(10) ** exponent * flint.arb(scale) * 7 / 10
+            along = flint.arb(10) ** exponent
+            across = along * flint.arb(scale) * 7 / 10
             here = self._at(digits)[0]
             moved = {t: self._at(digits, (self.direction, t * along))[0] for t in (1, -1)}
             found = []
@@ -278,13 +268,12 @@ class Hessian(Quotients):
 
         def quotient(exponent: int, digits: int) -> list[flint.arb]:
             step = flint.arb(10) ** exponent
-            along = step * flint.arb(self._reach)
             corners = [
-                s * t * self._at(digits, (across, s * step), (self.direction, t * along))[0]
+                s * t * self._at(digits, (across, s * step), (self.direction, t * step))[0]
                 for s in (1, -1)
                 for t in (1, -1)
             ]
-            return [sum(corners, flint.arb(0)) / 4 / step / along]
+            return [sum(corners, flint.arb(0)) / 4 / step**2]
 
         return _explains(
             values, across, lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS)[0]
