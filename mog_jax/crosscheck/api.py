@@ -73,7 +73,8 @@ def crosscheck(
     seed : int
         Which ones: the same seed draws the same inputs.
     order : int
-        1 or 2: whether the hand-written derivative is itself differentiated and checked.
+        1, 2 or 3: how often, less one, the hand-written derivative is itself differentiated and
+        checked. In third order it is the formula alone, along the direction drawn for an input.
     min_digits : float
         Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
         it, a result fails that keeps fewer than half of the digits that conditioning allows.
@@ -212,7 +213,8 @@ def crosscheck_rule(
         Whether the rule is not meant to be the function's derivative: values are judged, and of the
         derivatives only what their own formula gives in exact arithmetic.
     order : int
-        0 for values alone, 1 for first derivatives too, 2 for second derivatives too.
+        0 for values alone, 1 for first derivatives too, 2 for second derivatives too; 3 for the
+        formula of third derivatives too, along the direction drawn for an input.
 
     Returns
     -------

@@ -20,6 +20,7 @@ class Kind(_Word):
     RAISED = "raised"
     WRONG_FORMULA = "wrong_formula"
     WRONG_SECOND_ORDER = "wrong_second_order"
+    WRONG_THIRD_ORDER = "wrong_third_order"
     FORWARD_REVERSE_DIFFER = "forward_reverse_differ"
     NOT_FINITE = "not_finite"
     UNSTABLE = "unstable"
@@ -87,6 +88,7 @@ FAILURES = {
     Kind.RAISED: "the code raised an exception",
     Kind.WRONG_FORMULA: "the formula is disproved: exact evaluation gives another value",
     Kind.WRONG_SECOND_ORDER: "differentiating the derivative gives another value than the Hessian",
+    Kind.WRONG_THIRD_ORDER: "differentiating the derivative twice gives another value",
     Kind.FORWARD_REVERSE_DIFFER: "one mode of differentiation is right and the other is wrong",
     Kind.NOT_FINITE: "NaN or infinity where the exact value is an ordinary number",
     Kind.UNSTABLE: "the formula is right; its program loses digits that the problem does not lose",

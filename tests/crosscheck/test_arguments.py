@@ -193,3 +193,41 @@ def test_derivatives_that_jax_makes_are_named_after_their_functions():
         report = crosscheck(squares, derivative, [(X,)], order=1)
         assert report.ok, str(report)
         assert report.name == f"squares, derivative {name}"
+
+
+# Third order.
+
+
+@jax.custom_jvp
+def spoilt_in_third(x):
+    return 2 * x
+
+
+@spoilt_in_third.defjvp
+def _(primals, tangents):
+    return spoilt_in_third(*primals), slope_spoilt_in_second(*primals) * tangents[0]
+
+
+@jax.custom_jvp
+def slope_spoilt_in_second(x):
+    return jnp.full_like(x, 2.0)
+
+
+slope_spoilt_in_second.defjvps(lambda t, y, x: t)
+
+
+def test_third_order_is_judged_if_it_is_asked_for():
+    spoilt = crosscheck(squares, spoilt_in_third, [(X,)], order=3)
+    assert set(kinds(spoilt)) == {"wrong_third_order"}
+    assert crosscheck(squares, spoilt_in_third, [(X,)]).ok
+    right = crosscheck(lambda x: jnp.sum(x**4), lambda x: 4 * x**3, [(X,)], order=3)
+    assert right.ok, str(right)
+    assert right.claims["third order, reverse"].judged
+
+
+def test_third_order_of_a_rule():
+    rule = jax.custom_jvp(lambda x: x**2)
+    rule.defjvps(lambda t, y, x: t * spoilt_in_third(x))
+    report = crosscheck_rule(rule, lambda x: x**2, [(0.7,)], order=3)
+    assert kinds(report) == ["wrong_third_order"]
+    assert crosscheck_rule(rule, lambda x: x**2, [(0.7,)]).ok

@@ -85,7 +85,7 @@ def test_of_the_functions(function, derivative, message):
         ({"examples": 1e3}, "`examples` must be a positive integer; got 1000.0"),
         ({"examples": True}, "`examples` must be a positive integer; got True"),
         ({"seed": "a"}, "`seed` must be an integer; got 'a'"),
-        ({"order": 3}, "`order` must be from 1 to 2; got 3"),
+        ({"order": 4}, "`order` must be from 1 to 3; got 4"),
         ({"min_digits": 20}, "`min_digits` must be between 0 and 16; got 20"),
         ({"min_digits": "many"}, "`min_digits` must be between 0 and 16; got 'many'"),
         ({"agrees_to": 1}, "`agrees_to` must be at least 0 and below 1; got 1"),
