@@ -79,7 +79,7 @@ INNER_FLOORS = {
     ],
     "crosscheck.inputs": [{"static"}, {"arguments"}, {"simplex"}, {"draws"}],
     "crosscheck.judge": [
-        {"conditioning", "oracle", "quotients"},
+        {"conditioning", "endless", "oracle", "quotients"},
         {"accuracy", "claims"},
         {"executions", "formula"},
         {"case", "judgement"},

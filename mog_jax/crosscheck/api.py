@@ -98,8 +98,8 @@ def crosscheck(
     edges : sequence of tuples
         Inputs that are always tried, beside those drawn.
     deadline : float, optional
-        Seconds that exact evaluation may take for one input, beyond which the input is reported as
-        not judged; None for no limit.
+        Seconds that exact evaluation and compiled loops may take for one input, beyond which the
+        input is reported as not judged; None for no limit.
     plant_bugs : bool
         Once the derivative has passed, plant standard bugs in it, one at a time, and report how
         many of them these inputs show: `Report.planted`. A bug that is missed asks for other

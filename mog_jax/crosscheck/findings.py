@@ -107,7 +107,7 @@ REMARKS = {
     Kind.APPROXIMATE_FUNCTION: "a special function, as JAX computes it, differs from the function "
     "that it stands for, which the derivative is not blamed for unless `min_digits` asks",
     Kind.SURROGATE: "the formula was not judged, since it is not meant to be the derivative",
-    Kind.OVERDUE: "an input was not judged, because exact evaluation took longer than `deadline`",
+    Kind.OVERDUE: "an input was not judged, because it took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself does not run in float32 as in float64, so that only "
     "float64 is judged",
     Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "
