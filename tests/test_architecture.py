@@ -70,6 +70,15 @@ INNER_FLOORS = {
         {"search"},
         {"checking"},
         {"api", "pytest_plugin"},
+        {"discovery"},
+    ],
+    "crosscheck.discovery": [
+        {"errors"},
+        {"targets"},
+        {"rules"},
+        {"signatures"},
+        {"guesses"},
+        {"checks"},
     ],
     "crosscheck.exact": [
         {"balls", "deadlines", "errors"},

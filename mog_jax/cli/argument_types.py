@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 
 
 def positive(text: str) -> float:
@@ -37,6 +38,13 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
     return number
+
+
+def indices(text: str) -> tuple[int, ...]:
+    """Read positions of arguments, such as ``0,2``."""
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f"must be positions such as 0,2; got {text!r}")
+    return tuple(map(int, text.split(",")))
 
 
 def _read(text: str) -> float:
