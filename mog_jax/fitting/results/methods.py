@@ -11,6 +11,7 @@ from mog_jax import inference
 from mog_jax.array_like import real_array
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.fitting.results.named import in_order
+from mog_jax.fitting.results.remarks import remarks_of
 from mog_jax.inference import (
     ConfidenceIntervals,
     Modes,
@@ -44,6 +45,8 @@ class FitMethods:
         n_points: jax.Array
         fixed: jax.Array
         equal_variances: bool
+        higher_by: jax.Array
+        higher_points: jax.Array
         names: Any
 
         @property
@@ -368,6 +371,32 @@ class FitMethods:
         points = self._points(data, counts)
         distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
         return distance
+
+    def remarks(
+        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
+    ) -> list[Any]:
+        """Say what else is to be known of a fit.
+
+        That another maximum lies higher; and with the data, that a component is narrower than the
+        step between values, and that neither one Gaussian nor two describe them.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted.
+
+        Returns
+        -------
+        list of str, or for a batch a list of them for each fit
+
+        Examples
+        --------
+        >>> import mog_jax
+        >>> mog_jax.fit([1.0, 2, 3, 4, 5], counts=[80, 12, 10, 30, 110]).remarks()
+        ['a maximum 537 nats higher has a component of 110 points, tied or close together: it is
+        not the answer']
+        """
+        return remarks_of(self, None if data is None else self._points(data, counts))
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
