@@ -281,3 +281,15 @@ def test_neighbours_do_not_matter():
 def test_counts_out_of_range_are_refused(counts, message):
     with pytest.raises(ValueError, match=message):
         mog_jax.fit(ROW, counts=counts)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_components_share_their_variance_where_many_points_are_equal(dtype):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.3, 2000) + (rng.random(2000) < 0.03) * rng.negative_binomial(
+        3, 0.05, 2000
+    )
+    x = np.log1p(counts).astype(dtype)
+    for data in (x, x[x > 0]):
+        one, two = np.asarray(mog_jax.fit(data, equal_variances=True).mixture.variances)
+        assert one == pytest.approx(two, rel=1e-5)
