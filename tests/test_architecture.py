@@ -110,7 +110,7 @@ INNER_FLOORS = {
         {"ascent"},
         {"tiles"},
     ],
-    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
+    "fitting.data": [{"buckets", "grid", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
     "fitting.intervals": [
         {"observations"},
         {"inputs", "kernel", "starts"},

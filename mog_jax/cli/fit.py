@@ -235,6 +235,7 @@ def run(options: argparse.Namespace) -> int:
         row = table.to_pylist()[0]
         _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
+        _remark(options, source, row, run)
         if options.plot:
             _draw(options, source, row, run)
     else:
@@ -347,6 +348,23 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     else:
         print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
+
+
+def _remark(
+    options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
+) -> None:
+    """Say that the values lie on a grid, where nothing is said of how they were recorded."""
+    words = options.resolution, options.limits, options.window, options.upper
+    # What came from standard input is gone.
+    if options.json or options.quiet or source == "-" or any(word is not None for word in words):
+        return
+    from mog_jax.fitting.data.grid import grid_step
+    from mog_jax.tables.group import group_values
+
+    values, counts, _ = group_values(source, run, [row["column"]])
+    step = grid_step(values, counts)
+    if step == step:
+        print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")
 
 
 def _meaning(status: str) -> str:

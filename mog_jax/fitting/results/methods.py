@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.array_like import real_array
+from mog_jax.fitting.data.grid import grid_step
+from mog_jax.fitting.data.inputs import read
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.inference import (
@@ -368,6 +370,38 @@ class FitMethods:
         points = self._points(data, counts)
         distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
         return distance
+
+    def remarks(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> Any:
+        """Say what of the data asks for another look.
+
+        Parameters
+        ----------
+        data, counts : array-like
+            What was fitted.
+
+        Returns
+        -------
+        list of str, or list of these for a batch
+            Of values on a grid: the `resolution` to give to `fit`.
+
+        Examples
+        --------
+        >>> import mog_jax
+        >>> x = mog_jax.datasets.faithful()
+        >>> mog_jax.fit(x).remarks(x)
+        ['the values lie on a grid of 1: give resolution=1']
+        """
+        source = read(*(in_order(self.names, each, "data") for each in (data, counts)))
+        found = []
+        for i in range(len(source)):
+            values, times = source.rows(np.array([i]))
+            step = grid_step(values[0], None if times is None else times[0])
+            found.append(
+                []
+                if np.isnan(step)
+                else [f"the values lie on a grid of {step:g}: give resolution={step:g}"]
+            )
+        return found[0] if np.ndim(self.n_points) == 0 else found
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
