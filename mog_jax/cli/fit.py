@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from mog_jax.cli import argument_types
+from mog_jax.cli import argument_types, intervals
 
 _EPILOG = """\
 examples:
@@ -68,30 +68,6 @@ def add_to(commands: Any) -> None:
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
-        "--upper",
-        metavar="COLUMN",
-        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
-    )
-    what.add_argument(
-        "--resolution",
-        type=argument_types.positive,
-        metavar="STEP",
-        help="the step to which the values were rounded",
-    )
-    what.add_argument(
-        "--limits",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="limits of detection: of a value there or beyond only that is known; leave out one, "
-        "as in --limits ,50 (a negative one: --limits=-1,50)",
-    )
-    what.add_argument(
-        "--window",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="values outside were never recorded; leave out one, as in --window 18,",
-    )
-    what.add_argument(
         "--columns",
         metavar="A,B,...",
         help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
@@ -113,6 +89,7 @@ def add_to(commands: Any) -> None:
     what.add_argument(
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
+    intervals.add_to(fit)
     _add_reading(fit)
     where = fit.add_argument_group("what becomes of the answers")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
@@ -235,7 +212,7 @@ def run(options: argparse.Namespace) -> int:
         row = table.to_pylist()[0]
         _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
-        _remark(options, source, row, run)
+        intervals.remark(options, source, row, run)
         if options.plot:
             _draw(options, source, row, run)
     else:
@@ -348,23 +325,6 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     else:
         print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
-
-
-def _remark(
-    options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
-) -> None:
-    """Say that the values lie on a grid, where nothing is said of how they were recorded."""
-    words = options.resolution, options.limits, options.window, options.upper
-    # What came from standard input is gone.
-    if options.json or options.quiet or source == "-" or any(word is not None for word in words):
-        return
-    from mog_jax.fitting.data.grid import grid_step
-    from mog_jax.tables.group import group_values
-
-    values, counts, _ = group_values(source, run, [row["column"]])
-    step = grid_step(values, counts)
-    if step == step:
-        print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")
 
 
 def _meaning(status: str) -> str:
