@@ -130,6 +130,7 @@ INNER_FLOORS = {
     ],
     "fitting.results": [
         {"arrow_file", "columns", "map_points", "named"},
+        {"remarks"},
         {"exports", "methods"},
         {"fit"},
         {"describe"},

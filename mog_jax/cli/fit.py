@@ -162,6 +162,10 @@ def _add_reading(fit: Any) -> None:
     )
 
 
+# What is a maximum above the variance floor.
+_AT_MAXIMUM = ("converged", "few_points")
+
+
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
     from mog_jax.progress import bar
@@ -219,7 +223,7 @@ def run(options: argparse.Namespace) -> int:
         _show_all(table.drop_columns(["histogram"]), as_json=options.json)
         if not options.quiet:
             _say_unconverged(statuses)
-    unconverged = sum(statuses.values()) - statuses.get("converged", 0)
+    unconverged = sum(statuses.values()) - sum(statuses.get(name, 0) for name in _AT_MAXIMUM)
     return 1 if options.strict and unconverged else 0
 
 
@@ -279,7 +283,7 @@ def _say(text: str) -> None:
 
 
 def _say_unconverged(statuses: dict[str, int]) -> None:
-    others = {status: groups for status, groups in statuses.items() if status != "converged"}
+    others = {status: groups for status, groups in statuses.items() if status not in _AT_MAXIMUM}
     if others:
         listed = ", ".join(f"{groups:,} {status}" for status, groups in others.items())
         total = sum(statuses.values())
@@ -325,6 +329,11 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     else:
         print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
+    if row.get("higher_by"):
+        from mog_jax.fitting.results.remarks import higher
+
+        for remark in higher(row["higher_by"], row["higher_points"]):
+            print(f"remark         {remark}")
 
 
 def _meaning(status: str) -> str:

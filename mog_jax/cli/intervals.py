@@ -43,10 +43,12 @@ def remark(
     # What came from standard input is gone.
     if options.json or options.quiet or source == "-" or any(word is not None for word in words):
         return
+    import numpy as np
+
     from mog_jax.fitting.data.grid import grid_step
     from mog_jax.tables.group import group_values
 
-    values, counts, _ = group_values(source, run, [row["column"]])
-    step = grid_step(values, counts)
+    values, _, _ = group_values(source, run, [row["column"]])
+    step = grid_step(np.unique(values[np.isfinite(values)]), row["n_points"])
     if step == step:
         print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")

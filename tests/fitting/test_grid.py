@@ -15,38 +15,31 @@ STEPS = [0.001, 0.1, 0.25, 1.0, 2.54, 28.35, 1000.0]
 @given(
     step=st.sampled_from(STEPS),
     first=st.integers(-300, 300),
-    places=st.lists(st.integers(0, 12), min_size=20, max_size=60),
+    places=st.lists(st.integers(0, 12), min_size=3, max_size=12),
 )
 def test_the_step_is_the_common_one_of_all_gaps(step, first, places):
-    values = step * (first + np.array([0, 1, 12, *places] * 3))
-    found = grid_step(values)
-    np.testing.assert_allclose(found, step, rtol=1e-5)
+    levels = step * (first + np.unique([0, 1, 12, *places]))
+    np.testing.assert_allclose(grid_step(levels, 60), step, rtol=1e-5)
 
 
 def test_what_was_not_rounded_is_on_no_grid():
     rng = np.random.default_rng(0)
-    assert np.isnan(grid_step(rng.normal(size=500)))
+    assert np.isnan(grid_step(np.sort(rng.normal(size=500)), 500))
     # Ties alone make none, nor two values.
-    assert np.isnan(grid_step(np.repeat(rng.normal(size=20), 20)))
-    assert np.isnan(grid_step(np.repeat([0.0, 1.0], 50)))
+    assert np.isnan(grid_step(np.sort(rng.normal(size=20)), 400))
+    assert np.isnan(grid_step(np.array([0.0, 1.0]), 100))
     # As many levels as values: whatever they are, they are no matter.
-    assert np.isnan(grid_step(np.arange(50.0)))
-
-
-def test_counts_are_repeats():
-    values = np.array([1.0, 2.0, 4.0, np.nan])
-    assert np.isnan(grid_step(values))
-    assert grid_step(values, np.array([10.0, 10, 10, 10])) == 1
+    assert np.isnan(grid_step(np.arange(50.0), 50))
 
 
 def test_a_fit_remarks_on_it():
     x = mog_jax.datasets.faithful()
-    assert mog_jax.fit(x).remarks(x) == ["the values lie on a grid of 1: give resolution=1"]
-    both = {"a": x / 10, "b": x + np.linspace(0, 0.5, x.size)}
-    assert mog_jax.fit(both).remarks(both) == [
-        ["the values lie on a grid of 0.1: give resolution=0.1"],
-        [],
-    ]
+    remark = "the values lie on a grid of {0:g}: give resolution={0:g}"
+    assert remark.format(1) in mog_jax.fit(x).remarks(x)
+    both = [x / 10, x + np.linspace(0, 0.5, x.size)]
+    first, second = mog_jax.fit(both).remarks(both)
+    assert remark.format(0.1) in first
+    assert not any("grid" in each for each in second)
 
 
 @pytest.mark.parametrize(("words", "is_said"), [([], True), (["--resolution", "1"], False)])
