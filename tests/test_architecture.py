@@ -47,7 +47,7 @@ FLOORS = [
 INNER_FLOORS = {
     "chunks": [
         {"sources"},
-        {"blocks"},
+        {"blocks", "levels"},
         {"passes"},
         {"survey"},
         {"starts"},

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.chunks.answer import answer_of, higher_than, is_on_atom
 from mog_jax.chunks.climb import Climb, climb
+from mog_jax.chunks.levels import fit_levels
 from mog_jax.chunks.passes import Passes, Whole
 from mog_jax.chunks.sources import open_chunks
 from mog_jax.chunks.starts import starts as starts_of
@@ -18,7 +19,7 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
 from mog_jax.fitting.data.standardise import Standardised
-from mog_jax.fitting.options import DEFAULTS, FitOptions, checked_options, refuse_unknown
+from mog_jax.fitting.options import DEFAULTS, OPTIONS, FitOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.fitting.results.describe import Ended, Higher, describe
 from mog_jax.mixture import Mixture
@@ -34,8 +35,12 @@ _OPTIONS = (
     "equal_variances",
     "choose",
     "fixed",
+    "resolution",
+    "limits",
+    "window",
 )
 _HINTS = {
+    "upper": "count the intervals, and give them to `fit` with `counts`",
     "counts": "give pairs of values and counts as chunks, or the column that holds them as `count`",
     "direction": "it climbs by Newton's method, a pass a step",
     "dtype": "it sums up in float64, whatever the chunks are",
@@ -58,6 +63,9 @@ def fit_chunks(
     equal_variances: bool = DEFAULTS.equal_variances,
     choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
     **unknown: Never,
 ) -> Fit:
     """Fit a two-component mixture to one dataset that is read in chunks, several times over.
@@ -97,6 +105,9 @@ def fit_chunks(
         that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
+    resolution, limits, window : optional
+        What else is said of the values, as in :func:`mog_jax.fit`. Distinct values are counted in
+        one pass, and then fitted.
 
     Returns
     -------
@@ -136,8 +147,13 @@ def fit_chunks(
         equal_variances=equal_variances,
         choose=choose,
     )
+    opened = open_chunks(chunks, column, count)
+    if not (resolution is None and limits is None and window is None):
+        own = {name: getattr(options, name) for name in OPTIONS}
+        words = {"resolution": resolution, "limits": limits, "window": window}
+        return fit_levels(opened, **words, **own, fixed=fixed)
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
-    passes = Passes(open_chunks(chunks, column, count))
+    passes = Passes(opened)
     data = survey(passes)
     if data.seen.n_points + data.seen.n_missing + data.seen.n_infinite == 0:
         raise ValueError("`chunks` gave no values at all; it must give at least one array of them.")
