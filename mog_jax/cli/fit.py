@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from mog_jax.cli import argument_types
+from mog_jax.cli import argument_types, intervals
 
 _EPILOG = """\
 examples:
@@ -69,30 +69,6 @@ def add_to(commands: Any) -> None:
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
-        "--upper",
-        metavar="COLUMN",
-        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
-    )
-    what.add_argument(
-        "--resolution",
-        type=argument_types.positive,
-        metavar="STEP",
-        help="the step to which the values were rounded",
-    )
-    what.add_argument(
-        "--limits",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="limits of detection: of a value there or beyond only that is known; leave out one, "
-        "as in --limits ,50 (a negative one: --limits=-1,50)",
-    )
-    what.add_argument(
-        "--window",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="values outside were never recorded; leave out one, as in --window 18,",
-    )
-    what.add_argument(
         "--columns",
         metavar="A,B,...",
         help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
@@ -114,6 +90,7 @@ def add_to(commands: Any) -> None:
     what.add_argument(
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
+    intervals.add_to(fit)
     _add_reading(fit)
     where = fit.add_argument_group("output")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
@@ -253,6 +230,7 @@ def run(options: argparse.Namespace) -> int:
         row = table.to_pylist()[0]
         _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
+        intervals.remark(options, source, row, run)
         if options.plot:
             _draw(options, source, row, run)
     else:

@@ -19,6 +19,7 @@ from mog_jax.inference import (
     Threshold,
 )
 from mog_jax.mixture import Mixture
+from mog_jax.precision import is_traced
 
 _KINDS = ("observed", "sandwich")
 # Where the likelihood has a maximum, be it on a ridge.
@@ -88,9 +89,7 @@ class FitMethods:
         """
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
-        found = inference.covariance(
-            self.information, fixed=self._held(), equal_variances=self.equal_variances
-        )
+        found = self._covariance()
         if kind == "observed":
             return found
         if data is None:
@@ -371,6 +370,29 @@ class FitMethods:
         points = self._points(data, counts)
         distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
         return distance
+
+    def _covariance(self) -> jax.Array:
+        """Invert the information of what the data say something of; NaN for the rest."""
+        information, fixed, equal = self.information, self._held(), self.equal_variances
+        hidden = None if is_traced((information, self.reason)) else self._hidden()
+        if hidden is None or not hidden.any():
+            return inference.covariance(information, fixed=fixed, equal_variances=equal)
+        unknown = hidden[..., :, None] | hidden[..., None, :]
+        found = inference.covariance(
+            np.where(unknown, 0, information),
+            fixed=np.asarray(fixed) | hidden,
+            equal_variances=equal,
+        )
+        known: jax.Array = np.where(unknown, np.nan, np.asarray(found))  # type: ignore[assignment]
+        return known
+
+    def _hidden(self) -> Any:
+        """Which coordinates are those of a component below the resolution."""
+        hidden = np.isnan(np.diagonal(np.asarray(self.information), axis1=-2, axis2=-1))
+        hidden &= (np.asarray(self.reason) == inference.Reason.BELOW_RESOLUTION)[..., None]
+        if self.equal_variances:
+            hidden[..., 3:] = hidden[..., 3:].any(axis=-1, keepdims=True)
+        return hidden
 
     def remarks(
         self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.arrays import Array
+from mog_jax.fitting.data.grid import grid_step
 from mog_jax.fitting.results.map_points import Points
 from mog_jax.inference import kolmogorov_distance
 from mog_jax.mixture import Mixture
@@ -55,6 +56,9 @@ def about_data(
         Whether one component is an atom, and known to be narrow.
     """
     said = []
+    step = grid_step(distinct[np.isfinite(distinct)], n_points)
+    if not np.isnan(step):
+        said.append(f"the values lie on a grid of {step:g}: give resolution={step:g}")
     if distinct.size < n_points and distinct.size > 1 and not is_atom:
         step = float(np.diff(distinct).min())
         said += [
