@@ -1,8 +1,8 @@
 r"""Cross-checked analytic gradients and batch fits of Gaussian mixtures, on JAX.
 
-Rooms
------
-Ground floor first; each imports only from those above it, and a test holds them to it.
+Modules
+-------
+Each imports only from those above it in this table, which a test checks.
 
 ====================  ============================================================================
 `crosscheck`          a checker of hand-written derivatives for any JAX function; it imports
@@ -23,6 +23,7 @@ Ground floor first; each imports only from those above it, and a test holds them
 `tables`              a table in, a row per group out; runs that can be killed and resumed
 `plots`, `report`     pictures, and a page of all fits
 `sklearn`             the same as estimators of scikit-learn
+`anndata`             the same for what an AnnData object holds
 `spark`, `ray`,       the same on a cluster: thin, as the engine does the work
 `dask`
 `cli`                 ``mog-jax``
@@ -41,7 +42,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mog_jax import crosscheck, datasets, inference, plots, statistics, tables
     from mog_jax.bootstrap import BootstrapTest, bootstrap_test
-    from mog_jax.chunks import fit_chunks
     from mog_jax.fitting import Direction, Fit, LocalModel, OneComponent, Ragged, Status, fit
     from mog_jax.fitting.ascent_path import AscentPath, ascent_path
     from mog_jax.fitting.data.sparse import sparse_datasets
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from mog_jax.mixture import Coordinates, Mixture
     from mog_jax.profile import ProfileInterval, profile_interval
     from mog_jax.selection import Comparison, Model, compare
+    from mog_jax.streams import fit_chunks
     from mog_jax.tables import fit_table
 
 _HOME = {
@@ -88,7 +89,7 @@ _HOME = {
     "compare": "mog_jax.selection",
     "component_log_density": "mog_jax.likelihood",
     "fit": "mog_jax.fitting",
-    "fit_chunks": "mog_jax.chunks",
+    "fit_chunks": "mog_jax.streams",
     "fit_table": "mog_jax.tables",
     "gradient": "mog_jax.gradients",
     "lagrangian_weight_condition": "mog_jax.gradients",
@@ -154,8 +155,12 @@ __all__ = [
 ]
 
 
-# `sklearn` is not in `__all__`: with a star it would take the place of scikit-learn's own name.
-_MODULES = {"crosscheck", "datasets", "inference", "plots", "sklearn", "statistics", "tables"}
+# `anndata` and `sklearn` are not in `__all__`: with a star they would take the place of the
+# libraries of these names.
+_MODULES = {
+    *("anndata", "crosscheck", "datasets", "inference"),
+    *("plots", "sklearn", "statistics", "tables"),
+}
 
 
 def __getattr__(name: str) -> Any:

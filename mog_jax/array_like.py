@@ -1,7 +1,8 @@
-"""Reading arrays of real numbers: what every public function does with what it is given.
+"""Reading arrays of real numbers: every public function reads its arguments here.
 
-What is masked is missing, and becomes NaN. What is no array of real numbers is refused by name, in
-a sentence that says the way out. Arrays of JAX, traced ones among them, stay as they are.
+Masked values are missing and become NaN. An argument that is not an array of real numbers is
+refused by its name, with a sentence that says what to give instead. JAX arrays, traced ones among
+them, stay as they are.
 """
 
 import os
@@ -73,9 +74,9 @@ def seen_points(x: Any, counts: Any) -> tuple[Array, Array | None]:
     Returns
     -------
     x : array
-        In the place of a masked point stands another one of its dataset, ...
+        A masked point is replaced by another point of its dataset, ...
     counts : array or None
-        ... with a count of 0. A NaN that was not masked stays, and shows in the sum.
+        ... with a count of 0. A NaN that was not masked stays, so that the sum is NaN.
     """
     points = real_array(x, "x")
     counts = None if counts is None else real_array(counts, "counts")
@@ -87,7 +88,7 @@ def seen_points(x: Any, counts: Any) -> tuple[Array, Array | None]:
     if counts is None:
         return points, (~missing).astype(points.dtype)
     if not _broadcast(np.shape(counts), missing.shape):
-        return points, counts  # the caller says which shapes it wants
+        return points, counts  # the caller checks the shape
     zero = np.zeros((), counts.dtype)
     if isinstance(counts, jax.Array):
         return points, jnp.where(missing, zero, counts)
@@ -116,7 +117,7 @@ def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 
 def _is_real(dtype: Any) -> bool:
-    # Of bfloat16 and its like NumPy knows only that it is none of its own.
+    # NumPy gives bfloat16 and similar types the kind of a foreign type.
     if getattr(dtype, "kind", "V") != "V":
         return dtype.kind in _REAL_KINDS
     return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
@@ -128,7 +129,7 @@ def _unmasked(value: Any, name: str) -> Array:
         raise ValueError(f"`{name}` must be real numbers; got {reason}.")
     if not np.ma.is_masked(value):
         return _standard(np.asarray(value.data))
-    # NumPy would hand out what lies under the mask.
+    # NumPy would return the values under the mask.
     floats = np.result_type(_standard(np.zeros(0, value.dtype)).dtype, np.float32)
     return np.ma.filled(value.astype(floats), np.nan)
 
@@ -164,13 +165,13 @@ def _standard(array: Array) -> Array:
 
 
 def _of_another_kind(value: Any, name: str) -> str:
-    """Say what to do about containers that NumPy would take for one object, or take long over."""
+    """Say what to do about containers that NumPy converts to one object, or converts slowly."""
     kind = type(value).__name__
     if all(hasattr(value, field) for field in ("X", "obs", "var")):
         return (
-            f"{kind}, which has a variable in each column, where a dataset is a row: give "
-            "`adata.X.T`, or if it is sparse what `mog_jax.sparse_datasets(adata.X, zeros=...)` "
-            "gives"
+            f"{kind}, which has a variable in each column, where a dataset is a row: "
+            "`mog_jax.anndata.fit(adata)` fits each; or give `adata.X.T`, or if it is sparse what "
+            "`mog_jax.sparse_datasets(adata.X, zeros=...)` gives"
         )
     if hasattr(value, "toarray") or hasattr(value, "todense"):
         dense = "toarray" if hasattr(value, "toarray") else "todense"
@@ -197,7 +198,7 @@ def _declared_numbers(value: Any, array: Array) -> Array:
 
 
 def _shown(value: Any, array: Array, name: str) -> str:
-    """What was given in the place of real numbers, and what to do about it."""
+    """Describe an argument that is not real numbers, and say what to do."""
     if isinstance(value, str | os.PathLike):
         return f"{value!r}; `mog_jax.fit_table` reads files"
     if isinstance(value, Mapping):
@@ -217,7 +218,7 @@ def _shown(value: Any, array: Array, name: str) -> str:
 
 
 def _as_floats(value: Any, name: str) -> str:
-    """How the caller would make floats of what he has."""
+    """Say how the caller can convert the argument to floats."""
     return f"`{name}.astype(float)`" if hasattr(value, "astype") else f"`np.asarray({name}, float)`"
 
 

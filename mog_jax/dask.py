@@ -1,6 +1,6 @@
 """Fit the groups of a Dask DataFrame. Needs Dask: ``pip install 'mog_jax[dask]'``.
 
-Dask does the work: it brings the rows of each group together, and retries what a lost worker did.
+Dask brings the rows of each group together, and repeats the work of a lost worker.
 """
 
 import dataclasses
@@ -34,15 +34,15 @@ def fit_groups(
     by, value, count, fixed
         See `mog_jax.fit_table`.
     partitions : int, optional
-        Into how many to put the groups; by default as many as there are.
+        Number of partitions of the answer; by default that of `frame`.
     **options
         Passed on to `mog_jax.fit`.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        A row for each group, with the columns of `mog_jax.tables.output_schema`; the keys are of
-        the types that they have in `frame`. It is computed when Dask is asked for it.
+        A row for each group, with the columns of `mog_jax.tables.output_schema`; the keys have
+        the types that they have in `frame`. It is lazy.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def fit_groups(
     fit_partition = _FitPartition(fitter)
     answers = fit_partition(empty)
     rows = frame[fitter.columns]
-    # Dask's hash tells the two zeros apart, which are one key; their sum with 0.0 is the upper.
+    # Dask's hash differs between 0.0 and -0.0, which are one key; adding 0.0 makes both 0.0.
     floats = [name for name in fitter.by if pandas.api.types.is_float_dtype(types[name])]
     rows = rows.assign(**{name: rows[name] + 0.0 for name in floats})
     number = None if partitions is None else whole_number("partitions", partitions)
@@ -80,7 +80,7 @@ def fit_groups(
 
 @dataclasses.dataclass(frozen=True)
 class _FitPartition:
-    """A fitter for frames of pandas, whose rows it sorts."""
+    """A fitter for pandas frames; it sorts their rows."""
 
     fitter: StreamFitter
 

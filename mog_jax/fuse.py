@@ -1,9 +1,9 @@
 """Several arrays out of one loop over the lanes.
 
-XLA's compiler for CPUs gives each array a loop of its own, which computes anew whatever it shares
-with the others, and has its threads hand the many small loops to each other. Only a reduction may
-yield several arrays at once. So what belongs together is written as one: over two rows, of which
-the second is zero, and is compiled away.
+XLA's compiler for CPUs computes each array in a loop of its own: shared terms are computed again in
+each, and the small loops are distributed over threads. Only a reduction may yield several arrays at
+once. `fuse` therefore writes several arrays as one reduction over two rows, of which the second is
+zero and is removed by the compiler.
 """
 
 from typing import TypeVar
@@ -16,12 +16,12 @@ Tree = TypeVar("Tree")
 
 
 def fuse(values: Tree) -> Tree:
-    """Compute arrays of one shape in one loop: the same values, sooner.
+    """Compute arrays of one shape in one loop: the same values, in less time.
 
     Parameters
     ----------
     values : pytree of arrays, shape (*lanes), all floats of one precision
-        What is no array is left as it is. Without lanes there is no loop, and nothing changes.
+        A leaf that is not an array is left as it is. Without lanes nothing changes.
 
     Returns
     -------

@@ -54,6 +54,17 @@ def mean_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = Non
     array, shape (k,)
         In nats per unit of the data.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (8) of ``derivation.md``.
@@ -89,6 +100,17 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
     array, shape (k,)
         In nats per squared unit of the data.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (9) of ``derivation.md``.
@@ -99,7 +121,7 @@ def variance_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None =
 @sum_over_points
 @compiled
 def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
-    r"""Partial derivative with respect to each weight, the others held where they are.
+    r"""Partial derivative with respect to each weight, with the others fixed.
 
     .. math:: \frac{\partial\mathcal L}{\partial\pi_k}
               =\sum_i c_i\,\frac{\gamma_{ik}}{\pi_k}
@@ -121,6 +143,17 @@ def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = N
     -------
     array, shape (k,)
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
 
     References
     ----------
@@ -161,12 +194,23 @@ def lagrangian_weight_condition(
     array, shape (k,)
         In nats. Zero at a maximum for each component of positive weight.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (12) of ``derivation.md``; the multiplier is m by (11).
     """
     by_point = _terms(mixture, x).weights
-    # The point's own 1 is taken off before the sum: at a maximum the two nearly cancel.
+    # The 1 of each point is subtracted before the sum: at a maximum both nearly cancel.
     return _total(by_point - 1, counts)
 
 
@@ -195,6 +239,17 @@ def projected_weight_gradient(
     -------
     array, shape (k,)
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
 
     References
     ----------
@@ -226,6 +281,17 @@ def logit_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     array, shape (k,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (14) of ``derivation.md``.
@@ -256,6 +322,17 @@ def log_variance_gradient(
     array, shape (k,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the textbook
+    likelihood. Measured by ``tests/test_gradients.py``; ``mog-jax check`` compares the
+    formula in exact arithmetic.
+
     References
     ----------
     Equation (15) of ``derivation.md``.
@@ -283,6 +360,17 @@ def gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) ->
         `weight_gradient`, `mean_gradient` and `variance_gradient`, each of shape (k,), in the
         fields of what they differentiate by.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within four roundings of the sum of its absolute terms, each enlarged by what rounding does to
+    a far point, compared with difference quotients in 80 digits. Measured by
+    ``tests/test_gradients.py``.
+
     References
     ----------
     Equations (8), (9) and (10) of ``derivation.md``.
@@ -305,6 +393,15 @@ def point_gradients(mixture: Mixture, x: ArrayLike) -> Mixture:
     -------
     Mixture
         Each field of shape (n, k): the term of point i in the sum that gives the gradient.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    The terms add up to `gradient` to 12 digits. Measured by ``tests/test_gradients.py``.
 
     References
     ----------
@@ -336,6 +433,16 @@ def observed_information(
     array, shape (3k, 3k)
         Symmetric; rows and columns are the weights, then the means, then the variances.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    Within 64 roundings of the sum of its absolute terms, compared with autodiff of the gradient.
+    Measured by ``tests/test_gradients.py``.
+
     References
     ----------
     Equation (20) of ``derivation.md``. T. A. Louis, "Finding the observed information matrix when
@@ -349,7 +456,7 @@ def observed_information(
     mean_score = z / deviation
     variance_score = 0.5 * (z * z - 1) / variance
     own = jnp.eye(mixture.n_components, dtype=gamma.dtype)
-    # What is left for the others, as a sum: 1 - gamma would lose it where gamma is nearly 1.
+    # The responsibility of the others is a sum: 1 - gamma loses digits where gamma is nearly 1.
     others = gamma @ (1 - own)
 
     def between(left: jax.Array, right: jax.Array) -> jax.Array:

@@ -1,10 +1,10 @@
 r"""The likelihood of a mixture as the textbooks write it: stable, jitted, for any number k.
 
-This is the reference that everything else in the package is held against. It carries no custom
-derivative rule and uses none of the hand-written derivatives: a witness must not testify for
-itself. Each function sees one dataset, of shape (n,), and one mixture, of shape (k,); batches go
-through :func:`jax.vmap`. Of a point that is NaN the answer is NaN, and so is every sum over it; of
-a masked point as well, but from sums it is left out.
+Everything else in the package is compared with this reference. It has no custom derivative rule and
+uses none of the hand-written derivatives, so that the comparison is independent of them. Each
+function takes one dataset, of shape (n,), and one mixture, of shape (k,); batches go through
+:func:`jax.vmap`. A point that is NaN gives NaN, and so does every sum over it. A masked point gives
+NaN as well, and sums leave it out.
 """
 
 import functools
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.array_like import seen_points
+from mog_jax.intervals.mixtures import log_likelihood_of
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -42,7 +43,7 @@ def sum_over_points(function: F) -> F:
 
 @compiled
 def component_log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    r"""Log-density of each point under each component alone, its weight left out.
+    r"""Log-density of each point under each component alone, without its weight.
 
     .. math:: \log\mathcal N(x_i\mid\mu_k,\sigma_k^2)
               =-\tfrac12\Big[\log 2\pi+\log\sigma_k^2+\frac{(x_i-\mu_k)^2}{\sigma_k^2}\Big]
@@ -57,6 +58,16 @@ def component_log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     -------
     array, shape (n, k)
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    A few roundings of the largest term, :math:`z^2` or :math:`\log\sigma^2`, for variances from
+    1e-200 to 1e200. Measured by ``tests/test_likelihood.py``.
 
     References
     ----------
@@ -89,6 +100,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (n,)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    Within four times what rounding the inputs may cause, compared with 60 digits; to 14 digits a
+    million standard deviations away. Measured by ``tests/test_likelihood.py``.
+
     References
     ----------
     Equation (2) of ``derivation.md``.
@@ -103,9 +124,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     return largest + jnp.log(jnp.sum(mixture.weights[None, :] * scaled, axis=-1))
 
 
-@sum_over_points
-@compiled
-def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
+def log_likelihood(
+    mixture: Mixture,
+    x: ArrayLike,
+    counts: ArrayLike | None = None,
+    *,
+    upper: ArrayLike | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
+) -> jax.Array:
     r"""Log-likelihood of a dataset, :math:`\mathcal L=\sum_i c_i\log p(x_i)`: a sum, in nats.
 
     Parameters
@@ -115,10 +143,23 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
         The points, in the unit of the means.
     counts : array-like, shape (n,), optional
         How often each point was seen; 1 where not given. A point with count 0 does not exist.
+    upper, resolution, limits, window : optional
+        What else is said of the values, as for :func:`mog_jax.fit`: an interval enters by its
+        probability.
 
     Returns
     -------
     array, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree, or `mixture` is no `Mixture`.
+
+    Accuracy
+    --------
+    The sum of the log-densities to 14 digits of the sum of their absolute values. Measured by
+    ``tests/test_likelihood.py``.
 
     References
     ----------
@@ -131,7 +172,24 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     np.float64(-6.298243)
     >>> log_likelihood(mixture, [0.1, 4.0], counts=[1, 2]).round(6)
     np.float64(-6.298243)
+
+    Rounded to tenths:
+
+    >>> log_likelihood(mixture, [0.1, 4.0, 4.0], resolution=0.1).round(6)
+    np.float64(-13.206527)
     """
+    if upper is None and resolution is None and limits is None and window is None:
+        return _log_likelihood(mixture, x, counts)
+    check_order(mixture, x)
+    points, seen = seen_points(x, counts)
+    return log_likelihood_of(
+        mixture, points, seen, upper=upper, resolution=resolution, limits=limits, window=window
+    )
+
+
+@sum_over_points
+@compiled
+def _log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     by_point = log_density(mixture, x)
     if counts is None:
         return jnp.sum(by_point)
@@ -157,6 +215,16 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (n, k)
         Each row sums to 1. A component of weight 0 has responsibility 0, exactly.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not one dataset of shape (n,), or `mixture` not one mixture of shape (k,).
+
+    Accuracy
+    --------
+    Each to its relative error, eight times what rounding the inputs may cause, compared with 60
+    digits. Measured by ``tests/test_likelihood.py``.
+
     References
     ----------
     Equation (4) of ``derivation.md``.
@@ -175,9 +243,9 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
 def scaled_densities(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
     r"""Densities of each point under each component, divided by a factor of the point's own.
 
-    The factor cancels in every ratio of densities, and takes with it the digits that a far point
-    would lose: :math:`\log\mathcal N` is large there, its rounding error with it, and the
-    exponential of a difference of two such numbers would magnify that error.
+    The factor cancels in every ratio of densities. Without it a far point would lose digits:
+    :math:`\log\mathcal N` is large there, and so is its rounding error, which the exponential of a
+    difference of two such numbers would magnify.
 
     Returns
     -------
@@ -191,14 +259,14 @@ def scaled_densities(mixture: Mixture, x: ArrayLike) -> tuple[jax.Array, jax.Arr
     Equation (2) of ``derivation.md``.
     """
     by_component = component_log_density(mixture, x)
-    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    # A constant for the derivative: it cancels between the inside and the outside of the sum.
     largest = jax.lax.stop_gradient(
         jnp.max(by_component + jnp.log(mixture.weights)[None, :], axis=-1)
     )
-    # Every density underflows: -inf is the answer, and must not meet itself in a subtraction.
+    # Every density underflows: the answer is -inf, and -inf - (-inf) would be NaN.
     largest = jnp.where(jnp.isneginf(largest), jnp.zeros_like(largest), largest)
-    # A component of weight 0 may be denser than the whole mixture by more than a double holds,
-    # and inf would turn 0 x density into NaN.
+    # The density of a component of weight 0 may exceed the mixture's by more than the range of a
+    # double, and 0 x inf would be NaN.
     limit = 0.98 * math.log(float(np.finfo(by_component.dtype).max))
     return largest, jnp.exp(jnp.minimum(by_component - largest[:, None], limit))
 

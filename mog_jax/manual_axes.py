@@ -1,7 +1,7 @@
-"""Loops under `jax.shard_map`: what they carry must vary over the devices as what they add does.
+"""Loops under `jax.shard_map`: carried values must vary over the devices as the added values do.
 
-A constant is the same on all devices, and a sum over a device's own points is not. JAX types both
-accordingly, and wants a loop to carry one type only.
+A constant is the same on all devices; a sum over a device's own points is not. JAX gives both
+different types, and a loop must carry one type.
 """
 
 from typing import TypeVar
@@ -13,14 +13,14 @@ Tree = TypeVar("Tree")
 
 
 def varying_as(values: Tree, given: object) -> Tree:
-    """Let what a loop begins with vary over the axes of devices that what it sees varies over.
+    """Let the initial values of a loop vary over the device axes that its inputs vary over.
 
     Parameters
     ----------
     values : pytree of arrays
-        What is carried.
+        The initial values.
     given : pytree of arrays
-        What it is computed with; None is no array.
+        The inputs of the loop; None is no array.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def varying_as(values: Tree, given: object) -> Tree:
     def vary(value: jax.Array) -> jax.Array:
         varied = jnp.asarray(value)
         for leaf in jax.tree.leaves(given):
-            # A zero of that type: no value of `leaf` goes in.
+            # A zero of that type: the value of `leaf` does not matter.
             zero = jnp.zeros_like(leaf, shape=(), dtype=varied.dtype)
             varied = varied | zero if varied.dtype == bool else varied + zero
         return varied

@@ -109,6 +109,11 @@ class Mixture:
         scale, shift : array-like, shape (...,)
             :math:`a` and :math:`b`, one for each mixture of a batch, or one for all.
 
+        Returns
+        -------
+        Mixture
+            Of the same shape.
+
         Examples
         --------
         >>> celsius = Mixture.from_arrays(weights=[0.5, 0.5], means=[0, 100], variances=[1, 25])
@@ -178,7 +183,7 @@ class Coordinates:
 
 
 def read_key(key: Any) -> jax.Array:
-    """Give a key for random numbers: the one that was given, or that of a seed.
+    """Give a key for random numbers: the given one, or the key of a seed.
 
     Raises
     ------
@@ -186,7 +191,7 @@ def read_key(key: Any) -> jax.Array:
         If `key` is neither a single key nor a whole number of 32 bits.
     """
     if isinstance(key, jax.Array):
-        # Of the older kind is an array of raw bits.
+        # A key of JAX's older kind is an array of raw bits.
         is_bits = key.dtype == np.uint32 and key.ndim == 1
         if is_bits or (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
             return key
@@ -291,7 +296,7 @@ def _affine(mixture: Mixture, scale: ArrayLike, shift: ArrayLike) -> Mixture:
 def _sample(mixture: Mixture, key: jax.Array, n: int) -> jax.Array:
     component_key, normal_key = jax.random.split(key)
     batch = jnp.shape(mixture.means)[:-1]
-    # The component axis goes first: `categorical` puts what it draws in front of the batch.
+    # The component axis goes first: `categorical` puts its draws in front of the batch.
     component = jax.random.categorical(
         component_key, jnp.log(mixture.weights), axis=-1, shape=(n, *batch)
     )

@@ -1,4 +1,4 @@
-"""The names that single parameters go by where they are held or told, and their ranges."""
+"""Names of single parameters, as arguments and columns use them, and their ranges."""
 
 import math
 

@@ -1,14 +1,14 @@
 """float64 in, float64 out, without touching JAX's global flag.
 
 JAX computes in float32 unless ``jax_enable_x64`` is set, and setting it is the user's decision, for
-the whole process. A maximum that is to be found to ten digits cannot be found in float32. So each
-public function looks at what it was given, and works in float64 if anything in it is.
+the whole process. A maximum cannot be found to ten digits in float32. Each public function
+therefore works in float64 if one of its arguments is float64.
 
 Where the flag is off, float64 answers are handed back as NumPy arrays: a float64 ``jax.Array``
 outside the flag decays to float32 at the first ``+ 1``, silently.
 
 Inside a user's own ``jit``, ``grad`` or ``vmap`` the arguments are tracers whose precision is
-already settled: there the surrounding precision holds.
+already known: there the surrounding precision holds.
 """
 
 import functools
@@ -25,7 +25,7 @@ from mog_jax.array_like import real_array
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# XLA uses vectors of half the width that the machine has, unless told otherwise.
+# By default XLA uses vectors of half the width that the machine has.
 COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
 
@@ -57,7 +57,7 @@ def working_dtype(tree: Any) -> np.dtype[Any]:
 
 
 def cast(tree: Any, dtype: np.dtype[Any]) -> Any:
-    """Cast every leaf of `tree` to `dtype`, on the host where it lies on the host."""
+    """Cast every leaf of `tree` to `dtype`; a leaf on the host stays on the host."""
     return jax.tree.map(
         lambda leaf: (
             leaf.astype(dtype)
@@ -88,7 +88,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     Its arguments are read by :func:`mog_jax.array_like.real_array`.
     """
     jitted = jax.jit(function, compiler_options=COMPILER)
-    # Options are for whole programs, and not for a part of another one.
+    # Compiler options hold for whole programs, and not for a part of another one.
     inner = jax.jit(function)
     names = _names(function)
 
@@ -115,7 +115,7 @@ def _names(function: Callable[..., Any]) -> Iterable[str]:
 
 
 def _read(argument: Any, name: str) -> Any:
-    """Read the arrays of an argument, which are all of it, or fields; Python's numbers stay."""
+    """Read an argument that is an array or has arrays as fields; Python numbers stay."""
     if argument is None or isinstance(argument, bool | int | float):
         return argument
     if type(argument) is np.ndarray:
@@ -128,8 +128,8 @@ def _read(argument: Any, name: str) -> Any:
 
 
 def _is_array_like(node: Any) -> bool:
-    # To JAX these are trees of numbers; to the caller of a numerical function they are arrays, or
-    # mistakes.
+    # JAX takes these for trees of numbers; the caller of a numerical function means an array, or
+    # has made a mistake.
     return isinstance(node, list | tuple | Mapping)
 
 

@@ -1,12 +1,12 @@
-"""How far a run is: a bar on standard error with rate and time left."""
+"""Progress of a run: a bar on standard error with rate and time left."""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Called with what is being done, how much of it is done and in all (0 if unknown), and how many
-# groups or datasets that is.
+# Called with the name of the work, the amount done and the total (0 if unknown), and the number of
+# groups or datasets done.
 ReportProgress = Callable[[str, int, int, int], None]
 
 
@@ -34,7 +34,7 @@ def bar(*, show: bool) -> Iterator[ReportProgress]:
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
     ]
-    # A chunk may take longer than the half minute after which the display forgets a rate.
+    # A chunk may take longer than half a minute, after which the display would drop the rate.
     with progress.Progress(
         *columns, console=Console(stderr=True), transient=True, speed_estimate_period=3600
     ) as display:

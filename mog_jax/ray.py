@@ -1,8 +1,8 @@
 """Fit the groups of a Ray dataset. Needs Ray Data: ``pip install 'mog_jax[ray]'``.
 
-Ray does the work: it brings the rows of each group together, sorts them, and retries a task that is
-lost. `groupby(by).map_groups` would do so as well, and calls the fitter once for each group; here
-it is called once for each block of groups, which is many times as fast.
+Ray brings the rows of each group together, sorts them, and repeats a task that is lost.
+`groupby(by).map_groups` would do so as well, and calls the fitter once for each group; here it is
+called once for each block of groups, which is many times as fast.
 """
 
 import dataclasses
@@ -38,8 +38,7 @@ def fit_groups(
     Returns
     -------
     ray.data.Dataset
-        A row for each group, with the columns of `mog_jax.tables.output_schema`. It is computed
-        when Ray is asked for it.
+        A row for each group, with the columns of `mog_jax.tables.output_schema`. It is lazy.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def _check_columns(fitter: StreamFitter, dataset: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _FitBlock:
-    """A fitter that gives tables, as Ray wants them."""
+    """A fitter that gives Arrow tables, which Ray takes."""
 
     fitter: StreamFitter
 

@@ -1,7 +1,6 @@
 """Fit the groups of a Spark DataFrame. Needs PySpark: ``pip install 'mog_jax[spark]'``.
 
-Spark does the work: it brings the rows of each group together, sorts them, and retries a task that
-is lost. Here is what its users would write, in the right order.
+Spark brings the rows of each group together, sorts them, and repeats a task that is lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ def fit_groups(
     by, value, count, fixed
         See `mog_jax.fit_table`.
     partitions : int, optional
-        Into how many to put the groups; by default ``spark.sql.shuffle.partitions``, of which
+        Number of partitions of the groups; by default ``spark.sql.shuffle.partitions``, of which
         Spark may join small ones.
     **options
         Passed on to `mog_jax.fit`.
@@ -40,8 +39,7 @@ def fit_groups(
     Returns
     -------
     pyspark.sql.DataFrame
-        A row for each group, with the columns of `mog_jax.tables.output_schema`. It is computed
-        when Spark is asked for it.
+        A row for each group, with the columns of `mog_jax.tables.output_schema`. It is lazy.
 
     Raises
     ------

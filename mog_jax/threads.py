@@ -1,4 +1,4 @@
-"""Work in blocks on several threads, which an interruption or an error ends within one block."""
+"""Work in blocks on several threads; an interruption or an error ends it within one block."""
 
 import collections
 import concurrent.futures
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 def workers() -> int:
-    """How many threads work at a time: as many as there are cores, or fewer if told so.
+    """Number of threads that work at a time: the number of cores, or ``OMP_NUM_THREADS``.
 
     ``OMP_NUM_THREADS`` says how many, as it does to NumPy and SciPy. Spark, Ray and Dask set it to
     1 in their workers, each of which has a core to itself.
@@ -25,8 +25,9 @@ def in_threads(
     function: Callable[[Item], Answer],
     items: Iterable[Item],
     take: Callable[[Item, Answer], object],
+    threads: int | None = None,
 ) -> None:
-    """Call a function with each item, on as many threads as `workers` says.
+    """Call a function with each item, on several threads.
 
     If a call raises, or the caller is interrupted, the items that have not begun never do, and the
     exception is passed on as soon as those under way have ended.
@@ -40,15 +41,18 @@ def in_threads(
     take : callable
         Called on this thread with each item and what `function` made of it, in the order in which
         the calls end.
+    threads : int, optional
+        How many: by default as many as `workers` says.
     """
     waiting = list(items)
     if not waiting:
         return
-    with concurrent.futures.ThreadPoolExecutor(min(len(waiting), workers())) as pool:
+    most = workers() if threads is None else threads
+    with concurrent.futures.ThreadPoolExecutor(min(len(waiting), most)) as pool:
         try:
             jobs = {pool.submit(function, item): item for item in waiting}
             for job in concurrent.futures.as_completed(jobs):
-                # Taken out, so that an answer is not kept until the last one is there.
+                # Removed, so that no result is kept until the last one is there.
                 take(jobs.pop(job), job.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -58,6 +58,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # The files that take longest, longest first: a worker that begins one of them last works alone
 # while the others wait. `pytest --durations=0` says how long each test takes.
 LONGEST = (
+    "test_guide.py",
     "test_readme.py",
     "test_program_cache.py",
     "benchmarks/test_mutants.py",

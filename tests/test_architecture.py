@@ -18,6 +18,7 @@ FLOORS = [
         "arrays",
         "crosscheck",
         "datasets",
+        "devices",
         "explained",
         "fuse",
         "lane_shapes",
@@ -30,28 +31,31 @@ FLOORS = [
     {"array_like"},
     {"precision"},
     {"mixture"},
-    {"likelihood", "kernel"},
+    {"intervals"},
+    {"likelihood", "kernel", "penalty"},
     {"gradients"},
     {"inference"},
     {"fitting"},
     {"statistics"},
     {"selection", "bootstrap", "profile"},
-    {"self_check", "sklearn", "tables", "plots"},
-    {"chunks", "dask", "ray", "report", "spark"},
+    {"anndata", "chunks", "plots", "self_check", "sklearn"},
+    {"tables"},
+    {"dask", "ray", "report", "spark", "streams"},
     {"cli"},
 ]
 
 
 # The same inside a package, whose rooms are held as well; ground floor first.
 INNER_FLOORS = {
+    "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
-        {"sources"},
         {"blocks"},
         {"passes"},
         {"survey"},
         {"starts"},
         {"climb"},
-        {"api"},
+        {"answer"},
+        {"maximum"},
     ],
     "crosscheck": [
         {"arrays", "findings", "jaxpr_types", "precisions", "progress", "session"},
@@ -66,6 +70,15 @@ INNER_FLOORS = {
         {"search"},
         {"checking"},
         {"api", "pytest_plugin"},
+        {"discovery"},
+    ],
+    "crosscheck.discovery": [
+        {"errors"},
+        {"targets"},
+        {"rules"},
+        {"signatures"},
+        {"guesses"},
+        {"checks"},
     ],
     "crosscheck.exact": [
         {"balls", "deadlines", "errors"},
@@ -98,7 +111,7 @@ INNER_FLOORS = {
         {"data"},
         {"multistart"},
         {"results"},
-        {"fit_block"},
+        {"fit_block", "intervals"},
         {"api", "ascent_path", "local_maximum"},
     ],
     "fitting.climb": [
@@ -109,12 +122,21 @@ INNER_FLOORS = {
         {"tiles"},
     ],
     "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
+    "fitting.intervals": [
+        {"observations"},
+        {"inputs", "kernel", "starts"},
+        {"climb"},
+        {"maximise"},
+        {"describe", "held", "replicates"},
+        {"fit_intervals"},
+    ],
     "fitting.multistart": [
-        {"packing", "starts"},
+        {"choice", "groups", "packing", "starts"},
         {"climbs", "coreset"},
         {"pruning"},
         {"block"},
         {"polish", "search"},
+        {"reconsider"},
         {"maximise"},
     ],
     "fitting.results": [
@@ -126,6 +148,7 @@ INNER_FLOORS = {
 }
 # Packages in which no module imports itself by way of others, not even late or for its types.
 WITHOUT_CIRCLES = [
+    "anndata",
     "chunks",
     "cli",
     "crosscheck",
@@ -133,7 +156,9 @@ WITHOUT_CIRCLES = [
     "inference",
     "plots",
     "report",
+    "intervals",
     "sklearn",
+    "streams",
     "tables",
 ]
 # The one file that may look inside JAX's programs.
@@ -294,10 +319,18 @@ def test_docstrings_describe_the_parameters_that_there_are(function):
     ]
 
 
+def lines_of_code(path):
+    """Lines of a module but for its docstrings, which are the reference of the public names."""
+    text = path.read_text(encoding="utf-8")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    docstrings = [
+        node.body[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, documented) and ast.get_docstring(node)
+    ]
+    return len(text.splitlines()) - sum(d.end_lineno - d.lineno + 1 for d in docstrings)
+
+
 def test_modules_fit_in_a_head():
-    long = {
-        str(path.relative_to(PACKAGE)): count
-        for path in MODULES
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 450
-    }
-    assert not long
+    lengths = {str(path.relative_to(PACKAGE)): lines_of_code(path) for path in MODULES}
+    assert {path: length for path, length in lengths.items() if length > 430} == {}

@@ -154,7 +154,10 @@ REFUSED = {
         scipy.sparse.csr_matrix(np.eye(3)),
         r"csr_matrix, which is sparse: `mog_jax.sparse_datasets` .*toarray",
     ),
-    "AnnData": (Annotated(), "Annotated, which has a variable in each column, .* give `adata.X.T`"),
+    "AnnData": (
+        Annotated(),
+        r"Annotated, which has a variable in each column, .* `mog_jax\.anndata\.fit\(adata\)` fits",
+    ),
     "lazy": (polars.DataFrame({"a": GOOD}).lazy(), r"LazyFrame, .*: give `(data|x).collect\(\)`"),
     "groups": (
         pandas.DataFrame({"g": 0, "x": GOOD}).groupby("g").x,

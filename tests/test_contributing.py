@@ -16,6 +16,7 @@ from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, st
 from mog_jax.crosscheck.exact.interpreter import _RULES
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from tests.conftest import HERE, LONGEST
+from tests.pages import Page
 
 ROOT = HERE.parent
 GITHUB = ROOT / ".github"
@@ -139,7 +140,7 @@ def test_vendored_files_have_a_licence_each():
 
 
 def test_workflows_and_templates_are_valid_yaml_and_say_what_they_are():
-    assert WORKFLOWS.keys() == {"ci", "release"}
+    assert WORKFLOWS.keys() == {"ci", "docs", "release"}
     for workflow in WORKFLOWS.values():
         # YAML 1.1 reads the key `on` as true.
         assert workflow.keys() >= {"name", True, "permissions", "jobs"}
@@ -178,10 +179,45 @@ def test_a_release_is_tested_checked_and_published_without_a_token():
     jobs = WORKFLOWS["release"]["jobs"]
     assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
     assert (ROOT / jobs["test"]["uses"]).is_file()
-    assert (jobs["build"]["needs"], jobs["publish"]["needs"]) == ("test", "build")
-    assert "twine check --strict" in steps(jobs["build"])
+    needs = {name: job.get("needs") for name, job in jobs.items()}
+    assert needs == {"test": None, "build": "test", "wheel": "build", "publish": "wheel"}
+    assert ".ci/build dist" in steps(jobs["build"])
+    assert "twine check --strict" in read(".ci/build")
+    promised = WORKFLOWS["ci"]["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert jobs["wheel"]["strategy"]["matrix"]["python"] == promised
+    assert ".ci/try-wheel dist" in steps(jobs["wheel"])
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "secrets." not in (GITHUB / "workflows" / "release.yml").read_text(encoding="utf-8")
+
+
+def test_the_site_is_built_by_the_documented_command_and_a_warning_is_an_error():
+    built = steps(WORKFLOWS["docs"]["jobs"]["site"])
+    command = "sphinx-build -W --keep-going .docs .docs/_site"
+    assert command in built
+    assert command in CONTRIBUTING
+    assert "pip install '.[docs]'" in built
+    assert "docs" in PROJECT["optional-dependencies"]
+
+
+def test_links_of_readme_are_absolute_in_a_release(tmp_path):
+    assert ".ci/absolute-links README.md" in steps(WORKFLOWS["release"]["jobs"]["build"])
+    page = Page(ROOT / "README.md")
+    copy = tmp_path / "README.md"
+    copy.write_text(page.text, encoding="utf-8")
+    here = "https://example.org/owner/name"
+    subprocess.run([sys.executable, ROOT / ".ci/absolute-links", copy, here, "v1"], check=True)
+    relative, absolute = page.links(), Page(copy).links()
+    assert len(absolute) == len(relative) > 10
+    for before, after in zip(relative, absolute, strict=True):
+        kind = "raw" if before.endswith(".png") else "blob"
+        assert after == (before if "://" in before else f"{here}/{kind}/v1/{before}")
+    assert Page(copy).blocks() == page.blocks()
+
+
+def test_the_wheel_is_tried_with_tests_that_exist():
+    tests = re.findall(r"\btests/[\w/.]+", read(".ci/try-wheel"))
+    assert len(tests) > 5
+    assert [name for name in tests if not (ROOT / name).exists()] == []
 
 
 def test_the_lowest_versions_are_those_of_pyproject():

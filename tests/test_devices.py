@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
+
+from mog_jax import devices
 
 ROOT = Path(__file__).parent.parent
 
@@ -125,3 +128,51 @@ def test_sums_are_added_over_two_processes():
         for process in processes:
             process.kill()
             process.wait()
+
+
+FIT_ON_TWO = """
+from mog_jax.fitting import api
+
+rows = rng.normal(size=(600, 30))
+rows[:, :10] += 4
+alone = mog_jax.fit(rows)
+
+found = set()
+unwatched = api.fit_block
+
+
+def watched(*arguments):
+    found.add(jax.config.jax_default_device)
+    return unwatched(*arguments)
+
+
+api.fit_block = watched
+# As if these were accelerators.
+two = jax.local_devices()[:2]
+api.shared_out = mog_jax.devices.shared_out = lambda: two
+both = mog_jax.fit(rows)
+assert found == set(two), found
+for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(both), strict=True):
+    np.testing.assert_array_equal(one, other)
+"""
+
+
+def test_fits_are_the_same_on_all_devices():
+    process = start(PRELUDE + FIT_ON_TWO)
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, printed
+
+
+class Accelerator:
+    platform = "gpu"
+
+
+def test_accelerators_are_shared_out_unless_one_is_chosen(monkeypatch):
+    assert devices.shared_out() == []
+    cpu, several = jax.devices("cpu")[0], [Accelerator(), Accelerator()]
+    monkeypatch.setattr(jax, "local_devices", lambda: several)
+    assert devices.shared_out() == several
+    with jax.default_device(cpu):
+        assert devices.shared_out() == []
+    monkeypatch.setattr(jax, "local_devices", lambda: several[:1])
+    assert devices.shared_out() == []

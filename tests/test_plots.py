@@ -8,6 +8,7 @@ import pytest
 import mog_jax
 from mog_jax import Mixture
 from mog_jax.plots import plot_batch, plot_digits, plot_fit, plot_fits, plot_likelihood, style
+from mog_jax.plots.band import density_band
 from mog_jax.plots.likelihood import condensed
 
 matplotlib.use("agg")
@@ -50,6 +51,63 @@ def test_one_fit_has_histogram_components_threshold_and_responsibilities(faithfu
     styles = {line.get_linestyle() for line in top.lines[:3]}
     assert len(styles) >= 2
     top.figure.canvas.draw()
+
+
+def test_the_band_covers_the_density_as_often_as_it_says():
+    true = Mixture.from_arrays(weights=[0.4, 0.6], means=[0, 4], variances=[1, 1])
+    fits = mog_jax.fit(np.asarray(true.sample(0, 200 * 300)).reshape(200, 300))
+    grid = np.array([-1.0, 0.5, 2.0, 3.5, 5.0])
+    expected = np.exp(np.asarray(mog_jax.log_density(true, grid)))
+    covered = []
+    for fit in fits:
+        low, high = density_band(fit, grid, 0.9)
+        density = np.exp(np.asarray(fit.log_density(grid)))
+        covered.append((low * density <= expected) & (expected <= high * density))
+    assert np.abs(np.mean(covered, axis=0) - 0.9).max() < 0.07
+
+
+def test_the_band_lies_around_the_sum_and_is_left_out_where_nothing_is_known(faithful, batch):
+    x, fit = faithful
+    top = plot_fit(fit, x, level=0.5)[0]
+    (band,) = [c for c in top.collections if len(c.get_paths()[0].vertices) > 100]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.max() > top.lines[0].get_ydata().max()
+    assert top.get_legend().get_texts()[0].get_text() == "mixture (50 % band)"
+    data, fits = batch
+    assert fits[4].status_name == "variance_floor"
+    constant = plot_fit(fits[4], data[4])[0]
+    assert constant.get_legend().get_texts()[0].get_text() == "mixture"
+
+
+def test_counts_are_the_same_picture_on_another_scale(faithful):
+    x, fit = faithful
+    plain, counts = plot_fit(fit, x)[0], plot_fit(fit, x, scale="counts")[0]
+    heights = [np.array([b.get_height() for b in a.containers[0].patches]) for a in (plain, counts)]
+    assert heights[1].sum() == pytest.approx(len(x))
+    factor = heights[1].max() / heights[0].max()
+    for left, right in zip(plain.lines[:3], counts.lines[:3], strict=True):
+        np.testing.assert_allclose(right.get_ydata(), factor * left.get_ydata())
+    assert (plain.get_ylabel(), counts.get_ylabel()) == ("density", "points in a bin")
+
+
+def test_components_have_names_and_a_grid_its_labels_and_legend(faithful):
+    x, fit = faithful
+    top = plot_fit(fit, x, components=("short", "long"))[0]
+    texts = [text.get_text() for text in top.get_legend().get_texts()]
+    assert texts[1].startswith("short: 0.361 · N(54.61")
+    assert texts[2].startswith("long: 0.639 · N(80.09")
+    fits = mog_jax.fit(np.stack([x, x + 1, x + 2]))
+    data = np.stack([x, x + 1, x + 2])
+    panels = plot_fits(fits, data, columns=2, label="minutes", components=("short", "long"))
+    assert [panel.get_xlabel() for panel in panels] == ["", "minutes", "minutes"]
+    assert [panel.get_ylabel() for panel in panels] == ["density", "", "density"]
+    (legend,) = panels[0].figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["data", "mixture", "short", "long", "threshold"]
+    panels[0].figure.canvas.draw()
+    counted = plot_fits(fits, data, scale="counts")
+    assert counted[0].get_ylabel() == "points in a bin"
+    assert len(counted[0].get_yticks()) > 1
 
 
 def test_counts_draw_what_repetitions_draw(faithful):
@@ -255,6 +313,9 @@ def test_a_fit_that_is_not_at_a_maximum_says_so_in_its_picture(faithful):
         (lambda data, fits: plot_fits(fits, data, axes=[1] * 7), "axes of matplotlib; got int"),
         (lambda data, fits: plot_fits(fits, data, axes=[]), "`axes` must be at least 7; got 0"),
         (lambda data, fits: plot_fit(fits[0], data[0], axes=[1] * 3), "must be 1 or 2; got 3"),
+        (lambda data, fits: plot_fit(fits[0], data[0], scale="log"), "'density' or 'counts'; got"),
+        (lambda data, fits: plot_fit(fits[0], data[0], level=95), "`level` must be between 0 and"),
+        (lambda data, fits: plot_fits(fits, data, components="ab"), "`components` must be two na"),
         (lambda data, fits: plot_batch(fits, axes=[1]), "`axes` must be 2; got 1"),
         (lambda data, fits: plot_likelihood(fits[1], data[1]), "here nothing was fitted"),
         (lambda data, fits: plot_likelihood(fits, data[1]), "`fit` must be of one dataset"),

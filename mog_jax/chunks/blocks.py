@@ -1,19 +1,30 @@
 """Chunks of any length become blocks of one length, of the points that are there.
 
-Which points share a block depends on their order alone, and not on how they were cut into chunks:
-so neither do the sums. And one length is one compiled program.
+Which points share a block depends on their order alone, and not on how they were cut into chunks;
+the same holds for the sums. One length needs one compiled program.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from mog_jax.arrays import HostArray
-from mog_jax.chunks.sources import Chunk
 
-# Points of a block: what a call of a program costs besides is little, and caches hold it.
+# Points of a block: enough that the fixed cost of a call is small, and few enough for the caches.
 BLOCK = 2**18
+
+
+class Chunk(NamedTuple):
+    """Some points, NaN where missing, and how often each was seen, or None; shape (n,) each."""
+
+    values: HostArray
+    counts: HostArray | None
+
+
+# Gives the chunks, from the first, each time it is called.
+Chunks = Callable[[], Iterator[Chunk]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,9 +36,9 @@ class Block:
     number : int
         Which block of the stream it is.
     values : array, shape (BLOCK,)
-        Filled up with the last one.
+        Padded with the last one.
     counts : array, shape (BLOCK,), or None
-        How often each was seen, 0 for what fills up; None where all are seen once.
+        How often each was seen, 0 for padding; None where all are seen once.
     n : int
         How many there are, at least one.
     """
@@ -81,7 +92,7 @@ def in_blocks(chunks: Iterable[Chunk], left_out: LeftOut) -> Iterator[Block]:
 def _points(
     chunks: Iterable[Chunk], left_out: LeftOut
 ) -> Iterator[tuple[HostArray, HostArray | None]]:
-    """Give the points of chunks in pieces that fit into memory, be a chunk a mapped file."""
+    """Give the points of chunks in pieces that fit into memory; a chunk may be a mapped file."""
     for chunk in chunks:
         for lo in range(0, chunk.values.size, BLOCK):
             values = chunk.values[lo : lo + BLOCK].astype(np.float64, copy=False)

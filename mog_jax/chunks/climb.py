@@ -19,7 +19,7 @@ from mog_jax.fitting.options import AscentOptions, FitOptions
 from mog_jax.kernel import Sums
 from mog_jax.mixture import Coordinates
 
-# Passes after which a climb that trails another one has had its time.
+# Passes after which a climb that stays below another one is given up.
 _PATIENCE = 10
 
 
@@ -34,7 +34,7 @@ class Climb(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class _Taken:
-    """A dataset of which the sums at the climb's proposal are already there."""
+    """A dataset whose sums at the climb's proposal are already known."""
 
     taken: Sums
     count: jax.Array
@@ -60,8 +60,8 @@ def climb(
     Returns
     -------
     list of Climb
-        Where they ended. One that came to the same place as another is left out, and one that
-        trails for long below a regular maximum.
+        Where they ended, without climbs that came to the same place as another one, or stayed
+        for long below a regular maximum.
     """
     climbs = [Climb(begin(start.theta), np.full((5, 5), np.nan), start.free) for start in starts]
     ascent = options.ascent(searching=False)

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.arrays import Array
-from mog_jax.chunks.blocks import Block, LeftOut, in_blocks
-from mog_jax.chunks.sources import Chunks
+from mog_jax.chunks.blocks import Block, Chunks, LeftOut, in_blocks
 from mog_jax.fitting.climb.derivatives import unpack
 from mog_jax.kernel import Sums, Totals, lane_sums
 from mog_jax.lane_shapes import pad_rows, row_bytes
@@ -22,7 +21,7 @@ Answer = TypeVar("Answer")
 
 
 class Seen(NamedTuple):
-    """What a pass has seen; the same of every pass, in whatever order.
+    """A summary of the points of a pass; the same for every pass, in any order.
 
     Parameters
     ----------
@@ -136,7 +135,7 @@ class Passes:
 def _digest(block: Block) -> int:
     total = int(block.values[: block.n].view(np.uint64).sum())
     if block.counts is not None:
-        # Not one sum with the other: a value and a count may not change places.
+        # Two separate sums: a value and a count must not be exchanged.
         total += 3 * int(block.counts[: block.n].view(np.uint64).sum())
     return total
 
@@ -146,8 +145,8 @@ def _on_host(sums: Sums) -> Sums:
     return found
 
 
-# The sums are linear in the points' own part and in the moments of all. So those of all are taken
-# once, and each block adds the former: its own moments would cost as much again as half a pass.
+# The sums are linear in a part of each block and in the moments of all points. The moments are
+# taken once, and each block adds its part: moments of each block would cost half a pass more.
 @jax.jit
 def _sums_of_moments(theta: Any, total: Any) -> Sums:
     nothing = jnp.zeros(pad_rows(0), theta.dtype)

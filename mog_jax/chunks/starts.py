@@ -1,7 +1,8 @@
-"""Where the climbs begin: at the fits of the sample, as it is and smoothed.
+"""Starts of the climbs: the fits of the sample, as it is and smoothed.
 
-A cluster by chance of a few points of the sample stands for many of all, and can look better than
-what is there. In the means of neighbours there are no such clusters, but neither is what is narrow.
+A few points of the sample that lie close by chance stand for many points, and may have a higher
+likelihood than the true maximum. Means of neighbouring points have no such clusters; they also lose
+narrow components, so that both samples are fitted.
 """
 
 from typing import NamedTuple
@@ -16,9 +17,9 @@ from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.mixture import Mixture
 
-# So many neighbours have one mean in the smoothed sample.
+# Number of neighbours that are replaced by their mean in the smoothed sample.
 _NEIGHBOURS = 64
-# Logarithm of the ratio of weights beyond which one of them is no number.
+# Logarithm of the ratio of weights beyond which one of them underflows.
 _EMPTY = 700.0
 # Two are at the same place when means are apart by less than this in standard deviations, and
 # weights and variances by less than this in their logarithms.
@@ -61,7 +62,7 @@ def same_place(one: Array, other: Array) -> bool:
 
 
 def _smoothed(values: HostArray, counts: HostArray, n_ends: int) -> tuple[HostArray, HostArray]:
-    """Put means of neighbours in the place of all points but those at either end."""
+    """Replace all points but those at either end by means of neighbours."""
     order = n_ends + np.argsort(values[n_ends:])
     edges = np.arange(0, order.size, _NEIGHBOURS)
     mass = np.add.reduceat(counts[order], edges)
@@ -87,13 +88,14 @@ def _fitted(
         variance_floor=options.variance_floor,
         min_points=options.min_points,
         equal_variances=options.equal_variances,
+        choose=options.choose,
         fixed=jax.tree.map(lambda field: np.squeeze(field, axis=0), known),
     )
     free = ~np.asarray(found.fixed)
     with np.errstate(divide="ignore"):
         theta = theta_of(found.mixture)
     theta = to_standard_scale(theta, np.array(data.mean), np.array(data.scale))
-    # What is empty in the sample may hold a few of all.
+    # A component that is empty in the sample may hold a few of all points.
     theta[0] = np.clip(theta[0], -_EMPTY, _EMPTY)
     lowest = np.where(free[3:], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)

@@ -1,8 +1,8 @@
 """The first pass: size, mean, variance and range of a stream, exactly, and a sample of its points.
 
-The sample is where the search for the maximum looks. It is drawn by the place of a point in the
-stream, scrambled: the same stream gives the same sample, however it is cut. The lowest and the
-highest points, of which a sample of a hundred million would miss most, are in it whatever happens.
+The search for the maximum begins in the sample. Points are drawn by a hash of their place in the
+stream: the same stream gives the same sample, however it is cut. The lowest and the highest points,
+most of which a sample of a hundred million would miss, are always in it.
 """
 
 import dataclasses
@@ -16,15 +16,15 @@ from mog_jax.chunks import blocks
 from mog_jax.chunks.blocks import Block
 from mog_jax.chunks.passes import Passes, Seen
 
-# Points that a stream may have without being sampled, and have of one that has more.
+# Points of the sample; a stream of at most as many points is its own sample.
 _SAMPLED = 2**17
-# Of those, how many from either end.
+# How many of them are from either end.
 _EXTREMES = 1024
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Survey:
-    """What the first pass has found.
+    """Results of the first pass.
 
     Parameters
     ----------
@@ -78,10 +78,10 @@ class _Moments(NamedTuple):
     low: float = np.inf
     high: float = -np.inf
 
-    # What overflows is out of range, and said to be.
+    # An overflow gives the status out_of_range.
     @np.errstate(over="ignore", under="ignore", invalid="ignore")
     def joined(self, other: "_Moments") -> "_Moments":
-        """Give the moments of both. No square is taken that might leave the numbers."""
+        """Give the moments of both parts. No square is taken that might overflow."""
         total = self.total + other.total
         ours, theirs = self.total / total, other.total / total
         apart = np.float64(other.mean) - self.mean
@@ -111,7 +111,7 @@ def _moments(block: Block) -> _Moments:
     u = (x - middle) / reach
     mean = average(u)
     u -= mean
-    # The mean is improved by what its rounding left over.
+    # The mean is corrected by the mean residual.
     rest = average(u)
     deviation = np.sqrt(max(average(u * u) - rest * rest, 0.0))
     return _Moments(total, middle + reach * (mean + rest), float(reach * deviation), low, high)
@@ -141,7 +141,7 @@ class _Picks:
     def __init__(self) -> None:
         self._drawn = self._low = self._high = _NONE
         self._waiting: list[_Points] = []
-        # What can no longer be picked.
+        # The rank from which on points can no longer be picked.
         self._last, self._below, self._above = np.uint64(2**64 - 1), np.inf, -np.inf
         self._ranks = _scrambled(np.arange(blocks.BLOCK, dtype=np.uint64))
 

@@ -1,7 +1,8 @@
-"""Numbers on the command line: what they may be, and what is said of others."""
+"""Argument types of the command line: numbers with a range."""
 
 import argparse
 import math
+import re
 
 
 def positive(text: str) -> float:
@@ -39,8 +40,29 @@ def count(text: str) -> int:
     return number
 
 
+def indices(text: str) -> tuple[int, ...]:
+    """Read positions of arguments, such as ``0,2``."""
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f"must be positions such as 0,2; got {text!r}")
+    return tuple(map(int, text.split(",")))
+
+
 def _read(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number; got {text!r}") from None
+
+
+def pair(text: str) -> tuple[float | None, float | None]:
+    """Read two numbers with a comma between them, of which one may be left out."""
+    parts = text.split(",")
+    if len(parts) != 2 or not any(part.strip() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"must be LOW,HIGH, of which one may be left out, as in 0.05,50; got {text!r}"
+        )
+    try:
+        low, high = (float(part) if part.strip() else None for part in parts)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers; got {text!r}") from None
+    return low, high

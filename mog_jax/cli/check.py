@@ -1,4 +1,4 @@
-"""``mog-jax check``: every hand-written gradient held against the likelihood itself."""
+"""``mog-jax check``: every hand-written gradient compared with the likelihood."""
 
 import argparse
 import os
@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 
 def _cores() -> int:
-    # Where it can be told, those that this process may use.
+    # The processors that this process may use, where the system says so.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from mog_jax.self_check import check, self_checks
 
     if options.plot and not Path(options.plot).absolute().parent.is_dir():
-        # Said before the checks, which take a minute, rather than after them.
+        # Checked before the checks, which take a minute, rather than after them.
         print(f"mog-jax: --plot: no folder {Path(options.plot).parent}", file=sys.stderr)
         return 2
     names = [claim.name for claim in self_checks()]
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         _draw_check(options.plot)
         if not options.quiet:
-            # Not to standard output, where JSON may be.
+            # Not on standard output, where JSON may be.
             print(f"picture        {options.plot}", file=sys.stderr)
     return 1 if failed else 0
 

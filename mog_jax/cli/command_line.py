@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import mog_jax
-from mog_jax.cli import check, completion, fit, label, plot, report
+from mog_jax.cli import check, completion, crosscheck, fit, label, plot, report
 
 _EPILOG = """\
 examples:
   mog-jax check                              hold every hand-written gradient against autodiff
+  mog-jax crosscheck mypackage               hold every derivative rule in it against autodiff
   mog-jax fit faithful                       fit the waiting times of Old Faithful
   mog-jax fit cells.csv --value intensity    fit a column of a CSV file
   mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
@@ -32,11 +33,17 @@ exit codes:
   2  input that cannot be used; one line on standard error says what is wrong
 """
 
+# Errors that are for people, by the module that has them: it is there if one was raised.
+_FOR_PEOPLE = {
+    "mog_jax.tables.errors": "TableError",
+    "mog_jax.crosscheck.discovery.errors": "TargetError",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     options = _parser().parse_args(arguments)
-    if options.command.__module__ == "mog_jax.cli.check":
+    if options.command.__module__ in ("mog_jax.cli.check", "mog_jax.cli.crosscheck"):
         # A fit keeps its programs itself.
         _keep_compiled_programs()
     try:
@@ -68,8 +75,10 @@ def _is_for_people(error: Exception) -> bool:
     """Whether the message says all: what is wrong with the input. Anything else is a bug."""
     if isinstance(error, ImportError):
         return "pip install" in str(error)
-    tables = sys.modules.get("mog_jax.tables.errors")
-    return tables is not None and isinstance(error, tables.TableError)
+    return any(
+        (module := sys.modules.get(home)) is not None and isinstance(error, getattr(module, name))
+        for home, name in _FOR_PEOPLE.items()
+    )
 
 
 class _Version(argparse.Action):
@@ -97,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, fit, label, plot, report):
+    for command in (check, crosscheck, fit, label, plot, report):
         command.add_to(commands)
     for each in commands.choices.values():
         each.add_argument(

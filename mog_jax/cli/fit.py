@@ -14,6 +14,7 @@ examples:
   mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
   mog-jax fit 'runs/*.parquet' --by gene --by guide --value count --out fits.duckdb
   mog-jax fit wide.csv --columns CD3,CD4,CD8 --json | jq .threshold
+  mog-jax fit cells.h5ad --layer counts --zeros drop --by feature --by donor --out fits.parquet
   zcat latencies.csv.gz | mog-jax fit - --by endpoint --value ms > fits.csv
 
 columns of the answer, after those of --by:
@@ -57,9 +58,9 @@ def add_to(commands: Any) -> None:
     fit.add_argument(
         "source",
         metavar="SOURCE",
-        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, a "
-        "DuckDB database of one table; a quoted pattern for several files; - for standard input; "
-        "'faithful' for Old Faithful",
+        help="CSV, TSV, JSON lines, plain or compressed; Parquet, Feather, ORC, .npy, .npz, .h5ad, "
+        "a DuckDB database of one table; a quoted pattern for several files; - for standard "
+        "input; 'faithful' for Old Faithful",
     )
     what = fit.add_argument_group("what to fit")
     what.add_argument(
@@ -67,6 +68,30 @@ def add_to(commands: Any) -> None:
     )
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
+    what.add_argument(
+        "--upper",
+        metavar="COLUMN",
+        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
+    )
+    what.add_argument(
+        "--resolution",
+        type=argument_types.positive,
+        metavar="STEP",
+        help="the step to which the values were rounded",
+    )
+    what.add_argument(
+        "--limits",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="limits of detection: of a value there or beyond only that is known; leave out one, "
+        "as in --limits ,50 (a negative one: --limits=-1,50)",
+    )
+    what.add_argument(
+        "--window",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="values outside were never recorded; leave out one, as in --window 18,",
+    )
     what.add_argument(
         "--columns",
         metavar="A,B,...",
@@ -90,7 +115,7 @@ def add_to(commands: Any) -> None:
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
     _add_reading(fit)
-    where = fit.add_argument_group("what becomes of the answers")
+    where = fit.add_argument_group("output")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
     where.add_argument(
         "--overwrite",
@@ -102,11 +127,17 @@ def add_to(commands: Any) -> None:
     )
     where.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
     where.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
-    how = fit.add_argument_group("how to climb")
+    how = fit.add_argument_group("how the maximum is searched for")
     how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
     how.add_argument(
         "--equal-variances", action="store_true", default=None, help="one variance for both"
+    )
+    how.add_argument(
+        "--choose",
+        choices=("penalised", "regular"),
+        help="which maximum is the answer: the best one by the penalised likelihood, or the "
+        "highest regular one (default: penalised)",
     )
     how.add_argument(
         "--min-points",
@@ -136,7 +167,7 @@ def add_to(commands: Any) -> None:
 
 
 def _add_reading(fit: Any) -> None:
-    text = fit.add_argument_group("how the source is written, where it leaves a doubt")
+    text = fit.add_argument_group("how the source is written, where that is ambiguous")
     text.add_argument(
         "--separator", metavar="CHARACTER", help="of cells: ',', ';', tab, blank, ..."
     )
@@ -150,6 +181,14 @@ def _add_reading(fit: Any) -> None:
     )
     text.add_argument("--comment", metavar="MARK", help="skip lines that begin with it")
     text.add_argument("--encoding", metavar="NAME", help="of a text that is not Unicode: latin-1")
+    text.add_argument(
+        "--layer", metavar="NAME", help="of an .h5ad file: the layer to fit in place of X"
+    )
+    text.add_argument(
+        "--zeros",
+        choices=("keep", "drop"),
+        help="of an .h5ad file: whether a zero is a value (default) or none, as for guides",
+    )
     text.add_argument(
         "--header", choices=("yes", "no"), help="whether the first line holds the columns' names"
     )
@@ -165,7 +204,13 @@ def run(options: argparse.Namespace) -> int:
     is_single = not options.by and not columns
     if options.plot and not is_single:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
-    choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
+    choice = {
+        "by": options.by,
+        "value": options.value,
+        "count": options.count,
+        "columns": columns,
+        "upper": options.upper,
+    }
     source = _faithful() if options.source == "faithful" else options.source
     if options.plot:
         from mog_jax.cli.plot import refuse_lost
@@ -189,6 +234,11 @@ def run(options: argparse.Namespace) -> int:
         statuses = results.statuses()
         table = None if options.out else results.table()
         run = results.run or {}
+    # Of AnnData each feature is fitted where nothing else is asked for.
+    if is_single and run["columns"]["by"]:
+        is_single = False
+        if options.plot:
+            raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
 
     for key, rows in run["null_rows"].items():
         if rows and not options.quiet:
@@ -214,10 +264,14 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "direction",
         "starts",
         "equal_variances",
+        "choose",
         "min_points",
         "tolerance",
         "max_steps",
         "variance_floor",
+        "resolution",
+        "limits",
+        "window",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
@@ -232,6 +286,8 @@ def _reading(options: argparse.Namespace) -> Any:
         comment=options.comment,
         encoding=options.encoding,
         header=None if options.header is None else options.header == "yes",
+        layer=options.layer,
+        zeros=options.zeros,
     )
 
 
@@ -393,7 +449,9 @@ def _draw(
     from mog_jax.tables.errors import TableError
 
     if source == "-":
-        raise TableError("--plot reads the values again; standard input cannot be. Give a file.")
+        raise TableError(
+            "--plot reads the values a second time, and standard input only once; give a file."
+        )
     draw(options.plot, source, run, [row["column"]], label=row["column"])
     if not (options.json or options.quiet):
         print(f"picture        {options.plot}")

@@ -20,9 +20,9 @@ def add_to(commands: Any) -> None:
     report.add_argument(
         "--limit",
         type=argument_types.count,
-        default=20_000,
+        default=50_000,
         metavar="N",
-        help="most groups on the page: those with the highest ΔBIC (default: 20000)",
+        help="most groups on the page: those with the highest ΔBIC (default: 50000)",
     )
     report.add_argument(
         "--overwrite",

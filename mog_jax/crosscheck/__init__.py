@@ -21,6 +21,7 @@ Each imports only from those above it.
 `report`            judgements gathered into a `Report`; text, plot, a snippet to paste
 `search`            Hypothesis draws inputs, `judge` judges them, failures are shrunk
 `api`               validates arguments and makes the claims; `checking` runs the search and reports
+`discovery`         the derivative rules in somebody's module, and inputs to check them at
 ==================  ==============================================================================
 
 What flows: inputs are tuples of pytrees, floats in float64. A `Draw` is one input with its leaves

@@ -1,5 +1,6 @@
 """Draws inputs, judges them, and shrinks what fails to the simplest input that shows it."""
 
+import contextlib
 import dataclasses
 import functools
 import zlib
@@ -35,6 +36,10 @@ _SHRINKS = 300
 _AIM_FROM = 500
 _AIMED = (Execution.JIT, Execution.FLOAT32)
 _NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
+
+
+class _Settled(BaseException):
+    """There is nothing more to look for; no Exception, which Hypothesis would take for a bug."""
 
 
 class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an input is interesting
@@ -110,17 +115,27 @@ class Search:
         def see(draw: Draw) -> None:
             self._look(draw)
             progress(len(self._judged) + len(self._waiting))
+            if self._is_settled():
+                raise _Settled
+
+        told: dict[Any, bool] = {}
 
         def fail(draw: Draw) -> None:
             # Whether a simpler input is a disproof as well is told without compiling anything.
-            if wanted[0] == Kind.WRONG_FORMULA and not self._disproved_at(draw, wanted[1]):
-                return
+            # It is told once: Hypothesis asks again, and a deadline may be met the next time.
+            if wanted[0] == Kind.WRONG_FORMULA and _mark(draw) not in self._judged:
+                asked = wanted, _mark(draw)
+                if asked not in told:
+                    told[asked] = self._disproved_at(draw, wanted[1])
+                if not told[asked]:
+                    return
             for problem, shown in self._failures(draw, thorough=self._is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
                     raise _Failure(problem, shown)
 
         options = {"examples": examples, "seed": seed, "name": name, "database": database}
-        self._drive(see, inputs, **options)
+        with contextlib.suppress(_Settled):
+            self._drive(see, inputs, **options)
         self._judge_waiting()
         self._shrinking = True
         for key in most_severe(self.found):

@@ -1,4 +1,4 @@
-"""The Old Faithful geyser, which every mixture is tried on."""
+"""The Old Faithful geyser."""
 
 from importlib import resources
 from typing import Any

@@ -1,7 +1,7 @@
-"""What a fit says: how precise, how many components, where the threshold lies, which shape.
+"""Standard errors, criteria, thresholds and shape of a fitted mixture.
 
-Pure functions of a mixture and of what belongs to it (its information, its data), for any number of
-batch axes. The methods of `mog_jax.Fit` call them.
+Pure functions of a mixture and its information or data, for any number of batch axes.
+The methods of `mog_jax.Fit` call them.
 """
 
 from mog_jax.inference.criteria import aic, bic, icl, n_parameters

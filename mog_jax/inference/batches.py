@@ -1,4 +1,4 @@
-"""The batch axes of inference: functions of one dataset, mapped over all of them."""
+"""Batch axes: decorators that map a function of one dataset over a batch."""
 
 import functools
 import inspect
@@ -16,7 +16,8 @@ from mog_jax.program_cache import keep_compiled
 
 R = TypeVar("R")
 
-# Rows of one call. Of a program for more rows the last bits may differ, so there is no other.
+# Rows of one call. A program for another number of rows may differ in the last bits, so that every
+# call has this number.
 _ROWS = 256
 
 
@@ -26,8 +27,8 @@ def over_batch(core: Sequence[int]) -> Callable[[Callable[..., R]], Callable[...
     Parameters
     ----------
     core : sequence of int
-        How many axes each argument's arrays have for one dataset. What an argument has more is
-        the batch, the same for all; an argument may have none of it, and then serves them all.
+        Number of axes of each argument's arrays for one dataset. Further axes in front are the
+        batch, the same for all arguments; an argument without them is used for every dataset.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def over_rows(
 ) -> Callable[[Callable[..., jax.Array]], Callable[..., jax.Array]]:
     """Decorate a function of datasets in rows, one batch axis in front, to take any number.
 
-    As :func:`over_batch`, for a function that itself says how its datasets go side by side.
+    As :func:`over_batch`, for a function that takes datasets side by side itself.
     """
 
     def decorate(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -88,7 +89,7 @@ def over_rows(
 
 
 class Points(NamedTuple):
-    """How a function of one fit's points is asked about any number of them: part by part.
+    """How the points of one fit are cut into parts of one length.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class Points(NamedTuple):
     length : int
         Points of one part.
     filling : tuple of float
-        What fills up the last part, for each of these arguments.
+        Padding of the last part, for each of these arguments.
     are_summed : bool
         Whether the answer is a sum over the points, and not one for each of them.
     """
@@ -113,9 +114,9 @@ def answer(
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Decorate a function of one fit: for any batch, and any number of points, one program.
 
-    Arrays are cut into rows, the last of which are filled up, so that the shapes of what is
-    compiled do not depend on what is asked; the programs are kept on disk. What is answered about
-    a fit does not depend on the others. Inside ``jit``, ``grad`` and ``vmap`` it is
+    Arrays are cut into rows, the last of which are padded, so that compiled shapes do not depend on
+    the number of fits or points; the programs are kept on disk. The answer for a fit does not
+    depend on the others. Inside ``jit``, ``grad`` and ``vmap`` it is
     :func:`over_batch`.
 
     Parameters
@@ -125,7 +126,7 @@ def answer(
     points : Points, optional
         Which arguments may be of any length, if any may.
     by_rows : bool
-        Whether the function takes fits in rows, and no single one.
+        Whether the function takes fits in rows, and not a single one.
 
     Returns
     -------
@@ -156,7 +157,7 @@ def answer(
                 return mapped(*arguments)
             dtype = working_dtype(arguments)
             with jax.enable_x64(dtype == np.float64):
-                # On the host: to JAX another precision is a program for each shape.
+                # On the host: JAX would compile a conversion for each shape.
                 host = jax.tree.map(_on_host, arguments)
                 answered = in_calls(jax.tree.map(np.asarray, cast(host, dtype)))
             return hand_back(answered)
@@ -217,7 +218,7 @@ def _as_rows(
 
 
 def _call(program: Callable[..., Any], given: list[Any]) -> Any:
-    """Call the program with so many rows at a time as it takes."""
+    """Call the program with `_ROWS` rows at a time."""
     number = len(jax.tree.leaves(given)[0])
     found = []
     for lo in range(0, number, _ROWS):
@@ -237,7 +238,7 @@ def _joined(
         if points is None:
             return leaf.reshape((*batch, *leaf.shape[1:]))
         if points.are_summed:
-            # One after the other: parts without points add nothing, not even rounding.
+            # In sequence: parts without points then change nothing, not even by rounding.
             by_fit = leaf.reshape(-1, parts, *leaf.shape[1:])
             return np.cumsum(by_fit, axis=1)[:, -1].reshape((*batch, *leaf.shape[1:]))
         whole = leaf.reshape(*batch, parts * points.length, *leaf.shape[2:])
@@ -249,7 +250,7 @@ def _joined(
 def _batch(
     arguments: Sequence[Any], core: Sequence[int]
 ) -> tuple[tuple[int, ...], list[set[tuple[int, ...]]]]:
-    """Give the batch, and of which shapes that of each argument is."""
+    """Give the batch, and the batch shapes of each argument."""
     batches = [
         {leaf.shape[: leaf.ndim - axes] for leaf in jax.tree.leaves(argument)}
         for argument, axes in zip(arguments, core, strict=True)

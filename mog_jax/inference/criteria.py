@@ -1,6 +1,6 @@
 r"""How many components: information criteria. Lower is better, in all of them.
 
-They weigh the log-likelihood :math:`\mathcal L`, in nats, against the number of free parameters.
+They compare the log-likelihood :math:`\mathcal L`, in nats, with the number of free parameters.
 """
 
 from typing import Any
@@ -33,6 +33,15 @@ def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike) -> jax.Array:
     -------
     array, shape (...,)
 
+    Raises
+    ------
+    ValueError
+        If the arguments have different batches.
+
+    Accuracy
+    --------
+    One rounding of each operation. ``tests/inference/test_criteria.py`` compares `aic` with `bic`.
+
     References
     ----------
     H. Akaike, IEEE Trans. Automatic Control 19 (1974) 716-723.
@@ -45,7 +54,7 @@ def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_points: ArrayLike)
     r"""Schwarz's criterion, :math:`p\log m-2\mathcal L`, with :math:`m` points.
 
     Its usual proof does not hold for the number of components, because the smaller model lies on
-    the boundary of the larger one; that it still finds that number in the end is Keribin's.
+    the boundary of the larger one. Keribin proved that it is still consistent for that number.
 
     Parameters
     ----------
@@ -59,6 +68,15 @@ def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_points: ArrayLike)
     Returns
     -------
     array, shape (...,)
+
+    Raises
+    ------
+    ValueError
+        If the arguments have different batches.
+
+    Accuracy
+    --------
+    That of published fits to 12 digits. Measured by ``tests/inference/test_criteria.py``.
 
     References
     ----------
@@ -89,6 +107,16 @@ def icl(
     Returns
     -------
     array, shape (...,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree.
+
+    Accuracy
+    --------
+    To 13 digits of its definition by responsibilities. Measured by
+    ``tests/inference/test_criteria.py``.
 
     References
     ----------
@@ -124,6 +152,10 @@ def n_parameters(*, equal_variances: bool, n_fixed: ArrayLike = 0) -> jax.Array:
     Returns
     -------
     array, shape (...,)
+
+    Accuracy
+    --------
+    Exact: a whole number. Tested by ``tests/inference/test_criteria.py``.
     """
     fixed: Any = n_fixed if is_traced(n_fixed) else np.asarray(n_fixed, np.int32)
     free: jax.Array = hand_back((4 if equal_variances else 5) - fixed)

@@ -1,4 +1,4 @@
-r"""The fitted distribution itself: its distribution function, quantiles, and how well it fits.
+r"""Density, distribution function and quantiles of a fitted mixture, and how well it fits.
 
 Functions of mixtures of shape (..., k) and points of shape (..., n), for any batch axes in front.
 """
@@ -36,6 +36,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     array, shape (..., n)
         In nats.
 
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    The same as :func:`mog_jax.log_density`, to 13 digits. Measured by
+    ``tests/inference/test_distribution.py``.
+
     References
     ----------
     Equation (2) of ``derivation.md``.
@@ -56,6 +66,16 @@ def responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     -------
     array, shape (..., n, k)
 
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    Each to its last digits, however small: four times what rounding the inputs may cause, compared
+    with 50 digits. Measured for `responsibilities` by ``tests/inference/test_sandwich.py``.
+
     References
     ----------
     Equation (4) of ``derivation.md``.
@@ -75,6 +95,16 @@ def cdf(mixture: Mixture, x: ArrayLike) -> jax.Array:
     Returns
     -------
     array, shape (..., n)
+
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    A relative error of 1e-9, in the lower tail too, compared with mpmath. Measured by
+    ``tests/inference/test_distribution.py``.
 
     References
     ----------
@@ -107,6 +137,11 @@ def quantile(mixture: Mixture, probabilities: ArrayLike) -> jax.Array:
     ------
     ValueError
         If a probability is not between 0 and 1.
+
+    Accuracy
+    --------
+    `cdf` at the answer is the probability to nine digits, within 1e-9 of the mixture's spread.
+    Measured by ``tests/inference/test_distribution.py``.
 
     References
     ----------
@@ -149,6 +184,16 @@ def kolmogorov_distance(
     -------
     array, shape (...,)
         Between 0 and 1. NaN where there are no data.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `x` and `counts` do not agree.
+
+    Accuracy
+    --------
+    To 12 digits of the largest gap at the data's steps. Measured by
+    ``tests/inference/test_distribution.py``.
 
     Examples
     --------
@@ -205,15 +250,15 @@ def _distribution(mixture: Mixture, x: jax.Array) -> jax.Array:
 @answer(core=(1, 1), points=Points(at=(1,), length=1, filling=(0.5,)))
 def _quantile(mixture: Mixture, probabilities: jax.Array) -> jax.Array:
     deviations = jnp.sqrt(mixture.variances)
-    # Where the tail is thin on the right, work with what lies above: 1 - p would have no digits.
+    # In the upper tail the probability above is used: 1 - p would have no digits.
     flip = jnp.where(probabilities > 0.5, -1, 1).astype(probabilities.dtype)
     tail = jnp.where(probabilities > 0.5, 1 - probabilities, probabilities)
     by_component = (
         mixture.means[None, :]
         + deviations[None, :] * (jax.scipy.stats.norm.ppf(probabilities)[:, None])
     )
-    # Each component alone has its quantile, and that of the mixture lies among them, but for the
-    # digits that `ppf` loses far out.
+    # The quantile of the mixture lies between those of its components, but for the digits that
+    # `ppf` loses far out.
     present = mixture.weights[None, :] > 0
     margin = 1e-6 * jnp.max(deviations)
     lowest = jnp.min(by_component, axis=-1, initial=jnp.inf, where=present) - margin

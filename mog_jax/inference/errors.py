@@ -1,4 +1,4 @@
-r"""How precise the parameters are: standard errors and Wald intervals, by the delta method.
+r"""Standard errors and Wald intervals of the parameters, by the delta method.
 
 Everything here starts from a covariance in the coordinates
 :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\ \log\sigma_2^2)`, as
@@ -21,13 +21,13 @@ from mog_jax.mixture import Mixture
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StandardErrors:
-    """Standard errors of the parameters as users know them.
+    """Standard errors of weights, means, variances and standard deviations.
 
     Parameters
     ----------
     weights, means, variances, standard_deviations : array, shape (..., 2)
-        In the unit of the parameter. The two weights have one standard error: what one gains, the
-        other loses. 0 for a parameter that was held fixed.
+        In the unit of the parameter. The two weights have the same standard error, because they
+        sum to 1. 0 for a fixed parameter.
     reason : array of int, shape (...,)
         Why they are NaN: values of `Reason`, 0 where they are not.
     """
@@ -89,6 +89,17 @@ def standard_errors(
     -------
     StandardErrors
 
+    Raises
+    ------
+    ValueError
+        If the arguments have different batches.
+
+    Accuracy
+    --------
+    Published standard errors to six digits, and the Jacobian of the parameters to eight. Measured
+    by ``tests/inference/test_errors.py``; how often intervals cover, by
+    ``benchmarks/coverage.py``.
+
     References
     ----------
     Equation (29) of ``derivation.md``.
@@ -130,6 +141,12 @@ def confidence_intervals(
     ValueError
         If `level` is not between 0 and 1.
 
+    Accuracy
+    --------
+    The ends of an interval of a mean lie within 12 digits of the normal quantile. Measured by
+    ``tests/inference/test_errors.py``; how often the intervals cover, by
+    ``benchmarks/coverage.py``.
+
     References
     ----------
     Equation (30) of ``derivation.md``.
@@ -164,7 +181,7 @@ def _confidence_intervals(
     errors, reason = _coordinate_errors(covariance, reason)
     z = jax.scipy.stats.norm.ppf(0.5 + 0.5 * level.astype(errors.dtype))
     reach = jnp.outer(z * errors, jnp.asarray([-1, 1], errors.dtype))
-    # Of the second weight the logit is minus that of the first, and has the same standard error.
+    # The logit of the second weight is minus that of the first, with the same standard error.
     log_weights = jnp.log(mixture.weights)
     odds = (log_weights - log_weights[::-1])[:, None] + reach[:1]
     variances = mixture.variances[:, None] * jnp.exp(reach[3:])
@@ -178,7 +195,7 @@ def _confidence_intervals(
 
 
 def check_probability(name: str, value: float) -> None:
-    """Refuse what is not strictly between 0 and 1."""
+    """Refuse a number that is not strictly between 0 and 1."""
     if not 0 < value < 1:
         raise ValueError(f"`{name}` must lie between 0 and 1; got {value}.")
 
@@ -186,12 +203,14 @@ def check_probability(name: str, value: float) -> None:
 def _coordinate_errors(covariance: jax.Array, reason: jax.Array) -> tuple[jax.Array, jax.Array]:
     variances = jnp.diagonal(covariance)
     reason = known_or_singular(covariance, reason)
-    return jnp.where(reason == int(Reason.KNOWN), jnp.sqrt(variances), jnp.nan), reason
+    # Of a component below the resolution the variances are NaN themselves.
+    is_there = (reason == int(Reason.KNOWN)) | (reason == int(Reason.BELOW_RESOLUTION))
+    return jnp.where(is_there, jnp.sqrt(variances), jnp.nan), reason
 
 
 def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
     """Give the reason as an int; where there is none but the covariance is NaN, `SINGULAR`."""
-    # It comes as a float, as everything does that goes through `compiled`.
+    # It is a float here, as `compiled` makes all arguments floats.
     reason = reason.astype(jnp.int32)
     is_singular = (reason == int(Reason.KNOWN)) & jnp.isnan(covariance[0, 0])
     return jnp.where(is_singular, jnp.int32(Reason.SINGULAR), reason)
@@ -200,7 +219,7 @@ def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
 def _described(values: Any, name: str) -> str:
     reasons = np.asarray(values.reason)
     if reasons.ndim == 0:
-        if reasons != Reason.KNOWN:
+        if reasons not in (Reason.KNOWN, Reason.BELOW_RESOLUTION):
             return f"{name}(NaN: {Reason(int(reasons)).message})"
         fields = ("weights", "means", "variances", "standard_deviations")
         shown = ", ".join(

@@ -37,14 +37,20 @@ def covariance(
     Returns
     -------
     array, shape (..., 5, 5)
-        NaN where the information is not positive definite, or so nearly singular that rounding
-        decides: where what the other parameters leave of a parameter's information is less than
-        10,000 roundings of it.
+        NaN where the information is, and where it is not positive definite, or so nearly singular
+        that rounding decides: where what the other parameters leave of a parameter's information
+        is less than 10,000 roundings of it.
 
     Raises
     ------
     ValueError
         If the shapes do not agree.
+
+    Accuracy
+    --------
+    The product with the information is the identity to 1e-9. Measured by
+    ``tests/inference/test_errors.py``; which matrices count as singular, by
+    ``tests/inference/test_information.py``, where `covariance` is asked in both precisions.
 
     References
     ----------
@@ -72,7 +78,9 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
         merged = basis.T @ information @ basis
         free = _invert(merged, fixed[..., :4], equal_variances=False)
         return basis @ free @ basis.T
-    is_fixed = fixed != 0
+    # Of what a component below the data's resolution has no information, there is none to invert.
+    is_unknown = jnp.isnan(jnp.diagonal(information, axis1=-2, axis2=-1))
+    is_fixed = (fixed != 0) | is_unknown
     own = jnp.where(is_fixed, 1, jnp.diagonal(information, axis1=-2, axis2=-1))
     # Scaled to a unit diagonal, so that what is small does not depend on anybody's units.
     scale = jnp.where(is_fixed, 0, 1 / jnp.sqrt(own))
@@ -81,13 +89,41 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
     correlated = jnp.where(
         is_fixed[..., :, None] | is_fixed[..., None, :], unit, information * scales
     )
-    factor = jnp.linalg.cholesky(correlated)
-    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
-    # The squared diagonal of the factor is what the parameters before leave of each one.
-    left = jnp.min(jnp.square(jnp.diagonal(factor, axis1=-2, axis2=-1)), axis=-1)
+    inverse, left = _inverse_of_correlated(correlated)
     is_certain = left > 1e4 * np.finfo(own.dtype).eps
-    inverse = jnp.swapaxes(half, -1, -2) @ half * scales
-    return jnp.where(is_certain[..., None, None], inverse, jnp.nan)
+    is_certain = is_certain[..., None, None]
+    is_certain &= ~(is_unknown[..., :, None] | is_unknown[..., None, :])
+    return jnp.where(is_certain, inverse * scales, jnp.nan)
+
+
+def _inverse_of_correlated(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Invert by Cholesky's factor, entry by entry: a call of LAPACK could not be kept on disk.
+
+    Gives the least squared entry of the factor's diagonal as well: what the parameters before
+    leave of each one. NaN where there is no factor.
+    """
+    rows = range(matrix.shape[-1])
+    factor: dict[tuple[int, int], jax.Array] = {}
+    half: dict[tuple[int, int], jax.Array] = {}
+    left = []
+    for j in rows:
+        own = matrix[..., j, j] - sum(factor[j, k] ** 2 for k in range(j))
+        left.append(own)
+        factor[j, j] = jnp.sqrt(own)
+        for i in range(j + 1, len(rows)):
+            rest = matrix[..., i, j] - sum(factor[i, k] * factor[j, k] for k in range(j))
+            factor[i, j] = rest / factor[j, j]
+    for j in rows:
+        half[j, j] = 1 / factor[j, j]
+        for i in range(j + 1, len(rows)):
+            half[i, j] = -sum(factor[i, k] * half[k, j] for k in range(j, i)) / factor[i, i]
+    entries = [
+        sum(half[k, i] * half[k, j] for k in range(max(i, j), len(rows)))
+        for i in rows
+        for j in rows
+    ]
+    inverse = jnp.stack(entries, axis=-1).reshape(matrix.shape)
+    return inverse, jnp.min(jnp.stack(left, axis=-1), axis=-1)
 
 
 @answer(core=(2, 1))

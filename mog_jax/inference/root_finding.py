@@ -14,15 +14,15 @@ def monotone_zero(
 ) -> jax.Array:
     """Find where an elementwise monotone function changes its sign between `low` and `high`.
 
-    Bisection, with Newton's step in place of the halving where that stays inside the bracket: after
-    as many halvings as the format has digits nothing is left to be found.
+    Bisection, with Newton's step instead where that stays inside the bracket; it ends after as many
+    halvings as the format has digits.
 
     Parameters
     ----------
     function : callable
-        From an array to an array of its shape. Rising or falling; that is told by its ends.
+        From an array to an array of its shape, rising or falling.
     low, high : arrays of one shape
-        Where the function has different signs. Where it has not, an end is what is found.
+        Where the function has different signs. If the signs are equal, the answer is an end.
 
     Returns
     -------

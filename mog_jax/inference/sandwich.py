@@ -1,8 +1,8 @@
-r"""The sandwich: a covariance that holds even if the model does not.
+r"""The sandwich: a covariance that is valid even if the model is wrong.
 
-It asks for the sum of :math:`s_is_i^\top` over the points, with the score :math:`s_i`: fifteen sums
-of one pass. As in :mod:`mog_jax.kernel`, points go on the leading axis and datasets, the lanes,
-behind it, so that SIMD runs across datasets; and the lanes go tile by tile, in the cache.
+It needs the sum of :math:`s_is_i^\top` over the points, with the score :math:`s_i`: fifteen sums in
+one pass. As in :mod:`mog_jax.kernel`, points are on the leading axis and datasets, the lanes,
+behind it, so that SIMD instructions work across datasets; tiles of lanes fit into the cache.
 """
 
 import functools
@@ -43,7 +43,7 @@ _PLACES = np.array(
 def sandwich(
     covariance: ArrayLike, mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
 ) -> jax.Array:
-    r"""Covariance that holds even if the data do not come from a mixture of two Gaussians.
+    r"""Covariance that is valid even if the data do not come from a mixture of two Gaussians.
 
     .. math:: C\,\Big(\sum_i c_i\,s_is_i^\top\Big)\,C,\qquad s_i=\nabla_\theta\log p(x_i)
 
@@ -62,6 +62,16 @@ def sandwich(
     Returns
     -------
     array, shape (..., 5, 5)
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `mixture`, `x` and `counts` do not agree.
+
+    Accuracy
+    --------
+    The matrices that its definition gives, to nine digits. Measured by
+    ``tests/inference/test_errors.py`` and ``tests/inference/test_sandwich.py``.
 
     References
     ----------
@@ -121,7 +131,7 @@ def _sums_of_products(mixture: Mixture, x: jax.Array, counts: jax.Array | None) 
     by_strip = _in_tiles(by_lane, rows, times, lanes)
     sums = jnp.sum(by_strip.reshape(len(_ENTRIES), b, strips), axis=-1)
     if filling and counts is None:
-        # What fills up repeats the last point, and is taken off again.
+        # The padding repeats the last point, whose products are subtracted again.
         scores_of_last = fuse(scores_of(_pair(mixture), x[:, -1:].T))
         sums = sums - filling * jnp.concatenate(_products(scores_of_last, None))
     return sums
@@ -151,13 +161,13 @@ def _one_tile(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.A
     pair = fuse(_pair(mixture))
 
     def add_turn(i: jax.Array, sums: jax.Array) -> jax.Array:
-        # Turned a few points at a time: of the whole tile XLA would only pretend to.
+        # Transposed a few points at a time: XLA does not transpose the whole tile in memory.
         points = jax.tree.map(
             lambda rows: jax.lax.dynamic_slice_in_dim(rows, i * turn, turn, axis=1).T, (x, counts)
         )
         return jnp.stack(_add(tuple(sums), _add_up(pair, *points)))
 
-    # One array, not fifteen: of those XLA would make tasks for its threads in every turn.
+    # One array, not fifteen, which XLA would distribute over its threads in every turn.
     nothing = varying_as(jnp.zeros((len(_ENTRIES), width), x.dtype), (mixture, x, counts))
     sums: jax.Array = jax.lax.fori_loop(0, n // turn, add_turn, nothing)
     return sums
@@ -170,7 +180,7 @@ def _add_up(pair: Pair, x: jax.Array, counts: jax.Array | None) -> Any:
     for lo in range(0, len(x), _BLOCK):
         block = slice(lo, lo + _BLOCK)
         times = None if counts is None else counts[block]
-        # All in one reduction: reductions apart would each take the exponentials again.
+        # All in one reduction: separate ones would each compute the exponentials again.
         products = _products(scores_of(pair, x[block]), times)
         parts.append(jax.lax.reduce(products, zeros, _add, (0,)))
     return functools.reduce(_add, parts)

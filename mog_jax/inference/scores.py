@@ -1,4 +1,4 @@
-"""What each single point says of the mixture: the gradient of its log-density, and how that moves.
+"""Scores: the gradient of each point's log-density, and the score's derivative by the point.
 
 The coordinates are those of :mod:`mog_jax.inference.information`.
 """
@@ -70,7 +70,7 @@ def score_slopes(mixture: Mixture, x: jax.Array) -> jax.Array:
     deviations = jnp.sqrt(mixture.variances)[None, :]
     z = (x[:, None] - mixture.means[None, :]) / deviations
     pull = z / deviations
-    # In this order: where the product of the responsibilities is 0, nothing may have overflowed.
+    # In this order: nothing overflows where the product of the responsibilities is 0.
     first = gamma[:, 0] * (gamma[:, 1] * pull[:, 1]) - gamma[:, 1] * (gamma[:, 0] * pull[:, 0])
     slope = jnp.stack([first, -first], axis=-1)
     return jnp.concatenate(

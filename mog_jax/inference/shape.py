@@ -9,8 +9,8 @@ means, on Ray and Lindsay's ridgeline. With :math:`s=(x-\mu_1)/(\mu_2-\mu_1)` an
           A=\frac{(\mu_2-\mu_1)^2}{\sigma_1^2},\quad B=\frac{(\mu_2-\mu_1)^2}{\sigma_2^2},
 
 whose slope is the cubic :math:`1-s(1-s)[As+B(1-s)]`. Either the cubic has no zero between 0 and 1,
-and :math:`h` has one; or it has two, which part the line into three stretches, on each of which
-:math:`h` is monotone and has at most one zero. No grid is searched, and nothing is missed.
+and :math:`h` has one; or it has two, which divide the line into three intervals, on each of which
+:math:`h` is monotone and has at most one zero. No grid is searched, and no mode is missed.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from mog_jax.mixture import Mixture
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Modes:
-    """The peaks of a density, and the valley between them.
+    """The modes of a density, and the antimode between them.
 
     Parameters
     ----------
@@ -56,6 +56,11 @@ def modes(mixture: Mixture) -> Modes:
     Returns
     -------
     Modes
+
+    Accuracy
+    --------
+    The number is proved by the signs of the derivative in 60 digits, and each place is within 1e-9
+    of the scale of the means. Measured by ``tests/inference/test_shape.py``.
 
     References
     ----------
@@ -106,7 +111,7 @@ def modes(mixture: Mixture) -> Modes:
     upper = monotone_zero(height, second_turn, top)
 
     def place(y: jax.Array) -> jax.Array:
-        # From the nearer mean, so that a mode close to it keeps its distance from it.
+        # From the nearer mean, so that a mode close to it keeps the digits of its distance.
         from_low = means[..., 0] + distance * jax.nn.sigmoid(y)
         from_high = means[..., 1] - distance * jax.nn.sigmoid(-y)
         return jnp.where(y < 0, from_low, from_high)
@@ -133,6 +138,10 @@ def ashman_d(mixture: Mixture) -> jax.Array:
     Returns
     -------
     array, shape (...,)
+
+    Accuracy
+    --------
+    To 12 digits. Measured by ``tests/inference/test_shape.py``.
 
     References
     ----------
@@ -162,6 +171,10 @@ def bimodality_index(mixture: Mixture) -> jax.Array:
     Returns
     -------
     array, shape (...,)
+
+    Accuracy
+    --------
+    Published indices to six digits. Measured by ``tests/inference/test_shape.py``.
 
     References
     ----------

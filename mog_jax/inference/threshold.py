@@ -1,4 +1,4 @@
-r"""Where to cut: the points at which a posterior crosses a given value, and what a cut costs.
+r"""Thresholds: where a posterior crosses a given value, and the error rates of a cut there.
 
 The log-odds of the components, :math:`d(x)=\log\frac{f_1(x)}{f_2(x)}`, are a quadratic in
 :math:`x` where the variances differ. So a posterior is crossed twice or never, and turns back
@@ -36,7 +36,7 @@ class Crossing(Explained):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold:
-    """Where to cut between the lower and the upper component, and what the cut costs.
+    """A threshold between the lower and the upper component, and its error rates.
 
     Parameters
     ----------
@@ -115,6 +115,12 @@ def threshold(
     ValueError
         If `posterior` is not between 0 and 1.
 
+    Accuracy
+    --------
+    In 50 digits the posterior crosses the value asked for at each root, but where two roots touch
+    or one lies a thousand standard deviations away. Its standard error agrees with autodiff to six
+    digits. Measured by ``tests/inference/test_threshold.py``.
+
     References
     ----------
     Equations (31) and (32) of ``derivation.md``.
@@ -161,6 +167,11 @@ def quantile_threshold(
     ValueError
         If `false_positive_rate` is not between 0 and 1.
 
+    Accuracy
+    --------
+    The rate asked for is kept to 12 digits, and the standard error to nine. Measured through
+    `Fit.threshold` and `quantile_threshold` by ``tests/inference/test_threshold.py``.
+
     References
     ----------
     Equation (33) of ``derivation.md``.
@@ -186,6 +197,16 @@ def monotone_responsibilities(mixture: Mixture, x: ArrayLike) -> jax.Array:
     Returns
     -------
     array, shape (..., n, 2)
+
+    Raises
+    ------
+    ValueError
+        If `x` holds no numbers, or its batch is another than that of `mixture`.
+
+    Accuracy
+    --------
+    Equal to `responsibilities` between the means to 1e-9, and never falling by more than 1e-12.
+    Measured by ``tests/inference/test_threshold.py``.
 
     References
     ----------

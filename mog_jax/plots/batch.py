@@ -10,13 +10,8 @@ from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.plots import style
-from mog_jax.plots.fit import (
-    density_grid,
-    draw_densities,
-    finite_points,
-    shown_range,
-    why_not_drawn,
-)
+from mog_jax.plots.fit import Drawing, density_grid, draw_densities
+from mog_jax.plots.points import finite_points, shown_range, why_not_drawn
 
 
 def plot_fits(
@@ -28,6 +23,10 @@ def plot_fits(
     names: Sequence[str] | None = None,
     columns: int = 4,
     axes: Any = None,
+    label: str = "x",
+    level: float = 0.95,
+    scale: str = "density",
+    components: Sequence[str] = ("lower", "upper"),
 ) -> Any:
     """Draw a grid of fits, one panel for each.
 
@@ -46,7 +45,12 @@ def plot_fits(
     columns : int
         Panels beside each other.
     axes : array of matplotlib axes, optional
-        Where to draw, at least as many as are chosen. A new figure where not given.
+        Where to draw, at least as many as are chosen. A new figure, with a legend for all panels,
+        where not given.
+    label : str
+        What the data are, for the axis.
+    level, scale, components
+        As for `plot_fit`.
 
     Returns
     -------
@@ -58,20 +62,23 @@ def plot_fits(
     ImportError
         Without matplotlib.
     ValueError
-        If none are chosen, `axes` are too few, or `names` not one for each fit.
+        If none are chosen, `axes` are too few, or `names` not one for each fit; or as `plot_fit`.
     """
+    drawing = Drawing.checked(scale=scale, level=level, components=components, width=1.2)
     numbers = list(range(min(12, len(fits))) if chosen is None else chosen)
     if not numbers:
         raise ValueError("`chosen` must be at least one of the fits; got none.")
     names = fits.names if names is None else names
     if names is not None and len(names) != len(fits):
         raise ValueError(f"`names` must be one for each of {len(fits)} fits; got {len(names)}.")
-    if axes is None:
+    is_own = axes is None
+    if is_own:
+        columns = min(columns, len(numbers))
         rows = -(-len(numbers) // columns)
         _, axes = style.pyplot().subplots(
             rows,
             columns,
-            figsize=(2.3 * columns, 1.9 * rows),
+            figsize=(max(2.3 * columns, 4.6), 1.9 * rows + 0.5),
             layout="constrained",
             squeeze=False,
         )
@@ -82,10 +89,23 @@ def plot_fits(
     for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
         name = str(number) if names is None else names[number]
         seen = None if times is None else times[place]
-        _draw_panel(panel, fits[number], values[place], seen, name)
+        _draw_panel(panel, fits[number], values[place], seen, name, drawing)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
-    return panels[: len(numbers)]
+    drawn = panels[: len(numbers)]
+    if is_own:
+        _label_grid(drawn, columns, label, drawing)
+    return drawn
+
+
+def _label_grid(panels: Any, columns: int, label: str, drawing: Drawing) -> None:
+    """Write what the axes are beside the outer panels, and one legend above all."""
+    for place, panel in enumerate(panels):
+        if place % columns == 0:
+            panel.set_ylabel(drawing.height, fontsize="small")
+        if place + columns >= len(panels):
+            panel.set_xlabel(label, fontsize="small")
+    style.key_of_components(panels[0].figure, drawing.components)
 
 
 def plot_batch(
@@ -168,18 +188,20 @@ def _draw_panel(
     row: np.ndarray[Any, Any],
     counts: np.ndarray[Any, Any] | None,
     name: str,
+    drawing: Drawing,
 ) -> None:
-    axes.set_yticks([])
+    if drawing.scale == "density":
+        axes.set_yticks([])
     axes.tick_params(labelsize="x-small")
     style.bare(axes)
-    axes.spines["left"].set_visible(False)
+    axes.spines["left"].set_visible(drawing.scale == "counts")
     drawn = np.isfinite(row) if counts is None else np.isfinite(row) & (counts > 0)
     if note := why_not_drawn(row[drawn]):
         axes.set_xticks([])
     else:
         points, times = finite_points(row, counts)
         grid = density_grid(fit, *shown_range(points))
-        draw_densities(axes, fit, points, times, grid, width=1.2)
+        draw_densities(axes, fit, points, times, grid, drawing)
         cut = float(fit.threshold().value)
         if np.isfinite(cut):
             axes.axvline(cut, color=style.CUT, lw=1.1)

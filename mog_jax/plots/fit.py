@@ -1,20 +1,54 @@
 """One fit: the data, the density and its components, the threshold, the responsibilities."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.array_like import real_array
 from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
+from mog_jax.plots.band import density_band
+from mog_jax.plots.points import around_one_value, bin_edges, finite_points, shown_range
 
 # Points that are drawn one by one, below the responsibilities.
 _RUG = 500
+_HEIGHTS = {"density": "density", "counts": "points in a bin"}
 
-# Beyond these, densities and the ends of axes leave the range of a double.
-_LARGEST, _NARROWEST = 1e300, 1e-300
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How fits are drawn; see `plot_fit`. Made by `checked`."""
+
+    scale: str
+    level: float
+    components: tuple[str, str]
+    width: float
+
+    @classmethod
+    def checked(cls, *, scale: Any, level: Any, components: Any, width: float = 1.6) -> "Drawing":
+        """Check what was asked for.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        if scale not in _HEIGHTS:
+            raise ValueError(f"`scale` must be 'density' or 'counts'; got {scale!r}.")
+        if not (isinstance(level, float) and 0 < level < 1):
+            raise ValueError(f"`level` must be between 0 and 1; got {level!r}.")
+        names = components if isinstance(components, tuple | list) else ()
+        if len(names) != 2 or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"`components` must be two names; got {components!r}.")
+        return cls(scale=scale, level=level, components=(names[0], names[1]), width=width)
+
+    @property
+    def height(self) -> str:
+        """What the heights are, for the axis."""
+        return _HEIGHTS[self.scale]
 
 
 def plot_fit(
@@ -25,8 +59,13 @@ def plot_fit(
     axes: Any = None,
     label: str = "x",
     level: float = 0.95,
+    scale: str = "density",
+    components: Sequence[str] = ("lower", "upper"),
 ) -> Any:
     """Draw one fit: histogram, density, components and threshold; responsibilities below.
+
+    Around the density and the threshold are bands: each covers what it is drawn around with the
+    probability `level`, if the mixture is right.
 
     Parameters
     ----------
@@ -42,7 +81,11 @@ def plot_fit(
     label : str
         What the data are, for the axis.
     level : float
-        Of the threshold's confidence interval: a band, and ± with the level in the legend.
+        Of the threshold's confidence interval and of the density's, point by point.
+    scale : "density" or "counts"
+        What the heights are: a density, or how many points a bin holds.
+    components : pair of str
+        What the components are called, by ascending mean, as ("negative", "positive").
 
     Returns
     -------
@@ -53,10 +96,11 @@ def plot_fit(
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300; or for other axes
-        than one or two.
+        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300; for other axes
+        than one or two; or if `scale`, `level` or `components` are something else.
     """
     refuse_batch(fit)
+    drawing = Drawing.checked(scale=scale, level=level, components=components)
     points, times = finite_points(data, counts)
     low, high = shown_range(points)
     if axes is None:
@@ -65,9 +109,9 @@ def plot_fit(
         )
     both = style.panels(axes, 1, 2)
     grid = density_grid(fit, low, high)
-    draw_densities(both[0], fit, points, times, grid)
+    draw_densities(both[0], fit, points, times, grid, drawing)
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
-    both[0].set_ylabel("density")
+    both[0].set_ylabel(drawing.height)
     _draw_note(both[0], fit, points, (low, high))
     # Above the axes: inside, there is room only where the data happen to leave some.
     handles, labels = both[0].get_legend_handles_labels()
@@ -103,16 +147,19 @@ def draw_densities(
     points: np.ndarray[Any, Any],
     times: np.ndarray[Any, Any],
     grid: np.ndarray[Any, Any],
-    *,
-    width: float = 1.6,
+    drawing: Drawing,
 ) -> None:
-    """Draw histogram, weighted components and their sum."""
-    edges = _edges(points, times, fit)
+    """Draw histogram, weighted components and their sum with its band."""
+    edges = bin_edges(points, times, fit)
+    width = float(edges[1] - edges[0])
+    # Of the counts only the proportions matter for a density, whatever their size.
+    largest = float(times.max())
+    density = times / largest / (float((times / largest).sum()) * width)
+    unit = float(times.sum()) * width if drawing.scale == "counts" else 1.0
     heights, _, _ = axes.hist(
         points,
         bins=edges,
-        weights=times / times.max(),
-        density=True,
+        weights=density * unit,
         color=style.BARS,
         edgecolor="white",
         linewidth=0.5 if len(edges) < 80 else 0,
@@ -121,68 +168,30 @@ def draw_densities(
     mixture, tallest = fit.mixture, float(heights.max())
     if np.isnan(np.asarray(mixture.means)).any():
         return
-    components = np.exp(component_log_density(mixture, grid)) * np.asarray(mixture.weights)
-    total = components.sum(axis=1)
-    axes.plot(grid, total, color=style.TOTAL, lw=width, label="mixture")
+    parts = np.exp(component_log_density(mixture, grid)) * np.asarray(mixture.weights) * unit
+    total = np.asarray(parts).sum(axis=1)
+    band = density_band(fit, grid, drawing.level)
+    text = "mixture"
+    if band is not None:
+        low, high = total * band[0], total * band[1]
+        axes.fill_between(grid, low, high, color=style.TOTAL, alpha=0.15, lw=0)
+        text += f" ({100 * drawing.level:g} % band)"
+    axes.plot(grid, total, color=style.TOTAL, lw=drawing.width, label=text)
     # On top of the sum, which would hide them wherever there is only one.
     for k, (colour, dashes) in enumerate(
         [(style.LOW, style.LOW_STYLE), (style.HIGH, style.HIGH_STYLE)]
     ):
         mean, deviation = float(mixture.means[k]), float(mixture.standard_deviations[k])
-        text = f"{float(mixture.weights[k]):.3f} · N({_figure(mean, deviation)}, {deviation:.3g}²)"
-        axes.plot(grid, components[:, k], linestyle=dashes, color=colour, lw=width, label=text)
+        normal = f"N({_figure(mean, deviation)}, {deviation:.3g}²)"
+        text = f"{drawing.components[k]}: {float(mixture.weights[k]):.3f} · {normal}"
+        axes.plot(grid, parts[:, k], linestyle=dashes, color=colour, lw=drawing.width, label=text)
     # A spike at tied points runs out of the picture rather than flattening all the rest.
     axes.set_ylim(0, 1.08 * max(tallest, min(float(total.max()), 2.5 * tallest)))
 
 
-def finite_points(
-    data: ArrayLike, counts: ArrayLike | None = None
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Give the points that can be drawn, and how often each was seen."""
-    points = np.asarray(real_array(data, "data"), dtype=np.float64)
-    times = np.ones_like(points)
-    if counts is not None:
-        times = np.asarray(real_array(counts, "counts"), dtype=np.float64)
-    if points.ndim != 1 or times.shape != points.shape:
-        raise ValueError(
-            "`data` must have shape (n,) and `counts` the same; got "
-            f"{points.shape} and {times.shape}."
-        )
-    drawn = np.isfinite(points) & (times > 0)
-    if not drawn.any():
-        raise ValueError(f"`data` must have a finite point; got none in {points.size}.")
-    points, times = points[drawn], times[drawn]
-    if reason := why_not_drawn(points):
-        raise ValueError(f"`data` must be of a size that can be drawn; got {reason}.")
-    return points, times
-
-
-def why_not_drawn(points: np.ndarray[Any, Any]) -> str:
-    """Say why finite points have no picture; nothing where they have one."""
-    if not points.size:
-        return "no data"
-    low, high = points.min(), points.max()
-    if max(-low, high) > _LARGEST:
-        return f"values beyond {_LARGEST:g}"
-    return f"a range below {_NARROWEST:g}" if 0 < high - low < _NARROWEST else ""
-
-
-def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Give the range to draw: all points, but for a few that would flatten all others."""
-    ordered = np.sort(points)
-    low, high = ordered[0], ordered[-1]
-    few = len(points) // 100
-    inner_low, inner_high = ordered[few], ordered[-1 - few]
-    reach = 5 * (inner_high - inner_low)
-    if reach > 0:
-        inside = ordered[(ordered >= inner_low - reach) & (ordered <= inner_high + reach)]
-        low, high = inside[0], inside[-1]
-    return float(low), float(high)
-
-
 def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
     """Where to draw densities: evenly over the range, and densely around narrow components."""
-    margin = 0.08 * (high - low) or _around_one_value(low)
+    margin = 0.08 * (high - low) or around_one_value(low)
     ends = low - margin, high + margin
     # A narrow component must not fall between two points of an even grid.
     means = np.asarray(fit.mixture.means, dtype=np.float64)
@@ -190,46 +199,6 @@ def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
     around = (means[:, None] + deviations[:, None] * np.linspace(-5, 5, 201)).ravel()
     around = around[(around > ends[0]) & (around < ends[1])]
     return np.union1d(np.linspace(*ends, 600), around)
-
-
-def _around_one_value(value: float) -> float:
-    """Half of the width in which a single value is drawn; a large one has few digits for 0.5."""
-    return max(0.5, 1e-3 * abs(value))
-
-
-def _edges(
-    points: np.ndarray[Any, Any], times: np.ndarray[Any, Any], fit: Fit
-) -> np.ndarray[Any, Any]:
-    """Bins of Freedman and Diaconis, of points that were seen `times` times."""
-    low, high = shown_range(points)
-    inside = (points >= low) & (points <= high)
-    points, times = points[inside], times[inside]
-    if low == high:
-        return np.array([low - _around_one_value(low), low + _around_one_value(low)])
-    # Of the counts only the proportions matter, and roughly how many points they are.
-    largest = times.max()
-    times = times / largest
-    n = max(float(times.sum() * min(largest, _LARGEST)), 1.0)
-    order = np.argsort(points)
-    share = np.cumsum(times[order]) / times.sum()
-    quartiles = points[order][np.searchsorted(share, [0.25, 0.75])]
-    # The quartiles of two clusters span both; within one they are 1.349 standard deviations apart.
-    within = np.sqrt(np.sum(np.asarray(fit.mixture.weights) * np.asarray(fit.mixture.variances)))
-    spread = np.fmin(quartiles[1] - quartiles[0], 1.349 * within)
-    width = 2 * spread / n ** (1 / 3)
-    # Where half of the points are tied the rule has no width to give; Sturges' always has.
-    if not width > 0:
-        width = (high - low) / np.ceil(np.log2(n) + 1)
-    width = np.clip(width, (high - low) / 200, (high - low) / 5)
-    unit = np.diff(np.unique(points)).min()
-    steps = (points - low) / unit
-    if unit > 0.2 * width and np.abs(steps - np.rint(steps)).max() < 0.01:
-        # Counts, or values that were rounded: each bin holds as many of them as the others.
-        width = unit * max(1, round(width / unit))
-        low = low - 0.5 * unit
-        number = int(np.ceil((high + 0.49 * unit - low) / width))
-        return np.linspace(low, low + width * number, number + 1)
-    return np.linspace(low, high, int(np.ceil((high - low) / width)) + 1)
 
 
 def _figure(value: float, scale: float) -> str:

@@ -14,7 +14,8 @@ from mog_jax.fitting import AscentPath, Fit
 from mog_jax.likelihood import log_likelihood
 from mog_jax.mixture import Mixture
 from mog_jax.plots import style
-from mog_jax.plots.fit import finite_points, refuse_batch
+from mog_jax.plots.fit import refuse_batch
+from mog_jax.plots.points import finite_points
 from mog_jax.precision import compiled
 
 _POINTS = 4096

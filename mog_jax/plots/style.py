@@ -57,3 +57,25 @@ def bare(*axes: Any) -> None:
     """Take away the frame's upper and right side."""
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
+
+
+def key_of_components(figure: Any, components: tuple[str, str]) -> None:
+    """Write one legend above all panels of a figure: the sum, its components, the threshold."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    figure.legend(
+        handles=[
+            Patch(color=BARS, label="data"),
+            Line2D([], [], color=TOTAL, label="mixture"),
+            Line2D([], [], color=LOW, ls=LOW_STYLE, label=components[0]),
+            Line2D([], [], color=HIGH, ls=HIGH_STYLE, label=components[1]),
+            Line2D([], [], color=CUT, label="threshold"),
+        ],
+        loc="outside upper left",
+        ncols=5,
+        frameon=False,
+        fontsize="small",
+        handlelength=2.4,
+        columnspacing=1.2,
+    )

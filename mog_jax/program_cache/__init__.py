@@ -1,8 +1,8 @@
 """Compiled programs, kept on disk: the next process loads them, and does not compile.
 
-JAX compiles a program for each shape, and compiles it again in each process: seconds, where the
-work itself takes milliseconds. `keep_compiled` wraps a function as ``jax.jit`` does, and keeps the
-executable in the user's cache folder, as ``numba.jit(cache=True)`` does. No setting of JAX is
+JAX compiles a program for each shape, and compiles it again in each process. That takes seconds,
+and the work itself milliseconds. `keep_compiled` wraps a function as ``jax.jit`` does, and keeps
+the executable in the user's cache folder, as ``numba.jit(cache=True)`` does. No setting of JAX is
 changed, and the user's own programs are not stored.
 
 What is stored
@@ -14,12 +14,12 @@ When a stored program is used
     package; versions of jax, jaxlib, NumPy and Python; processor, with its model and all its
     features; number of processors; JAX's settings, and the environment that XLA and JAX read;
     number of devices; compiler options; dtypes, shapes and structure of the arguments. (XLA's
-    loader does not refuse the program of a foreign processor, so that must not reach it.) Otherwise
-    the program is compiled, and stored beside the others.
+    loader does not refuse a program of another processor, hence this check.) Otherwise the program
+    is compiled, and stored beside the others.
 
-Whom a stored program is trusted from
-    From this user alone. A program is machine code, and JAX wraps it in a pickle: whoever can
-    write the file can run what he likes. Hence the folder is private (mode 0700), and a file is
+Who is trusted
+    This user alone. A program is machine code, and JAX wraps it in a pickle: whoever can write the
+    file can run any code. Hence the folder is private (mode 0700), and a file is
     read only if it is a regular file of this user that nobody else may write; a symbolic link is
     not followed. A SHA-256 over the content finds files that were truncated or damaged; it is no
     signature. Such files are ignored, and replaced.

@@ -1,7 +1,7 @@
-"""Everything beside its arguments that a compiled program depends on, as text.
+"""Everything besides its arguments that a compiled program depends on, as text.
 
-Too much in it costs a compilation; too little could load a wrong program. So what is in doubt is
-in it.
+An entry too many costs a compilation; an entry too few could load a wrong program. Doubtful entries
+are therefore included.
 """
 
 import dataclasses
@@ -23,9 +23,9 @@ import numpy as np
 
 # XLA and JAX read these: flags of the compiler, number of devices, number of threads.
 _READ_BY_COMPILER = ("XLA_", "JAX_", "TF_", "NPROC")
-# Settings whose names hold these say where to store and what to print, not what to compile.
+# Settings with these words in their names concern storing and printing, not compilation.
 _IRRELEVANT = ("cache", "log", "traceback")
-# Before, XLA's loader wrote to standard error of programs that it had made on the same processor:
+# Earlier, XLA's loader warned on standard error of programs that it had made on the same processor:
 # "+prefer-no-gather is not supported on the host machine".
 _LOADS_IN_SILENCE = (0, 10, 2)
 # The lines of /proc/cpuinfo that tell the model of a processor and its features.
@@ -67,7 +67,7 @@ def circumstances(sources: Path) -> str | None:
 
 @functools.cache
 def processor_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """Describe the processor with all its features, or give None where they are not told.
+    """Describe the processor with all its features, or give None where they are unknown.
 
     The lines of the first processor are read; those of the others take milliseconds each.
     """
@@ -88,7 +88,7 @@ def processor_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
 def describe_option(value: Any, sources: Path) -> str | None:
     """Describe a static option so that another process describes an equal one alike.
 
-    None if that is impossible: what a function of the user's does is not told by its name.
+    None if that is impossible: the name of a user's function does not say what it does.
     """
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return f"{type(value).__name__} {value!r}"
@@ -127,7 +127,7 @@ def _has_file(module: Any) -> bool:
 def digest_of_sources(sources: Path) -> str | None:
     """Hash the Python files in a folder, if they are those that this process runs.
 
-    A file that was changed since is not what was imported: an upgrade, or an editor, at work.
+    A file that was changed since is not the imported one: an upgrade or an editor has written it.
     """
     digest = hashlib.sha256()
     paths = sorted(sources.rglob("*.py"))
@@ -154,7 +154,7 @@ def compiler_environment() -> list[tuple[str, str]]:
     )
 
 
-# JAX reads its environment when it is imported, XLA some time later: what changes in between, or
-# afterwards, may count or not. Then nothing is stored.
+# JAX reads its environment when it is imported, XLA some time later. Whether a change in between or
+# afterwards has an effect is unknown; then nothing is stored.
 _AT_IMPORT = compiler_environment()
 _IMPORTED = time.time()

@@ -103,7 +103,7 @@ class KeptProgram(Generic[P, R]):
         self._jitted: Any = jax.jit(
             function, static_argnames=static_argnames, compiler_options=compiler_options
         )
-        # Options are for whole programs, and not for a part of another one.
+        # Compiler options hold for whole programs, and not for a part of another one.
         self._inner: Any = jax.jit(function, static_argnames=static_argnames)
         self._guard = threading.Lock()
         self.forget()
@@ -117,8 +117,8 @@ class KeptProgram(Generic[P, R]):
     def prepare(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Load or compile the program for such arguments, and do not run it.
 
-        In a thread of its own, two programs are compiled side by side. Where programs are not kept
-        it does nothing: they are compiled when they are called.
+        Called in a thread of its own, it lets two programs compile side by side. Where programs are
+        not kept it does nothing: they are compiled when they are called.
         """
         self._find(args, kwargs)
 
@@ -170,7 +170,7 @@ class KeptProgram(Generic[P, R]):
         return compiled
 
     def _file_name(self, static: dict[str, Any], args: Any, arguments: Any) -> str | None:
-        """Name the program by all that it depends on; None if that is not known to the last."""
+        """Name the program by all that it depends on; None if a part of that is unknown."""
         options = [describe_option(value, self._sources) for value in static.values()]
         surroundings = circumstances(self._sources)
         if surroundings is None or None in options:
@@ -186,7 +186,7 @@ class KeptProgram(Generic[P, R]):
                 *(_describe_leaf(leaf) for leaf in leaves),
             ]
         )
-        # The address of an object is another one in each process.
+        # The address of an object differs between processes.
         if " at 0x" in text:
             return None
         return f"{self.__name__}-{hashlib.sha256(text.encode()).hexdigest()}"
@@ -209,7 +209,7 @@ _default_device = operator.attrgetter("jax_default_device")
 
 
 def _kind(leaf: Any) -> Any:
-    """Tell all of an argument that the program depends on."""
+    """Describe all properties of an argument that the program depends on."""
     if type(leaf) is np.ndarray:
         return leaf.shape, leaf.dtype
     if type(leaf) in _NUMBERS:
@@ -217,7 +217,7 @@ def _kind(leaf: Any) -> Any:
     if isinstance(leaf, jax.core.Tracer):
         return _TRACED
     if isinstance(leaf, jax.Array):
-        # What is made of committed arrays is committed to their device, too.
+        # Results of committed arrays are committed to their device, too.
         return leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding, leaf.committed
     return type(leaf), np.shape(leaf), getattr(leaf, "dtype", None)
 
@@ -264,14 +264,14 @@ def _load(name: str) -> Callable[..., Any] | None:
         loaded: Callable[..., Any] = serialize_executable.deserialize_and_load(
             serialized, in_tree, out_tree, backend="cpu", execution_devices=[_device()]
         )
-    except Exception:  # whatever it is that another version of JAX cannot read: it is compiled anew
+    except Exception:  # any error while reading: the program is compiled again
         return None
     return loaded
 
 
 def _store(name: str, compiled: jax.stages.Compiled) -> None:
-    # What it calls, such as LAPACK's routines, JAX registers when it compiles: a process that only
-    # loads the program would call what is not there, and crash.
+    # JAX registers the routines that a program calls, such as LAPACK's, when it compiles: a process
+    # that only loads the program would call a missing routine and crash.
     if "custom-call" in (compiled.as_text() or "custom-call"):
         return
     try:

@@ -1,7 +1,7 @@
-"""Files of one user's own: found whole, or not at all.
+"""Files of one user, each of them whole or absent.
 
-Nothing here raises for the state of the disk. What cannot be read is absent, what cannot be written
-is not stored: a cache must never be the reason for a failure.
+Nothing here raises for the state of the disk. A file that cannot be read is absent, and a file that
+cannot be written is not stored: a cache must never cause a failure.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _MAGIC = b"mog_jax program, format 1\n"
 _DIGEST = hashlib.sha256().digest_size
 _SUFFIX = ".program"
 _UNFINISHED = ".unfinished-"
-_ABANDONED = 3600.0  # seconds after which nobody writes an unfinished file any more
+_ABANDONED = 3600.0  # seconds after which an unfinished file is abandoned
 
 _ON, _OFF = {"", "on", "1", "true", "yes"}, {"off", "0", "false", "no"}
 
@@ -58,7 +58,7 @@ def directory() -> Path | None:
 
 
 def read(name: str) -> bytes | None:
-    """Read what was stored under `name`, if it is whole and nobody else can have written it."""
+    """Read the file stored under `name`, if it is whole and no other user can have written it."""
     folder = directory()
     if folder is None or not _is_private_folder(folder):
         return None
@@ -107,7 +107,7 @@ def _location() -> Path | None:
         root = Path(named).expanduser().absolute() if named else _cache_home() / "mog_jax"
     except (RuntimeError, OSError):  # no home, or no working directory
         return None
-    # A folder of one's own even where several users name the same, as with /tmp.
+    # Each user has a folder of his own, also where several name the same one, such as /tmp.
     return root / f"programs-{os.geteuid()}" if root.is_absolute() else None
 
 
@@ -131,7 +131,7 @@ def _is_private(status: os.stat_result) -> bool:
 
 
 def _content_of_own_file(path: Path) -> bytes | None:
-    # What is looked at must be what is read: hence the status of the open file, not of the path.
+    # The status of the open file is checked, not of the path, which may change in between.
     # A pipe in place of the file would block without O_NONBLOCK.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -160,7 +160,7 @@ def _header(name: str, payload: bytes) -> bytes:
 
 
 def _replace(path: Path, *parts: bytes) -> None:
-    """Write a file beside `path` and rename it: whoever reads sees the old one or the new one."""
+    """Write a file beside `path` and rename it: a reader sees the old file or the new one."""
     descriptor, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
     unfinished = Path(name)
     try:
@@ -174,7 +174,7 @@ def _replace(path: Path, *parts: bytes) -> None:
 
 
 def _remove_what_is_too_much(folder: Path) -> None:
-    """Remove what was not used for longest, beyond `LIMIT`, and what was never finished."""
+    """Remove the files that were unused for longest, above `LIMIT`, and unfinished ones."""
     total = 0
     for path, status in sorted(_files(folder), key=lambda file: file[1].st_mtime, reverse=True):
         if path.name.startswith(_UNFINISHED):

@@ -3,10 +3,10 @@
 Tabulator keeps the table, Observable Plot draws; both lie in ``vendor`` with their licences and are
 written into the page.
 
-Names of columns, groups and files are foreign text. They reach the page as JSON, and its elements
-as text, never as HTML. Beside that the page's policy lets the browser run the scripts that are
-named by their hashes, and nothing else: no script in an attribute, no request of any kind. Styles
-likewise.
+Names of columns, groups and files are foreign text. They reach the page as compressed JSON, and
+its elements as text, never as HTML. Beside that the page's policy lets the browser run the scripts
+that are named by their hashes, and nothing else: no script in an attribute, no request of any kind.
+Styles likewise.
 """
 
 import base64
@@ -15,15 +15,18 @@ import html
 import importlib.resources
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
-from mog_jax.fitting.results.columns import COLUMNS
+from mog_jax.fitting.results.columns import COLUMNS, TEST_COLUMNS
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
 
 _SCRIPTS = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
+# The page's own program, in this order: one script.
+_PROGRAM = ("data", "filters", "table", "drawing", "overview", "exports", "page")
 _STYLES = ("tabulator_simple.min.css",)
 # Plot writes a style of its own into each drawing; a browser's console says its hash if it changes.
 _STYLE_OF_PLOT = "sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
@@ -32,7 +35,7 @@ _MARK = '<meta name="generator" content="mog_jax report">'
 
 
 def write_report(
-    results: Results, path: str | Path, *, limit: int = 20_000, overwrite: bool = False
+    results: Results, path: str | Path, *, limit: int = 50_000, overwrite: bool = False
 ) -> None:
     """Write the page.
 
@@ -68,7 +71,7 @@ def _is_page(path: Path) -> bool:
 
 
 def _page(results: Results, limit: int) -> str:
-    scripts = [*(_vendor(name) for name in _SCRIPTS), _resource("page.js")]
+    scripts = [*(_vendor(name) for name in _SCRIPTS), _program()]
     style = "\n".join([*(_vendor(name) for name in _STYLES), _resource("page.css")])
     parts = {
         "mark": _MARK,
@@ -76,7 +79,7 @@ def _page(results: Results, limit: int) -> str:
         "title": html.escape(f"Fits of {_source(results)}"),
         "style": style,
         "libraries": "\n".join(f"<script>{script}</script>" for script in scripts[:-1]),
-        "data": _json(_data(results, limit)),
+        "data": _packed(_data(results, limit)),
         "program": scripts[-1],
     }
     # In one pass: what is put in is not looked through for further places.
@@ -90,7 +93,8 @@ def _policy(scripts: list[str], style: str) -> str:
             "default-src 'none'",
             f"script-src {' '.join(map(_hash, scripts))}",
             f"style-src {_hash(style)} '{_STYLE_OF_PLOT}'",
-            "img-src data:",  # the empty icon, which keeps the browser from asking for one
+            # The empty icon, without which a browser asks for one; and a drawing that becomes PNG.
+            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         ]
@@ -103,7 +107,11 @@ def _hash(text: str) -> str:
 
 def _data(results: Results, limit: int) -> dict[str, Any]:
     statuses = results.statuses()
-    shown = [each.name for each in COLUMNS if each.is_on_page and each.name in results.columns]
+    shown = [
+        each.name
+        for each in [*COLUMNS, *TEST_COLUMNS]
+        if each.is_on_page and each.name in results.columns
+    ]
     table = results.table(order="delta_bic DESC NULLS LAST, mean_2 - mean_1 DESC", limit=limit)
     columns = {name: [_short(cell) for cell in table[name].to_pylist()] for name in shown}
     return {
@@ -113,6 +121,7 @@ def _data(results: Results, limit: int) -> dict[str, Any]:
         "statuses": statuses,
         "two": _favouring_two(results),
         "keys": results.keys,
+        "value": None if results.run is None else results.run["columns"]["value"],
         "names": [[_text(cell) for cell in table[name].to_pylist()] for name in results.keys],
         "columns": columns,
     }
@@ -163,9 +172,14 @@ def _short(cell: Any) -> Any:
     return cell
 
 
-def _json(data: Any) -> str:
-    # A key called "</script>" must not end the script that holds it.
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+def _packed(data: Any) -> str:
+    """Compress the data, in letters among which no name can end the element that holds them."""
+    text = json.dumps(data, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 6)).decode()
+
+
+def _program() -> str:
+    return "\n".join(_resource(f"program/{name}.js") for name in _PROGRAM)
 
 
 def _resource(name: str) -> str:

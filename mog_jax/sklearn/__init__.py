@@ -1,9 +1,9 @@
 """Estimators for scikit-learn. They need it: ``pip install 'mog_jax[sklearn]'``.
 
-==================  ==============================================================================
-`GaussianMixture`   scikit-learn's own, of two components and one column: a changed import
+====================  ============================================================================
+`GaussianMixture`     scikit-learn's own, of two components and one column: a changed import
 `MixtureTransformer`  a mixture for each column of a matrix; gives the posterior of the upper one
-==================  ==============================================================================
+====================  ============================================================================
 """
 
 try:

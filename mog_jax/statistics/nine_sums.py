@@ -1,7 +1,7 @@
-r"""Sufficient statistics at a mixture, and the fast log-likelihood: the kernel's public face.
+r"""Sufficient statistics at a mixture, and the fast log-likelihood.
 
-For datasets in the layout that people have, the points on the trailing axis. The pass itself, and
-what makes it fast, is in :mod:`mog_jax.kernel`.
+The public functions of the kernel, for datasets with the points on the trailing axis. The pass over
+the points is in :mod:`mog_jax.kernel`.
 """
 
 import dataclasses
@@ -45,6 +45,11 @@ def sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> Sum
     ValueError
         If the shapes do not agree, or the mixture has not two components.
 
+    Accuracy
+    --------
+    Each sum to 1000 roundings a point, times one plus the squared distance of the means in
+    standard deviations of the wider component. Measured by ``tests/test_statistics.py``.
+
     References
     ----------
     Equation (23) of ``derivation.md``.
@@ -78,6 +83,11 @@ def add(*parts: Sums) -> Sums:
     ------
     ValueError
         If there are no parts, or they were taken at different mixtures.
+
+    Accuracy
+    --------
+    The sums of all points to 12 digits, in any order of the parts. Measured by
+    ``tests/test_statistics.py``.
 
     References
     ----------
@@ -117,8 +127,8 @@ def _sums(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None) -> Sums:
     if counts is not None:
         counts = jnp.pad(jnp.moveaxis(jnp.asarray(counts, x.dtype), -1, 0), widths)
     pairs = jax.tree.map(lambda field: jnp.moveaxis(field, -1, 0), mixture)
-    # Measured from the narrower component's mean, a large offset costs no digits. It is an argument
-    # as it stands, and not computed, for a compiler may round what is computed twice differently.
+    # Measured from the narrower component's mean, a large offset costs no digits. The origin is
+    # a mean and not computed: a compiler may round a value that is computed twice differently.
     first = pairs.variances[0] <= pairs.variances[1]
     origin = jax.lax.stop_gradient(jnp.where(first, pairs.means[0], pairs.means[1]))
     x = x - origin[None]
@@ -155,6 +165,12 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     ------
     ValueError
         If the shapes do not agree, or the mixture has not two components.
+
+    Accuracy
+    --------
+    The textbook's to 1000 roundings a point, times one plus the squared distance of the means in
+    standard deviations of the wider component; its derivative to 11 digits. Measured by
+    ``tests/test_statistics.py``.
 
     References
     ----------
@@ -200,7 +216,7 @@ def _log_likelihood_jvp(
         (slopes.means, along.means),
         (slopes.variances, along.variances),
     ]
-    # The points and their counts are rarely differentiated, and then cost nothing.
+    # The points and their counts are differentiated only where that was asked for.
     if _is_given(x_tangent):
         pairs.append((_point_slopes(mixture, x, counts), x_tangent))
     if _is_given(counts_tangent):
@@ -220,7 +236,7 @@ def _is_given(tangent: Any) -> bool:
 
 
 def _point_slopes(mixture: Mixture, x: jax.Array, counts: jax.Array | None) -> jax.Array:
-    # Moving a point is moving both means the other way, for that point alone.
+    # To move a point is to move both means the other way, for that point alone.
     slopes = -jnp.sum(point_gradients(mixture, x).means, axis=-1)
     return slopes if counts is None else counts * slopes
 

@@ -1,4 +1,4 @@
-r"""From the nine sums to a step uphill: what a map-reduce of one's own does after the reduce.
+r"""From the nine sums to derivatives and a step uphill: the last part of a map-reduce.
 
 The map is :func:`mog_jax.statistics.sums`, the reduce :func:`mog_jax.statistics.add` or ``psum``.
 Sums and mixtures may be batches: the batch is in front in a mixture, and behind the components in
@@ -23,7 +23,7 @@ from mog_jax.precision import compiled, is_traced
 
 
 def gradient(mixture: Mixture, sums: Sums) -> Mixture:
-    """All partial derivatives of the log-likelihood: what :func:`mog_jax.gradient` is of points.
+    """All partial derivatives of the log-likelihood, as :func:`mog_jax.gradient` of the points.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def gradient(mixture: Mixture, sums: Sums) -> Mixture:
     ------
     ValueError
         If `sums` were taken at another mixture.
+
+    Accuracy
+    --------
+    That of the points to 10,000 roundings a point, times one plus the squared distance of the means
+    in standard deviations of the wider component. Measured by ``tests/test_steps.py``.
 
     References
     ----------
@@ -69,6 +74,11 @@ def observed_information(mixture: Mixture, sums: Sums) -> jax.Array:
     ValueError
         If `sums` were taken at another mixture.
 
+    Accuracy
+    --------
+    Minus the Hessian of the reference to nine digits of its largest entry. Measured by
+    ``tests/test_steps.py``.
+
     References
     ----------
     Equation (25) of ``derivation.md``.
@@ -78,7 +88,7 @@ def observed_information(mixture: Mixture, sums: Sums) -> jax.Array:
 
 
 def em_step(mixture: Mixture, sums: Sums) -> Mixture:
-    """One step of EM: the mixture of which each component is what the points say of it.
+    """One step of EM: weights, means and variances weighted by the responsibilities.
 
     Parameters
     ----------
@@ -96,6 +106,10 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
     ValueError
         If `sums` were taken at another mixture.
 
+    Accuracy
+    --------
+    The textbook's step to eight digits. Measured by ``tests/test_steps.py``.
+
     References
     ----------
     Equations (17) to (19) of ``derivation.md``.
@@ -112,7 +126,7 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
 
 
 def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
-    """Give the next mixture of Newton's method, kept uphill where the likelihood is not concave.
+    """Give the next mixture of Newton's method, uphill also where the likelihood is not concave.
 
     Parameters
     ----------
@@ -131,6 +145,11 @@ def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
     ------
     ValueError
         If `sums` were taken at another mixture, or `step` is out of range.
+
+    Accuracy
+    --------
+    Steps over chunks end at the fit of all points, to eight digits. Measured by
+    ``tests/test_steps.py``.
 
     Examples
     --------
@@ -171,6 +190,11 @@ def gain_left(mixture: Mixture, sums: Sums) -> jax.Array:
     ------
     ValueError
         If `sums` were taken at another mixture.
+
+    Accuracy
+    --------
+    An estimate, and exact for a parabola. Near a maximum it is what is left to gain: measured by
+    ``tests/fitting/test_fit.py`` on the field `gain_left` of a fit.
     """
     _check(mixture, sums)
     return _gain_left(mixture, sums)

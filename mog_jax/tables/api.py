@@ -19,6 +19,7 @@ def fit_table(
     by: str | Sequence[str] = (),
     value: str | None = None,
     count: str | None = None,
+    upper: str | None = None,
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
@@ -32,6 +33,8 @@ def fit_table(
     comment: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    layer: str | None = None,
+    zeros: str | None = None,
     **options: Any,
 ) -> pyarrow.Table:
     """Fit a two-component mixture to every group of a table.
@@ -40,17 +43,23 @@ def fit_table(
     ----------
     source : path, glob, list of these, "-", or frame
         CSV, TSV or JSON lines, plain or compressed (gzip, zstd, bz2, xz, zip); Parquet, Feather,
-        ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Or any
-        frame that speaks Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger than
-        memory; each group must fit. A file that exists is that file, whatever stands in its name;
-        any other name is a pattern. Columns without a name are called ``column0``, ``column1``,
-        ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
+        ORC, ``.npy``, ``.npz``, or a DuckDB database of one table; "-" is standard input. Of an
+        ``.h5ad`` file each feature is fitted, or by columns of ``obs``: it has a row for each cell
+        and feature, with the columns ``cell``, ``feature``, ``value`` and those of ``obs``. Or any
+        frame that converts to Arrow: pandas, polars, pyarrow, a DuckDB relation. It may be larger
+        than memory, and so may its groups: those of more than 4,194,304 rows are fitted by passes
+        over them, as :func:`mog_jax.fit_chunks` does. The name of an existing file is never a
+        pattern; any other name is one. Columns without a name are called ``column0``,
+        ``column1``, ... by their place, and columns of one name are numbered: ``x_1``, ``x_2``.
     by : str or sequence of str
         The columns that name the group. Null is a group of its own.
     value : str, optional
         The column to fit. May be left out if there is only one.
     count : str, optional
         A column that says how often each value occurs.
+    upper : str, optional
+        The column of upper ends, where `value` holds the lower ends of intervals; an open end is
+        infinite, ``-inf`` or ``inf``.
     columns : str or sequence of str, optional
         In place of `value`, for a wide table: each of these columns is fitted (within each group
         of `by`), and the answer's column ``column`` holds its name. Patterns will do: ``"CD*"``.
@@ -92,8 +101,13 @@ def fit_table(
     header : bool, optional
         Whether the first line of a CSV holds the names of the columns. A line of numbers does not,
         if it can be nothing else.
+    layer : str, optional
+        Of an ``.h5ad`` file, a layer to fit in place of ``X``.
+    zeros : {"keep", "drop"}, optional
+        Whether a zero there is a value like any other, which is the default, or none.
     **options
-        Passed on to `mog_jax.fit`.
+        Passed on to `mog_jax.fit`. Of those that say what the values are, `resolution`, `limits`
+        and `window` are numbers here, for all groups alike.
 
     Returns
     -------
@@ -122,6 +136,7 @@ def fit_table(
             by=column_names("by", by),
             value=None if value is None else column_name("value", value),
             count=None if count is None else column_name("count", count),
+            upper=None if upper is None else column_name("upper", upper),
             columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
             bootstrap=bootstrap,
@@ -137,6 +152,8 @@ def fit_table(
                 comment=comment,
                 encoding=encoding,
                 header=header,
+                layer=layer,
+                zeros=zeros,
             ),
         ) as results,
     ):

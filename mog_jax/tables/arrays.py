@@ -1,6 +1,6 @@
 """Binary files that are no tables of DuckDB's own, as streams of Arrow: Arrow, ORC, NumPy, DuckDB.
 
-None of them runs what the file may hold: no pickle, no view.
+No code in a file is run: no pickle, no view.
 """
 
 import contextlib
@@ -120,7 +120,7 @@ def _for_arrow(column: Any) -> pyarrow.Array:
 
 def _duckdb(file: File, stack: contextlib.ExitStack) -> pyarrow.RecordBatchReader:
     if "?" in file.path:
-        # What follows it DuckDB takes for the arguments of an address.
+        # DuckDB takes what follows a question mark for arguments of an address.
         raise TableError(
             f"cannot read {file.name}: a database with '?' in its path cannot be opened; rename it."
         )

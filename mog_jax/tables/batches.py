@@ -1,4 +1,4 @@
-"""Rows as people hold them, read as a stream of Arrow's batches."""
+"""Frames and iterables of batches, read as a stream of Arrow batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from mog_jax.tables.keys import one_column
 
 
 def opened(batches: Any) -> tuple[pyarrow.Schema | None, Iterator[pyarrow.RecordBatch]]:
-    """Give the columns of the rows, None where only the first batch will tell, and the batches.
+    """Give the columns of the rows (None until the first batch is read) and the batches.
 
     Raises
     ------
     TableError
-        If it is no frame that speaks Arrow and no iterable of such.
+        If it is neither a frame that converts to Arrow nor an iterable of batches.
     """
     if isinstance(batches, pyarrow.RecordBatch):
         return batches.schema, iter([batches])
@@ -23,13 +23,15 @@ def opened(batches: Any) -> tuple[pyarrow.Schema | None, Iterator[pyarrow.Record
         try:
             reader = pyarrow.RecordBatchReader.from_stream(batches)
         except (pyarrow.ArrowException, TypeError) as error:
-            raise TableError(f"the rows do not go into Arrow: {first_line(error)}.") from None
+            raise TableError(
+                f"the rows cannot be converted to Arrow: {first_line(error)}."
+            ) from None
         return reader.schema, iter(reader)
     if isinstance(batches, str | bytes | dict) or not isinstance(batches, Iterable):
         hint = "; collect() it first" if hasattr(batches, "collect") else ""
         raise TableError(
-            "`batches` must be an iterable of pyarrow.RecordBatch, or a frame that speaks Arrow "
-            f"(pandas, polars, pyarrow, DuckDB); got {type(batches).__name__}{hint}."
+            "`batches` must be an iterable of pyarrow.RecordBatch, or a frame that converts to "
+            f"Arrow (pandas, polars, pyarrow, DuckDB); got {type(batches).__name__}{hint}."
         )
     first = batches[0] if isinstance(batches, Sequence) and len(batches) else None
     known = first.schema if isinstance(first, pyarrow.RecordBatch | pyarrow.Table) else None

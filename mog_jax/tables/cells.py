@@ -1,11 +1,11 @@
-"""What a cell of a text file says: a number, nothing, or a text."""
+"""Cells of a text file: numbers, missing values, texts."""
 
 import itertools
 import re
 from collections.abc import Sequence
 
-# What people and programs write for "no value"; compared without case or surrounding blanks.
-# Left out is what may mean something: "-" is nil in official statistics, "<LOD" a small value.
+# Common marks of a missing value; compared without case or surrounding blanks. Marks that may have
+# a meaning are not among them: "-" is nil in official statistics, "<LOD" a small value.
 MISSING = (
     *("", "na", "n/a", "nan", "null", "none", ".", "missing", "<na>", "#na", "#n/a", "#n/a n/a"),
     *("-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
@@ -22,15 +22,15 @@ def is_number(cell: str) -> bool:
 
 
 def is_missing(cell: str, missing: Sequence[str] = ()) -> bool:
-    """Whether a cell holds no value; `missing` are further words for that."""
+    """Whether a cell holds no value; `missing` are further marks of that."""
     word = cell.strip().lower()
     return word in MISSING or word in missing
 
 
 def decimal_mark(cells: list[str]) -> str | None:
-    """Tell the decimal mark of these cells: "." or ","; None if they do not settle it.
+    """Find the decimal mark of these cells: "." or ","; None if they leave it open.
 
-    A comma before three digits may as well group thousands, so it settles nothing.
+    A comma before three digits may also group thousands, so that it proves nothing.
     """
     if any(_DECIMAL_POINT.fullmatch(cell) for cell in cells):
         return "."
@@ -41,7 +41,7 @@ def decimal_mark(cells: list[str]) -> str | None:
 def may_be_names(cells: list[str]) -> bool:
     """Whether these numbers may be the names of columns: equal steps, as 0, 1, 2 or 2019, 2020.
 
-    Single 0 is what pandas calls a column without a name.
+    A single 0 is pandas' name of a column without a name.
     """
     try:
         numbers = [float(cell.replace(",", ".")) for cell in cells]

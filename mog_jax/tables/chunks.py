@@ -1,4 +1,4 @@
-"""A stream of batches, cut into chunks of whole groups: by the groups alone, not by the batches."""
+"""A stream of batches, cut into chunks of whole groups; the cuts do not depend on the batches."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,9 +43,9 @@ def chunks_of_groups(
     Parameters
     ----------
     batches : iterable of pyarrow.RecordBatch
-        None of them without rows, all of the same columns.
+        Each with rows, all with the same columns.
     by, numbers : sequence of str
-        The columns that name the groups, and those that are wanted of their rows.
+        The columns that name the groups, and the columns of their rows to keep.
     chunk_points, chunk_groups : int
         A chunk is closed by the group that brings it to either.
 
@@ -123,6 +123,6 @@ def _joined(field: pyarrow.Field, pieces: list[pyarrow.Array]) -> pyarrow.Array:
         return pyarrow.concat_arrays(pieces)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         raise TableError(
-            f"column {field.name!r} holds {field.type}, whose dictionaries do not go into one; "
+            f"column {field.name!r} holds {field.type}, whose dictionaries cannot be merged; "
             "decode it first (dictionary_decode())."
         ) from None

@@ -11,6 +11,7 @@ import duckdb
 
 from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
+from mog_jax.tables.h5ad import FEATURE, VALUE
 from mog_jax.tables.keys import refuse_clashes
 from mog_jax.tables.paths import literal
 from mog_jax.tables.sources import TableSource
@@ -53,6 +54,11 @@ class ChosenColumns:
         """Whether a column of counts was given."""
         return self.chosen["count"] is not None
 
+    @property
+    def has_upper(self) -> bool:
+        """Whether a column of upper ends was given."""
+        return self.chosen.get("upper") is not None
+
 
 def choose(
     source: TableSource,
@@ -61,6 +67,7 @@ def choose(
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
+    upper: str | None = None,
     fixed: Mapping[str, str] | None = None,
     carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
@@ -73,12 +80,16 @@ def choose(
     TableError
         If a column is not there, holds no numbers, or the choice is ambiguous.
     """
+    if source.is_long:
+        by, value = _of_each_feature(source, by, value, columns)
     fixed = dict(fixed or {})
-    columns = _spelt_out(columns, source, {*by, *fixed.values(), count})
+    columns = _spelt_out(columns, source, {*by, *fixed.values(), count, upper})
+    if columns is not None and upper is not None:
+        raise TableError("`upper` goes with `value`, the lower ends; not with `columns`.")
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
     if columns is None and value is None:
-        used = {*by, *fixed.values(), count}
+        used = {*by, *fixed.values(), count, upper}
         rest = [name for name in source.types if name not in used]
         # The index that pandas and R write has no name, nor has what follows a trailing comma.
         rest = [name for name in rest if name not in source.unnamed] or rest
@@ -91,7 +102,7 @@ def choose(
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
-    beside = [*([count] if count else []), *fixed.values()]
+    beside = [*([count] if count else []), *([upper] if upper else []), *fixed.values()]
     for name in [*by, *wide, *([value] if value else []), *beside]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
@@ -109,6 +120,7 @@ def choose(
     counted = cells.number(count) if count else "NULL::DOUBLE"
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
+    selected += [f"{cells.number(upper)} AS upper"] if upper else []
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
     if carried is not None:
         selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
@@ -140,9 +152,31 @@ def choose(
         sql=sql,
         keys=keys,
         numbers=[*(wide or [str(value)]), *beside],
-        chosen={"by": list(by), "value": None if wide else value, "columns": wide, "count": count},
+        chosen={
+            "by": list(by),
+            "value": None if wide else value,
+            "columns": wide,
+            "count": count,
+            **({"upper": upper} if upper else {}),
+        },
         fixed=fixed,
     )
+
+
+def _of_each_feature(
+    source: TableSource, by: Sequence[str], value: str | None, columns: Sequence[str] | None
+) -> tuple[Sequence[str], str]:
+    """Choose the values of AnnData, by variable where nothing else is asked for.
+
+    A column of obs stands beside each variable of a cell, and would be fitted as often.
+    """
+    if columns is not None or value not in (None, VALUE):
+        raise TableError(
+            f"{source.name} is of AnnData, with a row for each cell and feature: what is fitted is "
+            f"{VALUE!r}, by {FEATURE!r} and columns of obs; write obs itself to Parquet to fit one "
+            "of its columns."
+        )
+    return by or [FEATURE], VALUE
 
 
 def refuse_unreadable(

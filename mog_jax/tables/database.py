@@ -1,8 +1,8 @@
 """The database of a run: where it lies, how it is opened, exported, and removed.
 
 DuckDB's own connection is always in memory, and the file is attached to it under the name ``kept``.
-So no name in our SQL, of a function or a table, can mean something that the file has defined: a
-database is data, and may come from anywhere.
+No name of a function or a table in the package's SQL can therefore mean something that the file
+defines: a database is data, and may come from anywhere.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ from mog_jax.tables.errors import TableError, first_line, out_of_space, writing
 from mog_jax.tables.outputs import is_answers, refuse_foreign
 from mog_jax.tables.paths import literal
 
-# Beyond this DuckDB spills to disk; the rest of the machine is the fitter's.
+# Above this DuckDB spills to disk; the other memory is for the fits.
 MEMORY_LIMIT = "1GB"
-# A file of DuckDB begins with three blocks of headers. A shorter one was killed at birth.
+# A DuckDB file begins with three blocks of headers. The process that made a shorter one was killed.
 _HEADERS = 3 * 4096
 _EXPORTS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
-# Nothing that is read or written needs an extension, least of all one from the network.
+# Nothing that is read or written needs an extension.
 _CLOSED = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
 _OURS = {"_run", "_groups", "fits"}
-# A scratch folder holds this file from its birth to its end, and is known by it.
+# A scratch folder always holds this file, which marks it as made by this package.
 _MARK = "scratch_of_mog_jax"
 
 
@@ -41,7 +41,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """Shut a connection off from all files but those attached, for good."""
+    """Bar a connection from all files but those attached, permanently."""
     connection.execute("SET temp_directory = ''")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -57,7 +57,7 @@ def attach(
     TableError
         If it is no database, is in use, or cannot be written.
     """
-    # An absolute path has no prefix that DuckDB could take for that of another kind of database.
+    # An absolute path has no prefix that DuckDB could take for another kind of database.
     where = ":memory:" if database is None else str(database.absolute())
     access = ", READ_ONLY" if read_only else ""
     try:
@@ -110,10 +110,10 @@ def database_of(out: Path) -> Path:
 def opened(
     database: Path | None, *, overwrite: bool = False
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Open or create a database (None: in memory), with a scratch folder that goes in the end.
+    """Open or create a database (None: in memory), with a scratch folder removed at the end.
 
-    It is attached under the name ``kept``. One that was created, and that no run was begun in, goes
-    as well.
+    It is attached under the name ``kept``. A new database in which no run was begun is removed as
+    well.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def opened(
     try:
         with writing(str(scratch)):
             _remove_scratch(scratch)
-            scratch.mkdir(mode=0o700)  # what came by standard input is nobody else's
+            scratch.mkdir(mode=0o700)  # a copy of standard input is readable by this user alone
             (scratch / _MARK).touch()
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f"SET temp_directory = {literal(str(scratch / 'spill'))}")
@@ -151,13 +151,13 @@ def opened(
 
 
 def _make_way(database: Path, *, overwrite: bool) -> bool:
-    """Refuse or remove what is no database of ours; whether there is none now."""
+    """Refuse or remove a foreign file; give whether there is no file now."""
     if database.is_dir():
         raise TableError(f"cannot write {database}: it is a directory.")
     if database.is_file() and _is_stillborn(database):
         database.unlink()
     if database.exists():
-        # Looked at without leave to write: DuckDB would tidy up a database of another's too.
+        # Opened for reading: DuckDB would otherwise clean up a foreign database.
         try:
             _refuse_other_database(database)
         except TableError as error:
@@ -167,7 +167,7 @@ def _make_way(database: Path, *, overwrite: bool) -> bool:
             discard(database)
     wal = database.with_name(database.name + ".wal")
     if not database.exists() and wal.exists():
-        raise TableError(f"cannot write {database}: {wal} of another database is in the way.")
+        raise TableError(f"cannot write {database}: {wal} exists and belongs to another database.")
     return not database.exists()
 
 
@@ -179,10 +179,10 @@ def _refuse_other_database(database: Path) -> None:
             "SELECT (SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept') + "
             "(SELECT count(*) FROM duckdb_views() WHERE database_name = 'kept' AND NOT internal)"
         ).fetchall()
-        # One that was killed before it had a run holds nothing at all.
+        # The database of a process that was killed before its run holds nothing.
         if held[0][0] and not plain_tables(connection) >= _OURS:
             raise TableError(
-                f"{database} is a database of something else; choose another --out, or replace it "
+                f"{database} holds other tables than fits; choose another --out, or replace it "
                 "with --overwrite (overwrite=True)."
             )
 
@@ -206,7 +206,7 @@ def _connect(database: Path | None) -> duckdb.DuckDBPyConnection:
 def _refuse_foreign_scratch(scratch: Path) -> None:
     if scratch.is_symlink() or (scratch.exists() and not _is_scratch(scratch)):
         raise TableError(
-            f"cannot write: {scratch} is in the way and was not made by mog_jax; rename it, or "
+            f"cannot write: {scratch} exists and was not made by mog_jax; rename it, or "
             "choose another --out."
         )
 
@@ -216,7 +216,7 @@ def _is_scratch(folder: Path) -> bool:
 
 
 def _remove_scratch(scratch: Path) -> None:
-    """Remove the folder, its mark last: one that is killed in between is still known."""
+    """Remove the folder, its mark last: if the process is killed, it is still recognised."""
     if not scratch.exists():
         return
     for path in scratch.iterdir():
@@ -236,24 +236,24 @@ def export(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write the answers to a Parquet or CSV file: aside first, then renamed, so never in part."""
+    """Write the answers to a Parquet or CSV file beside its place, and rename it: never in part."""
     aside = scratch / "export"
     options, columns = _EXPORTS[out.suffix], "*"
     if out.suffix == ".parquet":
         options += f", KV_METADATA {{mog_jax: {literal(json.dumps(run))}}}"
     else:
-        columns = "* EXCLUDE (histogram)"  # a spreadsheet has no use for it
+        columns = "* EXCLUDE (histogram)"  # spreadsheets cannot use it
     with writing(str(out)):
         connection.execute(
             f"COPY (SELECT {columns} FROM kept.main.fits) TO {literal(str(aside))} ({options})"
         )
-        # It may be hours since this was first asked.
+        # Hours may have passed since the first check.
         refuse_foreign(out, is_answers, overwrite=overwrite)
         aside.replace(out)
 
 
 def discard(database: Path) -> None:
     """Remove a database whose export is complete."""
-    # The log first: alone it could not be told from that of another's database.
+    # The log first: left alone it could not be told from the log of a foreign database.
     for path in (database.with_name(database.name + ".wal"), database):
         path.unlink(missing_ok=True)

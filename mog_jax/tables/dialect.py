@@ -1,7 +1,7 @@
 """The dialect of a CSV file, from its first lines: separator, header, names, decimal mark.
 
-One step, in Python alone, before anything else reads the file. What is not certain is asked about:
-the error names the option that settles it.
+One step, in Python alone, before anything else reads the file. Where the file is ambiguous, an
+error names the option that decides.
 """
 
 import csv
@@ -15,11 +15,11 @@ from mog_jax.tables.cells import decimal_mark, is_missing, is_number, may_be_nam
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.read_options import ReadOptions
 
-# A blank comes last: it stands in texts as well.
+# A blank comes last: texts contain blanks as well.
 _SEPARATORS = (",", "\t", ";", "|", " ")
 _BLANKS = re.compile(r'"((?:[^"]|"")*)"(?!\S)|(\S+)')
 _QUOTED = re.compile(r'"[^"]*"([,;|\s]+"[^"]*")*')
-# Records that are looked at; what follows is held to what they say.
+# Number of records that are examined; the others must agree with them.
 _RECORDS = 2000
 _TITLES = 20
 
@@ -51,17 +51,17 @@ class Dialect:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """Records as a separator cuts them: titles, perhaps a header, and rows of one width."""
+    """Records cut by a separator: titles, perhaps a header, and rows of one width."""
 
     separator: str
     n_titles: int
-    header: list[str]  # the first record, brought to the width of the rows
+    header: list[str]  # the first record, with the width of the rows
     rows: list[list[str]]
     is_certain: bool
 
     @property
     def rank(self) -> tuple[bool, bool, float, int]:
-        """How well it reads: columns, not by blanks, with many numbers, many columns."""
+        """Rank of a reading: several columns, not by blanks, many numbers, many columns."""
         cells = [cell for row in self.rows for cell in row if cell.strip()]
         numeric = sum(map(is_number, cells)) / max(len(cells), 1)
         return len(self.header) > 1, self.separator != " ", numeric, len(self.header)
@@ -83,7 +83,7 @@ def records(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
 def find_dialect(
     name: str, lines: Sequence[str], options: ReadOptions, *, is_whole: bool
 ) -> Dialect:
-    """Tell the dialect of a file from its first lines.
+    """Find the dialect of a file from its first lines.
 
     Parameters
     ----------
@@ -92,14 +92,14 @@ def find_dialect(
     lines : sequence of str
         Its first lines, whole, with their ends.
     options : ReadOptions
-        What was said of it.
+        Options of the caller.
     is_whole : bool
-        Whether the lines are all that there are.
+        Whether the lines are the whole file.
 
     Raises
     ------
     TableError
-        If there is nothing, or what there is can be read in two ways.
+        If the file is empty, or can be read in two ways.
     """
     skipped, commented = _leading_comments(lines, options.comment or "#")
     body = [line for line in lines[skipped:] if not is_comment(line, options.comment)]
@@ -126,7 +126,7 @@ def find_dialect(
 
 
 def is_comment(line: str, comment: str | None) -> bool:
-    """Whether a line is a comment, where such were announced."""
+    """Whether a line is a comment by the option `comment`."""
     return comment is not None and line.lstrip().startswith(comment)
 
 
@@ -195,15 +195,15 @@ def _best_layout(name: str, body: Sequence[str], options: ReadOptions, is_whole:
         return max(certain, key=lambda layout: layout.rank)
     if options.decimal is None and options.separator is None:
         _refuse_loose_commas(name, body)
-    # A ragged row is for the reader to name: the header says what separates.
+    # The reader reports a ragged row; the header shows the separator.
     ragged = [layout for layout in layouts if not layout.is_certain]
     if ragged:
         return max(ragged, key=lambda layout: layout.rank)
     if certain:
         return certain[-1] if options.decimal == "," else certain[0]
     raise TableError(
-        f"cannot read {name}: no separator cuts its lines into as many cells each; say what "
-        "separates with `separator` (--separator), if anything does."
+        f"cannot read {name}: no separator gives all of its lines the same number of cells; "
+        "name the separator with `separator` (--separator), if there is one."
     )
 
 
@@ -226,7 +226,7 @@ def _refuse_loose_commas(name: str, body: Sequence[str]) -> None:
 
 
 def _layout(separator: str, found: list[list[str]], options: ReadOptions) -> _Layout | None:
-    """Bring the records into the shape of a table; None if they have none with this separator."""
+    """Shape the records as a table; None if this separator gives none."""
     n_titles = _titles(found) if options.header is None else 0
     header, rows = found[n_titles], found[n_titles + 1 :]
     if separator == "," and options.decimal == "," and not any("," in c for r in rows for c in r):
@@ -270,7 +270,7 @@ def _titles(found: list[list[str]]) -> int:
 def _fitted(
     header: list[str], rows: list[list[str]], width: int, separator: str, options: ReadOptions
 ) -> list[str] | None:
-    """Bring the header to the width of the rows, where it is certain how."""
+    """Give the header the width of the rows, where that is unambiguous."""
     if len(header) == width:
         return header
     if len(header) > width:
@@ -287,7 +287,7 @@ def _fitted(
 def _are_row_names(cells: list[str], width: int) -> bool:
     """Whether no two are the same, and they are texts or count 1, 2, 3.
 
-    Of two columns the one that counts might be what stands before a decimal comma.
+    Of two columns, a counting one might be the digits before a decimal comma.
     """
     if len(cells) < 2 or len(set(cells)) < len(cells):
         return False

@@ -1,4 +1,4 @@
-"""The one error of this package, and how DuckDB's own become one line of it."""
+"""The error of the tables, and DuckDB's errors as one line of it."""
 
 import contextlib
 import difflib
@@ -51,7 +51,7 @@ def out_of_space(error: BaseException) -> bool:
 
 
 def no_space(error: BaseException) -> TableError:
-    """Say that the disk is full, and that nothing is lost."""
+    """Describe a full disk, and say that nothing is lost."""
     return TableError(
         f"no space left on the disk ({first_line(error)}); what was fitted before is kept: "
         "make room, then run the same command again."

@@ -1,4 +1,4 @@
-"""What a run is: its input, its columns and its settings; and refusing another under its name."""
+"""The identity of a run: input, columns and settings; a different run with its name is refused."""
 
 from typing import Any
 
@@ -18,10 +18,11 @@ def describe(
     options: dict[str, Any],
     fixed: dict[str, float | str],
 ) -> dict[str, Any]:
-    """Say in JSON what is about to be done; ``survey`` must be there.
+    """Describe a run in JSON; the table ``survey`` must exist.
 
-    The input is known by the sum of a hash over its rows, which knows neither their order nor the
-    name of the file: a file may be moved or rewritten between two attempts, but not changed.
+    The input is identified by the sum of a hash over its rows, which does not depend on their order
+    or on the name of the file: a file may be moved or rewritten between two attempts, but not
+    changed.
     """
     n_rows, n_groups, digest = connection.execute(
         "SELECT sum(n_rows), count(*), sum(digest) FROM survey"

@@ -1,4 +1,4 @@
-"""Parameters that are known beforehand, of all groups or of each, such as those of controls."""
+"""Parameters that are fixed, for all groups or for each, such as those of controls."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def check_fixed(fixed: Mapping[str, float | str] | None) -> dict[str, float | st
         if not isinstance(value, str) and (wrong := out_of_range(name, value, value)):
             raise TableError(f"fixed {name} must be {wrong}; got {value:g}.")
     if {"weight_1", "weight_2"} <= set(checked):
-        raise TableError("fix one of the weights: it settles the other.")
+        raise TableError("fix one of the weights: the other is 1 minus it.")
     return checked
 
 

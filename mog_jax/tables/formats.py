@@ -1,4 +1,4 @@
-"""What kind of file this is, by its first bytes; and the way out for those that are not read."""
+"""The kind of a file, by its first bytes; and what to do with kinds that are not read."""
 
 import bz2
 import contextlib
@@ -29,13 +29,13 @@ _READ = {
     b"ARROW1": "arrow",
     b"ORC": "orc",
     b"\x93NUMPY": "numpy",
+    b"\x89HDF\r\n\x1a\n": "h5ad",
 }
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 _FROM_SQLITE = "write a table of it to CSV: sqlite3 -header -csv its.db 'SELECT * FROM its_table'"
 _TO_PARQUET = "write it to Parquet, as with"
-# What is not read here: where its mark stands, the mark, its name, and the way out.
+# Kinds that are not read: place of the mark, the mark, the name, and what to do.
 _OTHERS: list[tuple[int, bytes, str, str]] = [
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"{_TO_PARQUET} anndata's read_h5ad(...).to_df()"),
     (0, b"FEA1", "a Feather file of version 1", f"{_TO_PARQUET} pandas.read_feather"),
     (0, b"SQLite format 3\0", "an SQLite database", _FROM_SQLITE),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", "save the sheet as CSV"),
@@ -79,7 +79,7 @@ class File:
     packing : str
         "none", "gzip", "zstd", "bz2", "xz" or "zip".
     kind : str
-        "text", "parquet", "arrow", "orc", "numpy", "npz" or "duckdb".
+        "text", "parquet", "arrow", "orc", "numpy", "npz", "h5ad" or "duckdb".
     """
 
     name: str
@@ -114,7 +114,7 @@ class File:
 
 
 def inspect(name: str, path: str) -> File:
-    """Tell what kind of file this is.
+    """Find the kind of a file.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _kind(name: str, head: bytes, path: str) -> str:
 
 
 def refuse_unknown(name: str, head: bytes) -> None:
-    """Raise `TableError` for what cannot be a text in UTF-8."""
+    """Raise `TableError` for bytes that cannot be a text in UTF-8."""
     if b"\0" in head:
         raise TableError(
             f"cannot read {name}: it is neither a text nor a format that is known here; give CSV, "
@@ -189,7 +189,7 @@ def refuse_unknown(name: str, head: bytes) -> None:
 
 
 def encoding_by_bytes(head: bytes) -> str | None:
-    """Tell UTF-8, UTF-16 and UTF-32 by a byte order mark, or by where the zeros are."""
+    """Distinguish UTF-8, UTF-16 and UTF-32 by a byte order mark, or by the places of zero bytes."""
     marks = {
         b"\xff\xfe\0\0": "utf-32",
         b"\0\0\xfe\xff": "utf-32",
@@ -226,7 +226,7 @@ def _unpacked(file: File, stack: contextlib.ExitStack) -> Any:
 
 
 def _members(archive: zipfile.ZipFile) -> list[str]:
-    # Finder adds a folder of its own.
+    # macOS adds a folder of its own.
     names = archive.namelist()
     return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
 

@@ -46,7 +46,7 @@ def group_values(
             fixed=columns_of(fixed),
         )
         held = "".join(f", fixed_{name}" for name in rows.fixed)
-        # Compared as what the column holds: as texts, two zeros or two ways to write a time differ.
+        # Compared by the column's type: as texts, 0.0 and -0.0 or two notations of a time differ.
         types = [*(readable.types[name] for name in columns["by"]), "VARCHAR"]
         condition = " AND ".join(
             f"k{index} IS NULL" if part is None else f"k{index} = TRY_CAST($k{index} AS {kind})"
@@ -70,10 +70,10 @@ def group_values(
 
 
 def recorded_source(run: Mapping[str, Any] | None, name: str) -> str | list[str]:
-    """Say where the values of a run came from, if it is still there."""
+    """Give the source of the values of a run, if it still exists."""
     if run is None:
         raise TableError(
-            f"{name} does not say where its values came from; a .duckdb or .parquet does."
+            f"{name} does not say where its values came from; a .duckdb or .parquet file does."
         )
     paths: list[str] = run["source"]["paths"]
     if not paths:

@@ -7,6 +7,7 @@ import pyarrow
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.results.columns import BINS, columns_of
+from mog_jax.fitting.results.fit import Fit
 from mog_jax.tables.schema import ANSWERS
 
 
@@ -28,14 +29,33 @@ def fit_groups(
     options : dict
         Passed on to `mog_jax.fit`.
     """
-    fits = _fit(values, lengths, counts, options)
     ranges = _ranges(values, lengths)
+    histograms = _histograms(values, lengths, counts, *ranges)
+    return answers(_fit(values, lengths, counts, options), n_missing, ranges, histograms)
+
+
+def answers(
+    fits: Fit, n_missing: Array, ranges: tuple[Array, Array], histograms: pyarrow.Array
+) -> list[pyarrow.Array]:
+    """Lay fits of b groups out as the columns of `ANSWERS`.
+
+    Parameters
+    ----------
+    fits : Fit
+        Of shape (b,).
+    n_missing : array of int, shape (b,)
+        What was left out of each group.
+    ranges : pair of arrays, shape (b,)
+        The lowest and the highest value of each, NaN where there is none.
+    histograms : pyarrow.Array, length b
+        See `histograms`.
+    """
     columns = {
         **{name: _column(values) for name, values in columns_of(fits).items()},
         "n_missing": pyarrow.array(n_missing.astype(np.int64)),
         "lowest": _column(ranges[0]),
         "highest": _column(ranges[1]),
-        "histogram": _histograms(values, lengths, counts, *ranges),
+        "histogram": histograms,
     }
     return [columns[name] for name in ANSWERS.names]
 
@@ -76,7 +96,20 @@ def _histograms(
         group * BINS + bins,
         weights=None if counts is None else counts[inside],
         minlength=len(lengths) * BINS,
-    ).reshape(-1, BINS)
+    )
+    return histograms(heights.reshape(-1, BINS), drawn)
+
+
+def histograms(heights: Array, drawn: Array) -> pyarrow.Array:
+    """Scale histograms to heights from 0 to 255.
+
+    Parameters
+    ----------
+    heights : array, shape (b, BINS)
+        The sum of the counts in each bin.
+    drawn : array of bool, shape (b,)
+        Which groups have a histogram; the others get null.
+    """
     tallest = heights.max(axis=1, keepdims=True, initial=0)
     scaled = np.rint(255 * (heights / np.where(tallest > 0, tallest, 1))).astype(np.int16)
     offsets = np.concatenate([[0], np.cumsum(np.where(drawn, BINS, 0))]).astype(np.int32)

@@ -1,6 +1,6 @@
-"""The columns that name the groups of a stream: which may, where a group begins, which came before.
+"""The columns that name the groups of a stream: types, where a group begins, which came before.
 
-Keys of any type come back as they were. To be compared they are taken apart: a dictionary becomes
+Keys of any type are given back unchanged. For comparison they are simplified: a dictionary becomes
 its values, a struct its fields, a time its number.
 """
 
@@ -142,10 +142,10 @@ def _can_be_compared(kind: pyarrow.DataType) -> bool:
 
 
 class GroupEdges:
-    """Finds where the groups of a stream begin, and refuses one that comes back.
+    """Finds where the groups of a stream begin, and refuses a group that comes back.
 
-    A group that came before is known by a hash of 8 bytes: among a million groups two have the same
-    with a probability of 3e-8, and then the rows are refused, never mixed.
+    A group that came before is recognised by a hash of 8 bytes. Among a million groups two have the
+    same hash with a probability of 3e-8; the rows are then refused, never mixed.
     """
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ def _differ(column: pyarrow.Array) -> Array:
         absences.append(pyarrow.compute.is_nan)
     for is_absent in absences:
         ours, theirs = _mask(is_absent(left)), _mask(is_absent(right))
-        # Null is a group of its own, and so is NaN, which differs even from itself.
+        # Null is a group of its own, and so is NaN, which is not equal to itself.
         differ = np.where(ours & theirs, False, differ | (ours != theirs))
     return differ
 

@@ -23,12 +23,12 @@ from mog_jax.tables.read_options import read_options
 from mog_jax.tables.results import open_results
 from mog_jax.tables.sources import TableSource, open_source
 
-# What a row is given.
+# The columns that are added.
 LABELS = ("posterior", "label", "uncertainty")
 _PARAMETERS = ("weight_1", "weight_2", "mean_1", "mean_2", "sd_1", "sd_2")
 _FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
 _RECORD = "mog_jax_labels"
-# Beyond this, the exponential of log-odds leaves the range of a double.
+# Above this the exponential of log-odds overflows.
 _MOST_ODDS = 700
 
 
@@ -113,7 +113,7 @@ def labelled_rows(
             carried=carried,
         )
         if len(rows.keys) != len(keys):
-            raise TableError(f"{fits} does not hold the groups that its record tells of.")
+            raise TableError(f"{fits} does not hold the groups that its record names.")
         connection.register("found", found.rename_columns([*places, *_PARAMETERS]))
         with reading(readable.name):
             yield connection, _query(readable, rows, carried), read_from
@@ -136,13 +136,13 @@ def _query(source: TableSource, rows: ChosenColumns, carried: list[str]) -> str:
     same = " AND ".join(f"r.{key}::VARCHAR IS NOT DISTINCT FROM f.{key}::VARCHAR" for key in keys)
     near, far = (f"(value - mean_{k}) / nullif(sd_{k}, 0)" for k in (1, 2))
     odds = f"ln(weight_2 / weight_1) - ln(sd_2 / sd_1) + 0.5 * ({near} - {far}) * ({near} + {far})"
-    # A component that has emptied holds no point; and DuckDB takes no logarithm of 0.
+    # An empty component holds no point; DuckDB has no logarithm of 0.
     odds = (
         f"CASE WHEN isnan(mean_1) OR isinf(value) OR sd_1 <= 0 OR sd_2 <= 0 THEN NULL "
         f"WHEN weight_1 <= 0 THEN {_MOST_ODDS} WHEN weight_2 <= 0 THEN -{_MOST_ODDS} "
         f"ELSE greatest(-{_MOST_ODDS}, least({_MOST_ODDS}, {odds})) END"
     )
-    # Of equal keys, which a file of another's may hold, one is taken.
+    # Of equal keys, which a foreign file may hold, one is taken.
     fits = f"(SELECT DISTINCT ON ({', '.join(keys)}) * FROM found)"
     return (
         f"SELECT {', '.join(shown)}, 1 / (1 + exp(-odds)) AS posterior, "

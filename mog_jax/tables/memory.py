@@ -1,4 +1,4 @@
-"""How large a group may be: all its rows are in memory at once while it is fitted."""
+"""How large a group may be that is fitted in memory: all its rows are there at once."""
 
 import contextlib
 import os
@@ -17,20 +17,28 @@ BYTES_PER_ROW = 400
 
 
 def refuse_too_large(
-    connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    largest: int | None,
 ) -> None:
     """Raise `TableError` if a group in the table ``survey`` has more rows than memory can hold.
 
     A file of some kilobytes may unfold to any number of rows. They are counted before they are
-    kept, so that takes time and no memory.
+    kept, so that takes time and no memory. Groups of more than `largest` rows are not held in
+    memory; None: all are.
     """
     free = available_memory()
     keys = ", ".join(f"k{index}::VARCHAR" for index in range(len(rows.keys)))
-    *key, n_rows = connection.execute(
-        f"SELECT {keys}, n_rows FROM survey ORDER BY n_rows DESC LIMIT 1"
-    ).fetchall()[0]
+    is_held = "true" if largest is None else f"n_rows <= {largest}"
+    found = connection.execute(
+        f"SELECT {keys}, n_rows FROM survey WHERE {is_held} ORDER BY n_rows DESC LIMIT 1"
+    ).fetchone()
+    if free is None or found is None:
+        return
+    *key, n_rows = found
     needed = n_rows * BYTES_PER_ROW
-    if free is None or needed <= free:
+    if needed <= free:
         return
     name = ", ".join("null" if part is None else repr(part) for part in key)
     raise TableError(

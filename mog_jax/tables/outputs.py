@@ -1,4 +1,4 @@
-"""What is written to disk: never onto an input, never onto what is not ours, and never in part."""
+"""Writing files: never over an input, never over a foreign file, and never in part."""
 
 import contextlib
 import csv
@@ -18,7 +18,7 @@ import pyarrow.parquet
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.schema import ANSWERS, TESTS
 
-# The longest header that is looked at before a CSV file is taken for another's.
+# Bytes of a header that are read; a CSV file with a longer one is foreign.
 _LONGEST_HEADER = 1 << 20
 _IN_CSV = [name for name in ANSWERS.names if name != "histogram"]
 
@@ -42,8 +42,8 @@ def refuse_name(path: str | Path) -> None:
 def refuse_input(out: str | Path, source: Any) -> None:
     """Raise `TableError` if `out` is one of the files that `source` reads, or can be no file.
 
-    A file is known by its place on the disk: a hard or symbolic link to it is the same file, and so
-    is standard input that was redirected from it.
+    A file is identified by its place on the disk: a hard or symbolic link to it is the same file,
+    and so is standard input that was redirected from it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _files_of(source: Any) -> Iterator[tuple[str, os.stat_result]]:
         for part in source:
             yield from _files_of(part)
     elif isinstance(source, str | Path) and str(source) == "-":
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # not a file of the system's
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # not a file on this system
             yield "standard input", os.fstat(sys.stdin.fileno())
     elif isinstance(source, str | Path):
         path = str(source)
@@ -88,8 +88,8 @@ def refuse_foreign(out: str | Path, is_ours: Callable[[Path], bool], *, overwrit
     out : path
         What is about to be written.
     is_ours : function
-        Whether a file is of the kind that is about to be written, as we write it. An empty file
-        may be replaced in any case.
+        Whether this package has written a file of this kind. An empty file may be replaced in any
+        case.
     overwrite : bool
         Whether a file of any kind may be replaced.
     """
@@ -103,14 +103,14 @@ def refuse_foreign(out: str | Path, is_ours: Callable[[Path], bool], *, overwrit
     if overwrite or path.stat().st_size == 0 or is_ours(path):
         return
     raise TableError(
-        f"cannot write {out}: there is a file already, and it is none that this command has "
-        "written; choose another name, or replace it with --overwrite (overwrite=True)."
+        f"cannot write {out}: a file exists that this command has not written; choose another "
+        "name, or replace it with --overwrite (overwrite=True)."
     )
 
 
 @contextlib.contextmanager
 def written_whole(out: str | Path) -> Iterator[Path]:
-    """Give a name beside `out` to write to; the file takes its place when the context ends well.
+    """Give a name beside `out` to write to; without an error the file is renamed at the end.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _is_parquet_of_ours(path: Path) -> bool:
         names, n_rows = file.schema_arrow.names, file.metadata.num_rows
     if record is None or not _ends_in(names, ANSWERS.names):
         return False
-    # Arrow hands the record on to what is made of the answers, such as a part of them.
+    # Arrow copies the record to tables derived from the answers, such as a part of them.
     return bool(json.loads(record)["input"]["n_groups"] == n_rows)
 
 

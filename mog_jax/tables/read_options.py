@@ -7,6 +7,7 @@ from typing import Any
 
 from mog_jax.tables.errors import TableError
 
+_OF_ANNDATA = ("layer", "zeros")
 _WORDS = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
 
 
@@ -28,6 +29,10 @@ class ReadOptions:
         As Python calls it.
     header : bool, optional
         Whether the first line holds the names of the columns.
+    layer : str, optional
+        Of a file of AnnData, what to read in place of ``X``.
+    zeros : str, optional
+        "keep" or "drop": whether a zero there is a value.
     """
 
     separator: str | None = None
@@ -36,6 +41,8 @@ class ReadOptions:
     comment: str | None = None
     encoding: str | None = None
     header: bool | None = None
+    layer: str | None = None
+    zeros: str | None = None
 
     def given(self) -> dict[str, Any]:
         """Say what was given, in JSON's terms; `read_options` takes it back."""
@@ -44,10 +51,11 @@ class ReadOptions:
         return {name: value for name, value in values.items() if value not in (None, [])}
 
     def refuse_for(self, name: str, kind: str) -> None:
-        """Raise `TableError` if something was said that only a CSV file heeds."""
+        """Raise `TableError` if something was said that only files of another kind heed."""
         for option, value in self.given().items():
-            if option not in ("missing", "decimal"):
-                raise TableError(f"{name} is {kind}; `{option}` is for CSV; got {value!r}.")
+            heeded_by = "AnnData" if option in _OF_ANNDATA else "CSV"
+            if option not in ("missing", "decimal") and kind != heeded_by:
+                raise TableError(f"{name} is {kind}; `{option}` is for {heeded_by}; got {value!r}.")
 
 
 def read_options(
@@ -58,6 +66,8 @@ def read_options(
     comment: Any = None,
     encoding: Any = None,
     header: Any = None,
+    layer: Any = None,
+    zeros: Any = None,
 ) -> ReadOptions:
     """Check what was said of a source.
 
@@ -78,9 +88,13 @@ def read_options(
     if decimal is not None and decimal == separator:
         raise TableError(f"`decimal` and `separator` cannot both be {decimal!r}.")
     if comment is not None and not _text("comment", comment, "a text").strip():
-        raise TableError(f"`comment` must begin a line of comment, as '#' does; got {comment!r}.")
+        raise TableError(
+            f"`comment` must be the beginning of comment lines, as '#'; got {comment!r}."
+        )
     if header is not None and not isinstance(header, bool):
         raise TableError(f"`header` must be True or False; got {header!r}.")
+    if zeros not in (None, "keep", "drop"):
+        raise TableError(f"`zeros` must be 'keep' or 'drop'; got {zeros!r}.")
     return ReadOptions(
         separator=separator,
         decimal=decimal,
@@ -88,6 +102,8 @@ def read_options(
         comment=comment,
         encoding=None if encoding is None else _encoding(encoding),
         header=header,
+        layer=None if layer is None else _text("layer", layer, "the name of a layer"),
+        zeros=zeros,
     )
 
 

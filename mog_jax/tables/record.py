@@ -1,4 +1,4 @@
-"""The record of a run beside its answers, read from a file that anyone may have changed."""
+"""The record of a run beside its answers, read from a file that may have been changed."""
 
 import dataclasses
 import json
@@ -57,7 +57,7 @@ def _is_record(record: Any) -> bool:
             columns=lambda value: value is None or is_texts(value),
             count=lambda value: value is None or is_text(value),
         ),
-        # Their values are checked where they are used.
+        # The values are checked where they are used.
         reading=lambda options: isinstance(options, dict) and {*options} <= _READ_OPTIONS,
         options=lambda options: isinstance(options, dict) and _is_fixed(options.get("fixed", {})),
     )

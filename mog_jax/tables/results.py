@@ -1,7 +1,7 @@
-"""What a run left behind, read back: from its database, from Parquet, or from CSV.
+"""Results of a run, read back from its database, from Parquet, or from CSV.
 
 The file may come from anywhere. It is read as data alone: tables, never views; on a connection that
-can reach no other file and loads no extension; each column in the type that it must have.
+cannot open another file or load an extension; each column in its declared type.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.record import read_record
 from mog_jax.tables.schema import KNOWN
 
-# Without these there is nothing to show; the other answers may be left out of a file.
+# These columns are required; the others may be missing from a file.
 _NEEDED = (
     "weight_1",
     "weight_2",
@@ -59,9 +59,9 @@ class Results:
     Parameters
     ----------
     connection : duckdb connection
-        Has a table or view ``fits``, of our own making.
+        Has a table or view ``fits``, made here.
     run : dict, optional
-        What `mog_jax.tables.fingerprint.describe` said of it; a CSV does not hold it.
+        From `mog_jax.tables.fingerprint.describe`; a CSV does not hold it.
     name : str
         What to call it in messages.
     """
@@ -100,7 +100,7 @@ class Results:
         Raises
         ------
         TableError
-            If there is no such group (says the nearest), or `names` has not one for each key.
+            If there is no such group (names the nearest), or `names` lacks an entry for a key.
         """
         if len(names) != len(self.keys):
             raise TableError(
@@ -126,7 +126,7 @@ class Results:
 
 
 def read_run(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any] | None:
-    """Read what the database ``kept`` says of its run; None if it holds none."""
+    """Read the record of the run from the database ``kept``; None if it holds none."""
     if "_run" not in plain_tables(connection):
         return None
     found = connection.execute("SELECT * FROM kept.main._run LIMIT 2").fetchall()
@@ -195,7 +195,7 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[
 
 def _parquet(path: Path, name: str) -> tuple[Any, dict[str, Any] | None]:
     try:
-        # An absolute path is no address on the network, and a pattern only to a shell.
+        # An absolute path is no network address; escaped, it is no pattern.
         content = pyarrow.dataset.dataset(str(path.absolute()), format="parquet")
         record = (pyarrow.parquet.read_metadata(path).metadata or {}).get(b"mog_jax")
     except (pyarrow.ArrowException, OSError, ValueError):
@@ -233,7 +233,7 @@ def _csv(path: Path, name: str) -> pyarrow.Table:
 
 
 def _header(text: str) -> tuple[str, list[str]]:
-    """Find what separates the columns, and their names: ours must be among them."""
+    """Find the separator and the names of the columns; the required ones must be among them."""
     for separator in ",;\t":
         with contextlib.suppress(csv.Error):
             header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])

@@ -25,11 +25,13 @@ import pyarrow.compute
 from mog_jax.progress import ReportProgress
 from mog_jax.tables.columns import ChosenColumns, choose
 from mog_jax.tables.database import database_of, discard, export, opened
-from mog_jax.tables.errors import TableError, reading, writing
+from mog_jax.tables.errors import TableError, writing
 from mog_jax.tables.fingerprint import describe, refuse_other
 from mog_jax.tables.fixed import check_fixed, columns_of
+from mog_jax.tables.groups_in_order import GroupsInOrder, fixed_columns
+from mog_jax.tables.large_groups import most_rows_in_memory
 from mog_jax.tables.memory import refuse_too_large
-from mog_jax.tables.options import table_options
+from mog_jax.tables.options import plain, table_options, words_of
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import ReadOptions
@@ -37,12 +39,10 @@ from mog_jax.tables.results import Results, all_whole, read_run
 from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.significance import add_p_values, check_bootstrap
 from mog_jax.tables.sources import TableSource, open_source
-from mog_jax.tables.stream import fit_batches
 from mog_jax.tables.validate import survey
 
-_BATCH_ROWS = 1 << 18
 _ARGUMENTS = (
-    *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
+    *("by", "value", "upper", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
     *("out", "overwrite", "progress"),
     *(field.name for field in dataclasses.fields(ReadOptions)),
 )
@@ -59,6 +59,7 @@ def fit_source(
     out: str | Path | None,
     options: dict[str, Any],
     report: ReportProgress,
+    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
     bootstrap_seed: int = 0,
@@ -74,6 +75,8 @@ def fit_source(
     """
     table_options("fit_table", options, _ARGUMENTS)
     check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
+    _check_words(options, upper, bootstrap)
+    options = plain(options)
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -84,12 +87,19 @@ def fit_source(
     with opened(database, overwrite=overwrite and not is_exported) as (connection, scratch):
         readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
-            readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
+            readable,
+            by=by,
+            value=value,
+            count=count,
+            columns=columns,
+            upper=upper,
+            fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
-        refuse_too_large(connection, readable, rows)
         run = describe(connection, readable, rows, options, held)
+        largest = most_rows_in_memory(run["options"], of_intervals=rows.has_upper)
+        refuse_too_large(connection, readable, rows, largest)
         with writing(str(database)):
             _begin_or_go_on(connection, readable, rows, run, str(database), overwrite=overwrite)
             connection.execute("DROP TABLE survey")
@@ -106,6 +116,17 @@ def fit_source(
         yield results
     if database is not None and is_exported:
         discard(database)
+
+
+def _check_words(options: dict[str, Any], upper: str | None, bootstrap: int | None) -> None:
+    words = [*words_of(options), *(["upper"] if upper else [])]
+    if upper and len(words) > 1 and words != ["window", "upper"]:
+        raise TableError(f"`{words[0]}` and `upper` exclude each other: `upper` says it all.")
+    if words and bootstrap is not None:
+        raise TableError(
+            f"`bootstrap` and `{words[0]}` exclude each other in a table: give each group to "
+            "mog_jax.bootstrap_test, whose replicates are recorded as its values are."
+        )
 
 
 def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
@@ -158,7 +179,7 @@ def _begin(
     connection.begin()
     connection.execute(
         f"CREATE OR REPLACE TABLE kept.main._groups AS SELECT row_number() OVER (ORDER BY {order}) "
-        f"- 1 AS id, {', '.join([*keys, 'n_rows', *_fixed_columns(rows)])} FROM survey ORDER BY id"
+        f"- 1 AS id, {', '.join([*keys, 'n_rows', *fixed_columns(rows)])} FROM survey ORDER BY id"
     )
     connection.execute(
         f"CREATE OR REPLACE TABLE kept.main.fits AS SELECT {named}, a.* "
@@ -168,10 +189,6 @@ def _begin(
     connection.execute(f"CREATE OR REPLACE TABLE kept.main._run AS SELECT {record} AS run")
     connection.commit()
     connection.unregister("no_answers")
-
-
-def _fixed_columns(rows: ChosenColumns) -> list[str]:
-    return [f"fixed_{name}" for name in rows.fixed]
 
 
 def _fit_the_rest(
@@ -191,18 +208,8 @@ def _fit_the_rest(
     if done == run["input"]["n_groups"]:
         return
     report("sorting", 0, 0, 0)
-    options = dict(run["options"])
-    if rows.fixed:
-        options["fixed"] = {**options["fixed"], **{name: f"fixed_{name}" for name in rows.fixed}}
-    chunks = fit_batches(
-        _sorted_rows(
-            connection, source, rows, done, lambda: report("fitting", points, total, done)
-        ),
-        by=["id", "n_rows"],
-        value="value",
-        count="count" if rows.has_counts else None,
-        **options,
-    )
+    groups = GroupsInOrder(connection=connection, source=source, rows=rows, run=run)
+    chunks = groups.fits(done, lambda: report("fitting", points, total, done))
     for chunk in chunks:
         points += pyarrow.compute.sum(chunk["n_rows"]).as_py()
         with writing("the answers"):
@@ -225,27 +232,3 @@ def _keep(
     )
     writer.commit()
     writer.unregister("chunk")
-
-
-def _sorted_rows(
-    connection: duckdb.DuckDBPyConnection,
-    source: TableSource,
-    rows: ChosenColumns,
-    first: int,
-    begun: Any,
-) -> Iterator[pyarrow.RecordBatch]:
-    same = " AND ".join(
-        f"r.k{index} IS NOT DISTINCT FROM g.k{index}" for index in range(len(rows.keys))
-    )
-    # The number sorts twenty times sooner than the key; with the value it costs nothing more.
-    fixed = "".join(f", g.{name} AS {name}" for name in _fixed_columns(rows))
-    query = (
-        f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{fixed} "
-        f"FROM ({rows.sql}) r JOIN kept.main._groups g ON {same} WHERE g.id >= {first} "
-        "ORDER BY id, value, count"
-    )
-    with reading(source.name):
-        for index, batch in enumerate(connection.sql(query).to_arrow_reader(_BATCH_ROWS)):
-            if index == 0:
-                begun()
-            yield batch

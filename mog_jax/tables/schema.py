@@ -16,7 +16,7 @@ _TYPES = {
 
 
 def _schema(columns: list[Column]) -> pyarrow.Schema:
-    # The meanings are metadata of its fields.
+    # Meanings are metadata of the fields.
     return pyarrow.schema(
         [
             pyarrow.field(column.name, _TYPES[column.type], metadata={"meaning": column.meaning})

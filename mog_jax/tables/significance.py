@@ -17,12 +17,12 @@ from mog_jax.tables.schema import TESTS
 
 
 def check_bootstrap(replicates: Any, seed: Any, *, fixed: bool) -> None:
-    """Refuse a bootstrap that cannot be, before any work.
+    """Refuse an impossible bootstrap before any work.
 
     Raises
     ------
     TableError
-        If the number of replicates or the seed is none, or parameters are fixed.
+        If the number of replicates or the seed is invalid, or parameters are fixed.
     """
     from mog_jax.fitting.options import whole_number
     from mog_jax.mixture import read_key
@@ -36,8 +36,8 @@ def check_bootstrap(replicates: Any, seed: Any, *, fixed: bool) -> None:
         raise TableError(str(error).replace("`key`", "`bootstrap_seed`")) from None
     if fixed:
         raise TableError(
-            "`bootstrap` and `fixed` exclude each other: under one component, what is fixed of two "
-            "is not defined."
+            "`bootstrap` and `fixed` exclude each other: a fixed parameter of two components is "
+            "not defined under one."
         )
 
 
@@ -92,8 +92,9 @@ def _statistics(found: pyarrow.Table, *, equal_variances: bool) -> HostArray:
     """
     evidence = found["delta_bic"].to_numpy().astype(np.float64)
     sizes = np.maximum(found["n_points"].to_numpy(), 1)
-    parameters_more = 2 if equal_variances else 3
-    ratio = np.maximum(evidence + parameters_more * np.log(sizes), 0)
     status = np.array(found["status"].to_pylist(), dtype=object)
+    # The variance of an atom is no parameter.
+    parameters_more = np.where(status == "atom", 2, 2 if equal_variances else 3)
+    ratio = np.maximum(evidence + parameters_more * np.log(sizes), 0)
     on_boundary = (status == "spurious") | (status == "variance_floor")
     return np.where(on_boundary, 0.0, np.where(np.isnan(evidence), math.nan, ratio))

@@ -13,6 +13,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow
 
+from mog_jax.tables import h5ad
 from mog_jax.tables.arrays import opened_batches
 from mog_jax.tables.errors import TableError, first_line, reading
 from mog_jax.tables.formats import File, inspect
@@ -39,6 +40,8 @@ class TableSource:
         What was said of it.
     is_text : bool
         Whether every column is text because the format knows nothing else (CSV).
+    is_long : bool
+        Whether it has a row for each cell and variable of AnnData.
     decimal : str
         The decimal mark of numbers that are written as text.
     columns : dict of str to str
@@ -55,6 +58,7 @@ class TableSource:
     columns: dict[str, str]
     unnamed: frozenset[str]
     is_text: bool = False
+    is_long: bool = False
     decimal: str = "."
 
 
@@ -152,13 +156,17 @@ def _frame(connection: duckdb.DuckDBPyConnection, frame: Any, options: ReadOptio
         try:
             table = pyarrow.table(frame)
         except (pyarrow.ArrowException, TypeError) as error:
-            raise TableError(f"the table does not go into Arrow: {first_line(error)}.") from None
+            raise TableError(
+                f"the table cannot be converted to Arrow: {first_line(error)}."
+            ) from None
         names = table.column_names
         connection.register("source", _numbered(table))
     else:
         hint = "; collect() it first." if hasattr(frame, "collect") else "."
+        if hasattr(frame, "obs") and hasattr(frame, "var"):
+            hint = "; of AnnData, `mog_jax.anndata.fit` fits each feature."
         raise TableError(
-            "`source` must be a path, '-' for standard input, or a frame that speaks Arrow "
+            "`source` must be a path, '-' for standard input, or a frame that converts to Arrow "
             f"(pandas, polars, pyarrow, DuckDB); got {type(frame).__name__}{hint}"
         )
     return _described(
@@ -225,12 +233,17 @@ def _files(
     if files[0].kind == "text":
         texts = [open_text(file, options) for file in files]
         if not texts[0].is_json:
+            options.refuse_for(name, "CSV")
             with reading(name):
                 sql, names, decimal = csv_expression(connection, texts, options, scratch)
             where["decimal"] = options.decimal or decimal or "."
             return _described(connection, names, sql=sql, is_text=True, **where)
         sql = _json_expression(texts, options, scratch)
         return _described(connection, None, sql=sql, **where)
+    if files[0].kind == "h5ad":
+        options.refuse_for(name, "AnnData")
+        sql, names = h5ad.store(connection, files, options)
+        return _described(connection, names, sql=sql, is_long=True, **where)
     options.refuse_for(name, files[0].kind)
     if files[0].kind == "parquet":
         listed = ", ".join(map(path_literal, absolute))

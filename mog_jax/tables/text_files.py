@@ -1,8 +1,8 @@
 """CSV files as table expressions of DuckDB.
 
-The dialect says what the first lines hold. DuckDB reads the file itself if it finds the same there;
-every other file (blanks as separators, comments, UTF-16, bz2, lines that end in different ways) is
-written anew into the scratch folder, in the one dialect that needs no guessing.
+The dialect describes the first lines. DuckDB reads the file itself if it reads these lines in the
+same way; every other file (blanks as separators, comments, UTF-16, bz2, different line ends) is
+rewritten into the scratch folder, in one dialect that is unambiguous.
 """
 
 import codecs
@@ -60,7 +60,7 @@ def open_text(file: File, options: ReadOptions) -> Text:
     Raises
     ------
     TableError
-        If they are in another encoding than is thought, or a line has no end.
+        If they are in another encoding, or a line is too long.
     """
     head = file.read(_HEAD)
     encoding = options.encoding or encoding_by_bytes(head)
@@ -80,7 +80,7 @@ def open_text(file: File, options: ReadOptions) -> Text:
 
 
 def transcoded(text: Text, scratch: Path) -> Path:
-    """Write a text anew in UTF-8, unpacked."""
+    """Rewrite a text in UTF-8, unpacked."""
     target = _fresh(scratch)
     try:
         with _opened_lines(text) as lines, target.open("w", encoding="utf-8", newline="") as file:
@@ -104,7 +104,7 @@ def csv_expression(
         If one cannot be read, or they have not the same columns.
     """
     dialects: list[Dialect] = []
-    expressions: list[tuple[str, str]] = []  # of DuckDB's arguments, and of a path
+    expressions: list[tuple[str, str]] = []  # quotes in DuckDB's arguments, and in a path
     for text in texts:
         file = text.file
         refuse_markup(file.name, "".join(text.lines[:9]))
@@ -148,10 +148,10 @@ def _plain(dialect: Dialect) -> Dialect:
 
 
 def _arguments(dialect: Dialect, text: Text | None) -> str:
-    """Spell out all that DuckDB might otherwise guess."""
+    """Give all arguments that DuckDB would otherwise guess."""
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(dialect.names)))
     packing = text.file.packing if text is not None else "none"
-    # DuckDB would take the first end of a line that it meets, be it inside quotes.
+    # DuckDB would use the first line end of the file, also one inside quotes.
     last = text.lines[-1] if text is not None else "\n"
     ends = [end for end in ("\r\n", "\n", "\r") if last.endswith(end)]
     new_line = f"new_line = '{ends[0].encode('unicode_escape').decode()}', " if ends else ""
@@ -170,7 +170,7 @@ def _agrees(
     arguments: str,
     options: ReadOptions,
 ) -> bool:
-    """Whether DuckDB finds the first rows that the dialect says there are."""
+    """Whether DuckDB reads the same first rows as the dialect."""
     if (
         text.encoding not in ("utf-8", "utf-8-sig")
         or text.file.packing not in ("none", "gzip", "zstd")
@@ -215,10 +215,10 @@ def _rows(
 
 
 def _rewritten(text: Text, dialect: Dialect, options: ReadOptions, scratch: Path) -> Path:
-    """Write the rows anew: commas, UTF-8, no header, no empty lines."""
+    """Rewrite the rows: commas, UTF-8, no header, no empty lines."""
     target, width, name = _fresh(scratch), len(dialect.names), text.file.name
     with _opened_lines(text) as lines, target.open("w", encoding="utf-8", newline="") as file:
-        # In quotes, all of them: a carriage return in a cell would end a line elsewhere.
+        # All cells in quotes: a carriage return in a cell could end a line.
         writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         number = 0
         try:

@@ -1,4 +1,4 @@
-"""One pass over the source before anything is fitted: its groups, and whether it can be used."""
+"""One pass over the source before anything is fitted: its groups, and whether it is valid."""
 
 import duckdb
 
@@ -11,8 +11,8 @@ from mog_jax.tables.sources import TableSource
 def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns) -> None:
     """Count the rows of each group into a temporary table ``survey``.
 
-    Beside its keys each group has ``n_rows``, ``n_values`` (not missing) and ``digest``, the sum of
-    a hash over its rows, which says what they are whatever their order; and what it has fixed.
+    Besides its keys each group has ``n_rows``, ``n_values`` (not missing), ``digest`` (the sum of a
+    hash over its rows, which does not depend on their order), and its fixed parameters.
 
     Raises
     ------
@@ -22,7 +22,8 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     """
     keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
     fixed = [f"fixed_{name}" for name in rows.fixed]
-    hashed = ", ".join([keys, "value", "count", *fixed])
+    upper = ["upper"] if rows.has_upper else []
+    hashed = ", ".join([keys, "value", "count", *upper, *fixed])
     held = "".join(
         f"max({name}) AS {name}, min({name}) IS DISTINCT FROM max({name}) "
         f"OR count({name}) NOT IN (0, count(*)) AS mixed_{name}, "
@@ -48,10 +49,7 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
         raise TableError(f"{source.name}: no usable value; all {n_rows} cells are missing.")
     if lowest is not None and (lowest < 0 or highest == float("inf")):
         wrong = lowest if lowest < 0 else highest
-        raise TableError(
-            f"{source.name}: counts say how often a value occurs and are finite and not negative; "
-            f"got {wrong:g}."
-        )
+        raise TableError(f"{source.name}: counts must be finite and not negative; got {wrong:g}.")
     for name, column in rows.fixed.items():
         _refuse_impossible(connection, source, name, column)
 

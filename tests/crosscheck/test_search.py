@@ -155,3 +155,27 @@ def test_a_compiled_loop_that_does_not_end_is_given_up(monkeypatch, endless, fai
     assert [finding.kind for finding in report.findings] == failures
     assert report.overdue
     assert f"a loop ({endless}) does not end" in str(report)
+
+
+def test_nothing_is_drawn_once_there_is_nothing_to_look_for():
+    drawn = []
+    inputs = st.tuples(st.floats(1, 2).map(lambda x: drawn.append(x) or x))
+    report = crosscheck(lambda x: x * x, lambda x: x, inputs, examples=200)
+    assert report.findings[0].args == (1.0,)
+    assert len(drawn) < 100
+
+
+def test_a_deadline_that_is_met_the_second_time_only_breaks_no_search(monkeypatch):
+    asked = {}
+    original = search.Search._disproved_at
+
+    def hurried(self, draw, claim=""):
+        if not claim:
+            return original(self, draw, claim)
+        mark = float(draw.args[0]), draw.narrow
+        asked[mark] = asked.get(mark, 0) + 1
+        return asked[mark] == 1 and original(self, draw, claim)
+
+    monkeypatch.setattr(search.Search, "_disproved_at", hurried)
+    report = crosscheck(lambda x: x * x, lambda x: x, st.tuples(st.floats(1, 2)), examples=50)
+    assert [finding.kind for finding in report.findings] == ["wrong_formula"]

@@ -623,3 +623,21 @@ def test_what_jax_gets_wrong_at_a_point_is_found():
     assert kinds(report) == ["wrong_formula"]
     assert (report.findings[0].exact, report.findings[0].args) == ("0", (0.0,))
     assert crosscheck(jsp.i0, jsp.i1, [(0.0,), (1.0,)], order=1).ok
+
+
+def test_a_program_beside_a_kink_is_not_blamed_for_where_it_rounds_to():
+    def into_the_ball(x):
+        return x / jnp.maximum(1.0, jnp.sqrt(jnp.sum(x * x)))
+
+    # The norm exceeds 1 by less than any rounding: exactly, there is no slope across the sphere.
+    inputs = [(np.array([0.0, 1.0, 1e-30]),)]
+    report = crosscheck_rule(into_the_ball, into_the_ball, inputs, order=1)
+    assert report.ok, str(report)
+
+
+def test_a_reference_that_stays_undecided_at_an_input_leaves_that_input_out():
+    def function(x):
+        return jnp.where(jnp.sin(x) ** 2 + jnp.cos(x) ** 2 > 1, x, x * x)
+
+    report = crosscheck(function, lambda x: 2 * x, [(1.0,)], order=1)
+    assert kinds(report) == ["not_judged"]

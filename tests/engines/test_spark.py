@@ -3,10 +3,8 @@
 import datetime
 import decimal
 import os
-import re
 import shutil
 import sys
-from pathlib import Path
 
 import pyarrow
 import pytest
@@ -15,6 +13,7 @@ from mog_jax import spark as mog_spark
 from mog_jax.tables import TableError, output_schema
 from mog_jax.tables.schema import ANSWERS
 from tests.engines.conftest import fitted_here, in_order
+from tests.pages import GUIDE, Page
 
 pyspark = pytest.importorskip("pyspark")
 DAY, NOON = datetime.date(2026, 1, 1), datetime.datetime(2026, 1, 1, 12)
@@ -110,13 +109,12 @@ def test_a_fit_has_the_same_bits_in_other_company(frame, rows):
     assert in_order(fits.toArrow()) == fitted_here(rows)
 
 
-def test_what_readme_writes_runs(frame):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```py\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+def test_what_the_guide_writes_runs(frame):
+    blocks = [block.text for block in Page(GUIDE / "scale.md").blocks("py")]
     some = frame.where("gene IN ('gene_1', 'gene_2')").withColumnRenamed("x", "expression")
     namespace = {"cells": some}
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+        exec(compile(block, "scale.md", "exec"), namespace)
     for fits in (namespace["fits"], namespace["by_hand"]):
         table = fits.toArrow().sort_by("gene")
         assert table["gene"].to_pylist() == ["gene_1", "gene_2"]

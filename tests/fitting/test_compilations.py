@@ -69,3 +69,23 @@ def test_nor_do_batches_compile_or_other_options():
 def test_a_profile_has_one_program_for_all(parameter):
     mog_jax.profile_interval(dataset(60), parameter, 0)
     assert compilations(mog_jax.profile_interval, dataset(300), parameter, 1) == 0
+
+
+def test_a_climb_has_one_program_for_lengths_of_a_class():
+    def climb(n):
+        x = dataset(n)
+        mog_jax.local_maximum(x, mog_jax.fit(x).mixture)
+        mog_jax.local_maximum(x, mog_jax.fit(x).mixture, counts=np.ones(n))
+
+    climb(128)
+    for n in (65, 80, 101, 127):
+        assert compilations(climb, n) == 0, n
+
+
+def test_replicates_of_lengths_of_a_class_are_drawn_by_one_program():
+    def test(n):
+        mog_jax.bootstrap_test(dataset(n), key=0, replicates=9)
+
+    test(50)
+    for n in (20, 33, 64):
+        assert compilations(test, n) == 0, n

@@ -2,12 +2,15 @@
 
 import base64
 import contextlib
+import csv
 import hashlib
 import json
 import math
 import random
 import re
 import shutil
+import xml.etree.ElementTree
+import zlib
 
 import numpy as np
 import pyarrow
@@ -73,23 +76,26 @@ def browser():
         browser.close()
 
 
+DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+
+
 @contextlib.contextmanager
-def visited(browser, path):
+def visited(browser, path, viewport=DESKTOP, scheme="light", fragment=""):
     """The page of some fits, which asks for nothing, complains of nothing, and runs no script."""
     report = path.with_name("report.html")
     assert cli.main(["report", str(path), "-o", str(report)]) == 0
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
     heard = []
     page.on("console", lambda message: heard.append(message.text))
     page.on("pageerror", lambda error: heard.append(str(error)))
     page.on("request", lambda request: heard.append(request.url))
     page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
     page.on("popup", lambda popup: heard.append(popup.url))
-    page.goto(report.as_uri())
+    page.goto(report.as_uri() + fragment)
     page.wait_for_selector("body[data-ready]")
     yield page
     page.wait_for_timeout(50)
-    assert heard == [report.as_uri()]
+    assert [each.partition("#")[0] for each in heard] == [report.as_uri()]
     assert page.evaluate("window.pwned") is None
     page.close()
 
@@ -156,6 +162,205 @@ def test_a_click_draws_that_group(page):
     assert page.locator(".tabulator-row.tabulator-selected").count() == 1
 
 
+def chosen(page):
+    return page.locator("#name").inner_text()
+
+
+def test_conditions_on_numbers_choose_groups(page):
+    for text, groups in {
+        "delta_bic > 25": {"gene_36", "gene_37", "gene_38", NASTY},
+        "ΔBIC>=28": {"gene_38", NASTY},
+        "delta_bic > 25 and delta_bic < 27, n_points = 300": {"gene_36"},
+        "delta_bic <= -9 && separation != 1e3": {"gene_01"},
+        "threshold_se < 0.1": set(),
+    }.items():
+        page.fill("#where", text)
+        assert {*shown(page)} == groups, text
+    page.fill("#where", "delta_bic > 20")
+    page.fill("#search", "gene_3")
+    assert {*shown(page)} == {f"gene_{i}" for i in range(31, 39)}
+    for text, wrong in {
+        "delta > 1": "no number is called delta",
+        "delta_bic > ten": "not understood: delta_bic > ten",
+        "delta_bic > 1 and __proto__ = 0": "no number is called __proto__",
+    }.items():
+        page.fill("#where", text)
+        assert page.locator("#wrong").inner_text() == wrong
+        assert page.locator("#where").get_attribute("aria-invalid") == "true"
+    page.fill("#search", "")
+    page.fill("#where", "")
+    assert page.locator("#wrong").inner_text() == ""
+    assert page.locator("#where").get_attribute("aria-invalid") is None
+    assert page.locator("#found").inner_text() == ""
+
+
+def saved(page, button, folder):
+    with page.expect_download() as waiting:
+        page.click(button)
+    waiting.value.save_as(folder / waiting.value.suggested_filename)
+    return folder / waiting.value.suggested_filename
+
+
+def test_what_is_filtered_is_saved_as_csv(page, tmp_path):
+    page.fill("#where", "delta_bic > 27")
+    with saved(page, "#csv", tmp_path).open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert {row["gene"]: float(row["delta_bic"]) for row in rows} == {"gene_38": 28, NASTY: 29}
+    assert rows[0]["mean_1_se"] == ""
+    assert "histogram" not in rows[0]
+    page.fill("#where", "")
+
+
+def test_the_drawing_is_saved_in_the_colours_of_paper(page, tmp_path):
+    page.emulate_media(color_scheme="dark")
+    page.fill("#search", "gene_07")
+    page.locator(".tabulator-row").first.click()
+    svg = saved(page, "#svg", tmp_path)
+    assert svg.name == "gene_07.svg"
+    words = "".join(xml.etree.ElementTree.parse(svg).getroot().itertext())
+    for word in ("gene_07", "density", "sum", "lower", "upper", "threshold 2.5 ± 0.39 (95 %)"):
+        assert word in words
+    from PIL import Image
+
+    with Image.open(saved(page, "#png", tmp_path)) as picture:
+        assert picture.size[0] == 3 * 560
+        assert picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
+    page.fill("#search", "")
+    page.emulate_media(color_scheme="light")
+
+
+def test_keys_go_through_rows_and_dots(page):
+    page.fill("#where", "delta_bic > 20")
+    page.locator(".tabulator-col-title", has_text="ΔBIC").click()
+    page.locator(".tabulator-row").first.click()
+    order = shown(page)
+    page.focus(".tabulator-tableholder")
+    for key, name in [
+        ("ArrowDown", order[1]),
+        ("ArrowDown", order[2]),
+        ("ArrowUp", order[1]),
+        ("End", order[-1]),
+        ("ArrowDown", order[-1]),
+        ("Home", order[0]),
+    ]:
+        page.keyboard.press(key)
+        assert chosen(page) == name
+    assert page.locator(".tabulator-row.tabulator-selected").count() == 1
+    page.focus(".tabulator-col[tabulator-field=key0]")
+    page.keyboard.press("Enter")
+    assert shown(page) == sorted(order)
+    page.fill("#where", "")
+    page.evaluate("select(20)")
+    page.focus("#overview svg")
+    by_evidence = [f"gene_{i:02d}" for i in range(1, 39)] + [NASTY]
+    place = by_evidence.index(chosen(page))
+    page.keyboard.press("ArrowDown")
+    assert chosen(page) == by_evidence[place - 1]
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert chosen(page) == by_evidence[place + 1]
+    separations = page.evaluate("dots.map((row) => row.separation).sort((a, b) => a - b)")
+    before = page.evaluate("chosen.separation")
+    page.keyboard.press("ArrowRight")
+    after = page.evaluate("chosen.separation")
+    assert separations.index(after) == min(separations.index(before) + 1, 38)
+
+
+def test_a_link_leads_to_a_group(browser, fits):
+    with visited(browser, fits, fragment="#gene_05") as page:
+        assert chosen(page) == "gene_05"
+        assert page.locator(".tabulator-row.tabulator-selected").is_visible()
+        page.evaluate("location.hash = 'gene_00'")
+        page.wait_for_function("document.getElementById('name').textContent === 'gene_00'")
+        assert page.locator("#svg").is_disabled()
+        page.evaluate("select(39)")
+        assert page.evaluate("decodeURIComponent(location.hash)") == "#gene_00"
+        page.evaluate("select(0)")
+        assert page.evaluate("decodeURIComponent(location.hash)") == f"#{NASTY}"
+    with visited(browser, fits, fragment="#%E0%A4%A") as page:
+        assert chosen(page) == NASTY
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_is_legible_at_either_width_in_either_scheme(browser, fits, viewport, scheme):
+    with visited(browser, fits, viewport, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        table, drawing = (page.locator(each).bounding_box() for each in ("#table", "#fit svg"))
+        if viewport is PHONE:  # the table comes first, and the drawing after it
+            assert table["y"] + table["height"] < drawing["y"]
+        else:
+            assert table["x"] + table["width"] < drawing["x"]
+        selected = ".tabulator-row.tabulator-selected"
+        for selector, behind in {
+            "h1": "body",
+            "#settings": "body",
+            f"{selected} .tabulator-cell": selected,
+            ".tabulator-row:not(.tabulator-selected) .tabulator-cell": ".tabulator-row",
+            ".tabulator-col-title": ".tabulator-col",
+            "#numbers .low": "body",
+            "#numbers .high": "body",
+        }.items():
+            ink = page.locator(selector).first.evaluate("(e) => getComputedStyle(e).color")
+            paper = page.locator(behind).last.evaluate("(e) => getComputedStyle(e).backgroundColor")
+            assert contrast(ink, paper) > 3.5, (selector, ink, paper)
+        curve = page.locator("#fit path[stroke-width='2.4'], #fit [stroke-width='2.4'] path").first
+        assert curve.is_visible()
+
+
+def contrast(*colours):
+    """WCAG's ratio of two colours."""
+
+    def luminance(colour):
+        parts = [float(part) / 255 for part in re.findall(r"[\d.]+", colour)[:3]]
+        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted(map(luminance, colours))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_the_axis_says_what_the_values_are(browser, fits, tmp_path):
+    record = json.loads(record_of({"gene": []})["mog_jax"])
+    for value, columns, title in [("intensity", None, "intensity"), (None, ["x"], "gene_38")]:
+        record["columns"] |= {"value": value, "columns": columns}
+        table = pyarrow.parquet.read_table(fits).replace_schema_metadata(
+            {"mog_jax": json.dumps(record)}
+        )
+        pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+        with visited(browser, tmp_path / "fits.parquet", fragment="#gene_38") as page:
+            labels = page.locator("#fit svg text").all_text_contents()
+            assert {title, "density", "data", "sum"} <= {*labels}
+
+
+def test_p_and_q_values_are_shown_and_chosen_by(browser, tmp_path):
+    table = table_of_answers({"gene": [f"gene_{i}" for i in range(9)]}, 9)
+    for name in ("p_value", "q_value"):
+        column = pyarrow.array([None, *(0.01 * i for i in range(1, 9))])
+        table = table.append_column(name, column)
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with visited(browser, tmp_path / "fits.parquet", fragment="#gene_3") as page:
+        titles = page.locator(".tabulator-col-title").all_inner_texts()
+        assert {"p", "q"} <= {*titles}
+        assert "q 0.03" in page.locator("#about").inner_text()
+        page.fill("#where", "q_value <= 0.05")
+        assert sorted(shown(page)) == [f"gene_{i}" for i in range(1, 6)]
+
+
+def test_fifty_thousand_groups_are_sorted_and_searched(browser, tmp_path):
+    n = 50_000
+    table = table_of_answers({"gene": [f"gene_{i}" for i in range(n)]}, n)
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with visited(browser, tmp_path / "fits.parquet", fragment="#gene_123") as page:
+        assert page.locator("#summary").inner_text().startswith("50,000 groups")
+        assert chosen(page) == "gene_123"
+        assert page.locator("#overview circle").count() < 5_000
+        page.fill("#where", "delta_bic >= 49980")
+        assert page.locator("#found").inner_text() == "10 of 50,000"
+    assert (tmp_path / "report.html").stat().st_size < 6e6
+
+
 def test_the_page_stands_alone(fits, tmp_path):
     with open_results(fits) as results:
         write_report(results, tmp_path / "report.html", limit=5)
@@ -163,8 +368,8 @@ def test_the_page_stands_alone(fits, tmp_path):
     assert not re.search(r"<(script|img|link|iframe)[^>]*(src|href)=\"(?!data:,)", text)
     assert "@import" not in text
     assert "sourceMappingURL" not in text
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    data = json.loads(found[1])
+    found = re.search(r'<script type="text/plain" id="data">(.*?)</script>', text, re.DOTALL)
+    data = json.loads(zlib.decompress(base64.b64decode(found[1], validate=True)))
     assert data["total"] == 40
     assert data["names"] == [[NASTY, *(f"gene_{i}" for i in (38, 37, 36, 35))]]
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

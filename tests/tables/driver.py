@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from mog_jax import cli
-from mog_jax.tables import database, run, stream
+from mog_jax.tables import database, groups_in_order, run, stream
 
 _spec = importlib.util.spec_from_file_location("doubles", Path(__file__).with_name("conftest.py"))
 _doubles = importlib.util.module_from_spec(_spec)
@@ -48,7 +48,7 @@ def fit_groups(*arguments):
 
 
 stream.fit_groups = place(fit_groups)
-run.fit_batches = functools.partial(stream.fit_batches, chunk_groups=7, chunk_points=60)
+groups_in_order.fit_batches = functools.partial(stream.fit_batches, chunk_groups=7, chunk_points=60)
 run._begin = place(run._begin)
 run.export = place(run.export)
 run.discard = place(run.discard)

@@ -137,7 +137,7 @@ def test_nothing_is_empty(text):
         ("separator", 1, "must be one character, 'tab' or 'blank'; got 1"),
         ("decimal", ";", "must be '.' or ','; got ';'"),
         ("missing", [None], "must be words or numbers; got None"),
-        ("comment", " ", "must begin a line of comment"),
+        ("comment", " ", "must be the beginning of comment lines"),
         ("encoding", "klingon", "must be one that Python knows, such as 'latin-1'; got 'klingon'"),
         ("encoding", "hex", "must be one that Python knows"),
         ("header", "yes", "must be True or False; got 'yes'"),

@@ -178,8 +178,8 @@ HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(99)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (HDF5, "an HDF5 file; write it to Parquet, as with anndata"),
-        (gzip.compress(HDF5), "an HDF5 file"),
+        (HDF5, r"broken file of AnnData|an HDF5 file, and those of AnnData need an extra"),
+        (gzip.compress(HDF5), r"a packed h5ad file; unpack it \(gzip\)"),
         (sqlite, "an SQLite database; write a table of it to CSV: sqlite3 -header -csv"),
         (
             zipped(**{"[Content_Types].xml": "", "xl/sheet1.xml": ""}),

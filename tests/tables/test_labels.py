@@ -72,7 +72,7 @@ def test_they_are_written_and_may_be_written_again(folder, cells, suffix, tmp_pa
     written = pyarrow.Table.from_pandas(read(out))
     check_against_the_fitter(written, cells)
     out.write_text("something else")
-    with pytest.raises(TableError, match="none that this command has written"):
+    with pytest.raises(TableError, match="that this command has not written"):
         label_table(folder / "fits.parquet", out=out)
     assert label_table(folder / "fits.parquet", out=out, overwrite=True) is None
     assert len(read(out)) == len(cells)

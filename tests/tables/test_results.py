@@ -95,7 +95,7 @@ def test_nor_is_it_when_a_run_would_go_on_in_it(tmp_path, secret):
         f"CREATE VIEW _run AS SELECT content AS run FROM read_text('{secret}')",
     )
     before = path.read_bytes()
-    with pytest.raises(TableError, match="database of something else"):
+    with pytest.raises(TableError, match="holds other tables than fits"):
         fit_table(pyarrow.table({"x": [1.0, 2.0]}), out=path)
     assert path.read_bytes() == before
 

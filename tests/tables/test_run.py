@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from mog_jax.tables import TableError, fit_table, run
+from mog_jax.tables import TableError, fit_table, groups_in_order
 from mog_jax.tables.results import open_results
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -108,7 +108,7 @@ def test_killed_at_ten_random_moments_it_resumes_to_the_same_bits(source, uninte
 def test_nothing_is_fitted_twice(source, tmp_path, monkeypatch):
     out = tmp_path / "fits.duckdb"
     first = fit_table(source, by="gene", value="x", out=out)
-    monkeypatch.setattr(run, "fit_batches", None)
+    monkeypatch.setattr(groups_in_order, "fit_batches", None)
     assert fit_table(source, by="gene", value="x", out=out).equals(first)
 
 
@@ -142,7 +142,7 @@ def test_what_is_not_ours_is_left_alone(source, tmp_path):
         connection.execute("CREATE TABLE precious AS SELECT 1 AS x")
     note = tmp_path / "note.duckdb"
     note.write_text("precious", encoding="utf-8")
-    for path, message in {other: "database of something else", note: "not a valid"}.items():
+    for path, message in {other: "holds other tables than fits", note: "not a valid"}.items():
         before = path.read_bytes()
         with pytest.raises(TableError, match=message):
             fit_table(source, by="gene", value="x", out=path)

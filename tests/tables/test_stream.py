@@ -221,7 +221,7 @@ def test_dictionaries_that_do_not_go_into_one_are_refused():
         ).append_column("x", pyarrow.array([0.0] * 100))
         for begin in (0, 100)
     ]
-    with pytest.raises(TableError, match=r"'key' .* do not go into one; decode it first"):
+    with pytest.raises(TableError, match=r"'key' .* cannot be merged; decode it first"):
         [*fit_batches(batches, by="key", value="x")]
 
 
@@ -256,7 +256,7 @@ def test_rows_are_taken_however_they_are_held(rows):
         ({"ab": [1]}, "got dict"),
         (3, "got int"),
         (polars.LazyFrame({"ab": [1]}), r"got LazyFrame; collect\(\) it first"),
-        (pyarrow.chunked_array([[1]]), "do not go into Arrow"),
+        (pyarrow.chunked_array([[1]]), "cannot be converted to Arrow"),
     ],
 )
 def test_what_holds_no_rows_is_refused_at_once(rows, why):

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array, unit_roundoff
-from mog_jax.crosscheck.exact import ball_arrays
+from mog_jax.crosscheck.exact import Undecided, ball_arrays
 from mog_jax.crosscheck.findings import Execution
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.inputs.draws import Draw, places
@@ -27,6 +27,9 @@ from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
 from mog_jax.crosscheck.judge.quotients import Quotients
+
+# Patterns of signs by which inputs are moved to see a jump, each in both directions.
+_PATTERNS = 2
 
 
 class Case:
@@ -146,6 +149,36 @@ class Case:
         """Measure as if the problem excused nothing, which costs nothing to find out."""
         none = np.zeros(len(self.entries))
         return self._error_bound(ball_arrays.Centre.of(truth.values), Scales(none, none, none))
+
+    def jumps(self, bound: ErrorBound, dtype: Any) -> Array:
+        """Say how far each entry moves if every input is moved by a rounding.
+
+        Beside a kink or a step that is much more than slopes tell, and no program can do better.
+        """
+        random = np.random.default_rng(0)
+        largest = np.zeros(len(self.entries))
+        for _ in range(_PATTERNS):
+            signs = [random.choice([-1.0, 1.0], size=leaf.shape) for leaf in self.draw.exact]
+            for side in (1, -1):
+                largest = np.fmax(largest, self._jump(signs, side * unit_roundoff(dtype), bound))
+        return largest
+
+    def _jump(self, signs: list[Array], part: float, bound: ErrorBound) -> Array:
+        with ball_arrays.precision(256):
+            moved = [
+                ball_arrays.as_balls(leaf) * ball_arrays.as_balls(1 + part * sign)
+                if leaf.dtype.kind in "fO"
+                else leaf
+                for leaf, sign in zip(self.draw.exact, signs, strict=True)
+            ]
+        try:
+            there = oracle.exact_values(
+                self.executions.reference, [*moved, *self.leaves[len(moved) :]]
+            )
+        except Undecided:
+            return np.zeros(len(self.entries))
+        values = ball_arrays.Centre.of(self.projected(there.values))
+        return bound.centre.error(values.high)
 
     def may_be_rounding(self, accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
         """Tell whether roundings of the judged program itself explain how far off a run of it is.

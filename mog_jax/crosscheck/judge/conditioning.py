@@ -299,22 +299,28 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
             return _vector(closed_call(closed, args, rule, literal))
 
         try:
-            outcome, pullback = jax.vjp(outputs, values)
+            moved = _moved_by_slopes(outputs, values, size)
         except (NotImplementedError, TypeError, ValueError):
             # A loop of unknown length, or an operand by which JAX does not differentiate.
             moved = _moved_by_differences(outputs, values)
-            return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
-
-        def row(direction: jax.Array) -> jax.Array:
-            (slopes,) = pullback(direction)
-            terms = [jnp.sum(jnp.abs(s * v)) for s, v in zip(slopes, values, strict=True)]
-            return jnp.sum(jnp.nan_to_num(jnp.stack(terms)))
-
-        identity = jnp.eye(size, dtype=outcome.dtype)
-        moved = jax.lax.map(row, identity, batch_size=_ROWS)
-        return jnp.asarray(moved * unit_roundoff(np.dtype(outcome.dtype)))
+        return jnp.asarray(moved * unit_roundoff(np.dtype(moved.dtype)))
 
     return measured
+
+
+def _moved_by_slopes(
+    outputs: Callable[[list[Any]], jax.Array], values: list[Any], size: int
+) -> jax.Array:
+    """Add up what each constant moves each output by, in reverse mode."""
+    outcome, pullback = jax.vjp(outputs, values)
+
+    def row(direction: jax.Array) -> jax.Array:
+        (slopes,) = pullback(direction)
+        terms = [jnp.sum(jnp.abs(s * v)) for s, v in zip(slopes, values, strict=True)]
+        return jnp.sum(jnp.nan_to_num(jnp.stack(terms)))
+
+    identity = jnp.eye(size, dtype=outcome.dtype)
+    return jnp.asarray(jax.lax.map(row, identity, batch_size=_ROWS))
 
 
 def _moved_by_differences(

@@ -1,8 +1,8 @@
 r"""Difference quotients of the function itself: witnesses that owe nothing to a derivative rule.
 
-Steps are some :math:`10^{-60}` of what they move, at a precision where no cancellation is to be
-feared. Where the quotients from all sides agree, they are the derivative; where they differ, the
-function has a kink there and no derivative.
+Steps are some :math:`10^{-60}` of the smallest number that is moved, at a precision where no
+cancellation is to be feared. Where the quotients from all sides agree, they are the derivative;
+where they differ, the function has a kink there and no derivative.
 
 ===========  =====================================================================================
 `Gradient`   of a scalar function, entry by entry: :math:`\partial_e f`
@@ -99,6 +99,20 @@ class Quotients:
 
         return [sized(self.leaves[place]) for place in self.places]
 
+    def _smallest(self) -> flint.arb:
+        """Give the size of the smallest number that is moved, beside which no step is long.
+
+        A function may change as soon as a number changes its sign.
+        """
+        moved = np.concatenate(
+            [ball_arrays.as_balls(self.leaves[place]).reshape(-1) for place in self.places]
+        )
+        smallest = flint.arb(1)
+        for number in moved:
+            if not number.contains(0) and abs(number) < smallest:
+                smallest = abs(number)
+        return smallest
+
     def _unit(self, entry: int) -> tuple[list[Array], float]:
         """Give the direction of one entry, and the size of what it moves."""
         direction = [np.zeros(self.leaves[place].shape) for place in self.places]
@@ -118,31 +132,31 @@ class Gradient(Quotients):
         """Give the gradient in some entries."""
         found: Settled = {}
         for entry in entries[:_MOST_ENTRIES]:
-            unit, scale = self._unit(entry)
-            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit, scale))
+            unit, _ = self._unit(entry)
+            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit))
         return found
 
-    def _one_sided(self, unit: Sequence[Array], scale: float, exponent: int) -> list[flint.arb]:
+    def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
-            step = flint.arb(10) ** exponent * flint.arb(scale)
+            step = flint.arb(10) ** exponent * self._smallest()
             here = self._at(digits)[0]
             ahead, behind = self._at(digits, (unit, step))[0], self._at(digits, (unit, -step))[0]
             return [(here - behind) / step, (ahead - here) / step]
 
-        return _sharpened(quotients, _DIGITS)
+        return _sharpened(quotients, _DIGITS, 2)
 
     def confirms(self, values: Array) -> bool | None:
         """Compare along a generic direction, between the two sides of the point."""
         across = self._generic()
 
         def quotient(exponent: int, digits: int) -> list[flint.arb]:
-            step = flint.arb(10) ** exponent
+            step = flint.arb(10) ** exponent * self._smallest()
             ahead = self._at(digits, (across, step))[0]
             behind = self._at(digits, (across, -step))[0]
             return [(ahead - behind) / 2 / step]
 
         return _explains(
-            values, across, lambda e: _sharpened(functools.partial(quotient, e), _DIGITS)[0]
+            values, across, lambda e: _sharpened(functools.partial(quotient, e), _DIGITS, 1)[0]
         )
 
 
@@ -160,14 +174,14 @@ class Push(Quotients):
 
     def _one_sided(self, exponent: int) -> list[Array]:
         def quotients(digits: int) -> list[flint.arb]:
-            step = flint.arb(10) ** exponent
+            step = flint.arb(10) ** exponent * self._smallest()
             here = self._at(digits)
             ahead = self._at(digits, (self.direction, step))
             behind = self._at(digits, (self.direction, -step))
             return [*((here - behind) / step), *((ahead - here) / step)]
 
-        both = _sharpened(quotients, _DIGITS)
-        half = len(both) // 2
+        half = sum(math.prod(aval.shape) for aval in self.function.out_avals)
+        both = _sharpened(quotients, _DIGITS, 2 * half)
         return [np.array(both[:half], object), np.array(both[half:], object)]
 
     def confirms(self, values: Array) -> bool | None:
@@ -240,15 +254,15 @@ class Hessian(Quotients):
         """Give the gradient's derivative along the direction, in some entries."""
         found: Settled = {}
         for entry in entries[:_MOST_SECOND_ENTRIES]:
-            unit, scale = self._unit(entry)
-            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit, scale))
+            unit, _ = self._unit(entry)
+            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit))
         return found
 
-    def _one_sided(self, unit: Sequence[Array], scale: float, exponent: int) -> list[flint.arb]:
+    def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
             # Of different lengths: two steps that undo each other would show nothing.
-            along = flint.arb(10) ** exponent
-            across = along * flint.arb(scale) * 7 / 10
+            along = flint.arb(10) ** exponent * self._smallest()
+            across = along * 7 / 10
             here = self._at(digits)[0]
             moved = {t: self._at(digits, (self.direction, t * along))[0] for t in (1, -1)}
             found = []
@@ -260,14 +274,14 @@ class Hessian(Quotients):
                     found.append((corner - aside - moved[t] + here) / (side * t * along * across))
             return found
 
-        return _sharpened(quotients, _SECOND_DIGITS)
+        return _sharpened(quotients, _SECOND_DIGITS, 4)
 
     def confirms(self, values: Array) -> bool | None:
         """Compare along a generic direction, between the four corners about the point."""
         across = self._generic()
 
         def quotient(exponent: int, digits: int) -> list[flint.arb]:
-            step = flint.arb(10) ** exponent
+            step = flint.arb(10) ** exponent * self._smallest()
             corners = [
                 s * t * self._at(digits, (across, s * step), (self.direction, t * step))[0]
                 for s in (1, -1)
@@ -276,21 +290,26 @@ class Hessian(Quotients):
             return [sum(corners, flint.arb(0)) / 4 / step**2]
 
         return _explains(
-            values, across, lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS)[0]
+            values,
+            across,
+            lambda e: _sharpened(functools.partial(quotient, e), _SECOND_DIGITS, 1)[0],
         )
 
 
 def _sharpened(
-    quotients: Callable[[int], list[flint.arb]], digits: Sequence[int]
+    quotients: Callable[[int], list[flint.arb]], digits: Sequence[int], count: int
 ) -> list[flint.arb]:
-    """Take quotients with more digits of the function until they are sharp, or not finite."""
+    """Take `count` quotients with more digits of the function until they are sharp, or not finite.
+
+    They are NaN where a comparison stays undecided.
+    """
     for number in digits:
         with ball_arrays.precision(int(3.33 * number) + 64):
             try:
                 found = quotients(number)
             except Undecided:
                 # A comparison that no precision decides: nothing is known of the function there.
-                return [flint.arb.nan()] * 4
+                return [flint.arb.nan()] * count
         if all(not q.is_finite() or q.rel_accuracy_bits() > _SHARP_BITS for q in found):
             break
     return found
@@ -313,7 +332,9 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
             return None
         mean, of_longer = _mean(sides), _mean(longer)
         truncated = abs(mean - of_longer) if of_longer.is_finite() else flint.arb(0)
-        return flint.arb(mean.mid(), (slack + gap + truncated).upper())
+        found = flint.arb(mean.mid(), (slack + gap + truncated).upper())
+        # Nothing tells what may be 0 from 0, of which a program may be expected.
+        return flint.arb(0, abs(found).upper()) if found.contains(0) else found
 
 
 def _mean(sides: Sequence[flint.arb]) -> flint.arb:

@@ -17,7 +17,7 @@ from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
-from mog_jax.crosscheck.judge.executions import FLOAT32, Outcomes, attempt
+from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
@@ -33,8 +33,8 @@ class Trial:
 
     def judged(self, thorough: bool) -> Judgement:
         """Ask everything."""
-        truth = self.case.truth(confirmed=thorough)
         try:
+            truth = self.case.truth(confirmed=thorough)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided()
@@ -74,10 +74,11 @@ class Trial:
     def judged_formula_only(self) -> tuple[Judgement, bool]:
         """Ask of the formula alone."""
         try:
+            truth = self.case.truth(confirmed=False)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided(), False
-        found = self.case.examined(self.case.truth(confirmed=False), given)
+        found = self.case.examined(truth, given)
         return self._concluded(found), bool(found.wrong.any())
 
     def _all_undecided(self) -> Judgement:
@@ -210,6 +211,16 @@ class Trial:
                 self._report(Execution.JIT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
         return kept
 
+    def _without_steps(
+        self, accuracy: Accuracy, bound: ErrorBound, dtype: Any = FLOAT64
+    ) -> Accuracy:
+        """Leave out entries that jump within a rounding of the inputs, as beside a kink."""
+        suspects = accuracy.bad & ~accuracy.missing
+        if not suspects.any():
+            return accuracy
+        errors = accuracy.roundings * bound.rounding
+        return accuracy.without(suspects & (self.case.jumps(bound, dtype) > errors / 2))
+
     def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
         if accuracy.excused.any():
             entry = int(np.flatnonzero(accuracy.excused)[0])
@@ -263,6 +274,7 @@ class Trial:
                 self._report_accuracy(name, Kind.DIFFERS_UNDER_JIT, entry, bound, worse, outcomes)
                 return
         for name, own in accuracies.items():
+            own = self._without_steps(own, bound)
             if own.bad.any():
                 batched = name.is_batched and not (
                     is_nearly_bad(main, bound, own.worst)
@@ -335,6 +347,8 @@ class Trial:
             # have the subject for its rule, which must not excuse itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
+        elif accuracy.bad.any():
+            excused = accuracy.bad & ~self._without_steps(accuracy, bound, FLOAT32).bad
         # What nobody is blamed for is nobody's record either.
         excused = excused & accuracy.bad
         accuracies.update(

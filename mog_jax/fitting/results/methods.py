@@ -20,6 +20,12 @@ from mog_jax.inference import (
 from mog_jax.mixture import Mixture
 
 _KINDS = ("observed", "sandwich")
+# Where the likelihood has a maximum, be it on a ridge.
+_DELTA_BIC_STANDS = [
+    inference.Reason.KNOWN,
+    inference.Reason.SINGULAR,
+    inference.Reason.BELOW_RESOLUTION,
+]
 
 
 class FitMethods:
@@ -39,6 +45,10 @@ class FitMethods:
         fixed: jax.Array
         equal_variances: bool
         names: Any
+
+        @property
+        def status_name(self) -> Any:
+            """How the ascent ended."""
 
         @property
         def reason(self) -> Any:
@@ -76,7 +86,7 @@ class FitMethods:
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
         found = inference.covariance(
-            self.information, fixed=self.fixed, equal_variances=self.equal_variances
+            self.information, fixed=self._held(), equal_variances=self.equal_variances
         )
         if kind == "observed":
             return found
@@ -375,13 +385,26 @@ class FitMethods:
         fixed = np.asarray(self.fixed)
         if self.equal_variances:
             fixed = fixed[..., :4]
-        return inference.n_parameters(
-            equal_variances=self.equal_variances, n_fixed=fixed.sum(axis=-1)
+        # The place of an atom is chosen by the data, its variance by the floor.
+        n_fixed = fixed.sum(axis=-1) + self._is_on_atom()
+        return inference.n_parameters(equal_variances=self.equal_variances, n_fixed=n_fixed)
+
+    def _is_on_atom(self) -> Any:
+        return np.asarray(self.status_name) == "atom"
+
+    def _held(self) -> Any:
+        """Which coordinates are known: those that were fixed, and an atom's mean and variance."""
+        variances = np.asarray(self.mixture.variances)
+        narrower = np.stack(
+            [variances[..., 0] <= variances[..., 1], variances[..., 0] > variances[..., 1]], axis=-1
         )
+        nothing = np.zeros((*narrower.shape[:-1], 1), bool)
+        own = np.concatenate([nothing, narrower, narrower], axis=-1)
+        return np.asarray(self.fixed) | (own & self._is_on_atom()[..., None])
 
     def _at_maximum(self, values: ArrayLike) -> Any:
         """Give values that mean something at a maximum only: NaN for all other fits."""
         # Where the components coincide, the likelihood has its maximum, on a ridge.
-        known = np.isin(self.reason, [inference.Reason.KNOWN, inference.Reason.SINGULAR])
+        known = np.isin(self.reason, _DELTA_BIC_STANDS)
         array = np.asarray(values)
         return np.where(known, array, np.nan).astype(array.dtype)[()]

@@ -267,3 +267,14 @@ def test_constants_without_a_derivative_are_moved_and_looked_at():
         (found,) = rounded_constants(traced(slope, 1.5))(1.5)
         up, down = slope(1.5), jax.grad(lambda a: jsp.gammainc(a, 1.3 * (1 + 1e-6)))(1.5)
     np.testing.assert_allclose(float(found), U * abs(up - down) / 1e-6, rtol=0.5)
+
+
+def test_constants_of_a_program_without_a_reverse_mode_are_moved_one_by_one():
+    def doubled(x):
+        return jax.lax.while_loop(lambda y: y < 9.0, lambda y: 2.1 * y, 0.1 * x)
+
+    with jax.enable_x64(True):
+        closed = jax.make_jaxpr(doubled)(1.0)
+        assert np.isfinite(rounded_constants(closed)(1.0)).all()
+        within = jax.make_jaxpr(lambda x: jax.vmap(doubled)(x[None] * 0.1))(1.0)
+        assert float(rounded_constants(within)(1.0)[0]) > 0

@@ -72,3 +72,30 @@ def test_they_confirm_what_is_right_and_nothing_else(kind):
     assert witness.confirms(as_balls(right * (1 + 1e-9))) is False
     unknown = np.full(right.shape, arb("nan"), object)
     assert witness.confirms(unknown) is None
+
+
+def test_a_comparison_that_no_precision_decides_leaves_every_output_open():
+    def function(x):
+        # Exactly 1, which no number of digits can tell from what lies beside it.
+        return jnp.where(jnp.sin(x) ** 2 + jnp.cos(x) ** 2 > 1, x, -x)
+
+    x = np.array([1.0, 2.0, 3.0])
+    settled = quotients(Push, function, x, np.ones(3)).settle(range(3))
+    assert settled == {0: None, 1: None, 2: None}
+
+
+@pytest.mark.parametrize("kind", [Gradient, Push, Hessian])
+def test_steps_are_short_beside_the_smallest_number(kind):
+    def beside_a_kink(x):
+        # The sum exceeds 1 by what is far below any rounding of it.
+        return jnp.sum(jnp.where(jnp.sum(jnp.abs(x)) > 1, 2 * x, x) ** 2)
+
+    x, t = np.array([1.0, 1e-109]), np.array([0.5, -1e-109])
+    expected = {Gradient: 8 * x, Push: [8 * x @ t], Hessian: 8 * t}[kind]
+    settled = quotients(kind, beside_a_kink, x, t).settle(range(len(expected)))
+    np.testing.assert_allclose([float(s.mid()) for s in settled.values()], expected, rtol=1e-12)
+
+
+def test_what_may_be_zero_is_zero():
+    settled = quotients(Gradient, lambda x: x[0] ** 2 * x[1], np.array([0.0, 1.0]), [1.0, 1.0])
+    assert [bool(value.mid() == 0) for value in settled.settle([0, 1]).values()] == [True, True]

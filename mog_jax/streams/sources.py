@@ -1,28 +1,18 @@
-"""What can be read as often as there are passes: a callable, arrays, Parquet, a DuckDB relation."""
+"""Sources that can be read again and again: a callable, arrays, Parquet, a DuckDB relation."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mog_jax.array_like import real_array
 from mog_jax.arrays import HostArray
+from mog_jax.chunks.blocks import Chunk, Chunks
 
 # Rows of a table that are read at a time.
 _ROWS = 2**18
-
-
-class Chunk(NamedTuple):
-    """Some points, NaN where missing, and how often each was seen, or None; shape (n,) each."""
-
-    values: HostArray
-    counts: HostArray | None
-
-
-# Gives the chunks, from the first, each time it is called.
-Chunks = Callable[[], Iterator[Chunk]]
 
 
 def open_chunks(chunks: Any, column: str | None, count: str | None) -> Chunks:
@@ -66,7 +56,7 @@ def _called(function: Callable[[], Any]) -> Chunks:
             "`chunks` must give a fresh iterator each time it is called; it gave the same one "
             "twice. Make it within: `lambda: read(...)`."
         )
-    # The second is read in the first pass; what is opened anew may have closed the first.
+    # The second is read in the first pass: opening it may have closed the first.
     waiting = [second]
     return lambda: _checked(waiting.pop() if waiting else _iterable(function()))
 
@@ -80,7 +70,7 @@ def _iterable(given: Any) -> Iterable[Any]:
 
 
 def _checked(chunks: Iterable[Any]) -> Iterator[Chunk]:
-    """Read chunks, and hold each against the first."""
+    """Read chunks, and compare each with the first."""
     before: Chunk | None = None
     for number, given in enumerate(chunks):
         chunk = _read(given, number)
@@ -110,7 +100,7 @@ def _read(given: Any, number: int) -> Chunk:
             f"`counts of chunk {number}` must have the shape of its values, {values.shape}; got "
             f"{counts.shape}."
         )
-    # How often a missing value was seen matters to nobody.
+    # The count of a missing value does not matter.
     wrong = ~((counts >= 0) & (counts < np.inf)) & ~np.isnan(values)
     if wrong.any():
         at = int(np.argmax(wrong))

@@ -1,27 +1,16 @@
-"""`fit_chunks`: one dataset that no memory holds, fitted by passes over it."""
+"""`fit_chunks`: one dataset that does not fit into memory, fitted by passes over it."""
 
 from collections.abc import Mapping
 from typing import Any, Never
 
-import jax
-import numpy as np
 from numpy.typing import ArrayLike
 
-from mog_jax.chunks.climb import Climb, climb
-from mog_jax.chunks.passes import Passes, Whole
-from mog_jax.chunks.sources import open_chunks
-from mog_jax.chunks.starts import starts as starts_of
-from mog_jax.chunks.survey import Survey, survey
+from mog_jax.chunks import maximum
 from mog_jax.fitting import Fit
-from mog_jax.fitting.climb.arrival import has_arrived, on_floor
-from mog_jax.fitting.climb.ascent import begin
-from mog_jax.fitting.data.fixed import is_near_data, read_fixed
-from mog_jax.fitting.data.standardise import Standardised
-from mog_jax.fitting.multistart.polish import regularity
-from mog_jax.fitting.options import DEFAULTS, FitOptions, checked_options, refuse_unknown
-from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.data.fixed import read_fixed
+from mog_jax.fitting.options import DEFAULTS, checked_options, refuse_unknown
 from mog_jax.mixture import Mixture
+from mog_jax.streams.sources import open_chunks
 
 _OPTIONS = (
     "column",
@@ -32,6 +21,7 @@ _OPTIONS = (
     "variance_floor",
     "min_points",
     "equal_variances",
+    "choose",
     "fixed",
 )
 _HINTS = {
@@ -41,7 +31,6 @@ _HINTS = {
     "by": "it fits one dataset; `fit_table` takes groups",
     "value": "say column=...",
 }
-_DOUBLE = np.dtype(np.float64)
 
 
 def fit_chunks(
@@ -55,6 +44,7 @@ def fit_chunks(
     variance_floor: float = DEFAULTS.variance_floor,
     min_points: float = DEFAULTS.min_points,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
@@ -62,9 +52,9 @@ def fit_chunks(
 
     The first pass takes the data's size, mean and variance, and a sample, which
     :func:`mog_jax.fit` fits. From there Newton's method climbs to the maximum of all points, one
-    pass a step: the nine sums of the chunks are added up, and they say everything about the
-    likelihood. So the answer is that of :func:`mog_jax.fit` on all points, the log-likelihood, the
-    status and the standard errors too, and depends on their order alone, not on how they are cut.
+    pass a step: the nine sums of the chunks are added up, and all derivatives follow from them. The
+    answer is that of :func:`mog_jax.fit` on all points, with log-likelihood, status and standard
+    errors. It depends on the order of the points, and not on how they are cut.
 
     Parameters
     ----------
@@ -90,6 +80,9 @@ def fit_chunks(
         Points that a component of a regular maximum holds at least.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer, as in :func:`mog_jax.fit`: of the sample, and then of those
+        that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
 
@@ -106,12 +99,12 @@ def fit_chunks(
 
     Notes
     -----
-    Where to look is asked of the sample, up to 131,072 points with the lowest and the highest 1,024
-    of all among them: up to so many points the sample is the data. If the sample as it is and the
-    sample smoothed lead to two maxima, both are climbed, and the higher one is the answer. What
-    neither shows, such as a narrow component of one point in a hundred thousand in the midst of the
-    others, is not found. Where the data are one Gaussian, two are hardly determined, and Newton's
-    method may creep: bound the passes by `max_steps`.
+    The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024
+    of all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
+    climbed, and `choose` says which is the answer. A component that neither shows, such as a narrow
+    one of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
+    components are hardly determined, and Newton's method may be slow: bound the passes by
+    `max_steps`.
 
     Examples
     --------
@@ -129,54 +122,7 @@ def fit_chunks(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
-    passes = Passes(open_chunks(chunks, column, count))
-    data = survey(passes)
-    if data.seen.n_points + data.seen.n_missing + data.seen.n_infinite == 0:
-        raise ValueError("`chunks` gave no values at all; it must give at least one array of them.")
-    return _fitted(passes, data, known, options)
-
-
-def _fitted(passes: Passes, data: Survey, known: Mixture, options: FitOptions) -> Fit:
-    standard = _standardised(data)
-    with np.errstate(divide="ignore", over="ignore"):
-        theta_fixed = to_standard_scale(theta_of(known), standard.mean, standard.scale)
-    usable = (
-        standard.is_usable
-        & standard.holds_answers(_DOUBLE, options.variance_floor)
-        & is_near_data(theta_fixed)
-    )[0]
-    best = Climb(begin(np.full(5, np.nan)), np.full((5, 5), np.nan), np.isnan(theta_fixed)[:, 0])
-    if usable:
-        whole = Whole(data.total, data.mean, data.scale)
-        begun = starts_of(data, known, options)
-        best = min(
-            climb(passes, begun, options, whole),
-            key=lambda climb: (
-                regularity(climb.state, options, under_way=False),
-                -climb.state.sums.log_likelihood,
-            ),
-        )
-    end, observed, free = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], best)
-    ended = Ended(
-        has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
-        on_floor=on_floor(end.theta, options.variance_floor),
-    )
-    n_passes = np.array([passes.n_passes])
-    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE)[0]
-
-
-def _standardised(data: Survey) -> Standardised:
-    """Say how the data are standardised; their points are not kept."""
-    is_finite = data.seen.n_infinite == 0
-    n = data.seen.n_points
-    return Standardised.without_points(
-        n=n if is_finite else 0,
-        total=data.total if is_finite else 0.0,
-        n_missing=data.seen.n_missing,
-        mean=data.mean,
-        scale=data.scale,
-        is_finite=is_finite,
-        is_constant=data.low == data.high or n == 0,
-    )
+    return maximum(open_chunks(chunks, column, count), known, options)

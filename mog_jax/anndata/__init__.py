@@ -1,0 +1,17 @@
+"""Mixtures of what an AnnData object holds: one for each gene, protein or guide.
+
+===========  ======================================================================================
+`fit`        fits ``adata.X``, a layer or an array of ``obsm``, all cells or group by group; the
+             answers become columns of ``adata.var``
+`posterior`  the posterior probability of the upper component of every cell, as a layer
+===========  ======================================================================================
+
+The answers are kept in the object, so that they are written and read with it. An AnnData object is
+all that these need. To read ``.h5ad`` files, as ``mog-jax fit cells.h5ad`` does, there is an extra:
+``pip install 'mog_jax[anndata]'``.
+"""
+
+from mog_jax.anndata.fit import fit
+from mog_jax.anndata.posterior import posterior
+
+__all__ = ["fit", "posterior"]

@@ -1,0 +1,107 @@
+"""What is fitted of an AnnData object: a matrix with cells in rows, and groups of the cells."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mog_jax.arrays import HostArray as Array
+
+_PARTS = ("obs", "var", "layers", "obsm", "varm", "uns")
+
+
+def refuse_other_objects(adata: Any) -> None:
+    """Raise `ValueError` unless this is an AnnData object."""
+    if hasattr(adata, "mod"):
+        raise ValueError(
+            "`adata` must be an AnnData object; got MuData: give a modality, as mdata['prot']."
+        )
+    if not all(hasattr(adata, part) for part in _PARTS):
+        raise ValueError(f"`adata` must be an AnnData object; got {type(adata).__name__}.")
+
+
+def matrix_of(adata: Any, layer: str | None, obsm: str | None) -> tuple[Any, Array]:
+    """Give what is to be fitted: an array or a sparse matrix, and the names of its columns.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or it is not a matrix.
+    """
+    if layer is not None and obsm is not None:
+        raise ValueError("give `layer` or `obsm`, not both.")
+    if layer is not None:
+        matrix = _part("layer", adata.layers, layer)
+    elif obsm is not None:
+        matrix = _part("obsm", adata.obsm, obsm)
+    else:
+        matrix = adata.X
+    what = "adata.X" if layer is None and obsm is None else repr(layer or obsm)
+    if matrix is None:
+        raise ValueError(f"{what} is empty; name a `layer` or an array of `obsm`.")
+    names = np.array([str(name) for name in adata.var_names], dtype=object)
+    if obsm is not None:
+        columns = getattr(matrix, "columns", range(matrix.shape[1] if matrix.ndim == 2 else 0))
+        names = np.array([str(name) for name in columns], dtype=object)
+    matrix = in_memory(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"{what} must be a matrix, with cells in rows; got the shape {matrix.shape}."
+        )
+    return matrix, names
+
+
+def in_memory(matrix: Any) -> Any:
+    """Read a matrix that is backed by a file, or lazy; a sparse one stays sparse."""
+    from scipy import sparse
+
+    if hasattr(matrix, "to_memory"):
+        matrix = matrix.to_memory()
+    if hasattr(matrix, "compute"):
+        matrix = matrix.compute()
+    if sparse.issparse(matrix):
+        return matrix
+    return np.asarray(matrix.to_numpy() if hasattr(matrix, "to_numpy") else matrix)
+
+
+def groups_of(adata: Any, by: str) -> dict[str, Array]:
+    """Give the cells of each group of ``obs``: from its name to a mask, shape (n_obs,).
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or a name cannot be kept in a file.
+    """
+    if not isinstance(by, str) or by not in adata.obs:
+        raise _no_such("by", by, adata.obs.columns, "a column of adata.obs")
+    column = adata.obs[by]
+    groups: dict[str, Array] = {}
+    values = column.cat.categories if hasattr(column, "cat") else sorted(column.dropna().unique())
+    for value in values:
+        mask = np.asarray(column == value, dtype=bool)
+        if mask.any():
+            groups[str(value)] = groups.get(str(value), np.zeros(len(mask), bool)) | mask
+    for name in groups:
+        if "/" in name:
+            raise ValueError(
+                f"`by`: a group is called {name!r}, and a file of AnnData cannot hold a name with "
+                f"'/'; rename it: adata.obs[{by!r}].str.replace('/', '-')."
+            )
+    if not groups:
+        raise ValueError(f"`by`: {by!r} is missing for all cells.")
+    return groups
+
+
+def _part(argument: str, there: Any, name: Any) -> Any:
+    if not isinstance(name, str) or name not in there:
+        where = "adata.layers" if argument == "layer" else f"adata.{argument}"
+        raise _no_such(argument, name, there.keys(), f"one of {where}")
+    return there[name]
+
+
+def _no_such(argument: str, name: Any, there: Iterable[Any], what: str) -> ValueError:
+    names = [str(each) for each in there]
+    near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}."
+    return ValueError(f"`{argument}` must be {what}; got {name!r}; {hint}")

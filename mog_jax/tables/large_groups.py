@@ -1,0 +1,132 @@
+"""Groups whose rows are never all in memory: each is fitted by passes over its chunks.
+
+A group is large by its number of rows alone, whatever machine it is on, so that its numbers are the
+same everywhere.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import jax
+import numpy as np
+import pyarrow
+
+from mog_jax.chunks import Chunk, maximum
+from mog_jax.fitting.data.fixed import read_fixed
+from mog_jax.fitting.options import OPTIONS, checked_options
+from mog_jax.fitting.results.columns import BINS
+from mog_jax.tables.group_fits import answers, histograms
+from mog_jax.tables.schema import ANSWERS
+
+# As many rows as close a chunk of ordinary groups; with what is made of them, some 1.6 GB.
+LARGEST_IN_MEMORY = 1 << 22
+_BATCH_ROWS = 1 << 18
+# What a climb by passes can be told.
+_TAKEN = (
+    *("starts", "tolerance", "max_steps", "variance_floor", "min_points"),
+    *("equal_variances", "choose"),
+)
+
+
+def most_rows_in_memory(options: dict[str, Any], *, of_intervals: bool) -> int | None:
+    """Give the number of rows beyond which a group is fitted by passes; None: there is none.
+
+    A climb by passes is Newton's, on points: under another direction, and where values are
+    intervals, all groups are in memory.
+    """
+    is_taken = all(
+        name in _TAKEN or value == OPTIONS.get(name)
+        for name, value in options.items()
+        if name != "fixed"
+    )
+    return LARGEST_IN_MEMORY if is_taken and not of_intervals else None
+
+
+def fit_large_group(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    group: int,
+    n_rows: int,
+    *,
+    has_counts: bool,
+    options: dict[str, Any],
+    fixed: dict[str, float],
+) -> pyarrow.RecordBatch:
+    """Fit one group to its columns of the answer, with ``id`` and ``n_rows`` before them.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Its temporary tables spill to disk.
+    query : str
+        SQL for the columns ``value`` and ``count`` of the group's rows, in any order.
+    group, n_rows : int
+        The group's number, and how many rows it has.
+    has_counts : bool
+        Whether ``count`` says how often each value occurs.
+    options : dict
+        The options of a fit, under which `most_rows_in_memory` is a number.
+    fixed : dict
+        The parameters of this group that are known, and their values.
+    """
+    present = "value IS NOT NULL AND NOT isnan(value)"
+    if has_counts:
+        present += " AND count IS NOT NULL AND NOT isnan(count)"
+    # Kept in order: the sums then do not depend on the order of the rows, and each pass is a scan.
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE large AS SELECT value, count FROM ({query}) "
+        f"WHERE {present} ORDER BY value, count"
+    )
+    n_values, low, high = connection.execute(
+        "SELECT count(*), min(value), max(value) FROM large"
+    ).fetchall()[0]
+    told = {name: value for name, value in options.items() if name in _TAKEN}
+    known = read_fixed(fixed or None, 1, equal_variances=told["equal_variances"])
+    found = maximum(lambda: _chunks(connection, has_counts), known, checked_options(**told))
+    ranges = (np.array([low], np.float64), np.array([high], np.float64))
+    batch = pyarrow.RecordBatch.from_arrays(
+        [
+            pyarrow.array([group], pyarrow.int64()),
+            pyarrow.array([n_rows], pyarrow.int64()),
+            *answers(
+                jax.tree.map(lambda leaf: np.asarray(leaf)[None], found),
+                np.array([n_rows - n_values]),
+                ranges,
+                _histogram(connection, low, high, has_counts=has_counts),
+            ),
+        ],
+        names=["id", "n_rows", *ANSWERS.names],
+    )
+    connection.execute("DROP TABLE large")
+    return batch
+
+
+def _chunks(connection: duckdb.DuckDBPyConnection, has_counts: bool) -> Iterator[Chunk]:
+    # A dataset has a point, if only a missing one.
+    yield Chunk(np.full(1, np.nan), np.zeros(1) if has_counts else None)
+    for batch in connection.sql("FROM large").to_arrow_reader(_BATCH_ROWS):
+        values, counts = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+        yield Chunk(values, counts if has_counts else None)
+
+
+def _histogram(
+    connection: duckdb.DuckDBPyConnection,
+    low: float | None,
+    high: float | None,
+    *,
+    has_counts: bool,
+) -> pyarrow.Array:
+    heights = np.zeros((1, BINS))
+    with np.errstate(all="ignore"):
+        width = np.nan if low is None or high is None else (np.float64(high) - low) / BINS
+    is_drawn = bool(np.isfinite(width) and width > 0)
+    if is_drawn:
+        height = "sum(count)" if has_counts else "count(*)"
+        for place, total in connection.execute(
+            f"SELECT least(trunc((value - $low) / $width), {BINS - 1})::INTEGER AS place, "
+            f"{height}::DOUBLE FROM large GROUP BY place",
+            {"low": low, "width": float(width)},
+        ).fetchall():
+            heights[0, place] = total
+    return histograms(heights, np.array([is_drawn]))
