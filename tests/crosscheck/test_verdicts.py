@@ -641,3 +641,20 @@ def test_a_reference_that_stays_undecided_at_an_input_leaves_that_input_out():
 
     report = crosscheck(function, lambda x: 2 * x, [(1.0,)], order=1)
     assert kinds(report) == ["not_judged"]
+
+
+def test_a_value_that_is_zero_times_infinity_is_nobodys():
+    def direction(x):
+        return x * (1 / jnp.sqrt(jnp.sum(x * x)))
+
+    report = crosscheck_rule(direction, direction, [(np.zeros(3),), (np.ones(3),)], order=0)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("above", [1e-38, -1e-17])
+def test_either_side_of_a_step_within_a_rounding_is_excused(above):
+    def stepwise(x):
+        return jnp.where((x[0] + x[1]) - 1 > 0, 3.0, 1.0) * x[0]
+
+    report = crosscheck_rule(stepwise, stepwise, [(np.array([1.0, above]),)], order=1)
+    assert report.ok, str(report)

@@ -56,6 +56,7 @@ class Trial:
             accuracies = self.case.measured(bound, outcomes)
         if self.executions.has_special_functions:
             accuracies = self._without_approximations(bound, outcomes, accuracies)
+        accuracies = self._without_steps(accuracies, bound)
         self._blame_executions(bound, outcomes, accuracies)
         beyond = False
         if not self._failed():
@@ -212,14 +213,18 @@ class Trial:
         return kept
 
     def _without_steps(
-        self, accuracy: Accuracy, bound: ErrorBound, dtype: Any = FLOAT64
-    ) -> Accuracy:
+        self, accuracies: Accuracies, bound: ErrorBound, dtype: Any = FLOAT64
+    ) -> Accuracies:
         """Leave out entries that jump within a rounding of the inputs, as beside a kink."""
-        suspects = accuracy.bad & ~accuracy.missing
-        if not suspects.any():
-            return accuracy
-        errors = accuracy.roundings * bound.rounding
-        return accuracy.without(suspects & (self.case.jumps(bound, dtype) > errors / 2))
+        if not any((accuracy.bad & ~accuracy.missing).any() for accuracy in accuracies.values()):
+            return accuracies
+        jumps = 2 * self.case.jumps(bound, dtype)
+        return {
+            name: accuracy.without(
+                accuracy.bad & ~accuracy.missing & (jumps > accuracy.roundings * bound.rounding)
+            )
+            for name, accuracy in accuracies.items()
+        }
 
     def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
         if accuracy.excused.any():
@@ -274,7 +279,6 @@ class Trial:
                 self._report_accuracy(name, Kind.DIFFERS_UNDER_JIT, entry, bound, worse, outcomes)
                 return
         for name, own in accuracies.items():
-            own = self._without_steps(own, bound)
             if own.bad.any():
                 batched = name.is_batched and not (
                     is_nearly_bad(main, bound, own.worst)
@@ -347,8 +351,8 @@ class Trial:
             # have the subject for its rule, which must not excuse itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
-        elif accuracy.bad.any():
-            excused = accuracy.bad & ~self._without_steps(accuracy, bound, FLOAT32).bad
+        left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
+        excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
         # What nobody is blamed for is nobody's record either.
         excused = excused & accuracy.bad
         accuracies.update(
