@@ -204,6 +204,11 @@ class Executions:
         with in_float64():
             return self._outcome(Execution.JIT, self.main, args)
 
+    def run_reference(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the reference, which is seldom asked."""
+        with in_float64():
+            return self._outcome(Execution.FLOAT64, _quickly(self.claim.reference), args)
+
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""
         with in_float64():

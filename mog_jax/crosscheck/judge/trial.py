@@ -51,7 +51,7 @@ class Trial:
         accuracies = self.case.measured(bound, outcomes)
         bad = np.any([accuracy.bad for accuracy in accuracies.values()], axis=0)
         if found.truth.tied and bad.any():
-            found = formula.settled_formula(found, bad)
+            found = formula.settled_formula(found, self._excusable(bad))
             bound = self.case.error_bound(found.truth)
             accuracies = self.case.measured(bound, outcomes)
         if self.executions.has_special_functions:
@@ -98,6 +98,16 @@ class Trial:
 
     def _failed(self) -> bool:
         return any(problem.kind in FAILURES for problem in self.problems)
+
+    def _excusable(self, bad: Array) -> Array:
+        """Say which entries a tie may excuse: of values, those that the reference has not either.
+
+        A zero times infinity in a branch that is not taken is met in exact arithmetic as well.
+        """
+        if self.claim.order:
+            return bad
+        own = self.executions.run_reference(self.values).values
+        return bad if own is None else bad & ~np.isfinite(self.case.projected(own))
 
     def _blame_formula(self, found: formula.Formula) -> bool:
         """Report disproved entries; say whether there are any."""
