@@ -23,6 +23,8 @@ from mog_jax.crosscheck.jaxpr_types import ClosedJaxpr, Jaxpr, equations
 
 # A shorter program, such as that of `xlogy`, is the definition of its function.
 _SHORT = 15
+# Unless it is a primitive that JAX differentiates by the rule alone.
+_WITHOUT_DERIVATIVE = ("zeta",)
 _MARK = "mog_jax.crosscheck:"
 
 
@@ -72,12 +74,13 @@ def _search(jaxpr: Jaxpr, n_consts: int) -> Special | None:
         mark = str(equation.params.get("name", ""))
         if equation.primitive.name == "name" and mark.startswith(_MARK):
             return _MARKED[mark.removeprefix(_MARK)]
-    if sum(1 for _ in equations(jaxpr)) < _SHORT:
-        return None
+    is_short = sum(1 for _ in equations(jaxpr)) < _SHORT
     given: list[Any] = [variable.aval for variable in jaxpr.invars[n_consts:]]
     avals = tuple((aval.shape, aval.dtype, aval.weak_type) for aval in given)
     text = str(jaxpr)
     for special in SPECIAL:
+        if is_short != (special.name in _WITHOUT_DERIVATIVE):
+            continue
         if len(avals) == special.arity and text == _text_of(special, avals):
             return special
     return None
@@ -178,10 +181,18 @@ _SLOPES: dict[str, list[Callable[..., Any]]] = {
     "sici": [lambda t, y, x: (t * _sinc(x), t * jnp.cos(x) / x)],
     "fresnel": [_of_fresnel],
     "owens_t": [_of_owens_t, _of_owens_t_by_slope],
+    "zeta": [
+        lambda t, y, s, q: jax.jvp(lambda order: jsp.zeta(order, q), (s,), (t,))[1],
+        lambda t, y, s, q: -t * s * _known_by_name("zeta")(s + 1, q),
+    ],
     "hyp1f1": [],
     "hyp2f1": [],
 }
-_ARITY = {"owens_t": 2, "hyp1f1": 3, "hyp2f1": 4}
+_ARITY = {"owens_t": 2, "zeta": 2, "hyp1f1": 3, "hyp2f1": 4}
+
+
+def _known_by_name(name: str) -> Callable[..., Any]:
+    return next(special.differentiable for special in SPECIAL if special.name == name)
 
 
 def _known(name: str, slopes: list[Callable[..., Any]]) -> Special:

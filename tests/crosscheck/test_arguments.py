@@ -231,3 +231,25 @@ def test_third_order_of_a_rule():
     report = crosscheck_rule(rule, lambda x: x**2, [(0.7,)], order=3)
     assert kinds(report) == ["wrong_third_order"]
     assert crosscheck_rule(rule, lambda x: x**2, [(0.7,)]).ok
+
+
+# Values that a function does not have.
+
+
+def on_the_sphere(x):
+    return x * (1 / jnp.sqrt(jnp.sum(x * x)))
+
+
+def test_zero_times_infinity_is_no_value_that_a_program_owes():
+    report = crosscheck_rule(on_the_sphere, on_the_sphere, [(np.zeros(2),), (X,)], order=0)
+    assert report.ok, str(report)
+    assert report.kinks
+
+
+def test_a_value_that_the_plain_function_has_is_owed():
+    def guarded(x):
+        size = jnp.sum(x * x)
+        return jnp.where(size > 0, x * (1 / jnp.sqrt(size)), 0.0)
+
+    report = crosscheck_rule(on_the_sphere, guarded, [(np.zeros(2),)], order=0)
+    assert kinds(report) == ["not_finite"]

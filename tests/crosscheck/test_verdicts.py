@@ -9,6 +9,7 @@ import jax.scipy.special as jsp
 import numpy as np
 import pytest
 from jax.experimental import hijax
+from jax.extend.core import jaxpr_as_fun
 
 from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
@@ -641,3 +642,50 @@ def test_a_reference_that_stays_undecided_at_an_input_leaves_that_input_out():
 
     report = crosscheck(function, lambda x: 2 * x, [(1.0,)], order=1)
     assert kinds(report) == ["not_judged"]
+
+
+def test_a_value_that_is_zero_times_infinity_is_nobodys():
+    def direction(x):
+        return x * (1 / jnp.sqrt(jnp.sum(x * x)))
+
+    report = crosscheck_rule(direction, direction, [(np.zeros(3),), (np.ones(3),)], order=0)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("above", [1e-38, -1e-17])
+def test_either_side_of_a_step_within_a_rounding_is_excused(above):
+    def stepwise(x):
+        return jnp.where((x[0] + x[1]) - 1 > 0, 3.0, 1.0) * x[0]
+
+    report = crosscheck_rule(stepwise, stepwise, [(np.array([1.0, above]),)], order=1)
+    assert report.ok, str(report)
+
+
+# What is right of an approximation is no disproof, whichever program it is recognised in.
+
+
+@jax.custom_jvp
+def with_an_unknown_value(x):
+    return jsp.log_ndtr(x)
+
+
+@with_an_unknown_value.defjvp
+def _(primals, tangents):
+    # JAX's own program for the function, without the rule that it is known by.
+    (x,), (t,) = primals, tangents
+    program = jax.make_jaxpr(jsp.log_ndtr)(x).eqns[-1].params["call_jaxpr"]
+    return jaxpr_as_fun(program)(x)[0], t * jax.grad(jsp.log_ndtr)(x)
+
+
+def test_a_program_that_is_right_of_an_approximation_is_remarked_upon():
+    function = with_an_unknown_value
+    report = crosscheck_rule(function, function, [(-25.0,)], order=1)
+    assert report.ok, str(report)
+    assert "approximate_function" in remarks(report)
+
+
+def test_a_program_that_is_wrong_of_an_approximation_as_well_is_disproved():
+    report = crosscheck_rule(
+        lambda x: with_an_unknown_value(x) * (1 + 1e-12), jsp.log_ndtr, [(-25.0,)], order=1
+    )
+    assert set(kinds(report)) == {"wrong_formula"}

@@ -113,6 +113,7 @@ def _inside(function: Callable[..., Ball]) -> Callable[..., Ball]:
 VALUES: dict[str, list[Callable[..., Ball]]] = {
     **{name: list(functions) for name, functions in _UNARY.items()},
     "owens_t": [_inside(_owens_t)],
+    "zeta": [_inside(lambda s, q: s.zeta(q))],
     "hyp1f1": [_inside(lambda a, b, x: x.hypgeom_1f1(a, b))],
     "hyp2f1": [_inside(lambda a, b, c, x: x.hypgeom_2f1(a, b, c))],
 }

@@ -166,7 +166,7 @@ class Case:
     def _jump(self, signs: list[Array], part: float, bound: ErrorBound) -> Array:
         with ball_arrays.precision(256):
             moved = [
-                ball_arrays.as_balls(leaf) * ball_arrays.as_balls(1 + part * sign)
+                ball_arrays.as_balls(leaf) * (1 + ball_arrays.as_balls(part * sign))
                 if leaf.dtype.kind in "fO"
                 else leaf
                 for leaf, sign in zip(self.draw.exact, signs, strict=True)

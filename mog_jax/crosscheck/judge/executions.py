@@ -68,7 +68,7 @@ class Executions:
     shapes : pytree
         Shapes and dtypes of the output.
     has_special_functions : bool
-        Whether the subject calls special functions that are known by what they mean.
+        Whether the programs call special functions that are known by what they mean.
     eager_is_slow : bool
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
@@ -92,7 +92,9 @@ class Executions:
                 self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
                     self.subject = _opened(self.subject, args)
-                self.has_special_functions = special.are_in(self.subject)
+                self.has_special_functions = special.are_in(self.subject) or special.are_in(
+                    self.reference
+                )
                 self.eager_is_slow = any(
                     e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
                 )
@@ -203,6 +205,11 @@ class Executions:
         """Run the subject under jit in float64."""
         with in_float64():
             return self._outcome(Execution.JIT, self.main, args)
+
+    def run_reference(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the reference, which is seldom asked."""
+        with in_float64():
+            return self._outcome(Execution.FLOAT64, _quickly(self.claim.reference), args)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""

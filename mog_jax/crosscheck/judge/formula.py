@@ -43,6 +43,8 @@ class Truth:
         Whether a difference quotient overruled automatic differentiation.
     kinks : int
         How many entries are left out because the function has no derivative there.
+    absorbed : bool
+        Whether a product of 0 and infinity was taken for 0 on the way.
     """
 
     values: Array
@@ -51,6 +53,7 @@ class Truth:
     witness: Quotients | None
     autodiff_wrong: bool = False
     kinks: int = 0
+    absorbed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ def truth_at(
 ) -> Truth:
     """Evaluate the reference; where it is not finite, ask difference quotients."""
     exact = oracle.exact_values(reference, leaves)
-    truth = Truth(exact.values, exact.kinks, derivative, witness)
+    truth = Truth(exact.values, exact.kinks, derivative, witness, absorbed=exact.absorbed)
     missing = np.flatnonzero(~ball_arrays.finite(truth.values))
     return _revised(truth, missing.tolist()) if missing.size else truth
 
@@ -114,9 +117,9 @@ def _revised(truth: Truth, entries: Sequence[int], *, trusted: bool = False) -> 
 
 def _settled(truth: Truth, entries: Sequence[int]) -> Truth:
     """Settle entries at a tie, where autodiff follows a convention: there may be no derivative."""
-    if not truth.derivative:
+    if not (truth.derivative or truth.absorbed):
         return truth
-    if truth.witness is not None:
+    if truth.derivative and truth.witness is not None:
         return _revised(truth, entries)
     values = truth.values.copy()
     values[list(entries)] = flint.arb.nan()

@@ -21,10 +21,14 @@ class Exact:
         All of them as one vector.
     kinks : bool
         Whether the program met a tie, where it may have no derivative.
+    absorbed: bool
+        Whether a zero that the program computed was multiplied by infinity or NaN: the product,
+        taken for 0, is no number to a program.
     """
 
     values: Array
     kinks: bool
+    absorbed: bool = False
 
 
 def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = False) -> Exact:
@@ -34,4 +38,4 @@ def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = F
     """
     kinks: Counter[str] = Counter()
     outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks, by_meaning=not literally)
-    return Exact(ball_arrays.flat(outputs), bool(kinks))
+    return Exact(ball_arrays.flat(outputs), bool(kinks), absorbed="mul" in kinks)

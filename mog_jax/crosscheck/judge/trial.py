@@ -38,7 +38,7 @@ class Trial:
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided()
-        found = self.case.examined(truth, given)
+        found = self._examined(truth, given)
         if self._blame_formula(found):
             return self._concluded(found)
         if self.claim.order == 2:
@@ -51,11 +51,12 @@ class Trial:
         accuracies = self.case.measured(bound, outcomes)
         bad = np.any([accuracy.bad for accuracy in accuracies.values()], axis=0)
         if found.truth.tied and bad.any():
-            found = formula.settled_formula(found, bad)
+            found = formula.settled_formula(found, self._excusable(bad))
             bound = self.case.error_bound(found.truth)
             accuracies = self.case.measured(bound, outcomes)
         if self.executions.has_special_functions:
             accuracies = self._without_approximations(bound, outcomes, accuracies)
+        accuracies = self._without_steps(accuracies, bound)
         self._blame_executions(bound, outcomes, accuracies)
         beyond = False
         if not self._failed():
@@ -78,8 +79,33 @@ class Trial:
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided(), False
-        found = self.case.examined(truth, given)
+        found = self._examined(truth, given)
         return self._concluded(found), bool(found.wrong.any())
+
+    def _examined(self, truth: formula.Truth, given: oracle.Exact) -> formula.Formula:
+        """Compare the formula; disprove nothing that is right of what the programs compute.
+
+        Where a special function is not recognised in one of them, they differ by its approximation.
+        """
+        found = self.case.examined(truth, given)
+        if not (found.wrong.any() and self.executions.has_special_functions):
+            return found
+        try:
+            wanted = self.case.exact(self.executions.reference, literally=True).values
+            literal = self.case.exact(self.executions.subject, literally=True)
+        except Undecided:
+            return found
+        literally = dataclasses.replace(found.truth, values=wanted, witness=None, tied=False)
+        again = self.case.examined(literally, literal)
+        known = ball_arrays.finite(wanted) & ball_arrays.finite(literal.values)
+        right = found.wrong & ~again.wrong & known
+        if again.undecided or not right.any():
+            return found
+        entry = formula.most_visible(found, np.flatnonzero(right))
+        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        text = f"the formula is right of what the programs compute; {digits:.1f} digits in common"
+        self._report(Execution.EXACT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
+        return dataclasses.replace(found, wrong=found.wrong & ~right)
 
     def _all_undecided(self) -> Judgement:
         return Judgement(self.claim.name, [], self.case.entries, undecided=len(self.case.entries))
@@ -97,6 +123,16 @@ class Trial:
 
     def _failed(self) -> bool:
         return any(problem.kind in FAILURES for problem in self.problems)
+
+    def _excusable(self, bad: Array) -> Array:
+        """Say which entries a tie may excuse: of values, those that the reference has not either.
+
+        A zero times infinity in a branch that is not taken is met in exact arithmetic as well.
+        """
+        if self.claim.order:
+            return bad
+        own = self.executions.run_reference(self.values).values
+        return bad if own is None else bad & ~np.isfinite(self.case.projected(own))
 
     def _blame_formula(self, found: formula.Formula) -> bool:
         """Report disproved entries; say whether there are any."""
@@ -212,14 +248,18 @@ class Trial:
         return kept
 
     def _without_steps(
-        self, accuracy: Accuracy, bound: ErrorBound, dtype: Any = FLOAT64
-    ) -> Accuracy:
+        self, accuracies: Accuracies, bound: ErrorBound, dtype: Any = FLOAT64
+    ) -> Accuracies:
         """Leave out entries that jump within a rounding of the inputs, as beside a kink."""
-        suspects = accuracy.bad & ~accuracy.missing
-        if not suspects.any():
-            return accuracy
-        errors = accuracy.roundings * bound.rounding
-        return accuracy.without(suspects & (self.case.jumps(bound, dtype) > errors / 2))
+        if not any((accuracy.bad & ~accuracy.missing).any() for accuracy in accuracies.values()):
+            return accuracies
+        jumps = 2 * self.case.jumps(bound, dtype)
+        return {
+            name: accuracy.without(
+                accuracy.bad & ~accuracy.missing & (jumps > accuracy.roundings * bound.rounding)
+            )
+            for name, accuracy in accuracies.items()
+        }
 
     def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
         if accuracy.excused.any():
@@ -274,7 +314,6 @@ class Trial:
                 self._report_accuracy(name, Kind.DIFFERS_UNDER_JIT, entry, bound, worse, outcomes)
                 return
         for name, own in accuracies.items():
-            own = self._without_steps(own, bound)
             if own.bad.any():
                 batched = name.is_batched and not (
                     is_nearly_bad(main, bound, own.worst)
@@ -347,8 +386,8 @@ class Trial:
             # have the subject for its rule, which must not excuse itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
-        elif accuracy.bad.any():
-            excused = accuracy.bad & ~self._without_steps(accuracy, bound, FLOAT32).bad
+        left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
+        excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
         # What nobody is blamed for is nobody's record either.
         excused = excused & accuracy.bad
         accuracies.update(

@@ -47,6 +47,11 @@ MEANT = {
         [lambda x: owens_t(mpmath.mpf(0.5), x)],
         [0.3, -4.0],
     ),
+    "zeta by its second": (
+        lambda x: jsp.zeta(2.5, x),
+        [lambda x: mpmath.zeta(mpmath.mpf(2.5), x)],
+        POINTS[:3],
+    ),
     "sici": (jsp.sici, [mpmath.si, mpmath.ci], POINTS[:4]),
     "fresnel": (jsp.fresnel, [mpmath.fresnels, mpmath.fresnelc], POINTS),
     "hyp1f1": (
