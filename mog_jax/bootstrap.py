@@ -14,6 +14,7 @@ one set of replicates serves all datasets of a batch that have the same number o
 import dataclasses
 import functools
 import heapq
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,7 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit
-from mog_jax.fitting.options import options_of, whole_number
+from mog_jax.fitting.intervals.inputs import Words
+from mog_jax.fitting.intervals.replicates import Recording, recordings
+from mog_jax.fitting.options import WORDS, options_of, whole_number
 from mog_jax.inference import Reason
 from mog_jax.lane_shapes import pad_to_power
 from mog_jax.mixture import read_key
@@ -120,7 +123,10 @@ def bootstrap_test(
         to a share :math:`1/\sqrt h` of itself. None goes through all of them.
     **options
         Further arguments of :func:`mog_jax.fit`, for data and replicates alike. With `counts`, a
-        replicate has as many points as the counts add up to.
+        replicate has as many points as the counts add up to. With `resolution`, `limits`, `window`
+        or `upper` each dataset has replicates of its own, drawn from the Gaussian that was fitted
+        to it and rounded, censored, cut off and binned alike: the test is then as exact as that
+        Gaussian is known.
 
     Returns
     -------
@@ -155,9 +161,13 @@ def bootstrap_test(
     stop_after = None if stop_after is None else whole_number("stop_after", stop_after)
     key = read_key(key)
     options_of("bootstrap_test", options)
+    words = Words(**{name: options[name] for name in WORDS if name in options})
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
+    if words.are_given:
+        nulls = _recorded_nulls(fits, recordings(data, words), options)
+        return _compare_each(statistic, fits, nulls, key, replicates, stop_after)
     return compare_with_null(
         statistic,
         np.asarray(fits.n_points),
@@ -201,22 +211,14 @@ def compare_with_null(
     """
     key = read_key(key)
     known = ~np.isnan(statistic)
-    if (sizes[known] > _MOST_POINTS).any():
-        raise ValueError(
-            f"`counts` must add up to at most {_MOST_POINTS} points, because datasets of "
-            f"that size are drawn; got {sizes[known].max():g}."
-        )
-    if (fraction := sizes[known] % 1 != 0).any():
-        raise ValueError(
-            "`counts` must add up to a whole number of points, because datasets of that size "
-            f"are drawn; got {sizes[known][fraction][0]}."
-        )
-    options = {name: value for name, value in options.items() if name not in ("counts", "progress")}
+    _refuse_sizes(sizes[known])
+    options = _of_replicates(options)
     p_value, error = np.full_like(statistic, np.nan), np.full_like(statistic, np.nan)
     used = np.zeros(statistic.shape, dtype=np.int64)
     for size in np.unique(sizes[known]):
         here = known & (sizes == size)
-        found = _against_null(statistic[here], int(size), key, replicates, stop_after, options)
+        null = _standard_null(int(size), options)
+        found = _against_null(statistic[here], int(size), key, replicates, stop_after, null)
         p_value[here], error[here], used[here] = found
     return BootstrapTest(
         statistic=statistic[()], p_value=p_value[()], p_value_error=error[()], replicates=used[()]
@@ -236,7 +238,7 @@ def _against_null(
     key: jax.Array,
     replicates: int,
     stop_after: int | None,
-    options: dict[str, Any],
+    refit: Callable[[jax.Array], Fit],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Give p-value, error and replicates used, for statistics of datasets of one size."""
     enough = replicates + 1 if stop_after is None else stop_after
@@ -247,12 +249,93 @@ def _against_null(
     while len(null) < replicates and _exceedances(null, np.max(statistic)) < enough:
         # Each replicate has a key of its own: it does not depend on the size of the chunks.
         chosen = keys[len(null) : len(null) + min(chunk, most)]
-        draws = _standard_normals(chosen, size)
-        # By their lengths, so that short datasets are not taken for a wrong layout.
-        fits = fit(Ragged(draws.ravel(), np.full(len(draws), size)), **options)
-        null.extend(_statistic(fits).tolist())
+        null.extend(_statistic(refit(chosen)).tolist())
         chunk *= 2
     return _p_values(statistic, np.asarray(null), enough)
+
+
+def _standard_null(size: int, options: dict[str, Any]) -> Callable[[jax.Array], Fit]:
+    """Give the fits of datasets of standard normals, one for each key."""
+
+    def refit(keys: jax.Array) -> Fit:
+        draws = _standard_normals(keys, size)
+        # By their lengths, so that short datasets are not taken for a wrong layout.
+        return fit(Ragged(draws.ravel(), np.full(len(draws), size)), **options)
+
+    return refit
+
+
+def _recorded_nulls(
+    fits: Fit, recorded: list[Recording], options: dict[str, Any]
+) -> list[Callable[[jax.Array], Fit]]:
+    """For each dataset, fits of draws from its own Gaussian that are recorded as it is.
+
+    Of intervals the ratio is no pivot: it depends on how the standard deviation compares with the
+    resolution, and on where the limits lie.
+    """
+    options = {name: value for name, value in _of_replicates(options).items() if name not in WORDS}
+    one = fits.one_component
+    columns = [np.atleast_1d(each) for each in (one.mean, one.variance, fits.n_points)]
+
+    def null(i: int) -> Callable[[jax.Array], Fit]:
+        mean, variance, size = (column[i] for column in columns)
+
+        def refit(keys: jax.Array) -> Fit:
+            normals = _standard_normals(keys, int(size))
+            lower, upper = recorded[i].record(normals, float(mean), float(np.sqrt(variance)))
+            lengths = np.full(len(normals), int(size))
+            words = recorded[i].words()
+            if upper is not None:
+                words["upper"] = Ragged(upper.ravel(), lengths)
+            return fit(Ragged(lower.ravel(), lengths), **words, **options)
+
+        return refit
+
+    return [null(i) for i in range(len(recorded))]
+
+
+def _compare_each(
+    statistic: np.ndarray[Any, Any],
+    fits: Fit,
+    nulls: list[Callable[[jax.Array], Fit]],
+    key: jax.Array,
+    replicates: int,
+    stop_after: int | None,
+) -> BootstrapTest:
+    """Hold each statistic against replicates of its own dataset."""
+    flat, sizes = np.atleast_1d(statistic), np.atleast_1d(np.asarray(fits.n_points))
+    known = ~np.isnan(flat)
+    _refuse_sizes(sizes[known])
+    p_value, error = np.full_like(flat, np.nan), np.full_like(flat, np.nan)
+    used = np.zeros(flat.shape, dtype=np.int64)
+    for i in np.flatnonzero(known):
+        own = jax.random.fold_in(key, int(i))
+        found = _against_null(flat[i : i + 1], int(sizes[i]), own, replicates, stop_after, nulls[i])
+        p_value[i], error[i], used[i] = (each[0] for each in found)
+    shape = np.shape(statistic)
+    return BootstrapTest(
+        statistic=statistic,
+        p_value=p_value.reshape(shape)[()],
+        p_value_error=error.reshape(shape)[()],
+        replicates=used.reshape(shape)[()],
+    )
+
+
+def _of_replicates(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in ("counts", "progress")}
+
+
+def _refuse_sizes(sizes: np.ndarray[Any, Any]) -> None:
+    if (sizes > _MOST_POINTS).any():
+        raise ValueError(
+            f"`counts` must add up to at most {_MOST_POINTS} points, because datasets of "
+            f"that size are drawn; got {sizes.max():g}."
+        )
+    if (fraction := sizes % 1 != 0).any():
+        raise ValueError(
+            "`counts` must add up to a whole number of points, because datasets of that size "
+            f"are drawn; got {sizes[fraction][0]}."
+        )
 
 
 def _standard_normals(keys: jax.Array, size: int) -> np.ndarray[Any, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.array_like import seen_points
+from mog_jax.intervals.mixtures import log_likelihood_of
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled
 
@@ -123,9 +124,16 @@ def log_density(mixture: Mixture, x: ArrayLike) -> jax.Array:
     return largest + jnp.log(jnp.sum(mixture.weights[None, :] * scaled, axis=-1))
 
 
-@sum_over_points
-@compiled
-def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
+def log_likelihood(
+    mixture: Mixture,
+    x: ArrayLike,
+    counts: ArrayLike | None = None,
+    *,
+    upper: ArrayLike | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
+) -> jax.Array:
     r"""Log-likelihood of a dataset, :math:`\mathcal L=\sum_i c_i\log p(x_i)`: a sum, in nats.
 
     Parameters
@@ -135,6 +143,9 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
         The points, in the unit of the means.
     counts : array-like, shape (n,), optional
         How often each point was seen; 1 where not given. A point with count 0 does not exist.
+    upper, resolution, limits, window : optional
+        What else is said of the values, as for :func:`mog_jax.fit`: an interval enters by its
+        probability.
 
     Returns
     -------
@@ -161,7 +172,24 @@ def log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = No
     np.float64(-6.298243)
     >>> log_likelihood(mixture, [0.1, 4.0], counts=[1, 2]).round(6)
     np.float64(-6.298243)
+
+    Rounded to tenths:
+
+    >>> log_likelihood(mixture, [0.1, 4.0, 4.0], resolution=0.1).round(6)
+    np.float64(-13.206527)
     """
+    if upper is None and resolution is None and limits is None and window is None:
+        return _log_likelihood(mixture, x, counts)
+    check_order(mixture, x)
+    points, seen = seen_points(x, counts)
+    return log_likelihood_of(
+        mixture, points, seen, upper=upper, resolution=resolution, limits=limits, window=window
+    )
+
+
+@sum_over_points
+@compiled
+def _log_likelihood(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None) -> jax.Array:
     by_point = log_density(mixture, x)
     if counts is None:
         return jnp.sum(by_point)

@@ -109,6 +109,11 @@ class Mixture:
         scale, shift : array-like, shape (...,)
             :math:`a` and :math:`b`, one for each mixture of a batch, or one for all.
 
+        Returns
+        -------
+        Mixture
+            Of the same shape.
+
         Examples
         --------
         >>> celsius = Mixture.from_arrays(weights=[0.5, 0.5], means=[0, 100], variances=[1, 25])

@@ -19,9 +19,11 @@ from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.data.standardise import standardise
+from mog_jax.fitting.intervals.held import IntervalBranch
+from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import advance, begin_climbs
 from mog_jax.fitting.multistart.packing import standardised_points
-from mog_jax.fitting.options import FitOptions, options_of
+from mog_jax.fitting.options import WORDS, FitOptions, options_of
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
@@ -123,10 +125,17 @@ def profile_interval(
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    branch = _Branch(fits, read(data, counts), place, checked)
+    words = Words(**{name: options[name] for name in WORDS if name in options})
+    branch: _Branch | IntervalBranch
+    if words.are_given:
+        branch = IntervalBranch(fits, data, counts, words, place, checked)
+    else:
+        branch = _Branch(fits, read(data, counts), place, checked)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
+    # The place and the width of an atom are not estimated.
+    reason = np.where((reason == Reason.KNOWN) & (step == 0), int(Reason.BOUNDARY), reason)
     usable = np.flatnonzero(reason == Reason.KNOWN)
     ends = np.full((2, reason.size), np.nan)
     if usable.size:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax import gradients, statistics
+from mog_jax import gradients, intervals, penalty, statistics
 from mog_jax.arrays import HostArray
 from mog_jax.crosscheck import Report, crosscheck, crosscheck_rule
 from mog_jax.inference.scores import score_slopes
@@ -130,6 +130,39 @@ def self_checks() -> list[SelfCheck]:
             "observed_information",
             lambda mixture, x: gradients.observed_information(mixture, x),
             lambda mixture, x: _negated_matrix(jax.jacfwd(jax.grad(log_likelihood))(mixture, x)),
+        ),
+        derivative(
+            "penalty_slopes",
+            lambda theta, weight, variance: penalty.penalty(theta, weight, variance),
+            lambda theta, weight, variance: jnp.stack(
+                [jnp.zeros_like(theta[0])] * 3
+                + list(penalty.penalty_slopes(theta, weight, variance))
+            ),
+            penalised_coordinates(),
+            order=2,
+        ),
+        same(
+            "penalty_information",
+            lambda theta, weight, variance: jnp.stack(
+                penalty.penalty_information(theta, weight, variance)
+            ),
+            lambda theta, weight, variance: (
+                -jnp.diagonal(jax.hessian(penalty.penalty)(theta, weight, variance))[3:]
+            ),
+            inputs=penalised_coordinates(),
+        ),
+        derivative(
+            "intervals.gradient",
+            lambda *drawn: intervals.log_likelihood(*drawn),
+            lambda *drawn: intervals.gradient(*drawn),
+            coordinates_and_intervals(),
+        ),
+        same(
+            "intervals.observed_information",
+            lambda *drawn: intervals.observed_information(*drawn),
+            lambda *drawn: -jax.jacfwd(intervals.gradient)(*drawn),
+            inputs=coordinates_and_intervals(),
+            normwise=True,
         ),
         same(
             "score_slopes",
@@ -245,6 +278,42 @@ def mixtures_near_their_data(draw: st.DrawFn, n: int = 7) -> tuple[Mixture, Host
         weights=[weight, 1 - weight], means=means, variances=np.square(deviations).tolist()
     )
     return mixture, np.asarray([means[k] + z * deviations[k] for z, k in drawn])
+
+
+@st.composite
+def penalised_coordinates(draw: st.DrawFn) -> tuple[HostArray, HostArray, HostArray]:
+    """Draw coordinates of a mixture, the penalty's weight and the data's variance.
+
+    Log-variances from the data's own, where a slope is 0, to those of components a millionth wide.
+    """
+    variance = 10.0 ** draw(st.floats(-6, 6) | st.just(0.0))
+    relative = st.floats(-28, 3) | st.sampled_from([0.0, 1e-9, -28.0])
+    rest = [draw(st.floats(-9, 9)) for _ in range(3)]
+    log_variances = [float(np.log(variance)) + draw(relative) for _ in range(2)]
+    weight = draw(st.floats(1e-3, 1) | st.sampled_from([0.0, 1.0]))
+    return np.array([*rest, *log_variances]), np.array(weight), np.array(variance)
+
+
+@st.composite
+def coordinates_and_intervals(
+    draw: st.DrawFn, n: int = 2
+) -> tuple[HostArray, HostArray, HostArray, HostArray]:
+    """Draw coordinates of a mixture of two, and points, intervals and half-lines around it.
+
+    Centres as z-scores of either component, half-widths from 0 to five standard deviations and
+    half-lines to both sides; counts, of which one may be negative.
+    """
+    separation = draw(st.floats(0, 6) | st.just(0.0))
+    log_variances = [draw(st.floats(-4, 4) | st.just(0.0)) for _ in range(2)]
+    theta = np.array([draw(st.floats(-5, 5)), 0.0, separation, *log_variances])
+    deviations = np.exp(0.5 * theta[3:])
+    half = st.sampled_from([0.0, 1e-9, 0.05, 0.5, 1.9, 5.0, np.inf, -np.inf]) | st.floats(0, 3)
+    score = st.floats(-6, 6) | st.sampled_from([0.0, 9.0, -9.0])
+    drawn = [draw(st.tuples(score, half, st.integers(0, 1))) for _ in range(n)]
+    centre = np.array([theta[1 + k] + z * deviations[k] for z, _, k in drawn])
+    half_width = np.array([h * deviations[k] for _, h, k in drawn])
+    counts = np.array([draw(st.sampled_from([1.0, 0.0, 3.0, 1000.0, -2.0])) for _ in range(n)])
+    return theta, centre, half_width, counts
 
 
 def plane(

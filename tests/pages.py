@@ -21,6 +21,7 @@ import doctest
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ from pathlib import Path
 import jax
 import matplotlib
 import matplotlib.pyplot
+
+from mog_jax.cli.command_line import main
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "mog_jax" / "guide"
@@ -112,7 +115,17 @@ class Page:
         return printed.getvalue()
 
     def _shell(self, command: str, folder: Path) -> str:
-        """Run a command as after the set-up: its tools are those beside this Python."""
+        """Run a command as after the set-up: its tools are those beside this Python.
+
+        One of ``mog-jax`` alone, without pipes or patterns, needs no process of its own, which
+        would load JAX and its programs anew.
+        """
+        name, *arguments = shlex.split(command)
+        if name == "mog-jax" and not set(command) & set("|<>*;&$"):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert main(arguments) == 0, f"{self.path.name}: {command}"
+            return printed.getvalue()
         beside = Path(sys.executable).parent
         done = subprocess.run(
             command,

@@ -77,6 +77,19 @@ def test_several_groups_are_drawn_beside_each_other(run, cells, tmp_path, monkey
     assert (code, err) == (2, "mog-jax: there is no fit to draw: CD8 is constant.\n")
 
 
+def test_a_picture_says_counts_and_names_its_components(run, cells, tmp_path):
+    fits, picture = tmp_path / "fits.parquet", tmp_path / "CD4.svg"
+    run("fit", cells, "--by", "gene", "--value", "x", "--out", fits, "--quiet")
+    command = ["plot", fits, "--group", "CD4", "-o", picture, "--scale", "counts"]
+    assert run(*command, "--components", "negative, positive")[0] == 0
+    drawn = picture.read_text(encoding="utf-8")
+    for words in ("points in a bin", "negative: 0.", "positive: 0."):
+        assert f"<!-- {words}" in drawn
+    code, _, err = run(*command, "--components", "one")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--components takes two names, as in negative,positive; got 'one'" in err
+
+
 def test_the_answers_can_be_kept_drawn_and_reported(run, cells, tmp_path):
     fits = tmp_path / "fits.duckdb"
     code, out, err = run("fit", cells, "--by", "gene", "--value", "x", "--out", fits)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import mog_jax
-from mog_jax import inference, kernel, statistics
+from mog_jax import dask, inference, kernel, ray, spark, statistics, tables
 from tests.pages import ROOT
 
 # Packages and modules whose functions compute.
@@ -14,19 +14,23 @@ NUMERICAL = ("likelihood", "kernel", "gradients", "statistics", "inference")
 NUMERICAL += ("selection", "bootstrap", "profile")
 
 PUBLIC = {
-    f"{function.__module__}.{function.__name__}": function
+    f"{function.__module__}.{name}": function
     for module, names in (
         (mog_jax, mog_jax.__all__),
         (inference, inference.__all__),
         (statistics, statistics.__all__),
         (kernel, ("lane_sums", "totals")),
+        (tables, tables.__all__),
+        *((engine, ("fit_groups",)) for engine in (dask, ray, spark)),
+        (mog_jax.Mixture, ("affine", "from_arrays", "sample")),
     )
     for name in names
     if callable(function := getattr(module, name)) and not inspect.isclass(function)
 }
 COMPUTING = {name: function for name, function in PUBLIC.items() if name.split(".")[1] in NUMERICAL}
 # There is nothing that they could refuse: a mixture, or numbers that are counted.
-REFUSE_NOTHING = {"ashman_d", "bimodality_index", "lane_sums", "modes", "n_parameters", "totals"}
+REFUSE_NOTHING = {"ashman_d", "bimodality_index", "lane_sums", "modes", "n_parameters"}
+REFUSE_NOTHING |= {"affine", "totals"}
 
 
 def sections(function):

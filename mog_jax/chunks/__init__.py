@@ -4,8 +4,10 @@
 - `passes`: the blocks' nine sums, added up, and whether each pass has seen the same points;
 - `survey`: the first pass: size, mean, variance and a sample;
 - `starts`: the fits of the sample;
-- `climb`: from there to the maximum of all points;
-- `maximum`: all of this, one after the other.
+- `climb`: from there to the maxima of all points;
+- `answer`: which of them is the answer;
+- `maximum`: all of this, one after the other;
+- `levels`: the one pass that rounded or censored values take, which counts distinct ones.
 """
 
 from mog_jax.chunks.blocks import Chunk, Chunks

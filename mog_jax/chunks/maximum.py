@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from mog_jax.chunks.answer import answer_of, higher_than, is_on_atom
 from mog_jax.chunks.blocks import Chunks
 from mog_jax.chunks.climb import Climb, climb
 from mog_jax.chunks.passes import Passes, Whole
@@ -13,10 +14,9 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.data.fixed import is_near_data
 from mog_jax.fitting.data.standardise import Standardised
-from mog_jax.fitting.multistart.polish import regularity
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.results.describe import Ended, Higher, describe
 from mog_jax.mixture import Mixture
 
 _DOUBLE = np.dtype(np.float64)
@@ -50,24 +50,24 @@ def maximum(chunks: Chunks, known: Mixture, options: FitOptions) -> Fit:
         & standard.holds_answers(_DOUBLE, options.variance_floor)
         & is_near_data(theta_fixed)
     )[0]
+    higher = Higher(np.zeros(1), np.zeros(1))
     best = Climb(begin(np.full(5, np.nan)), np.full((5, 5), np.nan), np.isnan(theta_fixed)[:, 0])
     if usable:
         whole = Whole(data.total, data.mean, data.scale)
         begun = starts_of(data, known, options)
-        best = min(
-            climb(passes, begun, options, whole),
-            key=lambda climb: (
-                regularity(climb.state, options, under_way=False),
-                -climb.state.sums.log_likelihood,
-            ),
-        )
+        climbs = climb(passes, begun, options, whole)
+        best = answer_of(climbs, data, options)
+        higher = higher_than(best, climbs)
     end, observed, free = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], best)
     ended = Ended(
         has_arrived=has_arrived(end.gain_left, standard.total, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
+        on_atom=np.atleast_1d(
+            options.choose == "penalised" and usable and is_on_atom(best, data, options)
+        ),
     )
     n_passes = np.array([passes.n_passes])
-    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE)[0]
+    return describe(end, ended, observed, n_passes, standard, free, options, _DOUBLE, higher)[0]
 
 
 def _standardised(data: Survey) -> Standardised:

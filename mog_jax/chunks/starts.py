@@ -88,6 +88,7 @@ def _fitted(
         variance_floor=options.variance_floor,
         min_points=options.min_points,
         equal_variances=options.equal_variances,
+        choose=options.choose,
         fixed=jax.tree.map(lambda field: np.squeeze(field, axis=0), known),
     )
     free = ~np.asarray(found.fixed)

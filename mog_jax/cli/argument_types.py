@@ -52,3 +52,17 @@ def _read(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number; got {text!r}") from None
+
+
+def pair(text: str) -> tuple[float | None, float | None]:
+    """Read two numbers with a comma between them, of which one may be left out."""
+    parts = text.split(",")
+    if len(parts) != 2 or not any(part.strip() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"must be LOW,HIGH, of which one may be left out, as in 0.05,50; got {text!r}"
+        )
+    try:
+        low, high = (float(part) if part.strip() else None for part in parts)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers; got {text!r}") from None
+    return low, high

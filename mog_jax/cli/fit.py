@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from mog_jax.cli import argument_types
+from mog_jax.cli import argument_types, intervals
 
 _EPILOG = """\
 examples:
@@ -90,6 +90,7 @@ def add_to(commands: Any) -> None:
     what.add_argument(
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
+    intervals.add_to(fit)
     _add_reading(fit)
     where = fit.add_argument_group("output")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
@@ -108,6 +109,12 @@ def add_to(commands: Any) -> None:
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
     how.add_argument(
         "--equal-variances", action="store_true", default=None, help="one variance for both"
+    )
+    how.add_argument(
+        "--choose",
+        choices=("penalised", "regular"),
+        help="which maximum is the answer: the best one by the penalised likelihood, or the "
+        "highest regular one (default: penalised)",
     )
     how.add_argument(
         "--min-points",
@@ -164,6 +171,10 @@ def _add_reading(fit: Any) -> None:
     )
 
 
+# What is a maximum above the variance floor.
+_AT_MAXIMUM = ("converged", "few_points")
+
+
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
     from mog_jax.progress import bar
@@ -174,7 +185,13 @@ def run(options: argparse.Namespace) -> int:
     is_single = not options.by and not columns
     if options.plot and not is_single:
         raise TableError("--plot draws a single fit; use `mog-jax plot` for one of many.")
-    choice = {"by": options.by, "value": options.value, "count": options.count, "columns": columns}
+    choice = {
+        "by": options.by,
+        "value": options.value,
+        "count": options.count,
+        "columns": columns,
+        "upper": options.upper,
+    }
     source = _faithful() if options.source == "faithful" else options.source
     if options.plot:
         from mog_jax.cli.plot import refuse_lost
@@ -213,13 +230,14 @@ def run(options: argparse.Namespace) -> int:
         row = table.to_pylist()[0]
         _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
+        intervals.remark(options, source, row, run)
         if options.plot:
             _draw(options, source, row, run)
     else:
         _show_all(table.drop_columns(["histogram"]), as_json=options.json)
         if not options.quiet:
             _say_unconverged(statuses)
-    unconverged = sum(statuses.values()) - statuses.get("converged", 0)
+    unconverged = sum(statuses.values()) - sum(statuses.get(name, 0) for name in _AT_MAXIMUM)
     return 1 if options.strict and unconverged else 0
 
 
@@ -228,10 +246,14 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "direction",
         "starts",
         "equal_variances",
+        "choose",
         "min_points",
         "tolerance",
         "max_steps",
         "variance_floor",
+        "resolution",
+        "limits",
+        "window",
     )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
@@ -277,7 +299,7 @@ def _say(text: str) -> None:
 
 
 def _say_unconverged(statuses: dict[str, int]) -> None:
-    others = {status: groups for status, groups in statuses.items() if status != "converged"}
+    others = {status: groups for status, groups in statuses.items() if status not in _AT_MAXIMUM}
     if others:
         listed = ", ".join(f"{groups:,} {status}" for status, groups in others.items())
         total = sum(statuses.values())
@@ -323,6 +345,11 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     else:
         print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
+    if row.get("higher_by"):
+        from mog_jax.fitting.results.remarks import higher
+
+        for remark in higher(row["higher_by"], row["higher_points"]):
+            print(f"remark         {remark}")
 
 
 def _meaning(status: str) -> str:

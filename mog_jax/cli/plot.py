@@ -39,6 +39,18 @@ def add_to(commands: Any) -> None:
     )
     plot.add_argument("--source", metavar="SOURCE", help="where the values are now, if they moved")
     plot.add_argument(
+        "--scale",
+        choices=("density", "counts"),
+        default="density",
+        help="what the heights are (default: density)",
+    )
+    plot.add_argument(
+        "--components",
+        metavar="LOWER,UPPER",
+        default="lower,upper",
+        help="what the components are called, as in negative,positive",
+    )
+    plot.add_argument(
         "--overwrite",
         action="store_true",
         help="replace FILE.png even if it is no picture of ours",
@@ -52,6 +64,12 @@ def run(options: argparse.Namespace) -> int:
     from mog_jax.tables.group import recorded_source
     from mog_jax.tables.results import open_results
 
+    components = [_plain(name.strip()) for name in options.components.split(",")]
+    if len(components) != 2:
+        raise TableError(
+            f"--components takes two names, as in negative,positive; got {options.components!r}."
+        )
+    how = {"scale": options.scale, "components": components}
     with open_results(options.fits) as results:
         rows = [results.group(names) for names in options.group]
         keys, run = [[row[name] for name in results.keys] for row in rows], results.run
@@ -66,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
     refuse_lost(path, [options.fits, source], overwrite=options.overwrite)
     if len(keys) == 1:
         label = run["columns"]["value"] or titles[0]
-        draw(path, source, run, keys[0], label=label, title=titles[0])
+        draw(path, source, run, keys[0], label=label, title=titles[0], **how)
     else:
-        draw_several(path, source, run, keys, titles)
+        draw_several(path, source, run, keys, titles, **how)
     if not options.quiet:
         print(path)
     return 0
@@ -93,9 +111,16 @@ def _is_picture(path: Path) -> bool:
 
 
 def draw(
-    path: str, source: Any, run: dict[str, Any], key: Sequence[Any], *, label: str, title: str = ""
+    path: str,
+    source: Any,
+    run: dict[str, Any],
+    key: Sequence[Any],
+    *,
+    label: str,
+    title: str = "",
+    **how: Any,
 ) -> None:
-    """Fit the values of one group once more and draw them.
+    """Fit the values of one group once more and draw them, as `mog_jax.plots.plot_fit` is told.
 
     Raises
     ------
@@ -105,14 +130,19 @@ def draw(
     from mog_jax.plots import plot_fit
 
     one, values, counts = _fitted(source, run, key, title or label)
-    figure = plot_fit(one, values, counts=counts, label=_plain(label))[0].figure
+    figure = plot_fit(one, values, counts=counts, label=_plain(label), **how)[0].figure
     if title:
         figure.suptitle(_plain(title))
     _save(figure, path)
 
 
 def draw_several(
-    path: str, source: Any, run: dict[str, Any], keys: Sequence[Sequence[Any]], titles: list[str]
+    path: str,
+    source: Any,
+    run: dict[str, Any],
+    keys: Sequence[Sequence[Any]],
+    titles: list[str],
+    **how: Any,
 ) -> None:
     """Fit the values of some groups once more and draw them, a panel each.
 
@@ -135,6 +165,7 @@ def draw_several(
         chosen=range(len(fits)),
         names=[*map(_plain, titles)],
         label=_plain(run["columns"]["value"] or "value"),
+        **how,
     )
     _save(panels[0].figure, path)
 

@@ -1,11 +1,14 @@
 """`crosscheck` and `crosscheck_rule`: validate arguments, make claims, search inputs, report."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mog_jax.crosscheck import forms
 from mog_jax.crosscheck.checking import checked
 from mog_jax.crosscheck.findings import Finding, Kind, remark
 from mog_jax.crosscheck.inputs.arguments import Signature, signature
+from mog_jax.crosscheck.inputs.static import released, releasing
 from mog_jax.crosscheck.jaxprs import has_rule, trace
 from mog_jax.crosscheck.judge import claims
 from mog_jax.crosscheck.judge.claims import Claim
@@ -13,6 +16,7 @@ from mog_jax.crosscheck.options import Options, unusual
 from mog_jax.crosscheck.precisions import closing_over, in_float64
 from mog_jax.crosscheck.report.report import Report
 from mog_jax.crosscheck.report.snippet import snippet as write_snippet
+from mog_jax.crosscheck.report.snippet_imports import called
 from mog_jax.crosscheck.validation import (
     float_arguments,
     refuse_uncallable,
@@ -35,6 +39,7 @@ def crosscheck(
     surrogate: bool = False,
     normwise: bool = False,
     simplex: Mapping[str, str] | None = None,
+    has_aux: bool = False,
     edges: Sequence[tuple[Any, ...]] = (),
     deadline: float | None = 60.0,
     plant_bugs: bool = False,
@@ -53,11 +58,13 @@ def crosscheck(
         ``function(*args)``, a JAX function with floating-point outputs.
     derivative : callable
         ``derivative(*args)``: the derivative with respect to ``args[wrt]``, of the same pytree
-        structure; a tuple of such if `wrt` is a tuple. Of a function of more than one number it is
-        the Jacobian, as ``jax.jacrev`` gives it, and is judged in first order.
+        structure; a tuple of such if `wrt` is a tuple; or a pair of the function's value and that,
+        as ``jax.value_and_grad`` gives it. Of a function of more than one number it is the
+        Jacobian, as ``jax.jacrev`` gives it, and is judged in first order.
     inputs : Hypothesis strategy, or sequence of tuples
-        Yields ``args``, tuples of pytrees of NumPy arrays and numbers. Each new shape is compiled
-        anew: draw sizes from a small set.
+        Yields ``args``, tuples of pytrees of NumPy arrays and numbers, typed random keys, and what
+        is static: strings, flags and functions. Each new shape, and each new static value, is
+        compiled anew: draw them from a small set.
     wrt : int or tuple of int
         Which arguments are differentiated. Every entry is taken to be free: for weights that sum
         to 1 the derivative is the partial one, unless `simplex` says otherwise.
@@ -66,7 +73,8 @@ def crosscheck(
     seed : int
         Which ones: the same seed draws the same inputs.
     order : int
-        1 or 2: whether the hand-written derivative is itself differentiated and checked.
+        1, 2 or 3: how often, less one, the hand-written derivative is itself differentiated and
+        checked. In third order it is the formula alone, along the direction drawn for an input.
     min_digits : float
         Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
         it, a result fails that keeps fewer than half of the digits that conditioning allows.
@@ -84,11 +92,14 @@ def crosscheck(
     simplex : mapping of str to str, optional
         By the name of a leaf, such as ``"mixture.weights"``: its last axis sums to exactly 1, and
         its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
+    has_aux : bool
+        Whether `function` gives a pair, the value and an auxiliary output that is not judged, and
+        `derivative` as well, as ``jax.grad`` and ``jax.value_and_grad`` do.
     edges : sequence of tuples
         Inputs that are always tried, beside those drawn.
     deadline : float, optional
-        Seconds that exact evaluation may take for one input, beyond which the input is reported as
-        not judged; None for no limit.
+        Seconds that exact evaluation and compiled loops may take for one input, beyond which the
+        input is reported as not judged; None for no limit.
     plant_bugs : bool
         Once the derivative has passed, plant standard bugs in it, one at a time, and report how
         many of them these inputs show: `Report.planted`. A bug that is missed asks for other
@@ -129,31 +140,40 @@ def crosscheck(
         deadline=deadline,
     )
     options.validate(lowest_order=1)
+    if not isinstance(has_aux, bool):
+        raise ValueError(f"`has_aux` must be True or False; got {has_aux!r}.")
     refuse_uncallable(function=function, derivative=derivative)
-    title = name or f"{_name(function) or 'function'}, derivative {_name(derivative)}".strip()
+    title = name or f"{called(function) or 'function'}, derivative {called(derivative)}".strip()
     remarks: list[Finding] = []
+    judged = forms.without_auxiliary(releasing(function)) if has_aux else releasing(function)
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         contract = signature(function, example, wrt, {} if simplex is None else simplex)
         if not contract.wrt:
             raise ValueError(f"`wrt` must name an argument; got {wrt!r}.")
-        is_scalar = refuse_unusable(function, derivative, example)
+        is_scalar = refuse_unusable(judged, example)
+        gradient, value = forms.gradient_and_value(releasing(derivative), contract, has_aux=has_aux)
+        refuse_untraceable("derivative", gradient, example)
         if surrogate:
             remarks.append(remark(Kind.SURROGATE, "derivative", "as `surrogate` says"))
-            return contract, claims.of_surrogate(derivative, contract)
+            return contract, claims.of_surrogate(gradient, contract)
         if not is_scalar:
-            return contract, claims.of_jacobian(function, derivative, contract)
-        return contract, claims.of_derivative(function, derivative, contract, order)
+            return contract, claims.of_jacobian(judged, gradient, contract)
+        found = claims.of_derivative(judged, gradient, contract, order)
+        if refuse_untraceable("derivative", value, example) is not None:
+            found.append(claims.of_value_beside(judged, value))
+        return contract, found
 
     def snippet(args: tuple[Any, ...]) -> str:
         functions = [("function", function), ("derivative", derivative)]
-        keywords = unusual(crosscheck, options, wrt=wrt, simplex=simplex or None)
-        return write_snippet("crosscheck", functions, args, keywords)
+        keywords = unusual(crosscheck, options, wrt=wrt, simplex=simplex or None, has_aux=has_aux)
+        return write_snippet("crosscheck", functions, released(args), keywords)
 
     with closing_over([function, derivative]):
-        return checked(
+        report = checked(
             title, make, inputs, options, snippet, plant_bugs=plant_bugs, remarks=remarks
         )
+    return _as_given(report)
 
 
 def crosscheck_rule(
@@ -193,7 +213,8 @@ def crosscheck_rule(
         Whether the rule is not meant to be the function's derivative: values are judged, and of the
         derivatives only what their own formula gives in exact arithmetic.
     order : int
-        0 for values alone, 1 for first derivatives too, 2 for second derivatives too.
+        0 for values alone, 1 for first derivatives too, 2 for second derivatives too; 3 for the
+        formula of third derivatives too, along the direction drawn for an input.
 
     Returns
     -------
@@ -212,32 +233,36 @@ def crosscheck_rule(
     )
     options.validate(lowest_order=0)
     refuse_uncallable(function=function, plain=plain)
-    title = name or f"{_name(function) or 'function'}, rule"
+    title = name or f"{called(function) or 'function'}, rule"
     remarks: list[Finding] = []
+    judged, without = releasing(function), releasing(plain)
 
     def make(example: tuple[Any, ...]) -> tuple[Signature, list[Claim]]:
         indices = float_arguments(example) if wrt is None else wrt
         contract = signature(function, example, indices, {})
         if order and not contract.wrt:
             raise ValueError("`inputs` must yield a floating-point argument to differentiate.")
-        refuse_untraceable("function", function, example)
-        refuse_untraceable("plain", plain, example)
+        refuse_untraceable("function", judged, example)
+        refuse_untraceable("plain", without, example)
         with in_float64():
-            if order and not has_rule(trace(function, *example)[0]):
+            if order and not has_rule(trace(judged, *example)[0]):
                 remarks.append(remark(Kind.NO_RULE, "the rule", "its derivatives are JAX's own"))
         if surrogate:
             remarks.append(remark(Kind.SURROGATE, "the rule", "as `surrogate` says"))
-        return contract, claims.of_rule(function, plain, contract, order, surrogate=surrogate)
+        return contract, claims.of_rule(judged, without, contract, order, surrogate=surrogate)
 
     def snippet(args: tuple[Any, ...]) -> str:
         functions = [("function", function), ("plain", plain)]
         keywords = unusual(crosscheck_rule, options, wrt=wrt)
-        return write_snippet("crosscheck_rule", functions, args, keywords)
+        return write_snippet("crosscheck_rule", functions, released(args), keywords)
 
     with closing_over([function, plain]):
-        return checked(title, make, inputs, options, snippet, remarks=remarks)
+        return _as_given(checked(title, make, inputs, options, snippet, remarks=remarks))
 
 
-def _name(function: Callable[..., Any]) -> str:
-    name = getattr(function, "__name__", type(function).__name__)
-    return "" if name == "<lambda>" else name
+def _as_given(report: Report) -> Report:
+    """Show inputs as their user gave them."""
+    report.findings = [
+        dataclasses.replace(found, args=released(found.args)) for found in report.findings
+    ]
+    return report

@@ -20,6 +20,7 @@ class Kind(_Word):
     RAISED = "raised"
     WRONG_FORMULA = "wrong_formula"
     WRONG_SECOND_ORDER = "wrong_second_order"
+    WRONG_THIRD_ORDER = "wrong_third_order"
     FORWARD_REVERSE_DIFFER = "forward_reverse_differ"
     NOT_FINITE = "not_finite"
     UNSTABLE = "unstable"
@@ -87,6 +88,7 @@ FAILURES = {
     Kind.RAISED: "the code raised an exception",
     Kind.WRONG_FORMULA: "the formula is disproved: exact evaluation gives another value",
     Kind.WRONG_SECOND_ORDER: "differentiating the derivative gives another value than the Hessian",
+    Kind.WRONG_THIRD_ORDER: "differentiating the derivative twice gives another value",
     Kind.FORWARD_REVERSE_DIFFER: "one mode of differentiation is right and the other is wrong",
     Kind.NOT_FINITE: "NaN or infinity where the exact value is an ordinary number",
     Kind.UNSTABLE: "the formula is right; its program loses digits that the problem does not lose",
@@ -105,7 +107,7 @@ REMARKS = {
     Kind.APPROXIMATE_FUNCTION: "a special function, as JAX computes it, differs from the function "
     "that it stands for, which the derivative is not blamed for unless `min_digits` asks",
     Kind.SURROGATE: "the formula was not judged, since it is not meant to be the derivative",
-    Kind.OVERDUE: "an input was not judged, because exact evaluation took longer than `deadline`",
+    Kind.OVERDUE: "an input was not judged, because it took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself does not run in float32 as in float64, so that only "
     "float64 is judged",
     Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "

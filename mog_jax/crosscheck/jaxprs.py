@@ -38,6 +38,7 @@ __all__ = [
     "cond",
     "expanded",
     "has_rule",
+    "implemented",
     "inner_program",
     "is_float",
     "opened",
@@ -80,6 +81,20 @@ def _expanded(primitive: Any, avals: tuple[Any, ...]) -> Any:
 
     with jax.enable_x64(any(aval.dtype.itemsize == 8 for aval in avals)):
         return jax.make_jaxpr(plainly)(*avals)
+
+
+def implemented(equation: JaxprEqn) -> ClosedJaxpr | None:
+    """Give what a library's primitive computes, if its implementation consists of others."""
+    primitive: Any = equation.primitive
+    avals: list[Any] = [atom.aval for atom in equation.invars]
+    wide = any(getattr(getattr(a, "dtype", None), "itemsize", 0) == 8 for a in avals)
+    with jax.enable_x64(wide):
+        try:
+            closed = jax.make_jaxpr(lambda *xs: primitive.impl(*xs, **equation.params))(*avals)
+        except Exception:
+            return None  # It runs on the machine, as JAX's own do.
+    inside = [inner.primitive for inner in equations(closed) if inner.primitive.name != "jit"]
+    return None if inside == [primitive] else closed
 
 
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:

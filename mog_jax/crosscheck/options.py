@@ -37,8 +37,8 @@ class Options:
             raise ValueError(f"`examples` must be a positive integer; got {self.examples!r}.")
         if not _is_integer(self.seed):
             raise ValueError(f"`seed` must be an integer; got {self.seed!r}.")
-        if not _is_integer(self.order) or self.order not in range(lowest_order, 3):
-            raise ValueError(f"`order` must be from {lowest_order} to 2; got {self.order!r}.")
+        if not _is_integer(self.order) or self.order not in range(lowest_order, 4):
+            raise ValueError(f"`order` must be from {lowest_order} to 3; got {self.order!r}.")
         if not isinstance(self.min_digits, int | float) or not 0 <= self.min_digits <= 16:
             raise ValueError(f"`min_digits` must be between 0 and 16; got {self.min_digits!r}.")
         if not isinstance(self.agrees_to, int | float) or not 0 <= self.agrees_to < 1:

@@ -296,7 +296,11 @@ class Search:
         rounded = None if draw.narrow else self._draw(draw.args, narrow=True)
         if rounded is None or not rounded.narrow:
             return None
-        return rounded if any(judge.overflows(rounded) for judge in self._lower) else None
+        try:
+            with deadline(self._deadline):
+                return rounded if any(judge.overflows(rounded) for judge in self._lower) else None
+        except Overdue:
+            return rounded  # To be judged, and so reported as not done in time.
 
     def _in_time(self, draw: Draw, judge: Callable[[], list[Judgement]]) -> list[Judgement]:
         """Judge a draw, unless that takes longer than one input may."""

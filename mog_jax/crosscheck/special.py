@@ -23,6 +23,8 @@ from mog_jax.crosscheck.jaxpr_types import ClosedJaxpr, Jaxpr, equations
 
 # A shorter program, such as that of `xlogy`, is the definition of its function.
 _SHORT = 15
+# Unless it is a primitive that JAX differentiates by the rule alone.
+_WITHOUT_DERIVATIVE = ("zeta",)
 _MARK = "mog_jax.crosscheck:"
 
 
@@ -72,12 +74,13 @@ def _search(jaxpr: Jaxpr, n_consts: int) -> Special | None:
         mark = str(equation.params.get("name", ""))
         if equation.primitive.name == "name" and mark.startswith(_MARK):
             return _MARKED[mark.removeprefix(_MARK)]
-    if sum(1 for _ in equations(jaxpr)) < _SHORT:
-        return None
+    is_short = sum(1 for _ in equations(jaxpr)) < _SHORT
     given: list[Any] = [variable.aval for variable in jaxpr.invars[n_consts:]]
     avals = tuple((aval.shape, aval.dtype, aval.weak_type) for aval in given)
     text = str(jaxpr)
     for special in SPECIAL:
+        if is_short != (special.name in _WITHOUT_DERIVATIVE):
+            continue
         if len(avals) == special.arity and text == _text_of(special, avals):
             return special
     return None
@@ -100,95 +103,103 @@ def _text_of(special: Special, avals: tuple[Any, ...]) -> str:
     return str(calls[0].params["call_jaxpr"].jaxpr) if calls else ""
 
 
-def _marked(name: str, function: Callable[[Any], Any]) -> Any:
+def _meant(original: Callable[..., Any], *slopes: Callable[..., Any]) -> Any:
+    """Give a function the slopes of what is meant, one for each argument."""
+    made: Any = jax.custom_jvp(lambda *args: original(*args))
+    made.defjvps(*slopes)
+    return made
+
+
+def _marked(name: str, function: Callable[[Any], Any], slope: Callable[..., Any]) -> Any:
     """Make a function of one number that is recognised by a name within its program."""
-
-    @jax.custom_jvp
-    def marked(x: Any) -> Any:
-        mark: Any = checkpoint_name
-        return function(mark(x, _MARK + name))
-
-    return marked
+    mark: Any = checkpoint_name
+    return _meant(lambda x: function(mark(x, _MARK + name)), slope)
 
 
 # What derivatives of special functions consist of: with constants that are no doubles.
-_times_pi = _marked("times_pi", lambda x: x * jnp.pi)
-_times_pi.defjvps(lambda t, y, x: _times_pi(t))
-_times_two_over_root_pi = _marked("times_two_over_root_pi", lambda x: x * 2 / jnp.sqrt(jnp.pi))
-_times_two_over_root_pi.defjvps(lambda t, y, x: _times_two_over_root_pi(t))
-_normal_hazard = _marked(
-    "normal_hazard",
-    lambda x: jnp.exp(-0.5 * jnp.square(x) - 0.5 * jnp.log(2 * jnp.pi) - jsp.log_ndtr(x)),
-)
-_normal_hazard.defjvps(lambda t, h, x: -t * h * (x + h))
-
-
-@jax.custom_jvp
-def _log_ndtr(x: Any) -> Any:
-    return jsp.log_ndtr(x)
-
-
-@jax.custom_jvp
-def _expi(x: Any) -> Any:
-    return jsp.expi(x)
-
-
-@jax.custom_jvp
-def _exp1(x: Any) -> Any:
-    return jsp.exp1(x)
-
-
-@jax.custom_jvp
-def _erfcx(x: Any) -> Any:
-    return jsp.erfcx(x)
-
-
-@jax.custom_jvp
-def _sici(x: Any) -> Any:
-    return jsp.sici(x)
-
-
-@jax.custom_jvp
-def _fresnel(x: Any) -> Any:
-    return jsp.fresnel(x)
-
-
-_log_ndtr.defjvps(lambda t, y, x: t * _normal_hazard(x))
-_expi.defjvps(lambda t, y, x: t * jnp.exp(x) / x)
-_exp1.defjvps(lambda t, y, x: -t * jnp.exp(-x) / x)
-_erfcx.defjvps(lambda t, y, x: t * (2 * x * _erfcx(x) - _times_two_over_root_pi(jnp.ones_like(x))))
-
-
-@_sici.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (t,) = primals, tangents
-    sinc = jnp.where(x == 0, 1.0, jnp.sin(x) / jnp.where(x == 0, 1.0, x))
-    return _sici(x), (t * sinc, t * jnp.cos(x) / x)
-
-
-@_fresnel.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (t,) = primals, tangents
-    angle = _times_pi(jnp.square(x) / 2)
-    return _fresnel(x), (t * jnp.sin(angle), t * jnp.cos(angle))
-
-
-SPECIAL = [
-    Special("log_ndtr", jsp.log_ndtr, _log_ndtr),
-    Special("expi", jsp.expi, _expi),
-    Special("exp1", jsp.exp1, _exp1),
-    Special("erfcx", jsp.erfcx, _erfcx),
-    Special("sici", jsp.sici, _sici),
-    Special("fresnel", jsp.fresnel, _fresnel),
-    # Their own rules, for the last argument, are right; the other ones have none.
-    Special("hyp1f1", jsp.hyp1f1, jsp.hyp1f1, arity=3),
-    Special("hyp2f1", jsp.hyp2f1, jsp.hyp2f1, arity=4),
-]
-_MARKED = {
-    name: Special(name, function, function)
-    for name, function in {
-        "times_pi": _times_pi,
-        "times_two_over_root_pi": _times_two_over_root_pi,
-        "normal_hazard": _normal_hazard,
-    }.items()
+_MARKS: dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]] = {
+    "times_pi": (lambda x: x * jnp.pi, lambda t, y, x: _mark("times_pi", t)),
+    "times_two_over_root_pi": (
+        lambda x: x * 2 / jnp.sqrt(jnp.pi),
+        lambda t, y, x: _mark("times_two_over_root_pi", t),
+    ),
+    "over_root_two_pi": (
+        lambda x: x / jnp.sqrt(2 * jnp.pi),
+        lambda t, y, x: _mark("over_root_two_pi", t),
+    ),
+    "normal_hazard": (
+        lambda x: jnp.exp(-0.5 * jnp.square(x) - 0.5 * jnp.log(2 * jnp.pi) - jsp.log_ndtr(x)),
+        lambda t, y, x: -t * y * (x + y),
+    ),
+    "erf_over_root_two": (
+        lambda x: jsp.erf(x / jnp.sqrt(2)),
+        lambda t, y, x: 2 * t * _mark("over_root_two_pi", jnp.exp(-jnp.square(x) / 2)),
+    ),
 }
+_MARKED = {
+    name: Special(name, made, made)
+    for name, made in ((name, _marked(name, *parts)) for name, parts in _MARKS.items())
+}
+
+
+def _mark(name: str, x: Any) -> Any:
+    return _MARKED[name].differentiable(x)
+
+
+def _sinc(x: Any) -> Any:
+    return jnp.where(x == 0, 1.0, jnp.sin(x) / jnp.where(x == 0, 1.0, x))
+
+
+def _of_erfcx(t: Any, y: Any, x: Any) -> Any:
+    return t * (2 * x * y - _mark("times_two_over_root_pi", jnp.ones_like(x)))
+
+
+def _of_fresnel(t: Any, y: Any, x: Any) -> Any:
+    angle = _mark("times_pi", jnp.square(x) / 2)
+    return t * jnp.sin(angle), t * jnp.cos(angle)
+
+
+def _of_owens_t(t: Any, y: Any, h: Any, a: Any) -> Any:
+    density = _mark("over_root_two_pi", jnp.exp(-jnp.square(h) / 2))
+    return -t * density * _mark("erf_over_root_two", a * h) / 2
+
+
+def _of_owens_t_by_slope(t: Any, y: Any, h: Any, a: Any) -> Any:
+    square = 1 + jnp.square(a)
+    density = jnp.exp(-jnp.square(h) * square / 2) / square
+    return t * _mark("over_root_two_pi", _mark("over_root_two_pi", density))
+
+
+# By the name of a function of JAX, the slope by each of its arguments: of the tangent, the value
+# and the arguments. Without slopes: its own rules, for the last argument, are right.
+_SLOPES: dict[str, list[Callable[..., Any]]] = {
+    "log_ndtr": [lambda t, y, x: t * _mark("normal_hazard", x)],
+    "expi": [lambda t, y, x: t * jnp.exp(x) / x],
+    "exp1": [lambda t, y, x: -t * jnp.exp(-x) / x],
+    "erfcx": [_of_erfcx],
+    "dawsn": [lambda t, y, x: t * (1 - 2 * x * y)],
+    "sici": [lambda t, y, x: (t * _sinc(x), t * jnp.cos(x) / x)],
+    "fresnel": [_of_fresnel],
+    "owens_t": [_of_owens_t, _of_owens_t_by_slope],
+    "zeta": [
+        lambda t, y, s, q: jax.jvp(lambda order: jsp.zeta(order, q), (s,), (t,))[1],
+        lambda t, y, s, q: -t * s * _known_by_name("zeta")(s + 1, q),
+    ],
+    "hyp1f1": [],
+    "hyp2f1": [],
+}
+_ARITY = {"owens_t": 2, "zeta": 2, "hyp1f1": 3, "hyp2f1": 4}
+
+
+def _known_by_name(name: str) -> Callable[..., Any]:
+    return next(special.differentiable for special in SPECIAL if special.name == name)
+
+
+def _known(name: str, slopes: list[Callable[..., Any]]) -> Special:
+    original = getattr(jsp, name)
+    differentiable = _meant(original, *slopes) if slopes else original
+    return Special(name, original, differentiable, _ARITY.get(name, 1))
+
+
+# Some are new in JAX.
+SPECIAL = [_known(name, slopes) for name, slopes in _SLOPES.items() if hasattr(jsp, name)]

@@ -29,19 +29,16 @@ def refuse_uncallable(**functions: Any) -> None:
             raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
 
 
-def refuse_unusable(
-    function: Callable[..., Any], derivative: Callable[..., Any], example: tuple[Any, ...]
-) -> bool:
-    """Refuse a function without floats, and either that JAX cannot trace; tell if it is scalar."""
+def refuse_unusable(function: Callable[..., Any], example: tuple[Any, ...]) -> bool:
+    """Refuse a function without floats, or that JAX cannot trace; tell if it is scalar."""
     output = refuse_untraceable("function", function, example)
     leaves = jax.tree.leaves(output)
     if not leaves or any(leaf.dtype.kind != "f" for leaf in leaves):
         shown = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
         raise ValueError(
             f"`function` must give floating-point numbers; got {shown}. Leave out what is not "
-            "differentiated: `lambda *args: function(*args)[0]` for one with an auxiliary output."
+            "differentiated: `has_aux=True` if it is the second of two outputs."
         )
-    refuse_untraceable("derivative", derivative, example)
     return len(leaves) == 1 and not leaves[0].shape
 
 
@@ -70,5 +67,5 @@ def float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(
         i
         for i, arg in enumerate(example)
-        if all(leaf.dtype.kind == "f" for leaf in jax.tree.leaves(arg))
+        if (leaves := jax.tree.leaves(arg)) and all(leaf.dtype.kind == "f" for leaf in leaves)
     )

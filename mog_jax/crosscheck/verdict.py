@@ -10,6 +10,7 @@ DISPROOFS = (
     Kind.WRONG_FORMULA,
     Kind.DIFFERS_UNDER_JIT,
     Kind.WRONG_SECOND_ORDER,
+    Kind.WRONG_THIRD_ORDER,
 )
 """Kinds that make every judgement of what is derived from the same program worthless, and the
 digits of the program itself: it keeps digits of something else."""
@@ -31,11 +32,11 @@ def most_severe(found: Found) -> list[Key]:
     if any(kind in DISPROOFS[:4] for kind, _ in keys):
         keys = [key for key in keys if key[0] not in _OF_DIGITS]
     # Nor digits of what is derived from a program that has lost them already.
-    lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=2)
+    lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=3)
     keys = [key for key in keys if key[0] not in _OF_DIGITS or found[key][0].order <= lost]
     return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 
 
 def lowest_disproved_order(found: Found) -> int:
-    """Give the lowest order at which something is disproved; beyond 2 if nothing is."""
-    return min((p.order for p, _ in found.values() if p.kind in DISPROOFS), default=3)
+    """Give the lowest order at which something is disproved; beyond 3 if nothing is."""
+    return min((p.order for p, _ in found.values() if p.kind in DISPROOFS), default=4)

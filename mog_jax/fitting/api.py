@@ -15,6 +15,8 @@ from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
 from mog_jax.fitting.data.layout import check_layout
 from mog_jax.fitting.fit_block import fit_block
+from mog_jax.fitting.intervals.fit_intervals import fit_intervals
+from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import compile_ahead
 from mog_jax.fitting.multistart.packing import Layout
 from mog_jax.fitting.options import (
@@ -36,6 +38,10 @@ def fit(
     data: ArrayLike | Ragged | Mapping[str, ArrayLike],
     *,
     counts: ArrayLike | Ragged | Mapping[str, ArrayLike] | None = None,
+    upper: ArrayLike | Ragged | Mapping[str, ArrayLike] | None = None,
+    resolution: ArrayLike | None = None,
+    limits: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+    window: tuple[ArrayLike | None, ArrayLike | None] | None = None,
     direction: str | Direction = DEFAULTS.direction,
     starts: str = DEFAULTS.starts,
     tolerance: float = DEFAULTS.tolerance,
@@ -45,6 +51,7 @@ def fit(
     dtype: Any = None,
     progress: bool = False,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
@@ -63,8 +70,18 @@ def fit(
     counts : of the same shape, optional
         How often each point was seen: non-negative, not necessarily whole. To count a point twice
         is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
+    upper : of the same shape, optional
+        Upper ends of intervals, of which `data` are the lower ones: equal ends are an exact value,
+        an infinite one is open, NaN at both is missing.
+    resolution : float, or array-like of shape (b,), optional
+        The step to which the values were rounded: each is known to half a step.
+    limits : pair of numbers or None, optional
+        Limits of detection, (lower, upper), None for none; or of each dataset. Of a value at a
+        limit or beyond, only that is known.
+    window : pair of numbers or None, optional
+        Values outside were never recorded, and nobody knows how many there were.
     direction : "newton", "em", "gradient" or Direction
-        How to climb.
+        How to climb. Intervals are climbed by Newton's method.
     starts : "thorough" or "quick"
         How many climbs to begin: 14 or 5 for each dataset.
     tolerance : float
@@ -82,6 +99,9 @@ def fit(
         Whether to show a progress bar, on standard error.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer: the best one by the penalised likelihood, or the highest
+        regular one.
     fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
         What is known beforehand, such as a component from controls. A mixture is NaN where it is
         free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
@@ -126,8 +146,14 @@ def fit(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
     progress = true_or_false("progress", progress)
+    words = Words(upper=upper, resolution=resolution, limits=limits, window=window)
+    if words.are_given:
+        return fit_intervals(
+            data, counts, words, options, fixed=fixed, progress=progress, dtype=dtype
+        )
     source = read(data, counts)
     precision = _precision(dtype, source)
     check_layout(data, source, options.min_points)

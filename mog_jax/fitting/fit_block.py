@@ -13,11 +13,11 @@ from mog_jax.fitting.data.fixed import is_near_data
 from mog_jax.fitting.data.inputs import Array, Source
 from mog_jax.fitting.data.standardise import Standardised, sample, standardise
 from mog_jax.fitting.multistart.block import Block
-from mog_jax.fitting.multistart.maximise import maximise
+from mog_jax.fitting.multistart.maximise import Maxima, maximise
 from mog_jax.fitting.multistart.polish import arrived
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.results.describe import Ended, Higher, describe
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
 
@@ -60,20 +60,26 @@ def fit_block(
         block = _block(data, usable, free, np.where(free, 0, theta_fixed), precision)
         # In single precision what leaves its range is lost, and said to be.
         with np.errstate(over="ignore", invalid="ignore"):
-            end, passes = maximise(block, options)
+            found = maximise(block, options)
     else:
-        end, passes = begin(np.empty((5, 0))), np.empty(0)
+        none = np.empty(0)
+        found = Maxima(begin(np.empty((5, 0))), none, none, none, none > 0)
+    end, passes = found.end, found.passes
     ended = Ended(
         has_arrived=arrived(end, options.tolerance),
         on_floor=on_floor(end.theta, options.variance_floor),
+        on_atom=found.on_atom,
     )
+    higher = Higher(found.higher_by, found.higher_points)
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
     # A weight may be too small for a number.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         observed = information(tuple(end.theta), end.sums, np).dense(np)
     whole = functools.partial(_spread, usable)
-    end, ended, observed, passes = jax.tree.map(whole, (end, ended, observed, passes))
-    return describe(end, ended, observed, passes, data, free, options, precision)
+    end, ended, observed, passes, higher = jax.tree.map(
+        whole, (end, ended, observed, passes, higher)
+    )
+    return describe(end, ended, observed, passes, data, free, options, precision, higher)
 
 
 def _block(

@@ -20,7 +20,9 @@ from mog_jax.array_like import real_array
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
-from mog_jax.fitting.options import DEFAULTS, AscentOptions, checked_options, refuse_unknown
+from mog_jax.fitting.intervals.held import interval_maximum
+from mog_jax.fitting.intervals.inputs import Words
+from mog_jax.fitting.options import DEFAULTS, WORDS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, totals
@@ -29,7 +31,15 @@ from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
-_OPTIONS = ("counts", "tolerance", "max_steps", "variance_floor", "equal_variances", "fixed")
+_OPTIONS = (
+    "counts",
+    "tolerance",
+    "max_steps",
+    "variance_floor",
+    "equal_variances",
+    "fixed",
+    *WORDS,
+)
 
 
 def local_maximum(
@@ -42,6 +52,10 @@ def local_maximum(
     variance_floor: float = DEFAULTS.variance_floor,
     equal_variances: bool = DEFAULTS.equal_variances,
     fixed: Mixture | None = None,
+    upper: ArrayLike | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
     **unknown: Never,
 ) -> Mixture:
     r"""Climb from a mixture to the maximum of the likelihood above it: one dataset, one climb.
@@ -78,6 +92,9 @@ def local_maximum(
     fixed : Mixture, shape (2,), optional
         Values that parameters are held at, in the order of `start`, NaN where they are free. A
         weight of which the other is given need not be.
+    upper, resolution, limits, window : optional
+        What else is said of the values, as for :func:`mog_jax.fit`. On intervals it is no JAX
+        function: it works outside of ``jit``, ``vmap`` and ``grad`` alone.
 
     Returns
     -------
@@ -117,6 +134,11 @@ def local_maximum(
         variance_floor=variance_floor,
         equal_variances=equal_variances,
     ).ascent(searching=False)
+    words = Words(upper=upper, resolution=resolution, limits=limits, window=window)
+    if words.are_given:
+        _check_start(start)
+        _check_fixed(fixed, options.equal_variances)
+        return interval_maximum(x, start, counts, words, options, fixed)
     x = real_array(x, "x")
     counts = None if counts is None else real_array(counts, "counts")
     _check_shapes(x, start, counts)
@@ -144,14 +166,18 @@ def _check_shapes(x: ArrayLike, start: Mixture, counts: ArrayLike | None) -> Non
             f"`x` must have shape (n,): one dataset of at least one point; got {np.shape(x)}. For "
             "a batch use jax.vmap."
         )
+    _check_start(start)
+    if counts is not None and np.shape(counts) != np.shape(x):
+        raise ValueError(
+            f"`counts` must have the shape of `x`, {np.shape(x)}; got {np.shape(counts)}."
+        )
+
+
+def _check_start(start: Mixture) -> None:
     if np.shape(start.means) != (2,):
         raise ValueError(
             f"`start` must have two components, shape (2,); got {np.shape(start.means)}. For a "
             "batch use jax.vmap."
-        )
-    if counts is not None and np.shape(counts) != np.shape(x):
-        raise ValueError(
-            f"`counts` must have the shape of `x`, {np.shape(x)}; got {np.shape(counts)}."
         )
 
 

@@ -16,10 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from mog_jax.arrays import Array
 from mog_jax.fitting.climb.directions import DIRECTIONS, Direction, direction_of
 
 # Which ascents a fit may begin, defined in mog_jax.fitting.multistart.starts.
 STARTS = ("thorough", "quick")
+# Which maximum is the answer, defined in mog_jax.fitting.multistart.choice; or the highest regular
+# one.
+CHOICES = ("penalised", "regular")
 # Nats left at which the search leaves a climb to the polish.
 SEARCH_TOLERANCE = 1e-3
 # Steps are counted in 32 bits. In a search the rounds say how many steps a climb may make.
@@ -54,6 +58,8 @@ class AscentOptions:
         Whether the components share one variance.
     give_up : bool
         Whether to leave climbs alone that are held on the variance floor.
+    penalty_strength : float
+        Of the penalty on the variances (:mod:`mog_jax.penalty`): 1, or 0 for none.
     """
 
     direction: Direction
@@ -62,11 +68,14 @@ class AscentOptions:
     variance_floor: float
     equal_variances: bool
     give_up: bool
+    penalty_strength: float = 0.0
 
     def as_arguments(self) -> dict[str, Any]:
         """Give what :func:`mog_jax.fitting.climb.ascent.ascend` takes, by name."""
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         arguments["smallest"] = math.log(arguments.pop("variance_floor"))
+        # A program that is compiled for one strength needs no penalty where there is none.
+        arguments["penalty_strength"] = arguments["penalty_strength"] or None
         return arguments
 
 
@@ -90,6 +99,8 @@ class FitOptions:
         Points that a component of a regular maximum holds at least.
     equal_variances : bool
         Whether the components share one variance.
+    choose : str
+        Which maximum is the answer: one of `CHOICES`.
     """
 
     direction: Direction
@@ -99,8 +110,29 @@ class FitOptions:
     variance_floor: float
     min_points: float
     equal_variances: bool
+    choose: str
 
-    def ascent(self, *, searching: bool) -> AscentOptions:
+    @property
+    def is_slow(self) -> bool:
+        """Whether the direction takes many steps to a maximum, as all but Newton's do."""
+        return self.direction is not DIRECTIONS["newton"]
+
+    def n_parameters(self, free: Array) -> Array:
+        """Count the parameters that a fit estimates.
+
+        Parameters
+        ----------
+        free : array of bool, shape (5, ...)
+            The coordinates that are not held fixed.
+
+        Returns
+        -------
+        array of int, shape (...,)
+        """
+        number: Array = free.sum(axis=0)
+        return number - (free[3] & free[4]) if self.equal_variances else number
+
+    def ascent(self, *, searching: bool, penalised: bool = False) -> AscentOptions:
         """Give the options of one climb, in the search or in the polish."""
         return AscentOptions(
             direction=self.direction,
@@ -109,6 +141,7 @@ class FitOptions:
             variance_floor=self.variance_floor,
             equal_variances=self.equal_variances,
             give_up=searching,
+            penalty_strength=1.0 if penalised else 0.0,
         )
 
 
@@ -123,12 +156,15 @@ class _Defaults:
     variance_floor: float = 1e-6
     min_points: float = 5
     equal_variances: bool = False
+    choose: str = "penalised"
 
 
 DEFAULTS = _Defaults()
 OPTIONS: Mapping[str, Any] = dataclasses.asdict(DEFAULTS)
 # All that `fit` takes besides the data.
-FIT_OPTIONS = ("counts", *OPTIONS, "dtype", "progress", "fixed")
+# What else is said of the values, `fit_intervals` reads.
+WORDS = ("upper", "resolution", "limits", "window")
+FIT_OPTIONS = ("counts", *WORDS, *OPTIONS, "dtype", "progress", "fixed")
 
 # Names of other packages, and what the same thing is called here.
 _ELSEWHERE = {
@@ -168,6 +204,9 @@ def checked_options(**given: Any) -> FitOptions:
     starts = options["starts"]
     if not isinstance(starts, str) or starts not in STARTS:
         raise ValueError(f"`starts` must be one of {_listed(STARTS)}; got {starts!r}.")
+    choose = options["choose"]
+    if not isinstance(choose, str) or choose not in CHOICES:
+        raise ValueError(f"`choose` must be one of {_listed(CHOICES)}; got {choose!r}.")
     max_steps = options["max_steps"]
     if max_steps is None:
         max_steps = _STEPS_OF_NEWTON if direction is DIRECTIONS["newton"] else _STEPS
@@ -187,6 +226,7 @@ def checked_options(**given: Any) -> FitOptions:
         variance_floor=floor,
         min_points=float(min_points),
         equal_variances=true_or_false("equal_variances", options["equal_variances"]),
+        choose=choose,
     )
 
 

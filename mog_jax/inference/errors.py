@@ -203,7 +203,9 @@ def check_probability(name: str, value: float) -> None:
 def _coordinate_errors(covariance: jax.Array, reason: jax.Array) -> tuple[jax.Array, jax.Array]:
     variances = jnp.diagonal(covariance)
     reason = known_or_singular(covariance, reason)
-    return jnp.where(reason == int(Reason.KNOWN), jnp.sqrt(variances), jnp.nan), reason
+    # Of a component below the resolution the variances are NaN themselves.
+    is_there = (reason == int(Reason.KNOWN)) | (reason == int(Reason.BELOW_RESOLUTION))
+    return jnp.where(is_there, jnp.sqrt(variances), jnp.nan), reason
 
 
 def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
@@ -217,7 +219,7 @@ def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
 def _described(values: Any, name: str) -> str:
     reasons = np.asarray(values.reason)
     if reasons.ndim == 0:
-        if reasons != Reason.KNOWN:
+        if reasons not in (Reason.KNOWN, Reason.BELOW_RESOLUTION):
             return f"{name}(NaN: {Reason(int(reasons)).message})"
         fields = ("weights", "means", "variances", "standard_deviations")
         shown = ", ".join(

@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from mog_jax.fitting.results.columns import COLUMNS
+from mog_jax.fitting.results.columns import COLUMNS, TEST_COLUMNS
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
@@ -93,7 +93,8 @@ def _policy(scripts: list[str], style: str) -> str:
             "default-src 'none'",
             f"script-src {' '.join(map(_hash, scripts))}",
             f"style-src {_hash(style)} '{_STYLE_OF_PLOT}'",
-            "img-src data:",  # the empty icon, which keeps the browser from asking for one
+            # The empty icon, without which a browser asks for one; and a drawing that becomes PNG.
+            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         ]
@@ -106,7 +107,11 @@ def _hash(text: str) -> str:
 
 def _data(results: Results, limit: int) -> dict[str, Any]:
     statuses = results.statuses()
-    shown = [each.name for each in COLUMNS if each.is_on_page and each.name in results.columns]
+    shown = [
+        each.name
+        for each in [*COLUMNS, *TEST_COLUMNS]
+        if each.is_on_page and each.name in results.columns
+    ]
     table = results.table(order="delta_bic DESC NULLS LAST, mean_2 - mean_1 DESC", limit=limit)
     columns = {name: [_short(cell) for cell in table[name].to_pylist()] for name in shown}
     return {

@@ -19,8 +19,8 @@ _COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 class GaussianMixture(DensityMixin, BaseEstimator):
     """Two Gaussians for one column, by the interface of ``sklearn.mixture.GaussianMixture``.
 
-    To use it, change the import. The fit is the highest regular maximum of the likelihood, found
-    from many starts; it does not depend on a seed. NaN is a missing value.
+    To use it, change the import. The fit is the best maximum of the likelihood, found from many
+    starts; it does not depend on a seed. NaN is a missing value.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Points that a component of a regular maximum holds at least.
     starts : {"thorough", "quick"}
         How many climbs to begin.
+    choose : {"penalised", "regular"}
+        Which maximum is the answer, as in :func:`mog_jax.fit`.
     random_state : int, RandomState or None
         For :meth:`sample` alone.
     tol, reg_covar, max_iter, n_init, init_params, weights_init, means_init, precisions_init, \
@@ -96,6 +98,7 @@ warm_start, verbose, verbose_interval
         verbose_interval: int = 10,
         min_points: float = DEFAULTS.min_points,
         starts: str = DEFAULTS.starts,
+        choose: str = DEFAULTS.choose,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -113,6 +116,7 @@ warm_start, verbose, verbose_interval
         self.verbose_interval = verbose_interval
         self.min_points = min_points
         self.starts = starts
+        self.choose = choose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
@@ -148,6 +152,7 @@ warm_start, verbose, verbose_interval
             equal_variances=self.covariance_type == "tied",
             min_points=self.min_points,
             starts=self.starts,
+            choose=self.choose,
         )
         warn_of(self.fit_, ["`X`"])
         self._set_parameters()

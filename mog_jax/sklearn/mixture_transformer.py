@@ -27,6 +27,8 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Points that a component of a regular maximum holds at least.
     starts : {"thorough", "quick"}
         How many climbs to begin for each column.
+    choose : {"penalised", "regular"}
+        Which maximum is the answer, as in :func:`mog_jax.fit`.
 
     Attributes
     ----------
@@ -65,11 +67,13 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         monotone: bool = False,
         min_points: float = DEFAULTS.min_points,
         starts: str = DEFAULTS.starts,
+        choose: str = DEFAULTS.choose,
     ) -> None:
         self.equal_variances = equal_variances
         self.monotone = monotone
         self.min_points = min_points
         self.starts = starts
+        self.choose = choose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit a mixture to each column.
@@ -109,6 +113,7 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             equal_variances=self.equal_variances,
             min_points=self.min_points,
             starts=self.starts,
+            choose=self.choose,
         )
         warn_of(self.fits_, [f"column {name}" for name in self.get_feature_names_out()])
         self.weights_ = np.asarray(self.fits_.mixture.weights)

@@ -81,7 +81,7 @@ def warn_of(fits: Fit, names: list[str]) -> None:
         What to call each dataset.
     """
     status = np.atleast_1d(np.asarray(fits.status))
-    for ending in np.unique(status[status != Status.CONVERGED]):
+    for ending in np.unique(status[~np.isin(status, [Status.CONVERGED, Status.FEW_POINTS])]):
         those = [names[index] for index in np.flatnonzero(status == ending)]
         shown = ", ".join(those[:5]) + (f" and {len(those) - 5} more" if len(those) > 5 else "")
         message = Status(int(ending)).message

@@ -6,9 +6,10 @@ from typing import Any, Never
 from numpy.typing import ArrayLike
 
 from mog_jax.chunks import maximum
+from mog_jax.chunks.levels import fit_levels
 from mog_jax.fitting import Fit
 from mog_jax.fitting.data.fixed import read_fixed
-from mog_jax.fitting.options import DEFAULTS, checked_options, refuse_unknown
+from mog_jax.fitting.options import DEFAULTS, OPTIONS, checked_options, refuse_unknown
 from mog_jax.mixture import Mixture
 from mog_jax.streams.sources import open_chunks
 
@@ -21,9 +22,14 @@ _OPTIONS = (
     "variance_floor",
     "min_points",
     "equal_variances",
+    "choose",
     "fixed",
+    "resolution",
+    "limits",
+    "window",
 )
 _HINTS = {
+    "upper": "count the intervals, and give them to `fit` with `counts`",
     "counts": "give pairs of values and counts as chunks, or the column that holds them as `count`",
     "direction": "it climbs by Newton's method, a pass a step",
     "dtype": "it sums up in float64, whatever the chunks are",
@@ -43,7 +49,11 @@ def fit_chunks(
     variance_floor: float = DEFAULTS.variance_floor,
     min_points: float = DEFAULTS.min_points,
     equal_variances: bool = DEFAULTS.equal_variances,
+    choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
     **unknown: Never,
 ) -> Fit:
     """Fit a two-component mixture to one dataset that is read in chunks, several times over.
@@ -78,8 +88,14 @@ def fit_chunks(
         Points that a component of a regular maximum holds at least.
     equal_variances : bool
         Whether the components share one variance.
+    choose : "penalised" or "regular"
+        Which maximum is the answer, as in :func:`mog_jax.fit`: of the sample, and then of those
+        that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
+    resolution, limits, window : optional
+        What else is said of the values, as in :func:`mog_jax.fit`. Distinct values are counted in
+        one pass, and then fitted.
 
     Returns
     -------
@@ -96,8 +112,8 @@ def fit_chunks(
     -----
     The climbs start at fits of the sample: up to 131,072 points, the lowest and the highest 1,024
     of all among them. If the sample as it is and the smoothed sample lead to two maxima, both are
-    climbed, and the higher one is the answer. A component that neither shows, such as a narrow one
-    of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
+    climbed, and `choose` says which is the answer. A component that neither shows, such as a narrow
+    one of one point in a hundred thousand, is not found. Where the data are one Gaussian, two
     components are hardly determined, and Newton's method may be slow: bound the passes by
     `max_steps`.
 
@@ -117,6 +133,12 @@ def fit_chunks(
         variance_floor=variance_floor,
         min_points=min_points,
         equal_variances=equal_variances,
+        choose=choose,
     )
+    opened = open_chunks(chunks, column, count)
+    if not (resolution is None and limits is None and window is None):
+        own = {name: getattr(options, name) for name in OPTIONS}
+        words = {"resolution": resolution, "limits": limits, "window": window}
+        return fit_levels(opened, **words, **own, fixed=fixed)
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
-    return maximum(open_chunks(chunks, column, count), known, options)
+    return maximum(opened, known, options)

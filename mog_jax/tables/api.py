@@ -19,6 +19,7 @@ def fit_table(
     by: str | Sequence[str] = (),
     value: str | None = None,
     count: str | None = None,
+    upper: str | None = None,
     columns: str | Sequence[str] | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
@@ -56,6 +57,9 @@ def fit_table(
         The column to fit. May be left out if there is only one.
     count : str, optional
         A column that says how often each value occurs.
+    upper : str, optional
+        The column of upper ends, where `value` holds the lower ends of intervals; an open end is
+        infinite, ``-inf`` or ``inf``.
     columns : str or sequence of str, optional
         In place of `value`, for a wide table: each of these columns is fitted (within each group
         of `by`), and the answer's column ``column`` holds its name. Patterns will do: ``"CD*"``.
@@ -102,7 +106,8 @@ def fit_table(
     zeros : {"keep", "drop"}, optional
         Whether a zero there is a value like any other, which is the default, or none.
     **options
-        Passed on to `mog_jax.fit`.
+        Passed on to `mog_jax.fit`. Of those that say what the values are, `resolution`, `limits`
+        and `window` are numbers here, for all groups alike.
 
     Returns
     -------
@@ -131,6 +136,7 @@ def fit_table(
             by=column_names("by", by),
             value=None if value is None else column_name("value", value),
             count=None if count is None else column_name("count", count),
+            upper=None if upper is None else column_name("upper", upper),
             columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
             bootstrap=bootstrap,

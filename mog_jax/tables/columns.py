@@ -54,6 +54,11 @@ class ChosenColumns:
         """Whether a column of counts was given."""
         return self.chosen["count"] is not None
 
+    @property
+    def has_upper(self) -> bool:
+        """Whether a column of upper ends was given."""
+        return self.chosen.get("upper") is not None
+
 
 def choose(
     source: TableSource,
@@ -62,6 +67,7 @@ def choose(
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
+    upper: str | None = None,
     fixed: Mapping[str, str] | None = None,
     carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
@@ -77,11 +83,13 @@ def choose(
     if source.is_long:
         by, value = _of_each_feature(source, by, value, columns)
     fixed = dict(fixed or {})
-    columns = _spelt_out(columns, source, {*by, *fixed.values(), count})
+    columns = _spelt_out(columns, source, {*by, *fixed.values(), count, upper})
+    if columns is not None and upper is not None:
+        raise TableError("`upper` goes with `value`, the lower ends; not with `columns`.")
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
     if columns is None and value is None:
-        used = {*by, *fixed.values(), count}
+        used = {*by, *fixed.values(), count, upper}
         rest = [name for name in source.types if name not in used]
         # The index that pandas and R write has no name, nor has what follows a trailing comma.
         rest = [name for name in rest if name not in source.unnamed] or rest
@@ -94,7 +102,7 @@ def choose(
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
-    beside = [*([count] if count else []), *fixed.values()]
+    beside = [*([count] if count else []), *([upper] if upper else []), *fixed.values()]
     for name in [*by, *wide, *([value] if value else []), *beside]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
@@ -112,6 +120,7 @@ def choose(
     counted = cells.number(count) if count else "NULL::DOUBLE"
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
+    selected += [f"{cells.number(upper)} AS upper"] if upper else []
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
     if carried is not None:
         selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
@@ -143,7 +152,13 @@ def choose(
         sql=sql,
         keys=keys,
         numbers=[*(wide or [str(value)]), *beside],
-        chosen={"by": list(by), "value": None if wide else value, "columns": wide, "count": count},
+        chosen={
+            "by": list(by),
+            "value": None if wide else value,
+            "columns": wide,
+            "count": count,
+            **({"upper": upper} if upper else {}),
+        },
         fixed=fixed,
     )
 

@@ -57,7 +57,9 @@ class GroupsInOrder:
             first = group + 1
 
     def _large(self, first: int) -> list[int]:
-        most = large_groups.most_rows_in_memory(self.run["options"])
+        most = large_groups.most_rows_in_memory(
+            self.run["options"], of_intervals=self.rows.has_upper
+        )
         if most is None:
             return []
         found = self.connection.execute(
@@ -77,6 +79,7 @@ class GroupsInOrder:
             by=["id", "n_rows"],
             value="value",
             count="count" if self.rows.has_counts else None,
+            upper="upper" if self.rows.has_upper else None,
             **options,
         )
 
@@ -85,10 +88,12 @@ class GroupsInOrder:
     ) -> Iterator[pyarrow.RecordBatch]:
         # The number sorts twenty times sooner than the key; with the value it costs nothing more.
         fixed = "".join(f", g.{name} AS {name}" for name in fixed_columns(self.rows))
+        upper = ", r.upper AS upper" if self.rows.has_upper else ""
         query = (
-            f"SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count{fixed} "
+            "SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count"
+            f"{upper}{fixed} "
             f"FROM {_rows_with_groups(self.rows)} WHERE g.id >= {first} AND g.id < {end} "
-            "ORDER BY id, value, count"
+            f"ORDER BY id, value, count{', upper' if self.rows.has_upper else ''}"
         )
         with reading(self.source.name):
             batches = self.connection.sql(query).to_arrow_reader(_BATCH_ROWS)

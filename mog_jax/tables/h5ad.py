@@ -89,6 +89,7 @@ def _opened(file: File) -> Iterator[Any]:
         ) from None
     try:
         with h5py.File(file.path, "r") as content:
+            _refuse_links(file, content)
             if "mod" in content:
                 listed = ", ".join(content["mod"])
                 raise TableError(
@@ -101,12 +102,33 @@ def _opened(file: File) -> Iterator[Any]:
                     "table of it to Parquet, as with pandas.read_hdf."
                 )
             yield content
-    except TableError:
+    except (TableError, MemoryError, duckdb.Error):
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    # There is no list of what its readers raise over a file that was damaged.
+    except Exception as error:
         raise TableError(
             f"cannot read {file.name}: it is a broken file of AnnData ({first_line(error)})."
         ) from None
+
+
+def _refuse_links(file: File, content: Any) -> None:
+    """Refuse a file whose parts lie in others, which whoever made it need not be let see."""
+    import h5py
+
+    def look(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Group):
+            links = (item.get(name, getlink=True) for name in item)
+            leads_away = any(isinstance(link, h5py.ExternalLink) for link in links)
+        else:
+            leads_away = item.is_virtual or bool(item.external)
+        if leads_away:
+            raise TableError(
+                f"cannot read {file.name}: parts of it lie in other files; write it anew, as with "
+                "anndata's read_h5ad(...).write_h5ad(...)."
+            )
+
+    look("", content)
+    content.visititems(look)
 
 
 def _names_of(content: Any, n_cells: int, n_features: int) -> tuple[pyarrow.Table, pyarrow.Table]:

@@ -23,20 +23,24 @@ from mog_jax.tables.schema import ANSWERS
 LARGEST_IN_MEMORY = 1 << 22
 _BATCH_ROWS = 1 << 18
 # What a climb by passes can be told.
-_TAKEN = ("starts", "tolerance", "max_steps", "variance_floor", "min_points", "equal_variances")
+_TAKEN = (
+    *("starts", "tolerance", "max_steps", "variance_floor", "min_points"),
+    *("equal_variances", "choose"),
+)
 
 
-def most_rows_in_memory(options: dict[str, Any]) -> int | None:
+def most_rows_in_memory(options: dict[str, Any], *, of_intervals: bool) -> int | None:
     """Give the number of rows beyond which a group is fitted by passes; None: there is none.
 
-    A climb by passes goes by Newton's method: under another direction all groups are in memory.
+    A climb by passes is Newton's, on points: under another direction, and where values are
+    intervals, all groups are in memory.
     """
     is_taken = all(
-        name in _TAKEN or value == OPTIONS[name]
+        name in _TAKEN or value == OPTIONS.get(name)
         for name, value in options.items()
         if name != "fixed"
     )
-    return LARGEST_IN_MEMORY if is_taken else None
+    return LARGEST_IN_MEMORY if is_taken and not of_intervals else None
 
 
 def fit_large_group(

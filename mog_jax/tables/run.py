@@ -31,7 +31,7 @@ from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.groups_in_order import GroupsInOrder, fixed_columns
 from mog_jax.tables.large_groups import most_rows_in_memory
 from mog_jax.tables.memory import refuse_too_large
-from mog_jax.tables.options import table_options
+from mog_jax.tables.options import plain, table_options, words_of
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import ReadOptions
@@ -42,7 +42,7 @@ from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.validate import survey
 
 _ARGUMENTS = (
-    *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
+    *("by", "value", "upper", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
     *("out", "overwrite", "progress"),
     *(field.name for field in dataclasses.fields(ReadOptions)),
 )
@@ -59,6 +59,7 @@ def fit_source(
     out: str | Path | None,
     options: dict[str, Any],
     report: ReportProgress,
+    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
     bootstrap_seed: int = 0,
@@ -74,6 +75,8 @@ def fit_source(
     """
     table_options("fit_table", options, _ARGUMENTS)
     check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
+    _check_words(options, upper, bootstrap)
+    options = plain(options)
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -84,12 +87,19 @@ def fit_source(
     with opened(database, overwrite=overwrite and not is_exported) as (connection, scratch):
         readable = open_source(connection, source, scratch, reading_as or ReadOptions())
         rows = choose(
-            readable, by=by, value=value, count=count, columns=columns, fixed=columns_of(held)
+            readable,
+            by=by,
+            value=value,
+            count=count,
+            columns=columns,
+            upper=upper,
+            fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
         run = describe(connection, readable, rows, options, held)
-        refuse_too_large(connection, readable, rows, most_rows_in_memory(run["options"]))
+        largest = most_rows_in_memory(run["options"], of_intervals=rows.has_upper)
+        refuse_too_large(connection, readable, rows, largest)
         with writing(str(database)):
             _begin_or_go_on(connection, readable, rows, run, str(database), overwrite=overwrite)
             connection.execute("DROP TABLE survey")
@@ -106,6 +116,17 @@ def fit_source(
         yield results
     if database is not None and is_exported:
         discard(database)
+
+
+def _check_words(options: dict[str, Any], upper: str | None, bootstrap: int | None) -> None:
+    words = [*words_of(options), *(["upper"] if upper else [])]
+    if upper and len(words) > 1 and words != ["window", "upper"]:
+        raise TableError(f"`{words[0]}` and `upper` exclude each other: `upper` says it all.")
+    if words and bootstrap is not None:
+        raise TableError(
+            f"`bootstrap` and `{words[0]}` exclude each other in a table: give each group to "
+            "mog_jax.bootstrap_test, whose replicates are recorded as its values are."
+        )
 
 
 def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:

@@ -92,8 +92,9 @@ def _statistics(found: pyarrow.Table, *, equal_variances: bool) -> HostArray:
     """
     evidence = found["delta_bic"].to_numpy().astype(np.float64)
     sizes = np.maximum(found["n_points"].to_numpy(), 1)
-    parameters_more = 2 if equal_variances else 3
-    ratio = np.maximum(evidence + parameters_more * np.log(sizes), 0)
     status = np.array(found["status"].to_pylist(), dtype=object)
+    # The variance of an atom is no parameter.
+    parameters_more = np.where(status == "atom", 2, 2 if equal_variances else 3)
+    ratio = np.maximum(evidence + parameters_more * np.log(sizes), 0)
     on_boundary = (status == "spurious") | (status == "variance_floor")
     return np.where(on_boundary, 0.0, np.where(np.isnan(evidence), math.nan, ratio))

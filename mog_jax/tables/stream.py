@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.data.inputs import Ragged
 from mog_jax.fitting.options import whole_number
 from mog_jax.tables.batches import opened, selected
 from mog_jax.tables.chunks import Chunk, chunks_of_groups
@@ -27,7 +28,7 @@ from mog_jax.tables.options import table_options
 # Enough for an efficient fit, and so few that a killed run loses a few seconds.
 CHUNK_POINTS = 1 << 22
 CHUNK_GROUPS = 1 << 12
-_ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
+_ARGUMENTS = ("by", "value", "upper", "count", "fixed", "chunk_points", "chunk_groups")
 
 
 def fit_batches(
@@ -36,6 +37,7 @@ def fit_batches(
     by: str | Sequence[str],
     value: str,
     count: str | None = None,
+    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     chunk_points: int = CHUNK_POINTS,
     chunk_groups: int = CHUNK_GROUPS,
@@ -55,6 +57,8 @@ def fit_batches(
         The column to fit. Null and NaN are missing: left out, and counted.
     count : str, optional
         How often each value occurs.
+    upper : str, optional
+        The column of upper ends, where `value` holds the lower ends of intervals.
     fixed : mapping, optional
         What is known beforehand: see `fit_table`.
     chunk_points, chunk_groups : int
@@ -90,6 +94,7 @@ def fit_batches(
         by=by,
         value=value,
         count=count,
+        upper=upper,
         fixed=fixed,
         options=options,
         function="fit_batches",
@@ -104,7 +109,7 @@ class StreamFitter:
 
     Attributes
     ----------
-    by, value, count, fixed, chunk_points, chunk_groups, options
+    by, value, count, upper, fixed, chunk_points, chunk_groups, options
         See `fit_batches`.
     fit_chunk : callable
         Fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
@@ -113,6 +118,7 @@ class StreamFitter:
     by: list[str]
     value: str
     count: str | None
+    upper: str | None
     fixed: dict[str, float | str]
     chunk_points: int
     chunk_groups: int
@@ -127,6 +133,7 @@ class StreamFitter:
         value: Any,
         count: Any,
         fixed: Any,
+        upper: Any = None,
         options: dict[str, Any],
         function: str,
         chunk_points: Any = CHUNK_POINTS,
@@ -138,6 +145,7 @@ class StreamFitter:
             by=key_names(by),
             value=column_name("value", value),
             count=None if count is None else column_name("count", count),
+            upper=None if upper is None else column_name("upper", upper),
             fixed=check_fixed(fixed),
             chunk_points=whole_number("chunk_points", chunk_points),
             chunk_groups=whole_number("chunk_groups", chunk_groups),
@@ -148,7 +156,7 @@ class StreamFitter:
     @property
     def numbers(self) -> list[str]:
         """The columns that hold numbers."""
-        beside = [self.count] if self.count else []
+        beside = [name for name in (self.count, self.upper) if name]
         return list(dict.fromkeys([self.value, *beside, *columns_of(self.fixed).values()]))
 
     @property
@@ -199,7 +207,11 @@ class StreamFitter:
                 name: _one_each(chunk, value) if isinstance(value, str) else value
                 for name, value in self.fixed.items()
             }
-        return self.fit_chunk(*_usable(values, chunk.lengths, counts), options)
+        upper = None if self.upper is None else _numbers(chunk.rows[self.upper])
+        usable, upper = _usable(values, chunk.lengths, counts, upper)
+        if upper is not None:
+            options["upper"] = Ragged(upper, usable[1])
+        return self.fit_chunk(*usable, options)
 
 
 def _refuse_no_numbers(column: pyarrow.Field) -> None:
@@ -239,11 +251,15 @@ def _one_each(chunk: Chunk, name: str) -> Array:
 
 
 def _usable(
-    values: Array, lengths: Array, counts: Array | None
-) -> tuple[Array, Array, Array | None, Array]:
-    """Drop what is missing and sort each group: values, lengths, counts, number dropped."""
+    values: Array, lengths: Array, counts: Array | None, upper: Array | None
+) -> tuple[tuple[Array, Array, Array | None, Array], Array | None]:
+    """Drop what is missing and sort each group: values, lengths, counts, number dropped; ends."""
     group = np.repeat(np.arange(len(lengths)), lengths)
     missing = np.isnan(values)
+    if upper is not None:
+        # One that is open on both sides says nothing; one end alone that is missing is refused.
+        missing &= np.isnan(upper)
+        missing |= np.isneginf(values) & np.isposinf(upper)
     if counts is not None:
         missing |= np.isnan(counts)
     n_missing = np.zeros_like(lengths)
@@ -251,10 +267,13 @@ def _usable(
         n_missing = np.bincount(group[missing], minlength=len(lengths))
         values, group = values[~missing], group[~missing]
         counts = None if counts is None else counts[~missing]
+        upper = None if upper is None else upper[~missing]
         lengths = lengths - n_missing
     is_descent = (values[1:] < values[:-1]) & (group[1:] == group[:-1])
-    if counts is not None or is_descent.any():
-        order = np.lexsort((values, group) if counts is None else (counts, values, group))
+    beside = [each for each in (upper, counts) if each is not None]
+    if beside or is_descent.any():
+        order = np.lexsort((*beside, values, group))
         values = values[order]
         counts = None if counts is None else counts[order]
-    return values, lengths, counts, n_missing
+        upper = None if upper is None else upper[order]
+    return (values, lengths, counts, n_missing), upper

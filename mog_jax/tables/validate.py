@@ -22,7 +22,8 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     """
     keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
     fixed = [f"fixed_{name}" for name in rows.fixed]
-    hashed = ", ".join([keys, "value", "count", *fixed])
+    upper = ["upper"] if rows.has_upper else []
+    hashed = ", ".join([keys, "value", "count", *upper, *fixed])
     held = "".join(
         f"max({name}) AS {name}, min({name}) IS DISTINCT FROM max({name}) "
         f"OR count({name}) NOT IN (0, count(*)) AS mixed_{name}, "

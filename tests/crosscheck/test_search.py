@@ -6,9 +6,14 @@ import hypothesis.strategies as st
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from mog_jax.crosscheck import crosscheck, search
+from mog_jax.crosscheck.exact import Overdue
+from mog_jax.crosscheck.findings import Execution
 from mog_jax.crosscheck.inputs.arguments import narrowed
+from mog_jax.crosscheck.judge import executions
+from mog_jax.crosscheck.judge.endless import Endless
 from mog_jax.crosscheck.judge.executions import Executions
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -130,6 +135,26 @@ def test_where_float32_overflows_it_is_tried_whatever_was_drawn(monkeypatch):
             assert x == np.float32(x)
     # Where nothing overflows, nothing is judged twice.
     assert "float32" not in report.claims["derivative"].executions
+
+
+@pytest.mark.parametrize(
+    ("endless", "failures"), [(Execution.FLOAT32, []), (Execution.JIT, ["not_judged"])]
+)
+def test_a_compiled_loop_that_does_not_end_is_given_up(monkeypatch, endless, failures):
+    def root(a):
+        return lax.while_loop(lambda x: abs(x * x - a) > 1e-12, lambda x: (x + a / x) / 2, a)
+
+    class Patient(Endless):
+        def run(self, name, action):
+            if name == endless:
+                raise Overdue(f"a loop ({name}) does not end")
+            return super().run(name, action)
+
+    monkeypatch.setattr(executions, "Endless", Patient)
+    report = crosscheck(root, lambda a: 0.5 / root(a), [(2.0,), (3.1,)], order=1, agrees_to=1e-6)
+    assert [finding.kind for finding in report.findings] == failures
+    assert report.overdue
+    assert f"a loop ({endless}) does not end" in str(report)
 
 
 def test_nothing_is_drawn_once_there_is_nothing_to_look_for():

@@ -9,6 +9,7 @@ import jax.scipy.special as jsp
 import numpy as np
 import pytest
 from jax.experimental import hijax
+from jax.extend.core import jaxpr_as_fun
 
 from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
@@ -658,6 +659,36 @@ def test_either_side_of_a_step_within_a_rounding_is_excused(above):
 
     report = crosscheck_rule(stepwise, stepwise, [(np.array([1.0, above]),)], order=1)
     assert report.ok, str(report)
+
+
+# What is right of an approximation is no disproof, whichever program it is recognised in.
+
+
+@jax.custom_jvp
+def with_an_unknown_value(x):
+    return jsp.log_ndtr(x)
+
+
+@with_an_unknown_value.defjvp
+def _(primals, tangents):
+    # JAX's own program for the function, without the rule that it is known by.
+    (x,), (t,) = primals, tangents
+    program = jax.make_jaxpr(jsp.log_ndtr)(x).eqns[-1].params["call_jaxpr"]
+    return jaxpr_as_fun(program)(x)[0], t * jax.grad(jsp.log_ndtr)(x)
+
+
+def test_a_program_that_is_right_of_an_approximation_is_remarked_upon():
+    function = with_an_unknown_value
+    report = crosscheck_rule(function, function, [(-25.0,)], order=1)
+    assert report.ok, str(report)
+    assert "approximate_function" in remarks(report)
+
+
+def test_a_program_that_is_wrong_of_an_approximation_as_well_is_disproved():
+    report = crosscheck_rule(
+        lambda x: with_an_unknown_value(x) * (1 + 1e-12), jsp.log_ndtr, [(-25.0,)], order=1
+    )
+    assert set(kinds(report)) == {"wrong_formula"}
 
 
 @pytest.mark.parametrize("function", [jnp.sort, lambda x: jax.lax.top_k(x, 2)[0], jnp.median])

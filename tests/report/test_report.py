@@ -334,6 +334,20 @@ def test_the_axis_says_what_the_values_are(browser, fits, tmp_path):
             assert {title, "density", "data", "sum"} <= {*labels}
 
 
+def test_p_and_q_values_are_shown_and_chosen_by(browser, tmp_path):
+    table = table_of_answers({"gene": [f"gene_{i}" for i in range(9)]}, 9)
+    for name in ("p_value", "q_value"):
+        column = pyarrow.array([None, *(0.01 * i for i in range(1, 9))])
+        table = table.append_column(name, column)
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with visited(browser, tmp_path / "fits.parquet", fragment="#gene_3") as page:
+        titles = page.locator(".tabulator-col-title").all_inner_texts()
+        assert {"p", "q"} <= {*titles}
+        assert "q 0.03" in page.locator("#about").inner_text()
+        page.fill("#where", "q_value <= 0.05")
+        assert sorted(shown(page)) == [f"gene_{i}" for i in range(1, 6)]
+
+
 def test_fifty_thousand_groups_are_sorted_and_searched(browser, tmp_path):
     n = 50_000
     table = table_of_answers({"gene": [f"gene_{i}" for i in range(n)]}, n)

@@ -3,13 +3,17 @@
 import sys
 import types
 
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
 import numpy as np
+import pyarrow
 import pytest
 import scipy.sparse
+from hypothesis import given
 
 import mog_jax
 from mog_jax import cli
-from mog_jax.tables import TableError, fit_table, label_table
+from mog_jax.tables import TableError, fit_table, h5ad, label_table
 from tests.tables.files import read
 
 COUNTS = np.array([[1.0, 0, 3], [0, 5, np.nan], [7, 0, 0], [2, 2, 2]])
@@ -115,6 +119,24 @@ def test_what_cannot_be_read_is_named(anndata, tmp_path):
             file[name] = 1.0
         with pytest.raises(TableError, match=message):
             fit_table(tmp_path / "c.h5ad")
+    for place, part in [
+        ("X", h5py.ExternalLink("a.h5ad", "/X")),
+        ("layers/z", h5py.ExternalLink("a.h5ad", "/X")),
+    ]:
+        away = written(anndata, tmp_path / "e.h5ad", COUNTS)
+        with h5py.File(away, "r+") as file:
+            if place in file:
+                del file[place]
+            file[place] = part
+        with pytest.raises(TableError, match="parts of it lie in other files"):
+            fit_table(away)
+    with h5py.File(away, "r+") as file:
+        del file["layers"]["z"]
+        (tmp_path / "raw").write_bytes(bytes(96))
+        raw = [(str(tmp_path / "raw"), 0, 96)]
+        file.create_dataset("layers/z", (4, 3), np.float64, external=raw)
+    with pytest.raises(TableError, match="parts of it lie in other files"):
+        fit_table(away, layer="z")
     whole = path.read_bytes()
     for length in (600, len(whole) // 2, len(whole) - 1):
         (tmp_path / "d.h5ad").write_bytes(whole[:length])
@@ -143,3 +165,25 @@ def test_without_the_extra(tmp_path, monkeypatch):
     (tmp_path / "a.h5ad").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
     with pytest.raises(TableError, match=r"pip install 'mog_jax\[anndata\]'"):
         fit_table(tmp_path / "a.h5ad")
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=7),
+        elements=st.sampled_from([0.0, 0.0, -0.0, 1.0, -2.5, np.nan]),
+    ),
+    st.sampled_from([np.asarray, scipy.sparse.csr_array, scipy.sparse.csc_array]),
+    st.booleans(),
+    st.integers(1, 20),
+)
+def test_entries_are_those_of_the_matrix_however_it_is_cut(matrix, kind, drop, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(h5ad, "_BLOCK", block)
+        batches = [*h5ad._batches(kind(matrix), 100, 1000, drop)]
+    found = pyarrow.Table.from_batches(batches, h5ad._NUMBERS).to_pydict()
+    places = [*zip(found["cell"], found["feature"], strict=True)]
+    wanted = matrix != 0 if drop else np.ones(matrix.shape, bool)
+    assert sorted(places) == [(100 + i, 1000 + j) for i, j in zip(*np.nonzero(wanted), strict=True)]
+    values = [matrix[i - 100, j - 1000] for i, j in places]
+    np.testing.assert_array_equal(found["value"], np.asarray(values, np.float64))

@@ -11,7 +11,7 @@ whose radius is as small as one asks. Two formulas whose balls are disjoint diff
 =====================  ================================================================
 """
 
-from mog_jax.crosscheck.exact.deadlines import Overdue, deadline
+from mog_jax.crosscheck.exact.deadlines import Overdue, deadline, time_left
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.interpreter import register_primitive
@@ -27,4 +27,5 @@ __all__ = [
     "evaluate",
     "evaluate_at",
     "register_primitive",
+    "time_left",
 ]

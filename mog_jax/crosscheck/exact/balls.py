@@ -214,7 +214,7 @@ def power(x: Ball, y: Ball) -> Ball:
         if x < 0:
             return NAN if y.is_exact() or not y.contains_integer() else UNKNOWN
         if y.is_exact() and y.is_integer() and y > 0:
-            return x**y
+            return whole_power(x, int(y.unique_fmpz()))
         return UNKNOWN
     if x.is_nan() or y.is_nan():
         return NAN
@@ -240,7 +240,7 @@ def integer_power(x: Ball, n: int) -> Ball:
     """Integer power; a negative one is a reciprocal."""
     if n < 0:
         return divide(ONE, integer_power(x, -n))
-    r = x**n
+    r = whole_power(x, n)
     if n == 0 or (r.is_finite() and x.is_finite()):
         return r
     if x.is_nan():
@@ -248,6 +248,14 @@ def integer_power(x: Ball, n: int) -> Ball:
     if is_unknown(x):
         return UNKNOWN
     return MINUS_INF if x < 0 and n % 2 else INF
+
+
+def whole_power(x: Ball, n: int) -> Ball:
+    """Power of a ball with an exponent that is not negative; flint's own about 0 is no number."""
+    if n == 0 or x.is_exact() or not x.is_finite() or x.mid() != 0:
+        return x**n
+    most = arb(abs(x).upper()) ** n
+    return arb(0, most.upper()) if n % 2 else (arb(0, most.upper()) + most) / 2
 
 
 def angle(y: Ball, x: Ball) -> Ball:

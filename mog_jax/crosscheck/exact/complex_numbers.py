@@ -49,7 +49,7 @@ def _multiply(x: Complex, y: Complex) -> Complex:
 
 
 def _divide(x: Complex, y: Complex) -> Complex:
-    size = balls.add(y.real**2, y.imag**2)
+    size = balls.add(balls.whole_power(y.real, 2), balls.whole_power(y.imag, 2))
     whole = _multiply(x, Complex(y.real, -y.imag))
     return Complex(balls.divide(whole.real, size), balls.divide(whole.imag, size))
 
@@ -74,7 +74,7 @@ def _analytic(function: Callable[[Any], Any]) -> Callable[[Complex], Complex]:
 def _size(x: Any) -> Ball:
     if not isinstance(x, Complex):
         return abs(x)
-    return FUNCTIONS["sqrt"](balls.add(x.real**2, x.imag**2))
+    return FUNCTIONS["sqrt"](balls.add(balls.whole_power(x.real, 2), balls.whole_power(x.imag, 2)))
 
 
 def _elementwise(name: str, function: Callable[..., Any]) -> Rule:

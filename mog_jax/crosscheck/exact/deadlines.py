@@ -29,6 +29,12 @@ def deadline(seconds: float | None) -> Iterator[None]:
         _until.reset(token)
 
 
+def time_left() -> float | None:
+    """Give the seconds until exact evaluation gives up; None for no limit."""
+    until = _until.get()
+    return None if until is None else max(until - time.monotonic(), 0.0)
+
+
 def check(name: str, size: int) -> None:
     """Raise `Overdue` if time is up, or cannot suffice for so many numbers."""
     until = _until.get()

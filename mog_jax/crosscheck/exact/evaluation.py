@@ -54,6 +54,7 @@ class Evaluation:
         times = _remembering(self._product, 2, symmetric=True)
         self._ufuncs: dict[Hashable, Any] = {"mul": np.frompyfunc(times, 2, 1)}
         self._sums: dict[tuple[int, ...], tuple[list[Ball], Ball]] = {}
+        self._of_arrays: dict[Hashable, tuple[Array, Sequence[Array]]] = {}
 
     def _product(self, x: Ball, y: Ball) -> Ball:
         # A computed zero that absorbs is no zero of a branch not taken: as at the tip of a cone,
@@ -63,10 +64,15 @@ class Evaluation:
             self.kinks["mul"] += 1
         return result
 
-    def run(self, program: ClosedJaxpr | Jaxpr, arguments: Sequence[Array]) -> list[Array]:
-        """Evaluate a program that is a parameter of a primitive."""
-        jaxpr, consts = opened(program)
-        return self._runner(self, jaxpr, consts, arguments)
+    def run(
+        self,
+        program: ClosedJaxpr | Jaxpr,
+        arguments: Sequence[Array],
+        constants: Sequence[Any] = (),
+    ) -> list[Array]:
+        """Evaluate a program that is a parameter of a primitive; an open one with `constants`."""
+        jaxpr, own = opened(program)
+        return self._runner(self, jaxpr, own or constants, arguments)
 
     def number(self, value: Any) -> Ball:
         """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
@@ -139,6 +145,16 @@ class Evaluation:
         scalar = np.empty((), dtype=object)
         scalar[()] = result
         return scalar
+
+    def once(
+        self, name: Hashable, function: Callable[[Array], Sequence[Array]], operand: Array
+    ) -> Sequence[Array]:
+        """Apply a function of a whole array, once for all arrays of the same objects."""
+        key = name, tuple(map(id, operand.flat))
+        if key not in self._of_arrays:
+            # With its operand, as an id is only unique while its object lives.
+            self._of_arrays[key] = operand, function(operand)
+        return self._of_arrays[key][1]
 
     def decide(self, function: Callable[..., Any], *operands: Array, dtype: Any = bool) -> Array:
         """Apply a function from balls to booleans or integers to each element."""

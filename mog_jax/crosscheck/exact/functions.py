@@ -17,6 +17,7 @@ from mog_jax.crosscheck.exact.balls import (
     precision,
     sign,
     whole,
+    whole_power,
 )
 
 
@@ -197,7 +198,7 @@ FUNCTIONS: dict[str, Callable[[Ball], Ball]] = {
         ball=lambda x: x.rsqrt(), infinity=_ZERO_AT, outside=lambda x: x < 0, poles={0: INF}
     ),
     "cbrt": _onto_the_whole_line(cube_root),
-    "square": Function(ball=lambda x: x**2, minus_infinity=_INF_AT, infinity=_INF_AT),
+    "square": Function(ball=lambda x: whole_power(x, 2), minus_infinity=_INF_AT, infinity=_INF_AT),
     "sin": Function(ball=lambda x: x.sin()),
     "cos": Function(ball=lambda x: x.cos()),
     "tan": Function(ball=lambda x: x.tan()),

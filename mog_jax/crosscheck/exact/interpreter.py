@@ -15,16 +15,18 @@ from mog_jax.crosscheck.exact import (
     complex_numbers,
     control,
     deadlines,
+    decompositions,
     linear,
     machine,
     reductions,
+    sparse,
     structure,
     windows,
 )
 from mog_jax.crosscheck.exact.balls import ZERO, Complex, Overlap
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
-from mog_jax.crosscheck.jaxprs import Jaxpr, JaxprEqn, Literal
+from mog_jax.crosscheck.jaxprs import Jaxpr, JaxprEqn, Literal, implemented
 
 # Rules that move elements or run programs, whatever the elements are.
 _OF_ANYTHING: dict[str, Rule] = {
@@ -39,6 +41,8 @@ _RULES: dict[str, Rule] = {
     **arithmetic.RULES,
     **reductions.RULES,
     **linear.RULES,
+    **decompositions.RULES,
+    **sparse.RULES,
     **structure.COMBINING,
     **windows.RULES,
     **machine.over_named_axes(reductions.RULES),
@@ -174,9 +178,14 @@ def _rule_of(equation: JaxprEqn) -> Rule:
         rule = complex_numbers.RULES.get(name) or _OF_ANYTHING.get(name)
     elif rule is None:
         rule = _RULES.get(name)
-    if rule is None:
-        raise UnknownPrimitive(_advice(name, equation))
-    return rule
+    return rule or _by_implementation(equation)
+
+
+def _by_implementation(equation: JaxprEqn) -> Rule:
+    closed = implemented(equation)
+    if closed is None:
+        raise UnknownPrimitive(_advice(equation.primitive.name, equation))
+    return lambda evaluation, operands, params: evaluation.run(closed, operands)
 
 
 def _dtypes(equation: JaxprEqn) -> list[Any]:

@@ -13,6 +13,7 @@ from flint import arb
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import balls
 from mog_jax.crosscheck.exact.balls import ZERO, Ball
+from mog_jax.crosscheck.exact.errors import UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation, Rule
 from mog_jax.crosscheck.exact.functions import FUNCTIONS
 from mog_jax.crosscheck.exact.structure import pad
@@ -39,6 +40,39 @@ def _dot_general(evaluation: Evaluation, operands: Operands, params: Params) -> 
     left = left.reshape(*batch, *rows, *[1] * len(columns), summed)
     right = right.reshape(*batch, *[1] * len(rows), *columns, summed)
     return evaluation.total(_products(evaluation, left, right))
+
+
+def _ragged_dot(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
+    x, y, sizes = operands
+    dims = params["ragged_dot_dimension_numbers"]
+    (along,) = dims.lhs_ragged_dimensions
+    plain: Params = {"dimension_numbers": dims.dot_dimension_numbers}
+    (summed, _), (batch, _) = dims.dot_dimension_numbers
+    if along in batch:
+        return _dot_general(evaluation, [x, y], plain)
+    if sizes.ndim > 1:
+        raise UnknownPrimitive(
+            "`ragged_dot_general` with other groups for each element of a batch: check one of them."
+        )
+    if along not in summed:
+        (axis,) = dims.rhs_group_dimensions
+        y, plain = np.moveaxis(y, axis, 0), {"dimension_numbers": _without(axis, dims)}
+    rows = np.arange(x.shape[along]).reshape([-1 if i == along else 1 for i in range(x.ndim)])
+    products = []
+    for i, end in enumerate(np.cumsum(sizes)):
+        inside = (rows >= end - sizes[i]) & (rows < end)
+        group = np.where(inside, x, np.asarray(ZERO, object))
+        products.append(_dot_general(evaluation, [group, y if along in summed else y[i]], plain))
+    if along in summed:
+        return np.stack(products)
+    return evaluation.total(np.stack(products, axis=-1))
+
+
+def _without(axis: int, dims: Any) -> Any:
+    """Give dimension numbers of a product whose right operand has an axis less."""
+    (x_sum, y_sum), (x_batch, y_batch) = dims.dot_dimension_numbers
+    y_sum, y_batch = (tuple(i - (i > axis) for i in axes) for axes in (y_sum, y_batch))
+    return (x_sum, y_sum), (x_batch, y_batch)
 
 
 def _convolution(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
@@ -151,6 +185,7 @@ def _largest(sizes: list[Ball]) -> int:
 
 RULES: dict[str, Rule] = {
     "dot_general": _dot_general,
+    "ragged_dot_general": _ragged_dot,
     "conv_general_dilated": _convolution,
     "triangular_solve": _triangular_solve,
     "cholesky": _cholesky,

@@ -1,8 +1,9 @@
 """Values of the special functions that are known by what they mean."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from flint import arb
+from flint import acb, arb
 
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ONE, UNKNOWN, Ball, is_unknown
 from mog_jax.crosscheck.exact.functions import Function
@@ -22,6 +23,7 @@ def _constant(value: Ball) -> Callable[[], Ball]:
 
 
 _ZERO, _ONE, _INF, _MINUS_INF = map(_constant, (arb(0), ONE, INF, MINUS_INF))
+_MINUS_ONE = _constant(-ONE)
 
 
 def _normal_hazard(x: Ball) -> Ball:
@@ -29,10 +31,31 @@ def _normal_hazard(x: Ball) -> Ball:
     return density / ((-x / arb(2).sqrt()).erfc() / 2)
 
 
+def _owens_t(h: Ball, a: Ball) -> Ball:
+    def density(x: Any, analytic: bool) -> Any:
+        square = 1 + x * x
+        return (-h * h / 2 * square).exp() / square
+
+    return acb.integral(density, acb(0), acb(a)).real / (2 * arb.pi())
+
+
 _UNARY: dict[str, list[Function]] = {
     "times_pi": [Function(ball=lambda x: x * arb.pi(), infinity=_INF, minus_infinity=_MINUS_INF)],
     "times_two_over_root_pi": [
         Function(ball=lambda x: 2 * x / arb.pi().sqrt(), infinity=_INF, minus_infinity=_MINUS_INF)
+    ],
+    "over_root_two_pi": [
+        Function(ball=lambda x: x / (2 * arb.pi()).sqrt(), infinity=_INF, minus_infinity=_MINUS_INF)
+    ],
+    "erf_over_root_two": [
+        Function(ball=lambda x: (x / arb(2).sqrt()).erf(), infinity=_ONE, minus_infinity=_MINUS_ONE)
+    ],
+    "dawsn": [
+        Function(
+            ball=lambda x: arb.pi().sqrt() / 2 * (-x * x).exp() * x.erfi(),
+            infinity=_ZERO,
+            minus_infinity=_ZERO,
+        )
     ],
     "normal_hazard": [Function(ball=_normal_hazard, infinity=_ZERO, minus_infinity=_INF)],
     "log_ndtr": [Function(ball=_log_ndtr, infinity=_ZERO, minus_infinity=_MINUS_INF)],
@@ -89,6 +112,8 @@ def _inside(function: Callable[..., Ball]) -> Callable[..., Ball]:
 
 VALUES: dict[str, list[Callable[..., Ball]]] = {
     **{name: list(functions) for name, functions in _UNARY.items()},
+    "owens_t": [_inside(_owens_t)],
+    "zeta": [_inside(lambda s, q: s.zeta(q))],
     "hyp1f1": [_inside(lambda a, b, x: x.hypgeom_1f1(a, b))],
     "hyp2f1": [_inside(lambda a, b, c, x: x.hypgeom_2f1(a, b, c))],
 }

@@ -48,6 +48,23 @@ def _extreme(name: str, function: Callable[[Ball, Ball], Ball], empty: Ball) -> 
     return rule
 
 
+def _reduce(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
+    # Several arrays at once, by a program that joins two entries of each: one after the other, and
+    # nothing of what hangs over.
+    n = len(operands) // 2
+    arrays, initial = operands[:n], operands[n:]
+    places = _windows(np.arange(arrays[0].size).reshape(arrays[0].shape), params, -1)
+    results = [np.empty(places.shape[:-1], x.dtype) for x in arrays]
+    for at in np.ndindex(*places.shape[:-1]):
+        carry = list(initial)
+        for place in places[at][places[at] >= 0]:
+            entries = [x.reshape(-1)[place, ...] for x in arrays]
+            carry = evaluation.run(params["jaxpr"], [*carry, *entries], params["consts"])
+        for result, value in zip(results, carry, strict=True):
+            result[at] = value[()]
+    return results
+
+
 def _selected(evaluation: Evaluation, operand: Array, params: Params) -> Array:
     """Find the element that each window selects, as a position in the flattened operand."""
     wanted = 1 if params["select_prim"].name == "ge" else -1
@@ -87,6 +104,7 @@ def _gather(evaluation: Evaluation, operands: Operands, params: Params) -> Array
 
 
 RULES: dict[str, Rule] = {
+    "reduce_window": _reduce,
     "reduce_window_sum": _sum,
     "reduce_window_max": _extreme("max", balls.larger, MINUS_INF),
     "reduce_window_min": _extreme("min", balls.smaller, INF),

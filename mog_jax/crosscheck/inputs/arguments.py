@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.inputs import static
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +105,12 @@ def signature(
                 f"`simplex` must name leaves of the arguments, which are {', '.join(names)}; "
                 f"got {name!r}."
             )
+    for i in indices:
+        if not jax.tree.leaves(example[i]):
+            raise ValueError(
+                f"`{result.parameters[i]}` is differentiated and must hold floating-point numbers; "
+                "it holds none. Leave it out of `wrt`."
+            )
     for name, leaf in zip(
         result.wrt_names(example), jax.tree.leaves(result.differentiated(example)), strict=True
     ):
@@ -150,26 +157,27 @@ def validated(drawn: Any) -> tuple[Any, ...]:
     return tuple(jax.tree_util.tree_map_with_path(_array, drawn))
 
 
-def _array(path: Any, leaf: Any) -> Array:
-    is_key = jax.numpy.issubdtype(getattr(leaf, "dtype", np.float64), jax.dtypes.prng_key)
-    array = np.asarray(None if is_key else leaf)
+def _array(path: Any, leaf: Any) -> Any:
+    held = static.node(leaf)
+    if held is not None:
+        return held
+    array = np.asarray(leaf)
     if jax.numpy.issubdtype(array.dtype, np.floating):
         return _normal(array.astype(np.float64), np.float64)
     if array.dtype.kind in "iub":
         return array
     raise ValueError(
-        "`inputs` must yield arrays of real numbers; "
+        "`inputs` must yield arrays of real numbers, keys, or hashable values that are no arrays; "
         f"got {_what(leaf, array)} at args{jax.tree_util.keystr(path)}."
     )
 
 
 def _what(leaf: Any, array: Array) -> str:
-    """Name what is no array of real numbers, and the way out."""
-    if jax.numpy.issubdtype(getattr(leaf, "dtype", np.float64), jax.dtypes.prng_key):
-        return "a typed key (pass `jax.random.key_data(key)`, and wrap it within the function)"
+    """Name what cannot be taken, and the way out."""
     if array.dtype.kind == "c":
         return f"{array.dtype} (pass the real and the imaginary part)"
-    return f"{array.dtype} (bind what is no array with `functools.partial`)"
+    name = array.dtype if isinstance(leaf, np.ndarray) else type(leaf).__name__
+    return f"{name} (bind what is no array with `functools.partial`)"
 
 
 def key_of(args: Sequence[Any]) -> Any:

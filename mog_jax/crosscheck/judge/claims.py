@@ -21,6 +21,14 @@ Program = Callable[..., Any]
 # From a function of the differentiated arguments, their value, a tangent and a cotangent.
 Direct = Callable[[Program, Any, Any, Any], Any]
 
+# What a disproof is called, by the order of the derivative.
+_KINDS = (
+    Kind.WRONG_FORMULA,
+    Kind.WRONG_FORMULA,
+    Kind.WRONG_SECOND_ORDER,
+    Kind.WRONG_THIRD_ORDER,
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Claim:
@@ -174,7 +182,36 @@ def of_derivative(
             )
             for mode, how in modes.items()
         ]
+    if order >= 3:
+        # And so are third derivatives.
+        modes = {"forward": _push_push, "reverse": lambda f, p, v, w: _pull_push(f, p, v, v)}
+        claims += [
+            Claim(
+                name=f"third order, {mode}",
+                kind=Kind.WRONG_THIRD_ORDER,
+                order=3,
+                subject=_directed(derivative, how, contract),
+                reference=_directed(reverse, _push_push, contract),
+                undirected=reverse,
+                directed=True,
+            )
+            for mode, how in modes.items()
+        ]
     return claims
+
+
+def of_value_beside(function: Program, value: Program) -> Claim:
+    """Claim that what a derivative gives beside the gradient is the function's value."""
+    opened = plain(function)
+    return Claim(
+        name="value beside the gradient",
+        kind=Kind.WRONG_FORMULA,
+        order=0,
+        subject=value,
+        reference=opened,
+        undirected=opened,
+        like_wrt=False,
+    )
 
 
 def of_rule(
@@ -194,7 +231,7 @@ def of_rule(
         first = Gradient if like_wrt else Push
         return Claim(
             name=name,
-            kind=Kind.WRONG_FORMULA if order < 2 else Kind.WRONG_SECOND_ORDER,
+            kind=_KINDS[order],
             order=order,
             subject=_directed(function, how, contract),
             reference=_directed(function, how, contract)
@@ -203,7 +240,7 @@ def of_rule(
             hessian=_directed(without, trusted, contract) if order == 2 else None,
             to_the_digit=True,
             undirected=opened,
-            function=scalar if order and not own else None,
+            function=scalar if order in (1, 2) and not own else None,
             quotients=first if order == 1 else Hessian,
             directed=True,
             like_wrt=like_wrt,
@@ -226,6 +263,7 @@ def of_rule(
         claim("second order, forward over reverse", 2, _push_pull, _trusted_push_pull),
         claim("second order, reverse over reverse", 2, _pull_pull, _trusted_push_pull),
         claim("second order, reverse over forward", 2, _pull_push, _trusted_push_pull),
+        claim("third order", 3, _push_push_pull, _trusted_push_push_pull),
     ]
     if order == 0:
         return claims[:1]
@@ -325,6 +363,18 @@ def _trusted_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) 
 
 def _trusted_push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
     return _push(lambda p: _trusted_pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _trusted_push_push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push_push(lambda p: _trusted_pull(function, p, None, cotangent), primal, tangent, None)
+
+
+def _push_push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push(lambda p: _push(function, p, tangent, None), primal, tangent, None)
+
+
+def _push_push_pull(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
+    return _push_push(lambda p: _pull(function, p, None, cotangent), primal, tangent, None)
 
 
 def _weighted(output: Any, cotangent: Any) -> Any:

@@ -16,10 +16,12 @@ from mog_jax.crosscheck import special
 from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.findings import Execution, error_line
 from mog_jax.crosscheck.inputs.arguments import Signature, in_precision
+from mog_jax.crosscheck.inputs.static import can_be_batched
 from mog_jax.crosscheck.jaxpr_types import equations
 from mog_jax.crosscheck.jaxprs import bind, closed_call, is_float, takes_numbers_apart, trace, uses
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales, input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.endless import Endless
 from mog_jax.crosscheck.judge.quotients import Jacobian
 from mog_jax.crosscheck.precisions import in_float32, in_float64
 
@@ -66,7 +68,7 @@ class Executions:
     shapes : pytree
         Shapes and dtypes of the output.
     has_special_functions : bool
-        Whether the subject calls special functions that are known by what they mean.
+        Whether the programs call special functions that are known by what they mean.
     eager_is_slow : bool
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
@@ -75,6 +77,7 @@ class Executions:
         self.claim = claim
         self._contract = contract
         self.misfits: list[Misfit] = []
+        self._endless, self._has_loops = Endless(), False
         self.eager_is_slow = self.has_special_functions = False
         with in_float64():
             with judging_at(args):
@@ -89,10 +92,13 @@ class Executions:
                 self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
                     self.subject = _opened(self.subject, args)
-                self.has_special_functions = special.are_in(self.subject)
+                self.has_special_functions = special.are_in(self.subject) or special.are_in(
+                    self.reference
+                )
                 self.eager_is_slow = any(
                     e.primitive.name in _LOOPS for e in self.subject.jaxpr.eqns
                 )
+                self._has_loops = uses(self.subject, "while") or uses(self.reference, "while")
                 self.misfits = _misfits(self.shapes, given, Execution.FLOAT64)
         self.main = _jitted(claim.subject)
         self._hessian = _quickly(claim.hessian) if claim.hessian else None
@@ -117,12 +123,16 @@ class Executions:
     def _batch_axes(self, args: Sequence[Any]) -> dict[Execution, tuple[int | None, ...]]:
         if self.claim.directed:
             return {}
-        indices = range(len(args))
-        axes: dict[Execution, tuple[int | None, ...]] = {Execution.VMAP: (0,) * len(args)}
-        if 0 < len(self._contract.wrt) < len(args):
-            wrt = self._contract.wrt
-            axes[Execution.VMAP_OVER_PARAMETERS] = tuple(0 if i in wrt else None for i in indices)
-            axes[Execution.VMAP_OVER_DATA] = tuple(None if i in wrt else 0 for i in indices)
+        held = [i for i, arg in enumerate(args) if can_be_batched(arg)]
+        wrt = [i for i in self._contract.wrt if i in held]
+
+        def along(batched: Sequence[int]) -> tuple[int | None, ...]:
+            return tuple(0 if i in batched else None for i in range(len(args)))
+
+        axes = {Execution.VMAP: along(held)} if held else {}
+        if 0 < len(wrt) < len(held):
+            axes[Execution.VMAP_OVER_PARAMETERS] = along(wrt)
+            axes[Execution.VMAP_OVER_DATA] = along([i for i in held if i not in wrt])
         return axes
 
     def scales(self, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
@@ -140,11 +150,11 @@ class Executions:
             self._scales[key] = _quickly(scales(program, dtype))
         with in_float64():
             try:
-                found = self._scales[key](*leaves)
+                found = self._values(Execution.FLOAT64, self._scales[key], leaves)
             except (NotImplementedError, TypeError, ValueError):
                 # The program itself has no reverse derivative: a loop of unknown length.
                 self._scales[key] = _quickly(input_scales(program))
-                found = self._scales[key](*leaves)
+                found = self._values(Execution.FLOAT64, self._scales[key], leaves)
         return Scales(*(np.asarray(scale, np.float64) for scale in found))
 
     @staticmethod
@@ -165,7 +175,11 @@ class Executions:
                 self._constants[str(dtype)] = [
                     _quickly(rounded_constants(program)) for program in (reference, subject)
                 ]
-            moved = [np.asarray(f(*leaves), np.float64) for f in self._constants[str(dtype)]]
+            name = Execution.FLOAT64 if dtype == FLOAT64 else Execution.FLOAT32
+            moved = [
+                np.asarray(self._values(name, f, leaves), np.float64)
+                for f in self._constants[str(dtype)]
+            ]
         return np.asarray(sum(moved))
 
     def arrays(self) -> Array:
@@ -190,21 +204,26 @@ class Executions:
     def run_main(self, args: tuple[Any, ...]) -> Outcome:
         """Run the subject under jit in float64."""
         with in_float64():
-            return _outcome(self.main, args)
+            return self._outcome(Execution.JIT, self.main, args)
+
+    def run_reference(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the reference, which is seldom asked."""
+        with in_float64():
+            return self._outcome(Execution.FLOAT64, _quickly(self.claim.reference), args)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""
         with in_float64():
-            return _outcome(self._hessian, args)
+            return self._outcome(Execution.HESSIAN, self._hessian, args)
 
     def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
         """Run the subject on every float64 execution, or not on those that are eager or batched."""
         with in_float64():
-            outcomes = {Execution.JIT: _outcome(self.main, args)}
+            outcomes = {Execution.JIT: self._outcome(Execution.JIT, self.main, args)}
             if eager and not self.claim.directed:
-                outcomes[Execution.EAGER] = _outcome(self._eagerly, args)
+                outcomes[Execution.EAGER] = self._outcome(Execution.EAGER, self._eagerly, args)
             for name, (_, axes) in self._batched.items() if batched else ():
-                outcome = _outcome(self._compiled[name], _company(args, axes))
+                outcome = self._outcome(name, self._compiled[name], _company(args, axes))
                 if "for vmap support, subclass" not in str(outcome.error):
                     outcomes[name] = outcome
         return outcomes
@@ -212,13 +231,16 @@ class Executions:
     def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
         """Run automatic differentiation itself, to say how well it does."""
         with in_float64():
-            return {name: _outcome(program, args) for name, program in self._witnesses.items()}
+            return {
+                name: self._outcome(name, program, args)
+                for name, program in self._witnesses.items()
+            }
 
     def overflows(self, args: tuple[Any, ...]) -> bool:
         """Whether the subject gives no number in float32 where in float64 it does, within range."""
         wide = self.run_main(args)
         with in_float32():
-            narrow = _outcome(self.main, in_precision(args, np.float32))
+            narrow = self._outcome(Execution.FLOAT32, self.main, in_precision(args, np.float32))
         if wide.values is None or narrow.values is None:
             return False
         if self.no_float32(args):
@@ -230,9 +252,9 @@ class Executions:
         """Run the subject and autodiff in float32."""
         narrow = in_precision(args, np.float32)
         with in_float32():
-            outcomes = {Execution.FLOAT32: _outcome(self.main, narrow)}
+            outcomes = {Execution.FLOAT32: self._outcome(Execution.FLOAT32, self.main, narrow)}
             for name, program in self._witnesses.items():
-                outcomes[name.in_float32] = _outcome(program, narrow)
+                outcomes[name.in_float32] = self._outcome(name.in_float32, program, narrow)
         return outcomes
 
     def run_narrow_plain(self, args: tuple[Any, ...]) -> Outcomes:
@@ -240,7 +262,8 @@ class Executions:
         narrow = in_precision(args, np.float32)
         with in_float32():
             return {
-                name: _outcome(program, narrow) for name, program in self._plain_witnesses.items()
+                name: self._outcome(name.in_float32, program, narrow)
+                for name, program in self._plain_witnesses.items()
             }
 
     def no_float32(self, args: tuple[Any, ...]) -> str:
@@ -299,6 +322,20 @@ class Executions:
             with in_float32():
                 self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
         return self._narrow_program
+
+    def _outcome(
+        self, name: Execution, program: Callable[..., Any] | None, args: Sequence[Any]
+    ) -> Outcome:
+        assert program is not None
+
+        return self._in_time(name, lambda: Outcome(*attempt(lambda: _flat(program(*args)))))
+
+    def _in_time(self, name: Execution, action: Callable[[], T]) -> T:
+        """Run programs; if they have loops, they may not end."""
+        return self._endless.run(name, action) if self._has_loops else action()
+
+    def _values(self, name: Execution, program: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+        return self._in_time(name, lambda: jax.tree.map(np.asarray, program(*leaves)))
 
     def _eagerly(self, *args: Any) -> Any:
         return self.claim.subject(*jax.tree.map(jax.numpy.asarray, args))
@@ -377,16 +414,9 @@ def _turned(leaf: Array) -> Array:
     return turned * 0.875 if leaf.dtype.kind == "f" else turned
 
 
-def _outcome(program: Callable[..., Any] | None, args: Sequence[Any]) -> Outcome:
-    assert program is not None
-
-    def run() -> Array:
-        flat = [
-            np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(program(*args))
-        ]
-        return np.concatenate(flat) if flat else np.zeros(0)
-
-    return Outcome(*attempt(run))
+def _flat(values: Any) -> Array:
+    flat = [np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(values)]
+    return np.concatenate(flat) if flat else np.zeros(0)
 
 
 def _misfits(wanted: Any, given: Any, precision: Execution) -> list[Misfit]:

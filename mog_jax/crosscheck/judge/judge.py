@@ -55,7 +55,7 @@ class Judge:
         if case.executions.misfits:
             problems = [misfitting(self.claim, misfit) for misfit in case.executions.misfits]
             return Judgement(self.claim.name, problems)
-        if self.claim.order == 2 and not thorough:
+        if self.claim.order >= 2 and not thorough:
             return Judgement(self.claim.name, [])
         return Trial(case).judged(thorough)
 
@@ -105,7 +105,7 @@ class Judge:
             if "custom_lin" in str(error):
                 return _NO_FORWARD_MODE
             # A mode that is defined and fails is a finding, not a remark.
-            second = self.claim.order == 2 and _NOT_DIFFERENTIABLE.search(str(error))
+            second = self.claim.order >= 2 and _NOT_DIFFERENTIABLE.search(str(error))
             return error_line(error) if second or _UNDEFINED.search(str(error)) else None
         assert found is not None
         closed, _ = found

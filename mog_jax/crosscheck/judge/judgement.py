@@ -130,9 +130,10 @@ def advice(exact: Any, given: Any) -> str:
 _MEANT = 6
 
 _DISPROVED = {
-    0: "disproved: the function with the rule is another function than the one without",
+    0: "disproved: the value is not that of the function",
     1: "disproved: the formula is not the derivative of the function",
     2: "disproved: the derivative's own derivative is not the second derivative of the function",
+    3: "disproved: differentiated twice the derivative is not the function's third derivative",
 }
 _AUTODIFF_TOO = "(stop_gradient, a tie, or a branch that where hides)"
 _DISPROVED_BY_QUOTIENT = {

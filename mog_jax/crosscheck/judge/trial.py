@@ -38,18 +38,20 @@ class Trial:
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided()
-        found = self.case.examined(truth, given)
+        found = self._examined(truth, given)
         if self._blame_formula(found):
             return self._concluded(found)
         if self.claim.order == 2:
             return self._concluded(self._blame_second_order(found))
+        if self.claim.order > 2:
+            return self._concluded(found)  # Nobody keeps account of its digits.
         bound = self.case.error_bound(found.truth)
         eager = thorough or not self.executions.eager_is_slow
         outcomes = self.executions.run(self.values, eager=eager)
         accuracies = self.case.measured(bound, outcomes)
         bad = np.any([accuracy.bad for accuracy in accuracies.values()], axis=0)
         if found.truth.tied and bad.any():
-            found = formula.settled_formula(found, bad)
+            found = formula.settled_formula(found, self._excusable(bad))
             bound = self.case.error_bound(found.truth)
             accuracies = self.case.measured(bound, outcomes)
         if self.executions.has_special_functions:
@@ -77,8 +79,33 @@ class Trial:
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided:
             return self._all_undecided(), False
-        found = self.case.examined(truth, given)
+        found = self._examined(truth, given)
         return self._concluded(found), bool(found.wrong.any())
+
+    def _examined(self, truth: formula.Truth, given: oracle.Exact) -> formula.Formula:
+        """Compare the formula; disprove nothing that is right of what the programs compute.
+
+        Where a special function is not recognised in one of them, they differ by its approximation.
+        """
+        found = self.case.examined(truth, given)
+        if not (found.wrong.any() and self.executions.has_special_functions):
+            return found
+        try:
+            wanted = self.case.exact(self.executions.reference, literally=True).values
+            literal = self.case.exact(self.executions.subject, literally=True)
+        except Undecided:
+            return found
+        literally = dataclasses.replace(found.truth, values=wanted, witness=None, tied=False)
+        again = self.case.examined(literally, literal)
+        known = ball_arrays.finite(wanted) & ball_arrays.finite(literal.values)
+        right = found.wrong & ~again.wrong & known
+        if again.undecided or not right.any():
+            return found
+        entry = formula.most_visible(found, np.flatnonzero(right))
+        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        text = f"the formula is right of what the programs compute; {digits:.1f} digits in common"
+        self._report(Execution.EXACT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
+        return dataclasses.replace(found, wrong=found.wrong & ~right)
 
     def _all_undecided(self) -> Judgement:
         return Judgement(self.claim.name, [], self.case.entries, undecided=len(self.case.entries))
@@ -96,6 +123,16 @@ class Trial:
 
     def _failed(self) -> bool:
         return any(problem.kind in FAILURES for problem in self.problems)
+
+    def _excusable(self, bad: Array) -> Array:
+        """Say which entries a tie may excuse: of values, those that the reference has not either.
+
+        A zero times infinity in a branch that is not taken is met in exact arithmetic as well.
+        """
+        if self.claim.order:
+            return bad
+        own = self.executions.run_reference(self.values).values
+        return bad if own is None else bad & ~np.isfinite(self.case.projected(own))
 
     def _blame_formula(self, found: formula.Formula) -> bool:
         """Report disproved entries; say whether there are any."""

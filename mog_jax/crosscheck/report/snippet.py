@@ -5,8 +5,10 @@ import keyword
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
+from mog_jax.crosscheck.inputs.static import is_key
 from mog_jax.crosscheck.report.snippet_imports import Preamble, Unwritable, array
 
 
@@ -55,6 +57,12 @@ def source(value: Any, preamble: Preamble, missing: list[str]) -> str:
         return "None"
     if isinstance(value, np.ndarray | np.generic):
         return array(np.asarray(value))
+    if is_key(value):
+        preamble.include("jax", jax)
+        data = array(np.asarray(jax.random.key_data(value)))
+        return f"jax.random.wrap_key_data({data}, impl={str(jax.random.key_impl(value))!r})"
+    if callable(value) and not dataclasses.is_dataclass(value):
+        return _function(value, preamble, missing)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
@@ -72,6 +80,16 @@ def source(value: Any, preamble: Preamble, missing: list[str]) -> str:
         missing.append(name)
     inside = ", ".join(f"{field}={written(item)}" for field, item in fields)
     return f"{name}({inside})"
+
+
+def _function(value: Any, preamble: Preamble, missing: list[str]) -> str:
+    name = str(getattr(value, "__name__", ""))
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else "given"
+    try:
+        return preamble.include(name, value)
+    except Unwritable:
+        missing.append(name)
+        return name
 
 
 def _fields(value: Any) -> list[tuple[str, Any]] | None:

@@ -20,7 +20,7 @@ import numpy as np
 
 _JAX = Path(jax.__file__).parent
 # Derivatives by JAX that a snippet can make again.
-_TRANSFORMATIONS = ("grad", "jacfwd", "jacrev")
+_TRANSFORMATIONS = ("grad", "value_and_grad", "jacfwd", "jacrev")
 
 
 class Unwritable(Exception):  # noqa: N818, no error: a snippet says what it leaves to the reader
@@ -157,6 +157,23 @@ def importable(value: Any) -> tuple[str, str] | None:
     return module, name
 
 
+def called(function: Any) -> str:
+    """Say in a word what a function is called; of a derivative that JAX makes, whose it is."""
+    try:
+        transformed = _transformed(function)
+    except (Unwritable, AttributeError, ValueError):
+        transformed = None
+    if transformed is not None:
+        return f"jax.{transformed[0]}({called(transformed[1]) or 'function'})"
+    kind = type(function).__name__
+    name = str(getattr(function, "__name__", kind))
+    if name == "<lambda>":
+        return ""
+    # A library's wrapper of a function has its name, and is another one.
+    own = isinstance(function, types.FunctionType) or type(function).__module__.startswith("jax")
+    return name if own or not hasattr(function, "__wrapped__") else f"{kind}({name})"
+
+
 def array(value: np.ndarray[Any, Any]) -> str:
     """Write an array as Python that makes it again, to the last bit."""
     if not value.size:
@@ -190,6 +207,8 @@ def _transformed(value: Any) -> tuple[str, Any, Any] | None:
     held = _held(value)
     if transformation not in _TRANSFORMATIONS or not {"fun", "argnums"} <= held.keys():
         raise Unwritable("it is a function that another one made")
+    if held.get("has_aux"):
+        raise Unwritable("it has an auxiliary output")
     return transformation, held["fun"], held["argnums"]
 
 

@@ -3,6 +3,10 @@ r"""What the nine sums say about the ascent: gradient, observed information, EM 
 The ascent's coordinates are :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\
 \log\sigma_2^2)`: five numbers for each lane, each free to take any value, in five arrays of shape
 `(*lanes)`. The information is computed by NumPy as well, with ``xp=numpy``.
+
+A penalty on the variances (:mod:`mog_jax.penalty`) acts on standardised data as if each component
+held :math:`2a` *pseudo-points* more, at a distance of 1 from its mean: in what the functions say of
+the variances, and nowhere else.
 """
 
 from collections.abc import Sequence
@@ -28,7 +32,7 @@ def unpack(theta: Vector) -> Coordinates:
     )
 
 
-def gradient(theta: Vector, sums: Sums) -> Vector:
+def gradient(theta: Vector, sums: Sums, pseudo_points: jax.Array | None = None) -> Vector:
     r"""Gradient of the log-likelihood in the ascent's coordinates.
 
     .. math:: \Big(\pi_2N_1-\pi_1N_2,\quad\frac1{\sigma_k^2}\sum_i\gamma_{ik}(x_i-\mu_k),\quad
@@ -39,6 +43,8 @@ def gradient(theta: Vector, sums: Sums) -> Vector:
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
         Taken there.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty, for each component; None for no penalty.
 
     Returns
     -------
@@ -46,18 +52,21 @@ def gradient(theta: Vector, sums: Sums) -> Vector:
 
     References
     ----------
-    Equation (24) of ``derivation.md``.
+    Equations (24) and (44) of ``derivation.md``.
     """
     weights, precisions = _weights(theta), _precisions(theta)
-    counts, first, second = sums.effective_counts, sums.first, sums.second
+    counts, first = sums.effective_counts, sums.first
+    held, second = (_with(each, pseudo_points) for each in (counts, sums.second))
     return (
         weights[1] * counts[0] - weights[0] * counts[1],
         *(precisions[k] * first[k] for k in range(2)),
-        *(0.5 * (precisions[k] * second[k] - counts[k]) for k in range(2)),
+        *(0.5 * (precisions[k] * second[k] - held[k]) for k in range(2)),
     )
 
 
-def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
+def information(
+    theta: Vector, sums: Sums, xp: Any = jnp, pseudo_points: jax.Array | None = None
+) -> Symmetric:
     r"""Observed information, minus the Hessian, in the ascent's coordinates.
 
     What would be known if each point told its component, less the covariance of what the two
@@ -72,6 +81,8 @@ def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
         Taken there.
     xp : module
         `jax.numpy` or `numpy`.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty, for each component; None for no penalty.
 
     Returns
     -------
@@ -79,7 +90,7 @@ def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
 
     References
     ----------
-    Equation (25) of ``derivation.md``.
+    Equations (25) and (45) of ``derivation.md``.
     """
     precisions = _precisions(theta, xp)
     # The coefficients of 1, u, u² in each entry of q.
@@ -92,7 +103,7 @@ def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
             sign * precision * offset,
             0.5 * sign * precision,
         ]
-    complete = complete_information(theta, sums, xp).entries
+    complete = complete_information(theta, sums, xp, pseudo_points).entries
     entries = {}
     cross = tuple(sums.cross)
     for i in range(5):
@@ -104,7 +115,9 @@ def information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
     return Symmetric(entries, size=5)
 
 
-def complete_information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
+def complete_information(
+    theta: Vector, sums: Sums, xp: Any = jnp, pseudo_points: jax.Array | None = None
+) -> Symmetric:
     """Information that the data would hold if each point told its component.
 
     Parameters
@@ -114,6 +127,8 @@ def complete_information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
         Taken there.
     xp : module
         `jax.numpy` or `numpy`.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty, for each component; None for no penalty.
 
     Returns
     -------
@@ -121,17 +136,21 @@ def complete_information(theta: Vector, sums: Sums, xp: Any = jnp) -> Symmetric:
         The matrix D of equation (25): positive definite, and block-diagonal by component.
     """
     weights, precisions = _weights(theta, xp), _precisions(theta, xp)
-    counts = sums.effective_counts
+    counts, second = sums.effective_counts, _with(sums.second, pseudo_points)
     entries = {(0, 0): (counts[0] + counts[1]) * weights[0] * weights[1]}
     for k in range(2):
         entries[1 + k, 1 + k] = precisions[k] * counts[k]
         entries[1 + k, 3 + k] = precisions[k] * sums.first[k]
-        entries[3 + k, 3 + k] = 0.5 * precisions[k] * sums.second[k]
+        entries[3 + k, 3 + k] = 0.5 * precisions[k] * second[k]
     return Symmetric(entries, size=5)
 
 
 def em_step(
-    theta: Vector, sums: Sums, free: Sequence[jax.Array | bool], equal_variances: bool = False
+    theta: Vector,
+    sums: Sums,
+    free: Sequence[jax.Array | bool],
+    equal_variances: bool = False,
+    pseudo_points: jax.Array | None = None,
 ) -> Vector:
     """Where one EM step leads: what the data say of each component, shared out by responsibility.
 
@@ -144,6 +163,8 @@ def em_step(
         The coordinates that may move; the variances of means that may not are about those means.
     equal_variances : bool
         Whether the components share one variance.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty, for each component; None for no penalty.
 
     Returns
     -------
@@ -152,7 +173,7 @@ def em_step(
 
     References
     ----------
-    Equations (17), (18) and (19) of ``derivation.md``.
+    Equations (17), (18), (19) and (46) of ``derivation.md``.
     """
     tiny = float(np.finfo(theta[0].dtype).tiny)
     counts = [jnp.maximum(count, tiny) for count in sums.effective_counts]
@@ -161,15 +182,20 @@ def em_step(
     squares = [
         sums.second[k] - steps[k] * (2 * sums.first[k] - steps[k] * counts[k]) for k in range(2)
     ]
-    shares = counts
+    squares, shares = (list(_with(each, pseudo_points)) for each in (squares, counts))
     if equal_variances:
-        squares, shares = [squares[0] + squares[1]] * 2, [counts[0] + counts[1]] * 2
+        squares, shares = [squares[0] + squares[1]] * 2, [shares[0] + shares[1]] * 2
     variances = [jnp.maximum(squares[k] / shares[k], tiny) for k in range(2)]
     return (
         jnp.log(counts[0]) - jnp.log(counts[1]),
         *(theta[1 + k] + steps[k] for k in range(2)),
         *(jnp.where(empty[k], theta[3 + k], jnp.log(variances[k])) for k in range(2)),
     )
+
+
+def _with(sums: Any, pseudo_points: jax.Array | None) -> Any:
+    """Add to a sum of each component what its pseudo-points add."""
+    return sums if pseudo_points is None else (sums[0] + pseudo_points, sums[1] + pseudo_points)
 
 
 def _weights(theta: Vector, xp: Any = jnp) -> Any:

@@ -46,6 +46,8 @@ class LocalModel:
         The coordinates that may move.
     equal_variances : bool
         Whether the components share one variance.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty on the variances, which the gradient and both matrices hold as well.
     """
 
     theta: Vector
@@ -57,6 +59,7 @@ class LocalModel:
     concave: jax.Array
     free: tuple[jax.Array | bool, ...]
     equal_variances: bool = dataclasses.field(metadata={"static": True})
+    pseudo_points: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +86,7 @@ def local_model(
     equal_variances: bool,
     *,
     smallest: float | jax.Array,
+    pseudo_points: jax.Array | None = None,
 ) -> LocalModel:
     """Take in the slopes at a mixture, under the constraints.
 
@@ -98,14 +102,16 @@ def local_model(
         Whether the components share one variance.
     smallest : float
         Log-variance on or below which a component may not shrink further.
+    pseudo_points : array, shape (*lanes), or None
+        Of the penalty on the variances, for each component; None for no penalty.
 
     Returns
     -------
     LocalModel
     """
-    gradient = derivatives.gradient(theta, sums)
-    information = derivatives.information(theta, sums)
-    complete = derivatives.complete_information(theta, sums)
+    gradient = derivatives.gradient(theta, sums, pseudo_points)
+    information = derivatives.information(theta, sums, pseudo_points=pseudo_points)
+    complete = derivatives.complete_information(theta, sums, pseudo_points=pseudo_points)
     moves: list[jax.Array | bool] = [True] * 5 if free is None else list(free)
     if equal_variances:
         # One variance moves both: its slope is the sum of theirs.
@@ -128,6 +134,7 @@ def local_model(
         concave=concave,
         free=tuple(moves),
         equal_variances=equal_variances,
+        pseudo_points=pseudo_points,
     )
 
 
@@ -211,7 +218,9 @@ def em(model: LocalModel, step: jax.Array) -> Vector:
     ----------
     Equations (16) to (19) of ``derivation.md``.
     """
-    target = derivatives.em_step(model.theta, model.sums, model.free, model.equal_variances)
+    target = derivatives.em_step(
+        model.theta, model.sums, model.free, model.equal_variances, model.pseudo_points
+    )
     return tuple(
         where_free(free, step * (there - here))
         for free, there, here in zip(model.free, target, model.theta, strict=True)

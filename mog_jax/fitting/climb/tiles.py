@@ -79,6 +79,7 @@ class Limits:
     give_up: Any
     tolerance: Any
     smallest: Any
+    penalty_strength: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -175,6 +176,7 @@ def climb_tiles(
             max_steps=limits.max_steps,
             equal_variances=equal_variances,
             give_up=limits.give_up,
+            penalty_strength=limits.penalty_strength,
         )
         return jax.lax.dynamic_update_slice_in_dim(state, packed(end), i * lanes, axis=1)
 

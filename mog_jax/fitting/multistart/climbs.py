@@ -70,6 +70,10 @@ class Climbs:
         whole: Ascent = jax.tree.map(spread, self.state)
         return whole
 
+    def as_type(self, dtype: np.dtype[Any]) -> "Climbs":
+        """Give the same in another precision."""
+        return dataclasses.replace(self, rows=self.rows.astype(dtype))
+
     def joined(self, other: "Climbs") -> "Climbs":
         """Give the climbs of both."""
         return Climbs(
@@ -130,6 +134,7 @@ def _climb_call(
         give_up=np.bool(options.give_up),
         tolerance=number(options.tolerance),
         smallest=number(math.log(options.variance_floor)),
+        penalty_strength=number(options.penalty_strength),
     )
     climbed = climb_tiles(
         state,

@@ -1,5 +1,7 @@
 """From a block of standardised datasets to the best maximum of each."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mog_jax.arrays import Array
@@ -13,23 +15,44 @@ from mog_jax.fitting.multistart.polish import (
     polish_all,
     regularity,
 )
+from mog_jax.fitting.multistart.pruning import Drop, RunnersUp
+from mog_jax.fitting.multistart.reconsider import reconsider
 from mog_jax.fitting.multistart.search import Starts, search, starts
 from mog_jax.fitting.options import FitOptions
+from mog_jax.penalty import penalty_weight
 
 
-def maximise(block: Block, options: FitOptions) -> tuple[Ascent, Array]:
-    """Find the best maximum of every dataset of a block.
+class Maxima(NamedTuple):
+    """The best maximum of each dataset of a block.
 
-    Returns
-    -------
-    Ascent
+    Parameters
+    ----------
+    end : Ascent
         NumPy arrays, shape (..., b): where the best climb ended. NaN for a dataset of which no
         climb has seen a finite likelihood.
-    array of int, shape (b,)
+    passes : array of int, shape (b,)
         Passes over the data, summed over all its climbs.
+    higher_by : array, shape (b,)
+        Nats by which another maximum was seen to lie higher; 0 for none.
+    higher_points : array, shape (b,)
+        Points in that one's smaller component.
+    on_atom : array of bool, shape (b,)
+        Whether a component is one value that many points have.
     """
+
+    end: Ascent
+    passes: Array
+    higher_by: Array
+    higher_points: Array
+    on_atom: Array
+
+
+def maximise(block: Block, options: FitOptions) -> Maxima:
+    """Find the best maximum of every dataset of a block."""
     begun = starts(block, options)
-    found, passes = search(begun, block, np.ones(block.n.size, bool), options)
+    b = block.n.size
+    runners_up = RunnersUp(penalty_weight(block.total, xp=np))
+    found, passes = search(begun, block, np.ones(b, bool), options, runners_up=runners_up)
     climbs, more = polish(found, block, options)
     passes = passes + more
     doubtful = ~has_regular(climbs, block, options)
@@ -37,14 +60,23 @@ def maximise(block: Block, options: FitOptions) -> tuple[Ascent, Array]:
         others, more = _exhaustive_search(begun, block, doubtful, options)
         climbs, passes = climbs.joined(others), passes + more
     best = best_of_each(climbs, regularity(climbs.state, options, under_way=False))
-    return best.of_all_datasets(block.n.size), passes
+    if options.choose == "regular":
+        return Maxima(best.of_all_datasets(b), passes, np.zeros(b), np.zeros(b), np.zeros(b, bool))
+    answer = reconsider(best, found, runners_up, begun, block, options)
+    return Maxima(
+        answer.best.of_all_datasets(b),
+        passes + answer.passes,
+        answer.higher_by,
+        answer.higher_points,
+        answer.on_atom,
+    )
 
 
 def _exhaustive_search(
     begun: Starts, block: Block, doubtful: Array, options: FitOptions
 ) -> tuple[Climbs, Array]:
     """Climb to the end from all starts: only then can it be said that none leads to one."""
-    found, passes = search(begun, block, doubtful, options, drop=False)
+    found, passes = search(begun, block, doubtful, options, drop=Drop.NONE)
     scale = block.bounds.scale[found.dataset]
     hopeful = regularity(found.state, options, under_way=True, scale=scale) == 0
     climbs, more = polish_all(found.take(hopeful), block, options)

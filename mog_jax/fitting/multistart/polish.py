@@ -9,7 +9,7 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.multistart.block import TRAILING, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
-from mog_jax.fitting.multistart.pruning import ValueBounds, climb_and_prune
+from mog_jax.fitting.multistart.pruning import Drop, ValueBounds, climb_and_prune
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 
 # Steps between two looks at the whole population; the last is repeated.
@@ -34,8 +34,20 @@ def polish(found: Climbs, block: Block, options: FitOptions) -> tuple[Climbs, Ar
     return climbs, passes
 
 
-def polish_all(found: Climbs, block: Block, options: FitOptions) -> tuple[Climbs, Array]:
-    """Climb to the top with all points, from any ends of a search."""
+def polish_all(
+    found: Climbs,
+    block: Block,
+    options: FitOptions,
+    *,
+    penalised: bool = False,
+    drop: Drop = Drop.BEATEN,
+    patient: bool = True,
+) -> tuple[Climbs, Array]:
+    """Climb to the top with all points, from any ends of a search.
+
+    Unless told otherwise, without the penalty, climbs that cannot be the best one are dropped, and
+    all others go on for as many steps as they may; if not `patient`, for some sixty.
+    """
     data, b = block.whole, block.n.size
     # What is fixed is so in full precision.
     dataset, state = found.dataset, found.state
@@ -44,10 +56,11 @@ def polish_all(found: Climbs, block: Block, options: FitOptions) -> tuple[Climbs
     lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
-    ascent = options.ascent(searching=False)
+    ascent = options.ascent(searching=False, penalised=penalised)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
-    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1]))
-    return climb_and_prune(climbs, data, rounds, ascent, options, bounds)
+    more = itertools.repeat(_ROUNDS[-1], *(() if patient else (1,)))
+    rounds = itertools.chain(_ROUNDS, more)
+    return climb_and_prune(climbs, data, rounds, ascent, options, bounds, drop=drop)
 
 
 def has_regular(climbs: Climbs, block: Block, options: FitOptions) -> Array:

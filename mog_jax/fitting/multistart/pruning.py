@@ -5,12 +5,14 @@ dataset's climbs are compared every few steps, all of them with each other.
 """
 
 import dataclasses
+import enum
 from collections.abc import Iterable
 
 import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import on_floor
+from mog_jax.fitting.multistart.choice import rank_bound, widened
 from mog_jax.fitting.multistart.climbs import Climbs, advance
 from mog_jax.fitting.multistart.packing import PointSource
 from mog_jax.fitting.options import SEARCH_TOLERANCE, AscentOptions, FitOptions
@@ -26,6 +28,14 @@ _PATIENCE = 20
 # Two climbs have met when they are closer than this, in nats by the information, and in value.
 _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
+
+
+class Drop(enum.IntEnum):
+    """Which climbs are given up: each of these, and those before it."""
+
+    NONE = 0
+    MET = 1
+    BEATEN = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +57,55 @@ class ValueBounds:
     jitter: Array
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunnersUp:
+    """The climbs that were given up, and how high they would rank by the penalised likelihood.
+
+    Parameters
+    ----------
+    weight : array, shape (b,)
+        Of the penalty.
+    given_up : list
+        Written over as climbs are given up: their datasets, ranks in nats, and where to climb
+        from with the penalty.
+    """
+
+    weight: Array
+    given_up: list[tuple[Array, Array, Array]] = dataclasses.field(default_factory=list)
+
+    # Those that have left all bounds rank nowhere.
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def add(self, climbs: Climbs, scale: Array) -> None:
+        """Take in climbs that were given up; each point they see stands for `scale` points."""
+        state, times = climbs.state, scale[climbs.dataset]
+        left = np.minimum(state.gain_left, _PREDICTABLE_DECREMENT)
+        value = (state.sums.log_likelihood + _PREDICTION_FACTOR * left) * times
+        held = state.sums.effective_counts * times
+        weight = self.weight[climbs.dataset]
+        bound = rank_bound(state.theta, held, value, weight)
+        some = np.isfinite(bound)
+        theta = widened(state.theta, held, weight)
+        self.given_up.append((climbs.dataset[some], bound[some], theta[:, some]))
+
+    def highest(self) -> Array:
+        """Give the highest rank, shape (b,)."""
+        top = np.full(self.weight.size, -np.inf)
+        for dataset, rank, _ in self.given_up:
+            np.maximum.at(top, dataset, rank)
+        return top
+
+    def best(self, which: Array, number: int) -> tuple[Array, Array]:
+        """Give so many of the highest of some datasets: their datasets, and coordinates."""
+        dataset, rank, theta = (
+            np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
+        )
+        order = np.lexsort((-rank, dataset))
+        order = order[which[dataset[order]]]
+        own = dataset[order]
+        first = np.arange(own.size) - np.searchsorted(own, own) < number
+        return own[first], theta[:, order[first]]
+
+
 def climb_and_prune(
     climbs: Climbs,
     data: PointSource,
@@ -55,7 +114,8 @@ def climb_and_prune(
     options: FitOptions,
     bounds: ValueBounds,
     *,
-    drop: bool = True,
+    drop: Drop = Drop.BEATEN,
+    runners_up: RunnersUp | None = None,
 ) -> tuple[Climbs, Array]:
     """Climb until all climbs have arrived, or the rounds are over.
 
@@ -70,8 +130,11 @@ def climb_and_prune(
     options : FitOptions
         What a regular maximum is.
     bounds : ValueBounds
-    drop : bool
-        Whether to give up climbs that are not worth while.
+    drop : Drop
+        Which climbs to give up: those that have met another one, or those as well that cannot
+        become the best.
+    runners_up : RunnersUp, optional
+        Where to note those that are given up and have not met another one.
 
     Returns
     -------
@@ -89,13 +152,16 @@ def climb_and_prune(
         passes += np.bincount(climbs.dataset, weights=made, minlength=passes.size)
         climbs = moved
         if drop:
-            kept = keep_mask(
+            kept, met = keep_mask(
                 climbs,
                 bounds,
                 variance_floor=options.variance_floor,
                 min_points=options.min_points,
                 patient=steps < _PATIENCE,
+                drop=drop,
             )
+            if runners_up is not None:
+                runners_up.add(climbs.take(~kept & ~met), bounds.scale)
             climbs = climbs.take(kept)
     return climbs, passes
 
@@ -109,8 +175,9 @@ def keep_mask(
     variance_floor: float,
     min_points: float,
     patient: bool = True,
-) -> Array:
-    """Say which climbs are to go on.
+    drop: Drop = Drop.BEATEN,
+) -> tuple[Array, Array]:
+    """Say which climbs are to go on, and which have met another one.
 
     Parameters
     ----------
@@ -123,10 +190,13 @@ def keep_mask(
     patient : bool
         Whether a climb may go on below another one that is nearly at its end, for as long as it
         cannot be foretold where it will end itself.
+    drop : Drop
+        Not NONE.
 
     Returns
     -------
-    array of bool, shape (lanes,)
+    kept, met : array of bool, shape (lanes,)
+        Which are to go on, and which have met a better one.
     """
     state, dataset = climbs.state, climbs.dataset
     scale, margin, jitter = (
@@ -139,6 +209,8 @@ def keep_mask(
     fewest = counts.min(axis=0)
     regular = (fewest >= min_points) & ~on_floor(state.theta, variance_floor) & there
     met = _met(climbs, value, counts, regular, jitter)
+    if drop == Drop.MET:
+        return there & ~met, met
 
     def highest(among: Array) -> Array:
         top = np.full(bounds.scale.size, -np.inf, value.dtype)
@@ -159,8 +231,7 @@ def keep_mask(
     dropped = settling & (beaten | too_few)
     if not patient:
         dropped |= value + np.where(settling, gain_left, 0) < in_hand
-    going: Array = there & ~met & (kept | ~dropped)
-    return going
+    return there & ~met & (kept | ~dropped), met
 
 
 def _met(climbs: Climbs, value: Array, counts: Array, regular: Array, jitter: Array) -> Array:

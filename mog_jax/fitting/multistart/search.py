@@ -17,10 +17,10 @@ from mog_jax.fitting.multistart.block import SINGLE, Block
 from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.coreset import FEWEST, ROWS, coresets
 from mog_jax.fitting.multistart.packing import PointSource, as_slice
-from mog_jax.fitting.multistart.pruning import climb_and_prune
+from mog_jax.fitting.multistart.pruning import Drop, RunnersUp, climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
-from mog_jax.fitting.parameterisation import swapped
+from mog_jax.fitting.parameterisation import swapped, with_shared_variance
 from mog_jax.lane_shapes import TURN
 
 # Steps between two looks at the whole population: fewer while there is much to drop.
@@ -68,9 +68,8 @@ def starts(block: Block, options: FitOptions) -> Starts:
             if rows > FEWEST:
                 means[..., some], sizes[..., some] = coresets(sums.points, n, windows)
     if options.equal_variances:
-        weight = 1 / (1 + np.exp(-theta[0]))
-        pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
-        theta[3:] = np.log(np.maximum(pooled, options.variance_floor))
+        theta = with_shared_variance(theta)
+        theta[3:] = np.maximum(theta[3:], np.float32(np.log(options.variance_floor)))
     if not block.free.all():
         # Which component is which now matters: each start is tried both ways.
         theta = np.concatenate([theta, swapped(theta)], axis=1)
@@ -86,11 +85,19 @@ def starts(block: Block, options: FitOptions) -> Starts:
 
 
 def search(
-    begun: Starts, block: Block, which: Array, options: FitOptions, *, drop: bool = True
+    begun: Starts,
+    block: Block,
+    which: Array,
+    options: FitOptions,
+    *,
+    drop: Drop = Drop.BEATEN,
+    penalised: bool = False,
+    runners_up: RunnersUp | None = None,
 ) -> tuple[Climbs, Array]:
     """Climb from all starts of some datasets, and say how many passes each dataset took.
 
-    In single precision; unless told otherwise, climbs that cannot be the best one are dropped.
+    In single precision; unless told otherwise, without the penalty, and climbs that cannot be the
+    best one are dropped: those that `runners_up` takes note of.
     """
     start, dataset = np.indices(begun.theta.shape[1:])
 
@@ -98,8 +105,10 @@ def search(
         some = which[dataset]
         return begin_climbs(begun.theta[:, some], dataset[some], start[some], SINGLE)
 
-    ascent = options.ascent(searching=True)
-    climb = functools.partial(climb_and_prune, ascent=ascent, options=options, drop=drop)
+    ascent = options.ascent(searching=True, penalised=penalised)
+    climb = functools.partial(
+        climb_and_prune, ascent=ascent, options=options, drop=drop, runners_up=runners_up
+    )
     from_afar = which & (block.n_sample > FEWEST)
     climbs, passes = climb(
         from_all(which & ~from_afar), block.searched, _ROUNDS, bounds=block.bounds
@@ -113,3 +122,34 @@ def search(
         near, last = climb(again, block.searched, _LAST_ROUNDS, bounds=block.bounds)
         climbs, passes = climbs.joined(near), passes + more + last
     return climbs, passes
+
+
+def search_further(
+    theta: Array, dataset: Array, block: Block, options: FitOptions, *, penalised: bool
+) -> tuple[Climbs, Array]:
+    """Climb from further starts: with the penalty to the distinct maxima, or each on its own.
+
+    Parameters
+    ----------
+    theta : array, shape (5, k)
+        NaN for a start that is none.
+    dataset : array of int, shape (k,)
+    block : Block
+    options : FitOptions
+    penalised : bool
+
+    Returns
+    -------
+    Climbs, and array of passes, shape (b,)
+    """
+    if options.equal_variances:
+        theta = with_shared_variance(theta)
+    some = np.isfinite(theta).all(axis=0)
+    # Their numbers come after those of all other starts.
+    number = np.arange(some.sum()) + 2 * n_starts(options.starts)
+    climbs = begin_climbs(theta[:, some], dataset[some], number, SINGLE)
+    ascent = options.ascent(searching=True, penalised=penalised)
+    drop = Drop.MET if penalised else Drop.NONE
+    return climb_and_prune(
+        climbs, block.searched, _ROUNDS, ascent, options, block.bounds, drop=drop
+    )

@@ -88,6 +88,18 @@ COLUMNS: list[Column] = [
         type="text",
         meaning="how the fit ended, in lower case: see mog_jax.Status",
     ),
+    _number(
+        "higher_by",
+        "nats by which another maximum, not the answer, was seen to lie higher; 0 for none",
+        page=False,
+        terminal=False,
+    ),
+    _number(
+        "higher_points",
+        "points in the smaller component of that one",
+        page=False,
+        terminal=False,
+    ),
     _number("lowest", "the lowest point", terminal=False),
     _number("highest", "the highest point", terminal=False),
     Column(
@@ -134,6 +146,8 @@ def columns_of(fits: Any) -> dict[str, HostArray]:
         "n_points": fits.n_points,
         "n_missing": fits.n_missing,
         "status": fits.status_name,
+        "higher_by": fits.higher_by,
+        "higher_points": fits.higher_points,
     }
     pairs = {
         "weight_{}": fits.mixture.weights,

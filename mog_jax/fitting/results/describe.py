@@ -8,6 +8,7 @@ import numpy as np
 from mog_jax.fitting.climb.ascent import Ascent
 from mog_jax.fitting.data.inputs import Array
 from mog_jax.fitting.data.standardise import Standardised
+from mog_jax.fitting.multistart.choice import beats_one, is_few_points, one_log_likelihood
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import in_order, mixture_at
 from mog_jax.fitting.results.fit import Fit, OneComponent, Status
@@ -21,10 +22,21 @@ class Ended(NamedTuple):
 
     has_arrived: Array
     on_floor: Array
+    on_atom: Array
+
+
+class Higher(NamedTuple):
+    """Another maximum that was seen to lie higher: by how many nats, and how many points it holds.
+
+    0 where there is none.
+    """
+
+    by: Array
+    points: Array
 
 
 # A weight may be too small for a number, and the sum of counts too large: out of range.
-@np.errstate(over="ignore", under="ignore", invalid="ignore")
+@np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def describe(
     end: Ascent,
     ended: Ended,
@@ -34,6 +46,7 @@ def describe(
     free: Array,
     options: FitOptions,
     precision: np.dtype[Any],
+    higher: Higher,
 ) -> Fit:
     """Put the climb's end into the data's units and order, and say how it ended."""
     total, scale = data.total.astype(np.float64), data.scale
@@ -70,7 +83,7 @@ def describe(
             variances=known(scale**2 * standard.variances.T),
         ),
         log_likelihood=known(end.sums.log_likelihood - jacobian),
-        status=_status(end, ended, fitted, data, options),
+        status=_status(end, ended, fitted, data, free, options),
         n_passes=n_passes,
         gain_left=known(end.gain_left),
         n_points=data.total,
@@ -78,12 +91,14 @@ def describe(
         information=known(observed),
         one_component=OneComponent(**one),
         fixed=fixed,
+        higher_by=known(higher.by),
+        higher_points=known(higher.points),
         equal_variances=options.equal_variances,
     )
 
 
 def _status(
-    end: Ascent, ended: Ended, fitted: Array, data: Standardised, options: FitOptions
+    end: Ascent, ended: Ended, fitted: Array, data: Standardised, free: Array, options: FitOptions
 ) -> Array:
     counts = end.sums.effective_counts
     log_variances = end.theta[3:]
@@ -91,7 +106,15 @@ def _status(
     coincide = (np.abs(end.theta[1] - end.theta[2]) < 1e-4 * deviation) & (
         np.abs(log_variances[0] - log_variances[1]) < 1e-4
     )
-    emptied = counts.min(axis=0) < 1e-3
+    fewest = counts.min(axis=0)
+    emptied = fewest < 1e-3
+    beats = beats_one(
+        end.sums.log_likelihood,
+        one_log_likelihood(data.total),
+        data.total,
+        options.n_parameters(free) - 2,
+    )
+    is_few = is_few_points(fewest, options.min_points, beats) & (options.choose == "penalised")
     status = np.select(
         [
             ~data.is_finite,
@@ -99,9 +122,11 @@ def _status(
             data.is_constant,
             ~fitted,
             coincide | emptied,
+            ended.on_floor & ended.on_atom,
             ended.on_floor,
             ~ended.has_arrived,
-            counts.min(axis=0) < options.min_points,
+            is_few,
+            fewest < options.min_points,
         ],
         [
             Status.NOT_FINITE,
@@ -109,8 +134,10 @@ def _status(
             Status.CONSTANT,
             Status.OUT_OF_RANGE,
             Status.DEGENERATE,
+            Status.ATOM,
             Status.VARIANCE_FLOOR,
             Status.STEP_LIMIT,
+            Status.FEW_POINTS,
             Status.SPURIOUS,
         ],
         Status.CONVERGED,
@@ -141,5 +168,7 @@ def nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
         information=empty((b, 5, 5)),
         one_component=OneComponent(mean=one(), variance=one(), log_likelihood=one()),
         fixed=empty((b, 5), bool),
+        higher_by=one(),
+        higher_points=one(),
         equal_variances=equal_variances,
     )

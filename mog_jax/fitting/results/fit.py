@@ -21,7 +21,7 @@ from mog_jax.mixture import Mixture
 class Status(Explained):
     """How the fit of one dataset ended. ``message`` says what the numbers then mean."""
 
-    CONVERGED = 0, "at the highest regular maximum found: less than the tolerance is left"
+    CONVERGED = 0, "at the best regular maximum found: less than the tolerance is left"
     SPURIOUS = (
         1,
         "at a maximum where a component holds fewer than min_points points; there is no regular "
@@ -46,6 +46,28 @@ class Status(Explained):
         "the data, their counts or what is fixed are too large or too small for floating-point "
         "numbers; change the unit, or give dtype='float64'; nothing was fitted",
     )
+    FEW_POINTS = (
+        9,
+        "at a maximum where a component holds two points or more, though fewer than min_points, "
+        "and two components beat one by their BIC",
+    )
+    ATOM = (
+        10,
+        "one value holds a tenth of the points or more and is a component of its own: its place is "
+        "known, its standard deviation is that of the variance floor, and the likelihood depends "
+        "on the floor",
+    )
+    BELOW_RESOLUTION = (
+        11,
+        "at a maximum where a component is narrower than the data's resolution can tell: weights, "
+        "threshold and delta BIC stand, its standard deviation is an upper bound, and its mean is "
+        "known to the interval",
+    )
+    SATURATED = (
+        12,
+        "fewer distinct intervals than parameters need: many mixtures describe the data equally "
+        "well, and this is the one that the penalty on the variances prefers",
+    )
 
 
 # What a status means for standard errors, thresholds and criteria.
@@ -59,6 +81,10 @@ _REASONS = {
     Status.CONSTANT: Reason.NOTHING_FITTED,
     Status.NOT_FINITE: Reason.NOTHING_FITTED,
     Status.OUT_OF_RANGE: Reason.NOTHING_FITTED,
+    Status.FEW_POINTS: Reason.KNOWN,
+    Status.ATOM: Reason.KNOWN,
+    Status.BELOW_RESOLUTION: Reason.BELOW_RESOLUTION,
+    Status.SATURATED: Reason.SINGULAR,
 }
 _NAMES = np.array([status.name.lower() for status in Status], dtype=object)
 _REASON_OF_STATUS = np.array([_REASONS[status] for status in Status], dtype=np.int32)
@@ -98,6 +124,8 @@ _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "one_component.variance": ((), "f"),
     "one_component.log_likelihood": ((), "f"),
     "fixed": ((5,), "b"),
+    "higher_by": ((), "f"),
+    "higher_points": ((), "f"),
 }
 
 
@@ -136,6 +164,11 @@ class Fit(FitExports, FitMethods):
         What a single Gaussian makes of the same data.
     fixed : array of bool, shape (..., 5)
         Which of those coordinates were fixed.
+    higher_by : array, shape (...,)
+        Nats by which another maximum, which is not the answer, was seen to lie higher; 0 where
+        there was none.
+    higher_points : array, shape (...,)
+        Points in the smaller component of that one.
     equal_variances : bool
         Whether the components were made to share one variance.
     names : array of str, shape (...,), or None
@@ -153,6 +186,8 @@ class Fit(FitExports, FitMethods):
     information: jax.Array
     one_component: OneComponent
     fixed: jax.Array
+    higher_by: jax.Array
+    higher_points: jax.Array
     equal_variances: bool
     names: Any = None
 
@@ -202,8 +237,8 @@ class Fit(FitExports, FitMethods):
 
     @property
     def converged(self) -> Any:
-        """Whether each fit is at a maximum, shape (...,)."""
-        return self.status == Status.CONVERGED
+        """Whether each fit is at a maximum above the variance floor, shape (...,)."""
+        return (self.status == Status.CONVERGED) | (self.status == Status.FEW_POINTS)
 
     @property
     def status_name(self) -> Any:
@@ -261,7 +296,7 @@ def _refuse_impossible(arrays: dict[str, Any], path: str) -> None:
     weights, means = arrays["mixture.weights"], arrays["mixture.means"]
     variances, status = arrays["mixture.variances"], arrays["status"]
     unfitted = np.isin(status, [s for s, r in _REASONS.items() if r == Reason.NOTHING_FITTED])
-    is_known = (status >= 0) & (status < len(_NAMES))
+    is_known = np.isin(status, list(Status))
     with np.errstate(invalid="ignore"):
         wrong = {
             "status": ~is_known,

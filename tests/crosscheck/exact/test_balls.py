@@ -124,3 +124,14 @@ def test_the_two_zeros_are_one_number():
     (same,) = exactly(lambda x: jnp.exp(x[0]) == jnp.exp(x[1]), np.array([0.0, -0.0]), limit=60)
     assert same.item()
     assert kinks_of(lambda x: lax.max(x[0], x[1]), np.array([0.0, -0.0])) == {"max": 1}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("ball", [arb(0, 1), arb(0, 1e-70), arb(0, 3)])
+def test_a_power_of_a_ball_about_zero_encloses_the_powers_of_its_points(n, ball):
+    of_integer, of_real = balls.integer_power(ball, n), balls.power(ball, arb(n))
+    for part in (-1, -0.5, 0, 0.25, 1):
+        point = (ball.rad() * part) ** n
+        assert point in of_integer
+        assert point in of_real
+    assert of_integer.rad() <= ball.rad() ** n * 1.1

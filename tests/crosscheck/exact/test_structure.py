@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import lax
 
+from mog_jax.crosscheck.exact import UnknownPrimitive
 from mog_jax.crosscheck.exact.balls import precision
 from tests.crosscheck.exact.oracles import assert_agrees, exactly
 
@@ -100,6 +101,10 @@ FOLDING = {
     "norm": (jnp.linalg.norm, MATRIX),
 }
 
+GROUPS = jnp.array([1, 1], jnp.int32)
+OF_BATCH = lax.RaggedDotDimensionNumbers((((2,), (2,)), ((0,), (0,))), [0], [])
+OF_SUMMED = lax.RaggedDotDimensionNumbers((((2,), (2,)), ((0,), (0,))), [2], [])
+
 LINEAR = {
     "dot": (lambda x: x @ x.T, MATRIX),
     "batched dot": (lambda x: jnp.einsum("bij,bkj->bik", x, x), CUBE),
@@ -126,6 +131,7 @@ LINEAR = {
         ),
         MATRIX,
     ),
+    "ragged dot": (lambda x: lax.ragged_dot(x, CUBE.reshape(2, 4, 3), jnp.array([2, 1])), MATRIX),
     "cholesky": (jnp.linalg.cholesky, POSITIVE_DEFINITE),
     "log-determinant": (lambda a: jnp.linalg.slogdet(a)[1], SQUARE),
     "solve": (lambda a: jnp.linalg.solve(a, jnp.arange(3.0)), SQUARE),
@@ -292,3 +298,38 @@ def test_several_arrays_are_folded_at_once_by_a_program(axes):
         return lax.reduce((x * weights, weights, weights), initial, join, axes)
 
     assert_agrees(weighted_total, CUBE)
+
+
+def test_windows_are_folded_by_any_program():
+    def join(one, other):
+        return lax.max(one, other) + one * other
+
+    def folded(x):
+        return lax.reduce_window(x, 0.5, join, (2, 2), (1, 2), "SAME")
+
+    assert_agrees(folded, MATRIX)
+    assert_agrees(lambda x: lax.reduce_window(x, 1.0, lax.mul, (2, 1), (1, 1), "VALID"), MATRIX)
+
+
+def test_several_arrays_are_folded_at_once_in_windows():
+    def join(one, other):
+        return lax.min(one[0], other[0]), one[1] * other[1]
+
+    def folded(x):
+        start = jnp.float64(np.inf), jnp.float64(1)
+        return lax.reduce_window((x, x + 1), start, join, (3,), (1,), [(1, 0)])
+
+    assert_agrees(folded, VECTOR)
+
+
+@pytest.mark.parametrize("numbers", [OF_BATCH, OF_SUMMED], ids=["batch", "summed"])
+def test_groups_of_a_batch_and_of_what_is_summed_over(numbers):
+    assert_agrees(lambda x: lax.ragged_dot_general(x, x, GROUPS, numbers), CUBE)
+
+
+def test_other_groups_for_each_of_a_batch_are_refused():
+    sizes = jnp.array([[1, 1], [2, 0]])
+    numbers = lax.RaggedDotDimensionNumbers((((2,), (1,)), ((0,), (0,))), [1], [3])
+    operands = CUBE, np.ones((2, *CUBE.shape[2:], 4, 2))
+    with pytest.raises(UnknownPrimitive, match="other groups for each element of a batch"):
+        exactly(lambda x, y: lax.ragged_dot_general(x, y, sizes, numbers), *operands)

@@ -1,0 +1,128 @@
+"""Climbs on intervals from where something else has led: one dataset, or with a parameter held."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.climb.arrival import has_arrived
+from mog_jax.fitting.intervals.climb import Climbs, climb
+from mog_jax.fitting.intervals.inputs import Words, read_intervals
+from mog_jax.fitting.intervals.maximise import bases, below_resolution
+from mog_jax.fitting.intervals.observations import standardised
+from mog_jax.fitting.options import AscentOptions, FitOptions
+from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
+from mog_jax.fitting.results.fit import Fit
+from mog_jax.mixture import Mixture
+from mog_jax.precision import is_traced
+
+
+class IntervalBranch:
+    """The fits of a batch, and where they go when one of their coordinates is moved."""
+
+    def __init__(
+        self, fits: Fit, data: Any, counts: Any, words: Words, place: int, options: FitOptions
+    ) -> None:
+        _, datasets, _ = read_intervals(data, counts, words)
+        self._data = standardised(datasets)
+        self._place, self._options = place, options
+        mixture = jax.tree.map(
+            lambda field: np.asarray(field, dtype=np.float64).reshape(-1, 2), fits.mixture
+        )
+        # Datasets in rows, as everything else of a batch.
+        self.theta = theta_of(mixture).T
+        self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
+        best = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
+        scale = np.where(self._data.is_usable, self._data.scale, 1)
+        self._best = best + self._data.n_exact * np.log(scale)
+
+    def shortfall(self, rows: Array, value: Array) -> Array:
+        """Root of the deviance of each dataset in `rows`, with the coordinate held at `value`."""
+        place = self._place
+        theta, covariance = self.theta[rows], self.covariance[rows]
+        along = covariance[:, :, place] / covariance[:, place, place][:, None]
+        theta = theta + along * (value - theta[:, place])[:, None]
+        theta[:, place] = value
+        begun = to_standard_scale(theta.T, self._data.mean[rows], self._data.scale[rows]).T
+        lowest = math.log(self._options.variance_floor)
+        begun[:, 3:] = np.maximum(begun[:, 3:], lowest)
+        free = np.ones((rows.size, 5), bool)
+        free[:, place] = False
+        climbs = Climbs(
+            theta=begun,
+            dataset=rows,
+            basis=bases(free, equal_variances=False),
+            penalty_weight=np.zeros(rows.size),
+            lowest=np.full(rows.size, lowest),
+        )
+        ends = climb(
+            climbs,
+            self._data,
+            tolerance=self._options.tolerance,
+            max_steps=self._options.max_steps,
+        )
+        deviance: Array = 2 * np.maximum(self._best[rows] - ends.log_likelihood, 0)
+        return np.sqrt(deviance)
+
+
+def interval_maximum(
+    x: Any,
+    start: Mixture,
+    counts: Any,
+    words: Words,
+    options: AscentOptions,
+    fixed: Mixture | None,
+) -> Mixture:
+    """Climb from a mixture to the maximum of the interval likelihood above it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is traced by JAX, or a word has a wrong value.
+    """
+    if is_traced((x, start, counts, fixed, *words)):
+        raise ValueError(
+            "on intervals `local_maximum` is no JAX function: give it numbers, outside of jit, "
+            "vmap and grad."
+        )
+    source, datasets, _ = read_intervals(x, counts, words)
+    if not source.is_single:
+        raise ValueError("`x` must have shape (n,): one dataset of at least one value.")
+    data = standardised(datasets)
+    begun = jax.tree.map(lambda field: np.asarray(field, np.float64), start)
+    free = np.ones(5, bool)
+    if fixed is not None:
+        theta = theta_of(jax.tree.map(lambda field: np.asarray(field, np.float64), fixed))
+        free = np.isnan(theta)
+    coordinates = theta_of(begun)
+    if fixed is not None:
+        coordinates = np.where(free, coordinates, theta)
+    nothing: Any = np.full(2, np.nan)
+    if not data.is_usable[0]:
+        return Mixture(weights=nothing, means=nothing, variances=nothing)
+    begun_there = to_standard_scale(coordinates[:, None], data.mean, data.scale).T
+    if options.equal_variances:
+        begun_there[:, 3:] = begun_there[:, 3:].max()
+    lowest = np.array([math.log(options.variance_floor)])
+    climbs = Climbs(
+        theta=begun_there,
+        dataset=np.zeros(1, np.int64),
+        basis=bases(free[None], options.equal_variances),
+        penalty_weight=np.zeros(1),
+        lowest=lowest,
+    )
+    ends = climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
+    is_maximum = (
+        has_arrived(ends.gain_left, data.total, options.tolerance)
+        & (ends.theta[:, 3:].min(axis=1) > lowest)
+        & ~below_resolution(ends, data, climbs.dataset).any(axis=1)
+    )
+    if not is_maximum[0]:
+        return Mixture(weights=nothing, means=nothing, variances=nothing)
+    found = mixture_at(ends.theta[0])
+    scale, mean = float(data.scale[0]), float(data.mean[0])
+    means: Any = mean + scale * np.asarray(found.means)
+    variances: Any = scale**2 * np.asarray(found.variances)
+    return Mixture(weights=found.weights, means=means, variances=variances)

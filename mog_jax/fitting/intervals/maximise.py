@@ -1,0 +1,282 @@
+"""The maximum of each dataset: a search with a penalty, then a climb without it."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.intervals.climb import (
+    SINGULAR,
+    Climbs,
+    Ends,
+    climb,
+    effective_counts,
+)
+from mog_jax.fitting.intervals.observations import Intervals, coarsened
+from mog_jax.fitting.intervals.starts import starts
+from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
+from mog_jax.penalty import penalty_weight
+
+_SEARCH_STEPS = 80
+# Maxima of the penalised likelihood that are tried, best first.
+_MOST_TRIED = 6
+# Ends of the search that are nearer than this, in every coordinate and in nats, are one.
+_APART, _VALUE_APART = 0.3, 0.02
+# Points that a component holds at least.
+LEAST_POINTS = 2
+# A standard deviation below a quarter of an interval's width is not identified.
+RESOLVED = 0.25
+# A climb without the penalty is stopped at half of that: it would go on for ever.
+_STOPPED = 0.5 * RESOLVED
+
+
+class Maxima(NamedTuple):
+    """What was found of each dataset; b datasets.
+
+    Attributes
+    ----------
+    ends : Ends
+        Of the climbs, shape (b,).
+    one : Ends
+        A single Gaussian: both components alike, with half of the weight each.
+    is_below : array of bool, shape (b, 2)
+        Of which components the standard deviation is not identified.
+    is_flat : array of bool, shape (b, 2)
+        Of which components the data do not say where they are, as of one beyond a limit.
+    is_on_floor : array of bool, shape (b,)
+        Whether a component lies on the variance floor.
+    """
+
+    ends: Ends
+    one: Ends
+    is_below: Array
+    is_flat: Array
+    is_on_floor: Array
+
+
+def maximise(
+    data: Intervals, datasets: Array, options: FitOptions, free: Array, fixed: Array
+) -> Maxima:
+    """Find the maximum that is the answer.
+
+    Parameters
+    ----------
+    data : Intervals
+    datasets : array of int, shape (b,)
+        Which of them.
+    options : FitOptions
+    free : array of bool, shape (b, 5)
+        Which coordinates are not fixed.
+    fixed : array, shape (b, 5)
+        The values of those that are.
+    """
+    one = _one_gaussian(data, datasets, options)
+    ranked = _search(data, datasets, options, free, fixed)
+    basis = bases(free, options.equal_variances)
+    best: Maxima | None = None
+    missing = np.arange(len(datasets))
+    has_answer = np.zeros(len(datasets), bool)
+    for rank in range(_MOST_TRIED):
+        there = missing[np.isfinite(ranked[missing, rank]).all(axis=1)]
+        if best is not None and not there.size:
+            break
+        own = one.chosen(there)
+        found = _try(data, datasets[there], ranked[there, rank], basis[there], options, own)
+        is_answer = _is_answer(found, data, datasets[there], free[there], options)
+        if best is None:
+            best = found
+            # Better than a component of one value is any other.
+            is_lone = _is_lone(best, data, datasets)
+        elif options.choose == "regular":
+            higher = found.ends.log_likelihood > best.ends.log_likelihood[there]
+            better = is_answer & (higher | ~has_answer[there])
+            _put(best, there[better], found, np.flatnonzero(better))
+        else:
+            better = is_answer | (is_lone[there] & ~_is_lone(found, data, datasets[there]))
+            _put(best, there[better], found, np.flatnonzero(better))
+            is_lone[there] &= ~better
+        has_answer[there] |= is_answer
+        if options.choose != "regular":
+            missing = missing[~has_answer[missing]]
+    assert best is not None
+    return best
+
+
+def bases(free: Array, equal_variances: bool) -> Array:
+    """Directions in which climbs may go: columns of matrices, shape (b, 5, 5)."""
+    basis = np.eye(5) * free[:, None, :]
+    if equal_variances:
+        basis[:, 4, 3] = basis[:, 4, 4]
+        basis[:, 4, 4] = 0
+    return basis
+
+
+def _lowest(data: Intervals, datasets: Array, options: FitOptions) -> Array:
+    return np.full(len(datasets), math.log(options.variance_floor))
+
+
+def _one_gaussian(data: Intervals, datasets: Array, options: FitOptions) -> Ends:
+    basis = np.zeros((len(datasets), 5, 5))
+    basis[:, 1:3, 1] = basis[:, 3:5, 3] = 1
+    climbs = Climbs(
+        theta=np.zeros((len(datasets), 5)),
+        dataset=datasets,
+        basis=basis,
+        penalty_weight=np.zeros(len(datasets)),
+        lowest=_lowest(data, datasets, options),
+    )
+    return climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
+
+
+def _search(
+    data: Intervals, datasets: Array, options: FitOptions, free: Array, fixed: Array
+) -> Array:
+    """Give the maxima of the penalised likelihood, best first, shape (b, tried, 5)."""
+    begun = starts(data, datasets, options.starts)
+    begun = np.where(free[:, None], begun, fixed[:, None])
+    if options.equal_variances:
+        begun[..., 3:] = begun[..., 3:].max(axis=-1, keepdims=True)
+    number = begun.shape[1]
+    which = np.repeat(np.arange(len(datasets)), number)
+    climbs = Climbs(
+        theta=begun.reshape(-1, 5),
+        dataset=datasets[which],
+        basis=bases(free, options.equal_variances)[which],
+        penalty_weight=penalty_weight(data.total[datasets], xp=np)[which],
+        lowest=_lowest(data, datasets, options)[which],
+    )
+    ends = climb(climbs, coarsened(data), tolerance=SEARCH_TOLERANCE, max_steps=_SEARCH_STEPS)
+    return _distinct(ends.theta.reshape(-1, number, 5), ends.value.reshape(-1, number))
+
+
+def _distinct(theta: Array, value: Array) -> Array:
+    """Sort ends by value, leave out those that have met a better one, and keep a few."""
+    b, number = value.shape
+    order = np.argsort(-value, axis=1, kind="stable")
+    theta = np.take_along_axis(theta, order[:, :, None], axis=1)
+    value = np.take_along_axis(value, order, axis=1)
+    # Components may have traded places.
+    swap = theta[..., 1] > theta[..., 2]
+    swapped = theta[..., [0, 2, 1, 4, 3]] * np.array([-1.0, 1, 1, 1, 1])
+    in_order = np.where(swap[..., None], swapped, theta)
+    kept = np.full((b, _MOST_TRIED, 5), np.nan)
+    its_value = np.full((b, _MOST_TRIED), np.nan)
+    count = np.zeros(b, np.int64)
+    for place in range(number):
+        gap = np.abs(kept - in_order[:, place, None]).max(axis=2)
+        alike = (gap < _APART) & (its_value - value[:, place, None] < _VALUE_APART)
+        is_new = ~alike.any(axis=1) & np.isfinite(value[:, place])
+        rows = np.flatnonzero(is_new & (count < _MOST_TRIED))
+        kept[rows, count[rows]] = in_order[rows, place]
+        its_value[rows, count[rows]] = value[rows, place]
+        count[rows] += 1
+    return kept
+
+
+def _try(
+    data: Intervals, datasets: Array, begun: Array, basis: Array, options: FitOptions, one: Ends
+) -> Maxima:
+    """Climb with the penalty, then without it; where that leads below the resolution, go back."""
+    lowest = _lowest(data, datasets, options)
+    climbs = Climbs(begun, datasets, basis, penalty_weight(data.total[datasets], xp=np), lowest)
+    penalised = climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
+    stop = np.maximum(lowest, _stopped(data, datasets))
+    plain = Climbs(penalised.theta, datasets, basis, np.zeros(len(datasets)), stop)
+    ends = climb(plain, data, tolerance=options.tolerance, max_steps=options.max_steps)
+    is_below = below_resolution(ends, data, datasets)
+    # On a flat ridge, too, the penalty has a maximum, and without it there is no single one.
+    back = is_below.any(axis=1) | (ends.least_curvature <= SINGULAR)
+    is_flat = _flat(ends)
+    passes = penalised.n_passes + ends.n_passes
+    for field in dataclasses.fields(Ends):
+        getattr(ends, field.name)[back] = getattr(penalised, field.name)[back]
+    ends.n_passes[:] = passes
+    return Maxima(ends, one, is_below, is_flat, ends.theta[:, 3:].min(axis=1) <= lowest)
+
+
+def _flat(ends: Ends) -> Array:
+    """Say of which component the data say least, where they do not say enough, shape (b, 2)."""
+    own = ends.weakest[:, 1:3] + ends.weakest[:, 3:]
+    found: Array = ends.is_flat[:, None] & (own == own.max(axis=1, keepdims=True))
+    return found
+
+
+def _stopped(data: Intervals, datasets: Array) -> Array:
+    """Log-variance at which a climb without the penalty is stopped; -inf where points are exact."""
+    stop = np.full(len(datasets), -np.inf)
+    for place, dataset in enumerate(datasets):
+        _, half_width, counts = data.rows(dataset)
+        finite = np.isfinite(half_width) & (counts > 0)
+        if finite.any() and half_width[finite].min() > 0:
+            stop[place] = 2 * math.log(_STOPPED * 2 * half_width[finite].min())
+    return stop
+
+
+def widths(ends: Ends, data: Intervals, datasets: Array) -> Array:
+    """Mean width of the intervals that each component holds, shape (b, 2)."""
+    total = np.array([_total_width(data, dataset) for dataset in datasets])
+    share = 1 / (1 + np.exp(-ends.theta[:, 0]))
+    first = ends.first_width + share * total
+    counts = effective_counts(ends.theta, ends.gradient, data.total[datasets])
+    both = np.stack([first, total - first], axis=1)
+    found: Array = np.maximum(both, 0) / np.maximum(counts, 1e-300)
+    return found
+
+
+def _total_width(data: Intervals, dataset: int) -> float:
+    _, half_width, counts = data.rows(dataset)
+    finite = np.isfinite(half_width) & (counts > 0)
+    return float(2 * (half_width[finite] @ counts[finite]))
+
+
+def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
+    """Say which standard deviations are not identified, shape (b, 2)."""
+    width = widths(ends, data, datasets)
+    deviation = np.exp(0.5 * ends.theta[:, 3:])
+    below = deviation < RESOLVED * width
+    # Where the information is not definite, the narrower component is to blame, if it is narrow.
+    singular = ends.least_curvature <= SINGULAR
+    narrower = (deviation < 2 * RESOLVED * width) & (
+        deviation == deviation.min(axis=1, keepdims=True)
+    )
+    found: Array = below | (singular[:, None] & narrower)
+    return found
+
+
+def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> Array:
+    """Whether two components beat one by their BIC."""
+    gain = 2 * (found.ends.log_likelihood - found.one.log_likelihood)
+    more = free.sum(axis=1) - 2
+    beats: Array = gain > more * np.log(data.total[datasets])
+    return beats
+
+
+def _is_lone(found: Maxima, data: Intervals, datasets: Array) -> Array:
+    """Whether a component holds less than two values."""
+    counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
+    is_lone: Array = counts.min(axis=1) < LEAST_POINTS
+    return is_lone
+
+
+def _is_answer(
+    found: Maxima, data: Intervals, datasets: Array, free: Array, options: FitOptions
+) -> Array:
+    """Whether maxima are what is looked for: enough points in each component, or two for a gain."""
+    counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
+    least = counts.min(axis=1)
+    enough = least >= options.min_points
+    if options.choose == "regular":
+        enough &= ~found.is_below.any(axis=1)
+    else:
+        enough |= (least >= LEAST_POINTS) & beats_one(found, data, datasets, free)
+    is_answer: Array = enough & ~found.is_on_floor & np.isfinite(found.ends.value)
+    return is_answer
+
+
+def _put(best: Maxima, rows: Array, found: Maxima, places: Array) -> None:
+    for field in dataclasses.fields(Ends):
+        getattr(best.ends, field.name)[rows] = getattr(found.ends, field.name)[places]
+    for mine, other in zip(best[2:], found[2:], strict=True):
+        mine[rows] = other[places]

@@ -1,0 +1,172 @@
+"""Distinct intervals of each dataset, on its standard scale: what the climbs go through."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from mog_jax.arrays import HostArray as Array
+
+# Representatives of intervals that stand for a dataset while starts are sought.
+_SAMPLE = 512
+# A dataset of more distinct intervals is searched on as many groups of neighbours.
+_SEARCHED = 512
+
+
+class Observed(NamedTuple):
+    """One dataset in its own unit: distinct intervals, as `mog_jax.intervals.moments` has them.
+
+    Attributes
+    ----------
+    centre, half_width, counts : array, shape (m,)
+        Of a half-line `centre` is its end.
+    total : float
+        Sum of the counts; without what a window takes away.
+    n_missing : int
+    """
+
+    centre: Array
+    half_width: Array
+    counts: Array
+    total: float
+    n_missing: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Intervals:
+    """Datasets one after the other, each on its standard scale, (x - mean) / scale.
+
+    Attributes
+    ----------
+    centre, half_width, counts : array, shape (total rows,)
+    offsets : array of int, shape (b + 1,)
+        Where each dataset begins.
+    total : array, shape (b,)
+        Sum of the counts; without what a window takes away.
+    n_missing : array of int, shape (b,)
+    mean, scale : array, shape (b,)
+    n_exact : array, shape (b,)
+        Sum of the counts of points, which enter by their density and so have a unit.
+    n_distinct : array of int, shape (b,)
+    """
+
+    centre: Array
+    half_width: Array
+    counts: Array
+    offsets: Array
+    total: Array
+    n_missing: Array
+    mean: Array
+    scale: Array
+    n_exact: Array
+    n_distinct: Array
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+    @property
+    def is_usable(self) -> Array:
+        """Which datasets have at least two places, at a distance that is a number."""
+        usable: Array = self.scale > 0
+        return usable
+
+    def rows(self, dataset: int) -> tuple[Array, Array, Array]:
+        """Give centres, half-widths and counts of one dataset."""
+        some = slice(self.offsets[dataset], self.offsets[dataset + 1])
+        return self.centre[some], self.half_width[some], self.counts[some]
+
+
+def standardised(datasets: list[Observed]) -> Intervals:
+    """Put datasets on their standard scales, one after the other."""
+    mean, scale = np.zeros((2, len(datasets)))
+    for place, one in enumerate(datasets):
+        mean[place], scale[place] = _mean_and_scale(one)
+    sizes = np.array([one.centre.size for one in datasets], np.int64)
+    row = np.repeat(np.arange(sizes.size), sizes)
+    unit = np.where(scale > 0, scale, 1)[row]
+    half_width = _joined([one.half_width for one in datasets])
+    counts = _joined([one.counts for one in datasets])
+    exact = np.where(half_width == 0, counts, 0)
+    return Intervals(
+        centre=(_joined([one.centre for one in datasets]) - mean[row]) / unit,
+        half_width=half_width / unit,
+        counts=counts,
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+        total=np.array([one.total for one in datasets], np.float64),
+        n_missing=np.array([one.n_missing for one in datasets], np.int64),
+        mean=mean,
+        scale=scale,
+        n_exact=np.bincount(row, exact, minlength=sizes.size),
+        n_distinct=np.bincount(row, counts > 0, minlength=sizes.size).astype(np.int64),
+    )
+
+
+def _joined(parts: list[Array]) -> Array:
+    return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
+
+
+# What overflows has no scale, and is said to be out of range.
+@np.errstate(over="ignore", invalid="ignore")
+def _mean_and_scale(one: Observed) -> tuple[float, float]:
+    """Mean and standard deviation of the representatives; a scale of 0 where there is none."""
+    seen = one.counts > 0
+    if not seen.any():
+        return 0.0, 0.0
+    x, counts = one.centre[seen], one.counts[seen]
+    middle = 0.5 * x.min() + 0.5 * x.max()
+    reach = np.abs(x - middle).max()
+    if not 0 < reach < np.inf:
+        return float(middle), 0.0
+    z = (x - middle) / reach
+    mean = counts @ z / counts.sum()
+    deviation = np.sqrt(counts @ np.square(z - mean) / counts.sum())
+    return float(middle + reach * mean), float(reach * deviation)
+
+
+def sample(data: Intervals, dataset: int) -> Array:
+    """Sorted points of equal count that stand for a dataset where starts are sought."""
+    centre, _, counts = data.rows(dataset)
+    seen = counts > 0
+    order = np.argsort(centre[seen], kind="stable")
+    x, mass = centre[seen][order], np.cumsum(counts[seen][order])
+    size = int(np.clip(np.rint(mass[-1]), 2, _SAMPLE))
+    at = np.searchsorted(mass, (np.arange(size) + 0.5) * (mass[-1] / size))
+    points: Array = x[np.minimum(at, x.size - 1)]
+    return points
+
+
+def coarsened(data: Intervals) -> Intervals:
+    """Give datasets of many distinct intervals as groups of neighbours, for the search."""
+    parts = [_grouped(*data.rows(dataset)) for dataset in range(len(data))]
+    sizes = [part[0].size for part in parts]
+    if sum(sizes) == data.centre.size:
+        return data
+    centre, half_width, counts = (_joined([part[i] for part in parts]) for i in range(3))
+    return dataclasses.replace(
+        data,
+        centre=centre,
+        half_width=half_width,
+        counts=counts,
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+    )
+
+
+def _grouped(centre: Array, half_width: Array, counts: Array) -> tuple[Array, Array, Array]:
+    """Average neighbours of equal shares; half-lines and windows are no neighbours of anything."""
+    if centre.size <= _SEARCHED:
+        return centre, half_width, counts
+    apart = np.isinf(half_width) | (counts < 0)
+    order = np.flatnonzero(~apart)[np.argsort(centre[~apart], kind="stable")]
+    mass = np.cumsum(counts[order])
+    group = np.minimum((mass - 0.5 * counts[order]) * (_SEARCHED / mass[-1]), _SEARCHED - 1)
+    group = np.unique(group.astype(np.int64), return_inverse=True)[1]
+    total = np.bincount(group, counts[order])
+    means = [
+        np.bincount(group, counts[order] * each[order]) / total for each in (centre, half_width)
+    ]
+    lone = np.flatnonzero(apart)
+    kept = [
+        np.concatenate([mean, each[lone]])
+        for mean, each in zip(means, (centre, half_width), strict=True)
+    ]
+    return kept[0], kept[1], np.concatenate([total, counts[lone]])

@@ -1,0 +1,371 @@
+"""Whether the highest regular maximum is the answer, and the search for the answer if it is not.
+
+In most datasets no other maximum ranks above it (:mod:`mog_jax.fitting.multistart.choice`), as
+bounds tell: neither those that the search gave up, nor a group of points at an end of the data, nor
+one Gaussian. All others are searched once more, with the penalty.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from mog_jax.arrays import Array
+from mog_jax.fitting.climb.arrival import on_floor
+from mog_jax.fitting.multistart.block import Block
+from mog_jax.fitting.multistart.choice import (
+    TWO_POINTS,
+    Candidates,
+    MostFrequent,
+    beats_one,
+    choose,
+    most_frequent,
+    one_log_likelihood,
+    rank_bound,
+    widened,
+)
+from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
+from mog_jax.fitting.multistart.groups import Tails, splits, tails
+from mog_jax.fitting.multistart.polish import arrived, polish_all, regularity
+from mog_jax.fitting.multistart.pruning import Drop, RunnersUp
+from mog_jax.fitting.multistart.search import Starts, search, search_further
+from mog_jax.fitting.options import FitOptions
+from mog_jax.fitting.parameterisation import swapped, with_shared_variance
+from mog_jax.penalty import penalty_weight
+
+# Nats by which a maximum ranks above one Gaussian, or it is looked at again.
+_NEGLIGIBLE = 0.5
+# Nats that a mixture may gain on the same points shared out.
+_SHARED = 2.0
+# Groups at the ends of which each dataset's best are climbed from.
+_GROUPS = 2
+# Runners-up that are climbed from, with the penalty.
+_RUNNERS_UP = 2
+# Maxima of the penalised likelihood of each dataset that are climbed from, at most.
+_SEARCHED, _SEARCHED_ANEW = 1, 8
+# Two ends are the same maximum when no coordinate is apart by more, in standard deviations.
+_SAME = 1e-4
+# The same in single precision, at the end of a search.
+_NEAR = 0.02
+# Nats by which a maximum that is higher is worth a remark.
+_NOTICEABLE = 1e-3
+
+
+class Reconsidered(NamedTuple):
+    """The answers, and what lies above them.
+
+    Parameters
+    ----------
+    best : Climbs
+        At most one for each dataset.
+    passes : array, shape (b,)
+    higher_by : array, shape (b,)
+        Nats by which another maximum was seen to lie higher; 0 for none.
+    higher_points : array, shape (b,)
+        Points in that one's smaller component.
+    on_atom : array of bool, shape (b,)
+        Whether a component is an atom.
+    """
+
+    best: Climbs
+    passes: Array
+    higher_by: Array
+    higher_points: Array
+    on_atom: Array
+
+
+# What leaves the numbers compares as it should: it is looked at again.
+@np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+def reconsider(
+    best: Climbs,
+    found: Climbs,
+    runners_up: RunnersUp,
+    begun: Starts,
+    block: Block,
+    options: FitOptions,
+) -> Reconsidered:
+    """Choose among the maxima of each dataset.
+
+    Parameters
+    ----------
+    best : Climbs
+        The highest regular maximum of each dataset, or what there is in its place.
+    found : Climbs
+        The ends of the search from which it was climbed to.
+    runners_up : RunnersUp
+        How high those would rank that the search gave up.
+    begun : Starts
+    block : Block
+    options : FitOptions
+
+    Returns
+    -------
+    Reconsidered
+    """
+    b = block.n.size
+    frequent = most_frequent(block.points, block.counts, block.n)
+    ends = tails(
+        block.points,
+        block.counts,
+        block.n,
+        block.total,
+        runners_up.weight,
+        options.variance_floor,
+    )
+    narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
+    # Where many points have one value, or no maximum is regular, the search may have gone astray.
+    tied = ~np.isnan(frequent.value) | _irregular(best, b, options)
+    if not (narrow | apart | tied).any():
+        return Reconsidered(best, np.zeros(b), np.zeros(b), np.zeros(b), np.zeros(b, bool))
+    wanted = narrow | apart | tied
+    found, passes = _searched_again(best, runners_up, begun, wanted, tied, block, options)
+    # What the search saw of a sample, or where much may be wrong, is climbed to with all points.
+    whole = tied | (wanted & (block.total != block.n_sample))
+    sampled = whole[found.dataset]
+    near, more = _without_penalty(found.take(~sampled), best, block, options)
+    passes += more
+    starts = [_groups(ends, apart | tied, block), _at_values(frequent, block)]
+    of_whole = best.take(whole[best.dataset])
+    starts += [
+        (found.take(sampled).state.theta, found.dataset[sampled]),
+        (_widened(of_whole, runners_up.weight), of_whole.dataset),
+    ]
+    begin = _begin(starts, block, options)
+    patient = options.is_slow
+    risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
+    tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
+    passes += more + again
+    rank = [each.state.sums.log_likelihood for each in (found.take(~sampled), risen)]
+    tops = near.joined(tops)
+    return _chosen(best, np.concatenate(rank), tops, frequent, passes, block, options)
+
+
+def _doubtful(
+    best: Climbs,
+    found: Climbs,
+    runners_up: RunnersUp,
+    ends: Tails,
+    block: Block,
+    options: FitOptions,
+) -> tuple[Array, Array]:
+    """Say of which datasets other maxima are sought, and of which others at the ends are."""
+    b = block.n.size
+    rank, start = np.full(b, -np.inf), np.full(b, -1)
+    rank[best.dataset] = rank_bound(
+        np.asarray(best.state.theta, np.float64),
+        best.state.sums.effective_counts,
+        best.state.sums.log_likelihood,
+        runners_up.weight[best.dataset],
+    )
+    start[best.dataset] = best.start
+    # What the search has found besides ranks as what it has given up does.
+    runners_up.add(found.take(found.start != start[found.dataset]), block.bounds.scale)
+    one = one_log_likelihood(block.total)
+    # One Gaussian, to which two that coincide come down.
+    least = one - 2 * runners_up.weight
+    doubtful: Array = ~(rank > np.maximum(runners_up.highest(), least + _NEGLIGIBLE))
+    # Few points at an end have to beat one Gaussian; more are sought by the search as well.
+    n_more = options.n_parameters(block.free) - 2
+    few = ends.points < options.min_points
+    worth = ~few | beats_one(ends.height + _SHARED, one, block.total, n_more)
+    apart = worth & (ends.score + np.where(few, _SHARED, 0) > np.maximum(rank, least))
+    return doubtful, apart.any(axis=0)
+
+
+def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
+    """Say which datasets have no regular maximum."""
+    irregular = np.ones(b, bool)
+    irregular[best.dataset] = regularity(best.state, options, under_way=False) > 0
+    return irregular
+
+
+def _searched_again(
+    best: Climbs,
+    runners_up: RunnersUp,
+    begun: Starts,
+    wanted: Array,
+    anew: Array,
+    block: Block,
+    options: FitOptions,
+) -> tuple[Climbs, Array]:
+    """Climb to the best maxima of the penalised likelihood of some datasets.
+
+    From the best one and its runners-up, and where the search is made anew from all its starts.
+    """
+    own = best.take(wanted[best.dataset])
+    others, theirs = runners_up.best(wanted, _RUNNERS_UP)
+    theta, dataset = (
+        [_widened(own, runners_up.weight), theirs],
+        [own.dataset, others],
+    )
+    if anew.any():
+        which = np.flatnonzero(anew)
+        edges = splits(block.sample[which], block.n_sample[which], options.variance_floor)
+        for each in (edges, swapped(edges)) if not block.free.all() else (edges,):
+            held = np.where(block.free[:, None, which], each, block.fixed[:, None, which])
+            theta.append(held.reshape(5, -1))
+            dataset.append(np.tile(which, each.shape[1]))
+    found, passes = search_further(
+        np.concatenate(theta, axis=1), np.concatenate(dataset), block, options, penalised=True
+    )
+    if anew.any():
+        # The best may be spikes around tied points, which are no answer: so none is dropped that
+        # is merely lower.
+        wide = dataclasses.replace(
+            begun, theta=_widened_starts(begun.theta, runners_up, block, options)
+        )
+        further, more = search(wide, block, anew, options, penalised=True, drop=Drop.MET)
+        found, passes = found.joined(further), passes + more
+    value = found.state.sums.log_likelihood
+    order = np.lexsort((-np.where(np.isfinite(value), value, -np.inf), found.dataset))
+    dataset_of = found.dataset[order]
+    rank = np.arange(order.size) - np.searchsorted(dataset_of, dataset_of)
+    number = np.where(anew[dataset_of], _SEARCHED_ANEW, _SEARCHED)
+    return found.take(order[rank < number]), passes
+
+
+def _without_penalty(
+    found: Climbs, best: Climbs, block: Block, options: FitOptions
+) -> tuple[Climbs, Array]:
+    """Climb on from maxima of the penalised likelihood; those that lead to the best one are it."""
+    theta = np.asarray(found.state.theta, np.float64)
+    near, passes = search_further(theta, found.dataset, block, options, penalised=False)
+    own = np.full(block.n.size, -1)
+    own[best.dataset] = np.arange(best.dataset.size)
+    place = own[near.dataset]
+    is_own = (place >= 0) & _is_near(near.state.theta, best.state.theta[:, place], _NEAR)
+    tops, more = polish_all(
+        near.take(~is_own), block, options, drop=Drop.NONE, patient=options.is_slow
+    )
+    # In the order of `found`.
+    rows = np.empty((near.rows.shape[0], near.dataset.size), best.rows.dtype)
+    rows[:, is_own], rows[:, ~is_own] = best.rows[:, place[is_own]], tops.rows
+    return dataclasses.replace(near, rows=rows), passes + more
+
+
+def _widened_starts(
+    theta: Array, runners_up: RunnersUp, block: Block, options: FitOptions
+) -> Array:
+    weights = np.stack([1 / (1 + np.exp(-theta[0])), 1 / (1 + np.exp(theta[0]))])
+    wide = widened(theta, weights * block.total, runners_up.weight)
+    if options.equal_variances:
+        wide = with_shared_variance(wide)
+    return np.asarray(np.where(block.free[:, None], wide, theta), theta.dtype)
+
+
+def _widened(climbs: Climbs, weight: Array) -> Array:
+    """Give where to climb from with the penalty."""
+    theta, held = climbs.state.theta, climbs.state.sums.effective_counts
+    return widened(np.asarray(theta, np.float64), held, weight[climbs.dataset])
+
+
+def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
+    """Say whether no coordinate is apart by more, in standard deviations, in either order."""
+    unit = np.ones(theta.shape)
+    unit[1:3] = np.exp(-0.5 * other[3:])
+    near, crossed = (
+        (np.abs(each - other) * unit < tolerance).all(axis=0) for each in (theta, swapped(theta))
+    )
+    return np.asarray(near | crossed)
+
+
+def _groups(ends: Tails, which: Array, block: Block) -> tuple[Array, Array]:
+    """Begin at the best groups at the ends of some datasets."""
+    order = np.argsort(-ends.score, axis=0, kind="stable")[:_GROUPS]
+    rank, dataset = np.nonzero(np.take_along_axis(ends.score, order, axis=0) > -np.inf)
+    some = which[dataset]
+    dataset, group = dataset[some], order[rank[some], dataset[some]]
+    return _both_ways(ends.theta[:, group, dataset], dataset, block)
+
+
+def _at_values(frequent: MostFrequent, block: Block) -> tuple[Array, Array]:
+    """Begin at the values that many points share."""
+    dataset = np.flatnonzero(~np.isnan(frequent.value))
+    value, held = frequent.value[dataset], frequent.points[dataset]
+    weight = penalty_weight(block.total[dataset], xp=np)
+    rest = np.maximum(block.total[dataset] - held, TWO_POINTS)
+    mean = -held * value / rest
+    left = block.total[dataset] - held * np.square(value) - rest * np.square(mean)
+    theta = [
+        np.log(held / rest),
+        value,
+        mean,
+        np.log(2 * weight / (held + 2 * weight)),
+        np.log((np.maximum(left, 0) + 2 * weight) / (rest + 2 * weight)),
+    ]
+    return _both_ways(np.stack(theta), dataset, block)
+
+
+def _both_ways(theta: Array, dataset: Array, block: Block) -> tuple[Array, Array]:
+    """Give starts a second time with the components exchanged, where it matters which is which."""
+    if block.free.all():
+        return theta, dataset
+    return np.concatenate([theta, swapped(theta)], axis=1), np.tile(dataset, 2)
+
+
+def _begin(starts: list[tuple[Array, Array]], block: Block, options: FitOptions) -> Climbs:
+    theta, dataset = (np.concatenate(each, axis=-1) for each in zip(*starts, strict=True))
+    if options.equal_variances:
+        theta = with_shared_variance(theta)
+    return begin_climbs(theta, dataset, np.arange(dataset.size), block.whole.points.dtype)
+
+
+def _on_atom(tops: Climbs, frequent: MostFrequent, options: FitOptions) -> Array:
+    """Say which climbs have their narrower component on an atom."""
+    theta = tops.state.theta
+    narrower = np.where(theta[3] <= theta[4], theta[1], theta[2])
+    value = np.where(frequent.is_atom, frequent.value, np.nan)[tops.dataset]
+    near: Array = np.abs(narrower - value) <= np.sqrt(options.variance_floor)
+    return near & on_floor(theta, options.variance_floor)
+
+
+def _chosen(
+    best: Climbs,
+    rank: Array,
+    tops: Climbs,
+    frequent: MostFrequent,
+    passes: Array,
+    block: Block,
+    options: FitOptions,
+) -> Reconsidered:
+    b, state = block.n.size, tops.state
+    found = Candidates(
+        dataset=tops.dataset,
+        penalised=np.where(np.isnan(rank), -np.inf, rank),
+        value=np.asarray(state.sums.log_likelihood, np.float64),
+        fewest=np.asarray(state.sums.effective_counts.min(axis=0), np.float64),
+        on_floor=on_floor(state.theta, options.variance_floor),
+        on_atom=_on_atom(tops, frequent, options),
+        has_arrived=arrived(state, options.tolerance),
+    )
+    total = block.total[tops.dataset]
+    one = one_log_likelihood(total)
+    beats = beats_one(found.value, one, total, options.n_parameters(block.free)[tops.dataset] - 2)
+    place = choose(found, beats, options.min_points, b)
+    own = np.full(b, -1)
+    own[best.dataset] = np.arange(best.dataset.size)
+    # The same maximum is the same to the last bit: as the search without the penalty found it.
+    both = np.flatnonzero((place >= 0) & (own >= 0))
+    there, here = tops.state.theta[:, place[both]], best.state.theta[:, own[both]]
+    place[both[_is_near(there, here, _SAME)]] = -1
+    kept = place[best.dataset] < 0
+    answer = best.take(kept).joined(tops.take(place[place >= 0]))
+    higher_by, higher_points = _higher(answer, best.joined(tops), b)
+    is_atom = np.zeros(b, bool)
+    is_atom[answer.dataset] = _on_atom(answer, frequent, options)
+    return Reconsidered(answer, passes, higher_by, higher_points, is_atom)
+
+
+def _higher(answer: Climbs, seen: Climbs, b: int) -> tuple[Array, Array]:
+    """Say how much higher the highest of all maxima seen is, and how many points it holds."""
+    level = np.full(b, np.nan)
+    level[answer.dataset] = answer.state.sums.log_likelihood
+    value = seen.state.sums.log_likelihood
+    order = np.lexsort((-np.where(np.isfinite(value), value, -np.inf), seen.dataset))
+    dataset, first = np.unique(seen.dataset[order], return_index=True)
+    highest = order[first]
+    by, points = np.zeros(b), np.zeros(b)
+    by[dataset] = value[highest] - level[dataset]
+    points[dataset] = seen.state.sums.effective_counts[:, highest].min(axis=0)
+    is_higher = by > _NOTICEABLE
+    return np.where(is_higher, by, 0), np.where(is_higher, points, 0)

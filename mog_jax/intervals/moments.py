@@ -1,0 +1,173 @@
+r"""Probability and moments of a standard normal on an interval, stable from a point to a half-line.
+
+An interval is given by its centre and half its width, and not by its ends: of a narrow one the
+difference of the ends has few digits. A half-width of 0 is a point, an infinite one the half-line
+above `centre`, minus infinity the half-line below it.
+
+Two ways to compute the same. Where the interval is narrow, Gauss's quadrature with 16 nodes: no
+difference of two distribution functions is taken, so nothing cancels however far out it lies, and
+with a half-width of 0 the formulas are those of a point. Elsewhere, by :math:`\operatorname{erfc}`
+at the ends, mirrored so that both probabilities are those of a tail.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+# To here 16 nodes give 15 digits: the half-width, and its product with the centre.
+_NARROW, _NARROW_PRODUCT = 2.0, 8.0
+# Standard deviations beyond which a tail is taken from its asymptotic series, to full precision;
+# erfc itself leaves the numbers at 37.
+_FAR = 25.0
+_TERMS = 10
+
+
+class Moments(NamedTuple):
+    r"""What the derivatives of an interval's log-probability are made of.
+
+    Attributes
+    ----------
+    log_mass : array
+        :math:`\log\int\varphi` over the interval; for a point :math:`\log\varphi`.
+    m1, m2, m3, m4 : array
+        :math:`\mathrm E[z^j]` of a standard normal that is known to lie in the interval.
+    """
+
+    log_mass: jax.Array
+    m1: jax.Array
+    m2: jax.Array
+    m3: jax.Array
+    m4: jax.Array
+
+
+def truncated_moments(
+    centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
+) -> Moments:
+    r"""Log-probability and the first four moments of a standard normal on intervals.
+
+    Parameters
+    ----------
+    centre, half_width : array, of one shape
+        Of the intervals, in standard deviations; as the module says.
+    unrolled : bool
+        Whether to write the 16 nodes out one by one: the same sums as a longer program, which XLA
+        makes one loop over the intervals.
+
+    Returns
+    -------
+    Moments
+
+    Accuracy
+    --------
+    Absolute error of `log_mass` 1e-15 of its size, relative error of the moments 2e-13, out to
+    half-lines 37 standard deviations away: ``tests/intervals/test_moments.py``.
+
+    References
+    ----------
+    Equations (47), (49) and (50) of ``derivation.md``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with jax.enable_x64(True):
+    ...     found = truncated_moments(np.array([0.0, 1.0]), np.array([np.inf, 0.0]))
+    >>> np.asarray(found.m1).round(6)
+    array([0.797885, 1.      ])
+    """
+    centre, half_width = jnp.asarray(centre), jnp.asarray(half_width)
+    is_narrow = (half_width >= 0) & (half_width <= _NARROW)
+    # An infinite half-width is none of the product's business.
+    product = jnp.abs(centre) * jnp.where(is_narrow, half_width, 0)
+    is_narrow = is_narrow & (product <= _NARROW_PRODUCT)
+    # Each branch sees an interval that it can do, or its NaN would reach the other's derivative.
+    quadrature = _by_unrolled_quadrature if unrolled else _by_quadrature
+    narrow = quadrature(jnp.where(is_narrow, centre, 0), jnp.where(is_narrow, half_width, 0))
+    wide = _by_tails(jnp.where(is_narrow, 0, centre), jnp.where(is_narrow, _NARROW, half_width))
+    return Moments(*(jnp.where(is_narrow, a, b) for a, b in zip(narrow, wide, strict=True)))
+
+
+def is_half_line(half_width: jax.Array) -> jax.Array:
+    """Whether a half-width is infinite; by order, which exact arithmetic can decide."""
+    return jnp.abs(half_width) > float(np.finfo(half_width.dtype).max)
+
+
+def _by_quadrature(c: jax.Array, d: jax.Array) -> Moments:
+    nodes = np.expand_dims(_NODES, list(range(1, 1 + c.ndim))).astype(c.dtype)
+    weights = np.expand_dims(0.5 * _WEIGHTS, list(range(1, 1 + c.ndim))).astype(c.dtype)
+    step = d[None] * nodes
+    z = c[None] + step
+    term = weights * jnp.exp(-step * (c[None] + 0.5 * step))
+    return _moments_from(c, d, [jnp.sum(term * z**power, axis=0) for power in range(5)])
+
+
+def _by_unrolled_quadrature(c: jax.Array, d: jax.Array) -> Moments:
+    sums = [jnp.zeros_like(c) for _ in range(5)]
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        step = d * node
+        term = (0.5 * weight) * jnp.exp(-step * (c + 0.5 * step))
+        z = c + step
+        for power in range(5):
+            sums[power] = sums[power] + term
+            term = term * z
+    return _moments_from(c, d, sums)
+
+
+def _moments_from(c: jax.Array, d: jax.Array, sums: list[jax.Array]) -> Moments:
+    total, *powers = sums
+    width = jnp.where(d > 0, 2 * d, 1)
+    log_mass = jnp.log(total) + jnp.log(width) - _HALF_LOG_TWO_PI - 0.5 * jnp.square(c)
+    share = 1 / total
+    return Moments(log_mass, *(power * share for power in powers))
+
+
+def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
+    is_open = is_half_line(d)
+    # Mirrored so that the interval's middle, or its open end, is below 0.
+    is_mirrored = jnp.where(is_open, d > 0, c > 0)
+    c = jnp.where(is_mirrored, -c, c)
+    finite = jnp.where(is_open, 1, d)
+    high = jnp.where(is_open, c, c + finite)
+    low = c - finite
+    log_high, rate_high = _tail(high)
+    log_low, rate_low = _tail(low)
+    # What the tail below the interval is of that below its upper end.
+    share = jnp.where(is_open, 0, jnp.exp(log_low - log_high))
+    log_mass = log_high + jnp.log1p(-share)
+    at_high = rate_high / (1 - share)
+    at_low = rate_low * share / (1 - share)
+    # Beyond any number of standard deviations the density is 0, and so is its product with them.
+    differences = []
+    for _ in range(4):
+        differences.append(at_high - at_low)
+        at_high, at_low = at_high * high, at_low * low
+    m1 = -differences[0]
+    m2 = 1 - differences[1]
+    m3 = 2 * m1 - differences[2]
+    m4 = 3 * m2 - differences[3]
+    sign = jnp.where(is_mirrored, -1, 1).astype(c.dtype)
+    return Moments(log_mass, sign * m1, m2, sign * m3, m4)
+
+
+def _tail(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    r"""Give :math:`\log\Phi(z)` and :math:`\varphi(z)/\Phi(z)`."""
+    is_far = z < -_FAR
+    near = jnp.where(is_far, 0, z)
+    log_near = jnp.log(0.5 * jax.lax.erfc(-math.sqrt(0.5) * near))
+    rate_near = jnp.exp(-_HALF_LOG_TWO_PI - 0.5 * jnp.square(near) - log_near)
+    far = jnp.where(is_far, z, -_FAR)
+    series = _asymptotic(1 / jnp.square(far))
+    log_far = jnp.log(series / -far) - _HALF_LOG_TWO_PI - 0.5 * jnp.square(far)
+    return jnp.where(is_far, log_far, log_near), jnp.where(is_far, -far / series, rate_near)
+
+
+def _asymptotic(t: jax.Array) -> jax.Array:
+    """Sum 1 - t + 3 t² - 15 t³ + ..., of which the error is below the first term left out."""
+    series = jnp.ones_like(t)
+    for k in range(_TERMS, 0, -1):
+        series = 1 - (2 * k - 1) * t * series
+    return series

@@ -1,0 +1,73 @@
+"""Verdicts on derivatives through singular values, eigenvalues, QR and least squares."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mog_jax.crosscheck import crosscheck
+
+RANDOM = np.random.default_rng(0)
+TALL, SQUARE = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=(3, 3))
+RANK_ONE = np.ones((3, 2))
+
+
+def outer_of_first(a):
+    u, _, vt = jnp.linalg.svd(a, full_matrices=False)
+    return jnp.outer(u[:, 0], vt[0])
+
+
+def polar(a):
+    u, _, vt = jnp.linalg.svd(a, full_matrices=False)
+    return u @ vt
+
+
+def outer_of_largest(a):
+    _, v = jnp.linalg.eigh(a)
+    return jnp.outer(v[:, -1], v[:, -1])
+
+
+def of_pinv(a):
+    p = jnp.linalg.pinv(a)
+    return -2 * p.T @ p @ p.T
+
+
+def log_volume(a):
+    return jnp.sum(jnp.log(jnp.abs(jnp.diag(jnp.linalg.qr(a)[1]))))
+
+
+CASES = {
+    "spectral norm": (lambda a: jnp.linalg.norm(a, 2), outer_of_first, [TALL, RANK_ONE]),
+    "nuclear norm": (lambda a: jnp.linalg.norm(a, "nuc"), polar, [TALL]),
+    "largest eigenvalue": (lambda a: jnp.linalg.eigvalsh(a)[-1], outer_of_largest, [SQUARE]),
+    "pseudo-inverse": (lambda a: jnp.sum(jnp.linalg.pinv(a) ** 2), of_pinv, [TALL]),
+    "volume by QR": (log_volume, lambda a: jnp.linalg.pinv(a).T, [TALL]),
+    "log-determinant": (
+        lambda a: jnp.linalg.slogdet(a)[1],
+        lambda a: jnp.linalg.inv(a).T,
+        [SQUARE],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_right_ones_pass_and_those_off_by_a_part_of_a_million_fail(name):
+    function, derivative, matrices = CASES[name]
+    inputs = [(matrix,) for matrix in matrices]
+    report = crosscheck(function, derivative, inputs, order=1)
+    assert report.ok, str(report)
+    report = crosscheck(function, lambda a: derivative(a) * (1 + 1e-6), inputs, order=1)
+    assert [finding.kind for finding in report.findings] == ["wrong_formula"]
+
+
+def test_least_squares_by_its_normal_equations():
+    grid = np.vander(np.arange(4.0), 2)
+
+    def cost(y):
+        return jnp.sum(jnp.polyfit(jnp.arange(4.0), y, 1) ** 2)
+
+    def by_hand(y):
+        p = jnp.linalg.pinv(grid)
+        return 2 * p.T @ (p @ y)
+
+    report = crosscheck(cost, by_hand, [(RANDOM.normal(size=4),)], order=1)
+    assert report.ok, str(report)
