@@ -9,6 +9,7 @@ from mog_jax.array_like import real_array
 from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
+from mog_jax.plots.bars import draw_bars
 
 # Points that are drawn one by one, below the responsibilities.
 _RUG = 500
@@ -22,6 +23,7 @@ def plot_fit(
     data: ArrayLike,
     *,
     counts: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
     axes: Any = None,
     label: str = "x",
     level: float = 0.95,
@@ -36,6 +38,9 @@ def plot_fit(
         What was fitted; NaN is left out.
     counts : array-like, shape (n,), optional
         How often each point was seen.
+    upper : array-like, shape (n,), optional
+        Upper ends of intervals, of which `data` are the lower ones: each is a bar over its own
+        width, and what lies beyond a limit is hatched.
     axes : matplotlib axes, or a pair, optional
         Where to draw: densities alone, or densities and responsibilities. A new figure where not
         given.
@@ -57,15 +62,23 @@ def plot_fit(
         than one or two.
     """
     refuse_batch(fit)
-    points, times = finite_points(data, counts)
-    low, high = shown_range(points)
+    if upper is not None:
+        points, ends, times = seen_intervals(data, upper, counts)
+        low, high = _shown_ends(points, ends)
+    else:
+        ends = None
+        points, times = finite_points(data, counts)
+        low, high = shown_range(points)
     if axes is None:
         _, axes = style.pyplot().subplots(
             2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(5, 2), layout="constrained"
         )
     both = style.panels(axes, 1, 2)
     grid = density_grid(fit, low, high)
-    draw_densities(both[0], fit, points, times, grid)
+    draw_densities(both[0], fit, points, times, grid, upper=ends)
+    if ends is not None:
+        middles = np.stack([points, ends])
+        points = np.mean(middles, axis=0, where=np.isfinite(middles))
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel("density")
     _draw_note(both[0], fit, points, (low, high))
@@ -105,20 +118,15 @@ def draw_densities(
     grid: np.ndarray[Any, Any],
     *,
     width: float = 1.6,
+    upper: np.ndarray[Any, Any] | None = None,
 ) -> None:
     """Draw histogram, weighted components and their sum."""
-    edges = _edges(points, times, fit)
-    heights, _, _ = axes.hist(
-        points,
-        bins=edges,
-        weights=times / times.max(),
-        density=True,
-        color=style.BARS,
-        edgecolor="white",
-        linewidth=0.5 if len(edges) < 80 else 0,
-    )
+    if upper is not None:
+        *_, tallest = draw_bars(axes, points, upper, times)
+    else:
+        tallest = _draw_histogram(axes, points, times, _edges(points, times, fit))
     axes.set_xlim(grid[0], grid[-1])
-    mixture, tallest = fit.mixture, float(heights.max())
+    mixture = fit.mixture
     if np.isnan(np.asarray(mixture.means)).any():
         return
     components = np.exp(component_log_density(mixture, grid)) * np.asarray(mixture.weights)
@@ -133,6 +141,51 @@ def draw_densities(
         axes.plot(grid, components[:, k], linestyle=dashes, color=colour, lw=width, label=text)
     # A spike at tied points runs out of the picture rather than flattening all the rest.
     axes.set_ylim(0, 1.08 * max(tallest, min(float(total.max()), 2.5 * tallest)))
+
+
+def _draw_histogram(
+    axes: Any,
+    points: np.ndarray[Any, Any],
+    times: np.ndarray[Any, Any],
+    edges: np.ndarray[Any, Any],
+) -> float:
+    heights, _, _ = axes.hist(
+        points,
+        bins=edges,
+        weights=times / times.max(),
+        density=True,
+        color=style.BARS,
+        edgecolor="white",
+        linewidth=0.5 if len(edges) < 80 else 0,
+    )
+    return float(heights.max())
+
+
+def seen_intervals(
+    data: ArrayLike, upper: ArrayLike, counts: ArrayLike | None = None
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Give the intervals that can be drawn, lower and upper ends, and how often each was seen."""
+    low = np.asarray(real_array(data, "data"), dtype=np.float64)
+    high = np.asarray(real_array(upper, "upper"), dtype=np.float64)
+    times = np.ones_like(low)
+    if counts is not None:
+        times = np.asarray(real_array(counts, "counts"), dtype=np.float64)
+    if low.ndim != 1 or high.shape != low.shape or times.shape != low.shape:
+        raise ValueError(
+            "`data` must have shape (n,), `upper` and `counts` the same; got "
+            f"{low.shape}, {high.shape} and {times.shape}."
+        )
+    drawn = (low <= high) & (np.isfinite(low) | np.isfinite(high)) & (times > 0)
+    if not drawn.any():
+        raise ValueError(f"`data` must have an interval with an end; got none in {low.size}.")
+    return low[drawn], high[drawn], times[drawn]
+
+
+def _shown_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> tuple[float, float]:
+    ends = np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
+    if reason := why_not_drawn(ends):
+        raise ValueError(f"`data` must be of a size that can be drawn; got {reason}.")
+    return float(ends.min()), float(ends.max())
 
 
 def finite_points(

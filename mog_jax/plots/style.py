@@ -19,8 +19,11 @@ PATHS = (
 )
 BARS = "#DCDCDC"
 # By status. Of those that are not at a maximum nothing but their number is drawn.
-STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 5)
-STATUS_MARKERS = ("o", "s", "s", "^", *["s"] * 5)
+STATUS_COLOURS = (
+    *("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 5),
+    *("#CC79A7", "#E69F00", "#56B4E9", "#D55E00"),
+)
+STATUS_MARKERS = ("o", "s", "s", "^", *["s"] * 5, "v", "D", "P", "X")
 
 
 def pyplot() -> Any:
