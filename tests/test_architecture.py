@@ -50,7 +50,7 @@ INNER_FLOORS = {
     "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
         {"blocks"},
-        {"passes"},
+        {"levels", "passes"},
         {"survey"},
         {"starts"},
         {"climb"},
@@ -121,7 +121,7 @@ INNER_FLOORS = {
         {"ascent"},
         {"tiles"},
     ],
-    "fitting.data": [{"buckets", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
+    "fitting.data": [{"buckets", "grid", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
     "fitting.intervals": [
         {"observations"},
         {"inputs", "kernel", "starts"},
@@ -141,6 +141,7 @@ INNER_FLOORS = {
     ],
     "fitting.results": [
         {"arrow_file", "columns", "map_points", "named"},
+        {"remarks"},
         {"exports", "methods"},
         {"fit"},
         {"describe"},

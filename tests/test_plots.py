@@ -375,4 +375,7 @@ def test_extreme_counts_are_drawn_as_their_proportions(times):
 
 
 def test_every_status_has_a_colour_and_a_marker():
-    assert len(style.STATUS_COLOURS) == len(style.STATUS_MARKERS) == len(mog_jax.Status)
+    looks = {status: style.look_of(status) for status in mog_jax.Status}
+    others = {*looks} - {mog_jax.Status.CONVERGED, mog_jax.Status.DEGENERATE}
+    assert len({looks[status] for status in others}) == 1
+    assert len({*looks.values()}) == 3

@@ -174,7 +174,7 @@ def _densities(
             function=density,
             letters=value + parameters,
             # By a count nobody differentiates.
-            wrt=tuple(range(1, 1 + len(parameters))) if value in "bkKy" else None,
+            wrt=tuple(i for i, kind in enumerate(value + parameters) if kind not in "bkKy"),
         )
 
 

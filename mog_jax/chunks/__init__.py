@@ -6,7 +6,8 @@
 - `starts`: the fits of the sample;
 - `climb`: from there to the maxima of all points;
 - `answer`: which of them is the answer;
-- `maximum`: all of this, one after the other.
+- `maximum`: all of this, one after the other;
+- `levels`: the one pass that rounded or censored values take, which counts distinct ones.
 """
 
 from mog_jax.chunks.blocks import Chunk, Chunks

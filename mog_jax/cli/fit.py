@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from mog_jax.cli import argument_types
+from mog_jax.cli import argument_types, intervals
 
 _EPILOG = """\
 examples:
@@ -69,30 +69,6 @@ def add_to(commands: Any) -> None:
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
-        "--upper",
-        metavar="COLUMN",
-        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
-    )
-    what.add_argument(
-        "--resolution",
-        type=argument_types.positive,
-        metavar="STEP",
-        help="the step to which the values were rounded",
-    )
-    what.add_argument(
-        "--limits",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="limits of detection: of a value there or beyond only that is known; leave out one, "
-        "as in --limits ,50 (a negative one: --limits=-1,50)",
-    )
-    what.add_argument(
-        "--window",
-        type=argument_types.pair,
-        metavar="LOW,HIGH",
-        help="values outside were never recorded; leave out one, as in --window 18,",
-    )
-    what.add_argument(
         "--columns",
         metavar="A,B,...",
         help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
@@ -114,6 +90,7 @@ def add_to(commands: Any) -> None:
     what.add_argument(
         "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
     )
+    intervals.add_to(fit)
     _add_reading(fit)
     where = fit.add_argument_group("output")
     where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
@@ -194,6 +171,10 @@ def _add_reading(fit: Any) -> None:
     )
 
 
+# What is a maximum above the variance floor.
+_AT_MAXIMUM = ("converged", "few_points")
+
+
 def run(options: argparse.Namespace) -> int:
     """Fit, and show or keep the answers."""
     from mog_jax.progress import bar
@@ -249,13 +230,14 @@ def run(options: argparse.Namespace) -> int:
         row = table.to_pylist()[0]
         _refuse_unusable(options.source, row, source, run)
         _show_one(options, row)
+        intervals.remark(options, source, row, run)
         if options.plot:
             _draw(options, source, row, run)
     else:
         _show_all(table.drop_columns(["histogram"]), as_json=options.json)
         if not options.quiet:
             _say_unconverged(statuses)
-    unconverged = sum(statuses.values()) - statuses.get("converged", 0)
+    unconverged = sum(statuses.values()) - sum(statuses.get(name, 0) for name in _AT_MAXIMUM)
     return 1 if options.strict and unconverged else 0
 
 
@@ -317,7 +299,7 @@ def _say(text: str) -> None:
 
 
 def _say_unconverged(statuses: dict[str, int]) -> None:
-    others = {status: groups for status, groups in statuses.items() if status != "converged"}
+    others = {status: groups for status, groups in statuses.items() if status not in _AT_MAXIMUM}
     if others:
         listed = ", ".join(f"{groups:,} {status}" for status, groups in others.items())
         total = sum(statuses.values())
@@ -363,6 +345,11 @@ def _show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     else:
         print(f"threshold      none: {_why_none(row['threshold_reason'])}")
     print(f"status         {row['status']}: {_meaning(row['status'])}")
+    if row.get("higher_by"):
+        from mog_jax.fitting.results.remarks import higher
+
+        for remark in higher(row["higher_by"], row["higher_points"]):
+            print(f"remark         {remark}")
 
 
 def _meaning(status: str) -> str:

@@ -65,6 +65,15 @@ def swapped(theta: Array) -> Array:
     return np.concatenate([-theta[:1], theta[_SWAPPED[1:]]])
 
 
+def with_shared_variance(theta: Array) -> Array:
+    """Give both components of coordinates, shape (5, ...), the mean of their variances."""
+    # Nothing is lost of a weight, or of a variance, that is no number.
+    with np.errstate(over="ignore"):
+        weight = 1 / (1 + np.exp(-theta[0]))
+        pooled = np.log(weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4]))
+    return np.concatenate([theta[:3], [pooled, pooled]])
+
+
 def in_order(theta: Array, information: Array, free: Array) -> tuple[Array, Array, Array]:
     """Exchange the two components where the means descend.
 

@@ -37,9 +37,9 @@ def covariance(
     Returns
     -------
     array, shape (..., 5, 5)
-        NaN where the information is, and where it is not positive definite, or so nearly singular
-        that rounding decides: where what the other parameters leave of a parameter's information
-        is less than 10,000 roundings of it.
+        NaN where the information is not positive definite, or so nearly singular that rounding
+        decides: where what the other parameters leave of a parameter's information is less than
+        10,000 roundings of it.
 
     Raises
     ------
@@ -78,9 +78,7 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
         merged = basis.T @ information @ basis
         free = _invert(merged, fixed[..., :4], equal_variances=False)
         return basis @ free @ basis.T
-    # Of what a component below the data's resolution has no information, there is none to invert.
-    is_unknown = jnp.isnan(jnp.diagonal(information, axis1=-2, axis2=-1))
-    is_fixed = (fixed != 0) | is_unknown
+    is_fixed = fixed != 0
     own = jnp.where(is_fixed, 1, jnp.diagonal(information, axis1=-2, axis2=-1))
     # Scaled to a unit diagonal, so that what is small does not depend on anybody's units.
     scale = jnp.where(is_fixed, 0, 1 / jnp.sqrt(own))
@@ -91,9 +89,7 @@ def _invert(information: jax.Array, fixed: jax.Array, *, equal_variances: bool) 
     )
     inverse, left = _inverse_of_correlated(correlated)
     is_certain = left > 1e4 * np.finfo(own.dtype).eps
-    is_certain = is_certain[..., None, None]
-    is_certain &= ~(is_unknown[..., :, None] | is_unknown[..., None, :])
-    return jnp.where(is_certain, inverse * scales, jnp.nan)
+    return jnp.where(is_certain[..., None, None], inverse * scales, jnp.nan)
 
 
 def _inverse_of_correlated(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -218,12 +218,13 @@ def _draw_evidence(axes: Any, fits: Fit) -> None:
     size = float(np.clip(3_000 / max(len(evidence), 1), 3, 30))
     for ending in np.unique(status[shown]):
         here = shown & (status == ending)
+        colour, marker = style.look_of(ending)
         axes.scatter(
             separation[here],
             evidence[here],
             s=size,
-            c=style.STATUS_COLOURS[ending],
-            marker=style.STATUS_MARKERS[ending],
+            c=colour,
+            marker=marker,
             alpha=0.6,
             linewidths=0,
             rasterized=len(evidence) > 2_000,
@@ -260,7 +261,7 @@ def _draw_statuses(axes: Any, fits: Fit) -> None:
             place,
             number,
             height=0.6,
-            color=style.STATUS_COLOURS[ending],
+            color=style.look_of(ending)[0],
         )
         axes.annotate(
             f" {number:,}", (number, place), va="center", fontsize="small", annotation_clip=False

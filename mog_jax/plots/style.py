@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.arrays import HostArray
+from mog_jax.fitting import Status
 
 # Okabe and Ito's palette; with each colour a line style, for print in grey.
 LOW, HIGH, TOTAL = "#0072B2", "#D55E00", "#000000"
@@ -18,9 +19,9 @@ PATHS = (
     ("#009E73", (0, (4, 1.2, 1, 1.2)), "D"),
 )
 BARS = "#DCDCDC"
-# By status. Of those that are not at a maximum nothing but their number is drawn.
-STATUS_COLOURS = ("#0072B2", *["#999999"] * 2, "#D55E00", *["#999999"] * 5)
-STATUS_MARKERS = ("o", "s", "s", "^", *["s"] * 5)
+# Colour and marker by status; of all others, which have no standard errors, grey squares.
+_LOOKS = {Status.CONVERGED: ("#0072B2", "o"), Status.DEGENERATE: ("#D55E00", "^")}
+_OTHERS = ("#999999", "s")
 
 
 def pyplot() -> Any:
@@ -32,6 +33,11 @@ def pyplot() -> Any:
             "drawing needs matplotlib; install it with: pip install 'mog_jax[plot]'"
         ) from None
     return pyplot
+
+
+def look_of(status: int) -> tuple[str, str]:
+    """Give the colour and the marker of a status."""
+    return _LOOKS.get(Status(int(status)), _OTHERS)
 
 
 def panels(axes: Any, fewest: int, most: int | None = None) -> HostArray:

@@ -6,9 +6,10 @@ from typing import Any, Never
 from numpy.typing import ArrayLike
 
 from mog_jax.chunks import maximum
+from mog_jax.chunks.levels import fit_levels
 from mog_jax.fitting import Fit
 from mog_jax.fitting.data.fixed import read_fixed
-from mog_jax.fitting.options import DEFAULTS, checked_options, refuse_unknown
+from mog_jax.fitting.options import DEFAULTS, OPTIONS, checked_options, refuse_unknown
 from mog_jax.mixture import Mixture
 from mog_jax.streams.sources import open_chunks
 
@@ -23,8 +24,12 @@ _OPTIONS = (
     "equal_variances",
     "choose",
     "fixed",
+    "resolution",
+    "limits",
+    "window",
 )
 _HINTS = {
+    "upper": "count the intervals, and give them to `fit` with `counts`",
     "counts": "give pairs of values and counts as chunks, or the column that holds them as `count`",
     "direction": "it climbs by Newton's method, a pass a step",
     "dtype": "it sums up in float64, whatever the chunks are",
@@ -46,6 +51,9 @@ def fit_chunks(
     equal_variances: bool = DEFAULTS.equal_variances,
     choose: str = DEFAULTS.choose,
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
+    resolution: float | None = None,
+    limits: tuple[float | None, float | None] | None = None,
+    window: tuple[float | None, float | None] | None = None,
     **unknown: Never,
 ) -> Fit:
     """Fit a two-component mixture to one dataset that is read in chunks, several times over.
@@ -85,6 +93,9 @@ def fit_chunks(
         that were climbed to from there.
     fixed : Mixture, fields of shape (2,), or mapping, optional
         What is known beforehand, as in :func:`mog_jax.fit`.
+    resolution, limits, window : optional
+        What else is said of the values, as in :func:`mog_jax.fit`. Distinct values are counted in
+        one pass, and then fitted.
 
     Returns
     -------
@@ -125,4 +136,9 @@ def fit_chunks(
         choose=choose,
     )
     known = read_fixed(fixed, 1, equal_variances=equal_variances)
-    return maximum(open_chunks(chunks, column, count), known, options)
+    opened = open_chunks(chunks, column, count)
+    if not (resolution is None and limits is None and window is None):
+        own = {name: getattr(options, name) for name in OPTIONS}
+        words = {"resolution": resolution, "limits": limits, "window": window}
+        return fit_levels(opened, **words, **own, fixed=fixed)
+    return maximum(opened, known, options)

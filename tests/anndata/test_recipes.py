@@ -20,6 +20,8 @@ def test_recipes_run_one_after_the_other(capsys):
     for block in re.findall(r"^```py\n(.*?)^```$", PAGE.read_text("utf-8"), re.S | re.M):
         exec(compile(block, str(PAGE), "exec"), names)
     adata, truth = names["adata"], names["has_guide"] & (names["counts"] > 3)
+    variances = np.asarray(names["fits"].mixture.variances)
+    np.testing.assert_allclose(variances[:, 0], variances[:, 1], rtol=1e-5)
     called = names["is_called"].to_numpy()
     assert (called & truth).sum() / truth.sum() > 0.9
     assert (called & names["has_guide"]).sum() / called.sum() > 0.95

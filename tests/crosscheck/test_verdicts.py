@@ -689,3 +689,18 @@ def test_a_program_that_is_wrong_of_an_approximation_as_well_is_disproved():
         lambda x: with_an_unknown_value(x) * (1 + 1e-12), jsp.log_ndtr, [(-25.0,)], order=1
     )
     assert set(kinds(report)) == {"wrong_formula"}
+
+
+@pytest.mark.parametrize("function", [jnp.sort, lambda x: jax.lax.top_k(x, 2)[0], jnp.median])
+def test_conventions_at_a_tie_that_is_a_kink_are_nobodys_fault(function):
+    inputs = [(np.zeros(3),), (np.array([1.0, 2.0, 2.0]),), (np.array([1.0, 2.0, 3.0]),)]
+    report = crosscheck_rule(function, function, inputs, order=1)
+    assert report.ok, str(report)
+
+
+def test_complex_constants_are_rounded_as_well():
+    def function(x):
+        return jnp.fft.irfft2(x)
+
+    report = crosscheck_rule(function, function, [(np.zeros((3, 3)),)], order=1)
+    assert report.ok, str(report)

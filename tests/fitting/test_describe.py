@@ -14,7 +14,7 @@ from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.inputs import read
 from mog_jax.fitting.data.standardise import standardise
 from mog_jax.fitting.options import FitOptions
-from mog_jax.fitting.results.describe import Ended, describe
+from mog_jax.fitting.results.describe import Ended, Higher, describe
 
 OPTIONS = FitOptions(
     direction=DIRECTIONS["newton"],
@@ -24,6 +24,7 @@ OPTIONS = FitOptions(
     variance_floor=1e-6,
     min_points=5,
     equal_variances=False,
+    choose="penalised",
 )
 APART = [0.0, -1.0, 1.0, 0.0, 0.0]
 FREE, UNIT = np.ones((5, 1), bool), np.eye(5)
@@ -35,6 +36,7 @@ def described(
     log_likelihood=-10.0,
     has_arrived=True,
     on_floor=False,
+    on_atom=False,
     x=None,
     free=FREE,
     observed=UNIT,
@@ -48,10 +50,11 @@ def described(
         effective_counts=np.array(counts)[:, None],
     )
     end = dataclasses.replace(end, sums=sums, gain_left=np.array([1e-12]))
-    ended = Ended(np.array([has_arrived]), np.array([on_floor]))
+    ended = Ended(*(np.array([each]) for each in (has_arrived, on_floor, on_atom)))
     passes, information = np.array([7]), np.array(observed)[..., None]
     precision = np.dtype(np.float64)
-    return describe(end, ended, information, passes, data, free, OPTIONS, precision)
+    higher = Higher(np.array([2.0]), np.array([3.0]))
+    return describe(end, ended, information, passes, data, free, OPTIONS, precision, higher)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +75,19 @@ def described(
         ({"counts": [0.9e-3, 40]}, Status.DEGENERATE),
         ({"counts": [40, 0.9e-3]}, Status.DEGENERATE),
         ({"counts": [1.1e-3, 40]}, Status.SPURIOUS),
-        ({"counts": [35, 4.999]}, Status.SPURIOUS),
+        # Few points are accepted where there are two, and two components beat one Gaussian.
+        ({"counts": [35, 4.999]}, Status.FEW_POINTS),
+        ({"counts": [35, 1.99]}, Status.FEW_POINTS),
+        ({"counts": [35, 1.2]}, Status.SPURIOUS),
+        ({"counts": [35, 4.999], "log_likelihood": -56.0}, Status.SPURIOUS),
         ({"counts": [5, 35]}, Status.CONVERGED),
         # What is said first, where several are true.
         ({"has_arrived": False}, Status.STEP_LIMIT),
         ({"has_arrived": False, "counts": [1, 39]}, Status.STEP_LIMIT),
         ({"on_floor": True, "has_arrived": False, "counts": [1, 39]}, Status.VARIANCE_FLOOR),
         ({"on_floor": True, "counts": [0, 40]}, Status.DEGENERATE),
+        ({"on_floor": True, "on_atom": True, "has_arrived": False}, Status.ATOM),
+        ({"on_atom": True}, Status.CONVERGED),
         ({"on_floor": True, "log_likelihood": np.nan}, Status.OUT_OF_RANGE),
         ({"x": np.full(9, 3.0)}, Status.CONSTANT),
         ({"x": np.array([3.0, 4.0])}, Status.CONVERGED),

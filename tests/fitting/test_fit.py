@@ -27,7 +27,8 @@ def load(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_published_maxima_are_reached(name):
     truth = TRUTH[name]
-    fit = mog_jax.fit(load(name))
+    # The published maxima are the highest regular ones.
+    fit = mog_jax.fit(load(name), choose="regular")
     assert fit.converged
     assert fit.n_points == truth["n"]
     np.testing.assert_allclose(fit.log_likelihood, truth["log_likelihood"], rtol=1e-12)
@@ -42,7 +43,7 @@ def test_published_maxima_are_reached(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_published_maxima_with_equal_variances_are_reached(name):
     truth = TRUTH[name]["equal_variances"]
-    fit = mog_jax.fit(load(name), equal_variances=True)
+    fit = mog_jax.fit(load(name), equal_variances=True, choose="regular")
     np.testing.assert_allclose(fit.log_likelihood, truth["log_likelihood"], rtol=1e-10)
     np.testing.assert_allclose(fit.mixture.means, truth["means"], rtol=1e-5)
     assert fit.mixture.variances[0] == pytest.approx(fit.mixture.variances[1], rel=1e-12)
@@ -240,7 +241,7 @@ def test_information_is_minus_the_hessian_in_the_fits_coordinates():
         ([np.nan] * 5, Status.TOO_FEW_POINTS),
         ([1.0], Status.TOO_FEW_POINTS),
         ([1.0, 2.0], Status.VARIANCE_FLOOR),
-        ([1.0, 2.0, 4.0, 9.0, 9.5], Status.SPURIOUS),
+        ([1.0, 2.0, 4.0, 9.0, 9.5], Status.FEW_POINTS),
         (np.ones(50), Status.CONSTANT),
         ([0.0] * 20 + [1.0] * 30, Status.VARIANCE_FLOOR),
         ([1.0, np.inf, 2.0], Status.NOT_FINITE),
@@ -280,3 +281,15 @@ def test_neighbours_do_not_matter():
 def test_counts_out_of_range_are_refused(counts, message):
     with pytest.raises(ValueError, match=message):
         mog_jax.fit(ROW, counts=counts)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_components_share_their_variance_where_many_points_are_equal(dtype):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.3, 2000) + (rng.random(2000) < 0.03) * rng.negative_binomial(
+        3, 0.05, 2000
+    )
+    x = np.log1p(counts).astype(dtype)
+    for data in (x, x[x > 0]):
+        one, two = np.asarray(mog_jax.fit(data, equal_variances=True).mixture.variances)
+        assert one == pytest.approx(two, rel=1e-5)

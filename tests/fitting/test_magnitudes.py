@@ -97,8 +97,9 @@ def test_counts_out_of_range_and_missing_values_take_no_neighbour_down():
 @pytest.mark.parametrize("exponent", [8, 20, 28])
 def test_the_magnitude_of_counts_within_the_contract_changes_nothing(exponent):
     thousand, times = 1e3, 10.0**exponent
+    # The penalty and BIC weigh less in more points, so the choice by them may be another.
     fits, expected = (
-        mog_jax.fit(X, counts=np.full(X.shape, each), min_points=5 * each)
+        mog_jax.fit(X, counts=np.full(X.shape, each), min_points=5 * each, choose="regular")
         for each in (times, thousand)
     )
     assert (fits.status == Status.CONVERGED).all()
@@ -132,7 +133,10 @@ def test_a_dataset_of_next_to_no_points_has_finite_numbers(exponent):
 )
 def test_the_unit_of_the_data_is_in_range_or_said_not_to_be(dtype, scale, status):
     fits = mog_jax.fit((X * scale).astype(dtype))
-    assert (fits.status == status).all()
+    if status is Status.CONVERGED:
+        assert fits.converged.all()
+    else:
+        assert (fits.status == status).all()
     assert np.isfinite(fits.mixture.variances).all() == (status is Status.CONVERGED)
 
 
@@ -162,7 +166,8 @@ def test_no_row_ever_has_another_s_fit_and_each_has_its_own(kind, row, magnitude
     fits = mog_jax.fit(x, **options)
     for other in range(ROWS):
         if other != row:
-            assert fits.status_name[other] == "converged"
+            assert fits.converged[other]
+            assert fits.status[other] == alone(other).status
             np.testing.assert_allclose(
                 fits.mixture.means[other], alone(other).mixture.means, rtol=1e-9
             )

@@ -34,13 +34,14 @@ def climbs_of(per_dataset, seed, dtype):
 
 def going(climbs, datasets, *, patient, jitter=0.0):
     ones = np.ones(datasets)
-    return keep_mask(
+    kept, _ = keep_mask(
         climbs,
         ValueBounds(scale=ones, margin=0.2 * ones, jitter=jitter * ones),
         variance_floor=1e-6,
         min_points=5.0,
         patient=patient,
     )
+    return kept
 
 
 def meets(state, i, j, jitter):

@@ -140,7 +140,7 @@ def _root_of_squares(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.
     if not slopes:
         return jnp.zeros(()), jnp.zeros(())
     # As one long vector: a dozen operations for each intermediate would be slow to compile.
-    slope, value = jnp.abs(_vector(slopes)), jnp.abs(_vector(values))
+    slope, value = (_vector([jnp.abs(one) for one in many]) for many in (slopes, values))
     # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
     terms = jnp.nan_to_num(jnp.where(slope == 0, 0.0, slope * value), nan=0.0)
     # Scaled by the largest: its square may be out of range where it is not.
@@ -370,6 +370,8 @@ def _literals(jaxpr: Any) -> Iterator[Any]:
 
 def _is_rounded(value: Any) -> bool:
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        return _is_rounded(array.real) or _is_rounded(array.imag)
     if array.dtype.kind != "f":
         return False
     # More than half of the significand in use: no number that somebody would write down exactly.

@@ -69,8 +69,13 @@ class Quotients:
     places: Sequence[int]
     direction: Sequence[Array]
 
-    def settle(self, entries: Sequence[int]) -> Settled:
-        """Give the derivative in some entries by quotients alone."""
+    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+        """Give the derivative in some entries by quotients alone.
+
+        Quotients from two sides may meet by chance: along one direction the median of equal numbers
+        is smooth. So slopes along another direction, sum and difference have to add up; if the
+        reference was `tied`, there have to be such slopes.
+        """
         raise NotImplementedError
 
     def confirms(self, values: Array) -> bool | None:
@@ -98,6 +103,33 @@ class Quotients:
             )
 
         return [sized(self.leaves[place]) for place in self.places]
+
+    def _settled_one_by_one(
+        self,
+        entries: Sequence[int],
+        one_sided: Callable[[Sequence[Array], int], list[flint.arb]],
+        tied: bool,
+    ) -> Settled:
+        """Settle entries each by the direction of its own."""
+
+        def along(direction: Sequence[Array]) -> flint.arb | None:
+            return _where_sides_meet(functools.partial(one_sided, direction))
+
+        units = {entry: self._unit(entry)[0] for entry in entries}
+        found = {entry: along(unit) for entry, unit in units.items()}
+        if self._numbers() == 1 or all(value is None for value in found.values()):
+            return found
+        across = self._generic()
+        of_across = along(across)
+        for entry, unit in units.items():
+            if found[entry] is not None:
+                both = map(along, _sum_and_difference(unit, across))
+                found[entry] = _linear(found[entry], of_across, *both, tied=tied)
+        return found
+
+    def _numbers(self) -> int:
+        """Count the numbers that are differentiated."""
+        return int(sum(self.leaves[place].size for place in self.places))
 
     def _smallest(self) -> flint.arb:
         """Give the size of the smallest number that is moved, beside which no step is long.
@@ -128,13 +160,9 @@ class Quotients:
 class Gradient(Quotients):
     """First quotients of a scalar function, entry by entry."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
         """Give the gradient in some entries."""
-        found: Settled = {}
-        for entry in entries[:_MOST_ENTRIES]:
-            unit, _ = self._unit(entry)
-            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit))
-        return found
+        return self._settled_one_by_one(entries[:_MOST_ENTRIES], self._one_sided, tied)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
@@ -163,8 +191,19 @@ class Gradient(Quotients):
 class Push(Quotients):
     """First quotients of any function along the direction."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
         """Give the derivative along the direction in some entries of the output."""
+        found = self._settled(entries)
+        if self._numbers() > 1 and any(value is not None for value in found.values()):
+            across = self._generic()
+            others = [
+                dataclasses.replace(self, direction=direction)._settled(entries)
+                for direction in (across, *_sum_and_difference(self.direction, across))
+            ]
+            found = {e: _linear(found[e], *(o[e] for o in others), tied=tied) for e in entries}
+        return found
+
+    def _settled(self, entries: Sequence[int]) -> Settled:
         sides = {exponent: self._one_sided(exponent) for exponent in (_STEP, _LONGER_STEP)}
 
         def of_entry(entry: int, exponent: int) -> list[flint.arb]:
@@ -213,7 +252,7 @@ class Jacobian(Quotients):
                 found.append(np.add(block, [[sum(rows[:i])], [sum(columns[:j])]]))
         return np.concatenate(found, axis=1)
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
         """Give some entries of the Jacobian, as far as they lie in the first few columns."""
         rows, columns = self._rows_and_columns()
         found: Settled = {}
@@ -221,7 +260,7 @@ class Jacobian(Quotients):
             unit, scale = self._unit(column)
             along = Push(self.function, self.leaves, self.places, [scale * u for u in unit])
             inside = [entry for entry in entries if columns[entry] == column]
-            settled = along.settle([int(rows[entry]) for entry in inside])
+            settled = along.settle([int(rows[entry]) for entry in inside], tied=tied)
             with ball_arrays.precision(256):
                 for entry in inside:
                     slope = settled[int(rows[entry])]
@@ -250,13 +289,9 @@ class Jacobian(Quotients):
 class Hessian(Quotients):
     """Second quotients of a scalar function, along the direction and in one entry."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
         """Give the gradient's derivative along the direction, in some entries."""
-        found: Settled = {}
-        for entry in entries[:_MOST_SECOND_ENTRIES]:
-            unit, _ = self._unit(entry)
-            found[entry] = _where_sides_meet(functools.partial(self._one_sided, unit))
-        return found
+        return self._settled_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided, tied)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
@@ -335,6 +370,37 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
         found = flint.arb(mean.mid(), (slack + gap + truncated).upper())
         # Nothing tells what may be 0 from 0, of which a program may be expected.
         return flint.arb(0, abs(found).upper()) if found.contains(0) else found
+
+
+def _sum_and_difference(
+    one: Sequence[Array], other: Sequence[Array]
+) -> tuple[list[Array], list[Array]]:
+    """Add directions, and subtract them, without a rounding."""
+    with ball_arrays.precision(256):
+        pairs = [
+            (ball_arrays.as_balls(np.asarray(a)), ball_arrays.as_balls(np.asarray(b)))
+            for a, b in zip(one, other, strict=True)
+        ]
+        return (
+            [np.asarray(a + b, object) for a, b in pairs],
+            [np.asarray(a - b, object) for a, b in pairs],
+        )
+
+
+def _linear(
+    one: flint.arb | None,
+    other: flint.arb | None,
+    sum_of_both: flint.arb | None,
+    difference: flint.arb | None,
+    *,
+    tied: bool,
+) -> flint.arb | None:
+    """Give the slope along one direction unless it does not add up with that along another one."""
+    if one is None or other is None or sum_of_both is None or difference is None:
+        return None if tied else one
+    with ball_arrays.precision(256):
+        adds_up = sum_of_both.overlaps(one + other) and difference.overlaps(one - other)
+        return one if adds_up else None
 
 
 def _mean(sides: Sequence[flint.arb]) -> flint.arb:

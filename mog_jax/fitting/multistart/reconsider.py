@@ -30,7 +30,7 @@ from mog_jax.fitting.multistart.polish import arrived, polish_all, regularity
 from mog_jax.fitting.multistart.pruning import Drop, RunnersUp
 from mog_jax.fitting.multistart.search import Starts, search, search_further
 from mog_jax.fitting.options import FitOptions
-from mog_jax.fitting.parameterisation import swapped
+from mog_jax.fitting.parameterisation import swapped, with_shared_variance
 from mog_jax.penalty import penalty_weight
 
 # Nats by which a maximum ranks above one Gaussian, or it is looked at again.
@@ -124,15 +124,13 @@ def reconsider(
     sampled = whole[found.dataset]
     near, more = _without_penalty(found.take(~sampled), best, block, options)
     passes += more
-    begin = _groups(ends, apart | tied, block).joined(_at_values(frequent, block))
+    starts = [_groups(ends, apart | tied, block), _at_values(frequent, block)]
     of_whole = best.take(whole[best.dataset])
-    for each, theta in (
-        (found.take(sampled), found.take(sampled).state.theta),
-        (of_whole, _widened(of_whole, runners_up.weight)),
-    ):
-        begin = begin.joined(
-            begin_climbs(theta, each.dataset, each.start, block.whole.points.dtype)
-        )
+    starts += [
+        (found.take(sampled).state.theta, found.dataset[sampled]),
+        (_widened(of_whole, runners_up.weight), of_whole.dataset),
+    ]
+    begin = _begin(starts, block, options)
     patient = options.is_slow
     risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
     tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
@@ -213,7 +211,9 @@ def _searched_again(
     if anew.any():
         # The best may be spikes around tied points, which are no answer: so none is dropped that
         # is merely lower.
-        wide = dataclasses.replace(begun, theta=_widened_starts(begun.theta, runners_up, block))
+        wide = dataclasses.replace(
+            begun, theta=_widened_starts(begun.theta, runners_up, block, options)
+        )
         further, more = search(wide, block, anew, options, penalised=True, drop=Drop.MET)
         found, passes = found.joined(further), passes + more
     value = found.state.sums.log_likelihood
@@ -243,9 +243,13 @@ def _without_penalty(
     return dataclasses.replace(near, rows=rows), passes + more
 
 
-def _widened_starts(theta: Array, runners_up: RunnersUp, block: Block) -> Array:
+def _widened_starts(
+    theta: Array, runners_up: RunnersUp, block: Block, options: FitOptions
+) -> Array:
     weights = np.stack([1 / (1 + np.exp(-theta[0])), 1 / (1 + np.exp(theta[0]))])
     wide = widened(theta, weights * block.total, runners_up.weight)
+    if options.equal_variances:
+        wide = with_shared_variance(wide)
     return np.asarray(np.where(block.free[:, None], wide, theta), theta.dtype)
 
 
@@ -265,16 +269,16 @@ def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
     return np.asarray(near | crossed)
 
 
-def _groups(ends: Tails, which: Array, block: Block) -> Climbs:
+def _groups(ends: Tails, which: Array, block: Block) -> tuple[Array, Array]:
     """Begin at the best groups at the ends of some datasets."""
     order = np.argsort(-ends.score, axis=0, kind="stable")[:_GROUPS]
     rank, dataset = np.nonzero(np.take_along_axis(ends.score, order, axis=0) > -np.inf)
     some = which[dataset]
     dataset, group = dataset[some], order[rank[some], dataset[some]]
-    return _begin(ends.theta[:, group, dataset], dataset, block)
+    return _both_ways(ends.theta[:, group, dataset], dataset, block)
 
 
-def _at_values(frequent: MostFrequent, block: Block) -> Climbs:
+def _at_values(frequent: MostFrequent, block: Block) -> tuple[Array, Array]:
     """Begin at the values that many points share."""
     dataset = np.flatnonzero(~np.isnan(frequent.value))
     value, held = frequent.value[dataset], frequent.points[dataset]
@@ -289,15 +293,21 @@ def _at_values(frequent: MostFrequent, block: Block) -> Climbs:
         np.log(2 * weight / (held + 2 * weight)),
         np.log((np.maximum(left, 0) + 2 * weight) / (rest + 2 * weight)),
     ]
-    return _begin(np.stack(theta), dataset, block)
+    return _both_ways(np.stack(theta), dataset, block)
 
 
-def _begin(theta: Array, dataset: Array, block: Block) -> Climbs:
-    if not block.free.all():
-        # Which component is which now matters: each start is tried both ways.
-        theta, dataset = np.concatenate([theta, swapped(theta)], axis=1), np.tile(dataset, 2)
-    start = np.arange(dataset.size)
-    return begin_climbs(theta, dataset, start, block.whole.points.dtype)
+def _both_ways(theta: Array, dataset: Array, block: Block) -> tuple[Array, Array]:
+    """Give starts a second time with the components exchanged, where it matters which is which."""
+    if block.free.all():
+        return theta, dataset
+    return np.concatenate([theta, swapped(theta)], axis=1), np.tile(dataset, 2)
+
+
+def _begin(starts: list[tuple[Array, Array]], block: Block, options: FitOptions) -> Climbs:
+    theta, dataset = (np.concatenate(each, axis=-1) for each in zip(*starts, strict=True))
+    if options.equal_variances:
+        theta = with_shared_variance(theta)
+    return begin_climbs(theta, dataset, np.arange(dataset.size), block.whole.points.dtype)
 
 
 def _on_atom(tops: Climbs, frequent: MostFrequent, options: FitOptions) -> Array:

@@ -20,7 +20,7 @@ from mog_jax.fitting.multistart.packing import PointSource, as_slice
 from mog_jax.fitting.multistart.pruning import Drop, RunnersUp, climb_and_prune
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.fitting.options import FitOptions
-from mog_jax.fitting.parameterisation import swapped
+from mog_jax.fitting.parameterisation import swapped, with_shared_variance
 from mog_jax.lane_shapes import TURN
 
 # Steps between two looks at the whole population: fewer while there is much to drop.
@@ -68,9 +68,8 @@ def starts(block: Block, options: FitOptions) -> Starts:
             if rows > FEWEST:
                 means[..., some], sizes[..., some] = coresets(sums.points, n, windows)
     if options.equal_variances:
-        weight = 1 / (1 + np.exp(-theta[0]))
-        pooled = weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4])
-        theta[3:] = np.log(np.maximum(pooled, options.variance_floor))
+        theta = with_shared_variance(theta)
+        theta[3:] = np.maximum(theta[3:], np.float32(np.log(options.variance_floor)))
     if not block.free.all():
         # Which component is which now matters: each start is tried both ways.
         theta = np.concatenate([theta, swapped(theta)], axis=1)
@@ -143,6 +142,8 @@ def search_further(
     -------
     Climbs, and array of passes, shape (b,)
     """
+    if options.equal_variances:
+        theta = with_shared_variance(theta)
     some = np.isfinite(theta).all(axis=0)
     # Their numbers come after those of all other starts.
     number = np.arange(some.sum()) + 2 * n_starts(options.starts)

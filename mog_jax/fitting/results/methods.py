@@ -11,6 +11,7 @@ from mog_jax import inference
 from mog_jax.array_like import real_array
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.fitting.results.named import in_order
+from mog_jax.fitting.results.remarks import remarks_of
 from mog_jax.inference import (
     ConfidenceIntervals,
     Modes,
@@ -18,6 +19,7 @@ from mog_jax.inference import (
     Threshold,
 )
 from mog_jax.mixture import Mixture
+from mog_jax.precision import is_traced
 
 _KINDS = ("observed", "sandwich")
 # Where the likelihood has a maximum, be it on a ridge.
@@ -44,6 +46,8 @@ class FitMethods:
         n_points: jax.Array
         fixed: jax.Array
         equal_variances: bool
+        higher_by: jax.Array
+        higher_points: jax.Array
         names: Any
 
         @property
@@ -85,9 +89,7 @@ class FitMethods:
         """
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
-        found = inference.covariance(
-            self.information, fixed=self._held(), equal_variances=self.equal_variances
-        )
+        found = self._covariance()
         if kind == "observed":
             return found
         if data is None:
@@ -368,6 +370,55 @@ class FitMethods:
         points = self._points(data, counts)
         distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
         return distance
+
+    def _covariance(self) -> jax.Array:
+        """Invert the information of what the data say something of; NaN for the rest."""
+        information, fixed, equal = self.information, self._held(), self.equal_variances
+        hidden = None if is_traced((information, self.reason)) else self._hidden()
+        if hidden is None or not hidden.any():
+            return inference.covariance(information, fixed=fixed, equal_variances=equal)
+        unknown = hidden[..., :, None] | hidden[..., None, :]
+        found = inference.covariance(
+            np.where(unknown, 0, information),
+            fixed=np.asarray(fixed) | hidden,
+            equal_variances=equal,
+        )
+        known: jax.Array = np.where(unknown, np.nan, np.asarray(found))  # type: ignore[assignment]
+        return known
+
+    def _hidden(self) -> Any:
+        """Which coordinates are those of a component below the resolution."""
+        hidden = np.isnan(np.diagonal(np.asarray(self.information), axis1=-2, axis2=-1))
+        hidden &= (np.asarray(self.reason) == inference.Reason.BELOW_RESOLUTION)[..., None]
+        if self.equal_variances:
+            hidden[..., 3:] = hidden[..., 3:].any(axis=-1, keepdims=True)
+        return hidden
+
+    def remarks(
+        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
+    ) -> list[Any]:
+        """Say what else is to be known of a fit.
+
+        That another maximum lies higher; and with the data, that a component is narrower than the
+        step between values, and that neither one Gaussian nor two describe them.
+
+        Parameters
+        ----------
+        data, counts : array-like, optional
+            What was fitted.
+
+        Returns
+        -------
+        list of str, or for a batch a list of them for each fit
+
+        Examples
+        --------
+        >>> import mog_jax
+        >>> mog_jax.fit([1.0, 2, 3, 4, 5], counts=[80, 12, 10, 30, 110]).remarks()
+        ['a maximum 537 nats higher has a component of 110 points, tied or close together: it is
+        not the answer']
+        """
+        return remarks_of(self, None if data is None else self._points(data, counts))
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")

@@ -99,3 +99,24 @@ def test_steps_are_short_beside_the_smallest_number(kind):
 def test_what_may_be_zero_is_zero():
     settled = quotients(Gradient, lambda x: x[0] ** 2 * x[1], np.array([0.0, 1.0]), [1.0, 1.0])
     assert [bool(value.mid() == 0) for value in settled.settle([0, 1]).values()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("function", "is_smooth"),
+    [
+        (jnp.sort, False),
+        (lambda x: jax.scipy.special.logsumexp(x) * jnp.ones(3), True),
+    ],
+    ids=["sort", "logsumexp"],
+)
+@pytest.mark.parametrize("kind", [Push, Gradient])
+def test_at_a_tie_slopes_have_to_add_up(kind, function, is_smooth):
+    # Along one direction the median of three equal numbers is smooth.
+    scalar = kind is Gradient
+    t = np.array([0.5, -0.75, -1.0])
+    weighted = (lambda x: function(x)[1] - function(x)[0]) if scalar else function
+    entries = [0] if scalar else [1]
+    found = quotients(kind, weighted, np.ones(3), t)
+    for tied in (True, False):
+        settled = found.settle(entries, tied=tied)[entries[0]]
+        assert (settled is not None) == is_smooth

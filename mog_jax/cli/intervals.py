@@ -1,0 +1,54 @@
+"""What the command line says of values besides themselves: rounded, censored, binned, cut off."""
+
+import argparse
+from typing import Any
+
+from mog_jax.cli import argument_types
+
+
+def add_to(fit: Any) -> None:
+    """Add the options to the parser of ``mog-jax fit``."""
+    what = fit.add_argument_group("what the values are, where they are not exact")
+    what.add_argument(
+        "--upper",
+        metavar="COLUMN",
+        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
+    )
+    what.add_argument(
+        "--resolution",
+        type=argument_types.positive,
+        metavar="STEP",
+        help="the step to which the values were rounded",
+    )
+    what.add_argument(
+        "--limits",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="limits of detection: of a value there or beyond only that is known; leave out one, "
+        "as in --limits ,50 (a negative one: --limits=-1,50)",
+    )
+    what.add_argument(
+        "--window",
+        type=argument_types.pair,
+        metavar="LOW,HIGH",
+        help="values outside were never recorded; leave out one, as in --window 18,",
+    )
+
+
+def remark(
+    options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
+) -> None:
+    """Say that the values lie on a grid, where nothing is said of how they were recorded."""
+    words = options.resolution, options.limits, options.window, options.upper
+    # What came from standard input is gone.
+    if options.json or options.quiet or source == "-" or any(word is not None for word in words):
+        return
+    import numpy as np
+
+    from mog_jax.fitting.data.grid import grid_step
+    from mog_jax.tables.group import group_values
+
+    values, _, _ = group_values(source, run, [row["column"]])
+    step = grid_step(np.unique(values[np.isfinite(values)]), row["n_points"])
+    if step == step:
+        print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")
