@@ -188,10 +188,10 @@ def _is_smooth(entry: Entry, args: Any, position: int) -> bool:
         output, pullback = jax.vjp(of_one, moved)
         return output, pullback(output)
 
-    start = jax.numpy.asarray(args[position])
     for mode in (pulled, lambda moved: jax.jvp(of_one, (moved,), (moved,))):
         try:
-            output, _ = jax.eval_shape(mode, start)
+            with jax.enable_x64(True):
+                output, _ = jax.eval_shape(mode, jax.numpy.asarray(args[position]))
         except Exception:
             continue
         leaves = jax.tree.leaves(output)

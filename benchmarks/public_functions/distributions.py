@@ -191,7 +191,6 @@ def distrax() -> Iterator[Entry]:
         "Inverse(Sigmoid)": (distrax.Inverse(distrax.Sigmoid()), "u"),
         "Inverse(Tanh)": (distrax.Inverse(distrax.Tanh()), "c"),
         "Lambda(sinh)": (distrax.Lambda(_sinh), "r"),
-        "ScalarAffine": (distrax.ScalarAffine(1.0, scale=2.0), "r"),
         "Sigmoid": (distrax.Sigmoid(), "r"),
         "Tanh": (distrax.Tanh(), "r"),
     }

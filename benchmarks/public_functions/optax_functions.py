@@ -46,7 +46,11 @@ def losses() -> Iterator[Entry]:
     for name, letters in _LOSSES.items():
         if hasattr(optax.losses, name):
             yield Entry(
-                name=f"optax.losses.{name}", function=getattr(optax.losses, name), letters=letters
+                name=f"optax.losses.{name}",
+                function=getattr(optax.losses, name),
+                letters=letters,
+                # By a label of 0 or 1 nobody differentiates.
+                wrt=tuple(i for i, kind in enumerate(letters) if kind != "b"),
             )
     for name in _LABELLED:
         loss = getattr(optax.losses, name)

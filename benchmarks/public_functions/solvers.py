@@ -18,8 +18,6 @@ def equinox() -> Iterator[Entry]:
     import jax
     import jax.numpy as jnp
 
-    key = jax.random.key(0)
-
     def entry(name: str, letters: str, make: Callable[[], Any], call: Any = None) -> Entry:
         def layer(*args: Any) -> Any:
             # Made within, so that its arrays have the precision of the day.
@@ -28,22 +26,31 @@ def equinox() -> Iterator[Entry]:
 
         return Entry(name=f"eqx.nn.{name}", function=layer, letters=letters)
 
-    yield entry("Linear", "v", lambda: eqx.nn.Linear(3, 2, key=key))
-    yield entry("MLP", "v", lambda: eqx.nn.MLP(3, 2, 4, 2, key=key))
-    yield entry("MLP, tanh", "v", lambda: eqx.nn.MLP(3, 2, 4, 2, activation=jnp.tanh, key=key))
-    yield entry("Conv1d", "M", lambda: eqx.nn.Conv1d(3, 2, 2, key=key))
-    yield entry("ConvTranspose1d", "M", lambda: eqx.nn.ConvTranspose1d(3, 2, 2, key=key))
+    yield entry("Linear", "v", lambda: eqx.nn.Linear(3, 2, key=jax.random.key(0)))
+    yield entry("MLP", "v", lambda: eqx.nn.MLP(3, 2, 4, 2, key=jax.random.key(0)))
+    yield entry(
+        "MLP, tanh", "v", lambda: eqx.nn.MLP(3, 2, 4, 2, activation=jnp.tanh, key=jax.random.key(0))
+    )
+    yield entry("Conv1d", "M", lambda: eqx.nn.Conv1d(3, 2, 2, key=jax.random.key(0)))
+    yield entry(
+        "ConvTranspose1d", "M", lambda: eqx.nn.ConvTranspose1d(3, 2, 2, key=jax.random.key(0))
+    )
     yield entry("AvgPool1d", "M", lambda: eqx.nn.AvgPool1d(2))
     yield entry("MaxPool1d", "M", lambda: eqx.nn.MaxPool1d(2))
     yield entry("AdaptiveAvgPool1d", "M", lambda: eqx.nn.AdaptiveAvgPool1d(2))
     yield entry("LayerNorm", "v", lambda: eqx.nn.LayerNorm(3))
     yield entry("RMSNorm", "v", lambda: eqx.nn.RMSNorm(3))
     yield entry("GroupNorm", "R", lambda: eqx.nn.GroupNorm(2, 4))
-    yield entry("GRUCell", "vv", lambda: eqx.nn.GRUCell(3, 3, key=key))
+    yield entry("GRUCell", "vv", lambda: eqx.nn.GRUCell(3, 3, key=jax.random.key(0)))
     yield entry(
-        "LSTMCell", "vvv", lambda: eqx.nn.LSTMCell(3, 3, key=key), lambda m, x, h, c: m(x, (h, c))
+        "LSTMCell",
+        "vvv",
+        lambda: eqx.nn.LSTMCell(3, 3, key=jax.random.key(0)),
+        lambda m, x, h, c: m(x, (h, c)),
     )
-    yield entry("MultiheadAttention", "RRR", lambda: eqx.nn.MultiheadAttention(1, 3, key=key))
+    yield entry(
+        "MultiheadAttention", "RRR", lambda: eqx.nn.MultiheadAttention(1, 3, key=jax.random.key(0))
+    )
     yield entry("PReLU", "v", lambda: eqx.nn.PReLU(0.1))
     yield entry(
         "RotaryPositionalEmbedding",
@@ -51,12 +58,14 @@ def equinox() -> Iterator[Entry]:
         lambda: eqx.nn.RotaryPositionalEmbedding(2),
         lambda m, x: m(x[:, :2]),
     )
-    yield entry("WeightNorm", "v", lambda: eqx.nn.WeightNorm(eqx.nn.Linear(3, 2, key=key)))
+    yield entry(
+        "WeightNorm", "v", lambda: eqx.nn.WeightNorm(eqx.nn.Linear(3, 2, key=jax.random.key(0)))
+    )
     yield Entry(
         name="eqx.filter_grad of a module",
         function=lambda w, x: (
             eqx.filter_grad(lambda m: jnp.sum(jnp.tanh(m(x))))(
-                eqx.tree_at(lambda m: m.weight, eqx.nn.Linear(3, 3, key=key), w)
+                eqx.tree_at(lambda m: m.weight, eqx.nn.Linear(3, 3, key=jax.random.key(0)), w)
             ).weight
         ),
         letters="Mv",

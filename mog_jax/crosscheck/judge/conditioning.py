@@ -207,6 +207,10 @@ def _weighted(value: Any, working: Any) -> Any:
     return value if ratio <= 1 else value.astype(working) * ratio
 
 
+# What a primitive raises that has no derivative by an operand; libraries assert that there is none.
+_NOT_DIFFERENTIABLE = (AssertionError, NotImplementedError, TypeError, ValueError)
+
+
 def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
     """Evaluate an equation, holding constant what JAX cannot differentiate it by.
 
@@ -215,12 +219,12 @@ def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
     """
     try:
         return bind(equation, operands)
-    except (NotImplementedError, TypeError, ValueError):
+    except _NOT_DIFFERENTIABLE:
         held = [jax.lax.stop_gradient(x) if is_float(x) else x for x in operands]
         for i, operand in enumerate(operands):
             alone = list(held)
             alone[i] = operand
-            with contextlib.suppress(NotImplementedError, TypeError, ValueError):
+            with contextlib.suppress(*_NOT_DIFFERENTIABLE):
                 bind(equation, alone)
                 held[i] = operand
         return bind(equation, held)

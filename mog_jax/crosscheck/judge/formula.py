@@ -102,7 +102,7 @@ def _revised(truth: Truth, entries: Sequence[int], *, trusted: bool = False) -> 
     """
     if truth.witness is None:
         return truth
-    settled = truth.witness.settle(entries, tied=truth.tied)
+    settled = truth.witness.settle(entries)
     values = truth.values.copy()
     overruled, kinks = truth.autodiff_wrong, truth.kinks
     for entry in entries:

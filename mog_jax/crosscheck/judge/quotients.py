@@ -43,6 +43,10 @@ _NOTHING = -400
 # Entries that are settled one by one on one draw, each at the price of a few evaluations.
 _MOST_ENTRIES = 24
 _MOST_SECOND_ENTRIES = 8
+# And to so many decimal digits they add up.
+_ADD_UP = -20
+# Other directions with which slopes have to add up: by one of them a kink may be missed.
+_DIRECTIONS = 3
 
 Settled = dict[int, flint.arb | None]
 """By entry, the derivative; None where there is none. Entries that cost too much are left out."""
@@ -69,12 +73,11 @@ class Quotients:
     places: Sequence[int]
     direction: Sequence[Array]
 
-    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+    def settle(self, entries: Sequence[int]) -> Settled:
         """Give the derivative in some entries by quotients alone.
 
         Quotients from two sides may meet by chance: along one direction the median of equal numbers
-        is smooth. So slopes along another direction, sum and difference have to add up; if the
-        reference was `tied`, there have to be such slopes.
+        is smooth. So they have to add up with those along another direction.
         """
         raise NotImplementedError
 
@@ -91,9 +94,9 @@ class Quotients:
                 moved[place] = np.asarray(ball_arrays.as_balls(moved[place]) + along, object)
         return ball_arrays.flat(evaluate(self.function, moved, digits=digits, by_meaning=True))
 
-    def _generic(self) -> list[Array]:
+    def _generic(self, seed: int = 0) -> list[Array]:
         """Give a direction without symmetries, in which two errors do not cancel by chance."""
-        random = np.random.default_rng(0)
+        random = np.random.default_rng(seed)
 
         def sized(leaf: Array) -> Array:
             sizes = np.abs(np.asarray(leaf, np.float64))
@@ -108,7 +111,6 @@ class Quotients:
         self,
         entries: Sequence[int],
         one_sided: Callable[[Sequence[Array], int], list[flint.arb]],
-        tied: bool,
     ) -> Settled:
         """Settle entries each by the direction of its own."""
 
@@ -117,14 +119,16 @@ class Quotients:
 
         units = {entry: self._unit(entry)[0] for entry in entries}
         found = {entry: along(unit) for entry, unit in units.items()}
-        if self._numbers() == 1 or all(value is None for value in found.values()):
-            return found
-        across = self._generic()
-        of_across = along(across)
-        for entry, unit in units.items():
-            if found[entry] is not None:
-                both = map(along, _sum_and_difference(unit, across))
-                found[entry] = _linear(found[entry], of_across, *both, tied=tied)
+        for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
+            if all(value is None for value in found.values()):
+                break
+            across = self._generic(seed)
+            sides = one_sided(across, _STEP)
+            for entry, unit in units.items():
+                if found[entry] is not None:
+                    pair = _sum_and_difference(across, unit)
+                    others = (one_sided(direction, _STEP) for direction in pair)
+                    found[entry] = _if_linear(found[entry], sides, *others)
         return found
 
     def _numbers(self) -> int:
@@ -161,9 +165,9 @@ class Quotients:
 class Gradient(Quotients):
     """First quotients of a scalar function, entry by entry."""
 
-    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+    def settle(self, entries: Sequence[int]) -> Settled:
         """Give the gradient in some entries."""
-        return self._settled_one_by_one(entries[:_MOST_ENTRIES], self._one_sided, tied)
+        return self._settled_one_by_one(entries[:_MOST_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
@@ -192,16 +196,20 @@ class Gradient(Quotients):
 class Push(Quotients):
     """First quotients of any function along the direction."""
 
-    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+    def settle(self, entries: Sequence[int]) -> Settled:
         """Give the derivative along the direction in some entries of the output."""
         found = self._settled(entries)
-        if self._numbers() > 1 and any(value is not None for value in found.values()):
-            across = self._generic()
-            others = [
-                dataclasses.replace(self, direction=direction)._settled(entries)
-                for direction in (across, *_sum_and_difference(self.direction, across))
+        for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
+            if all(value is None for value in found.values()):
+                break
+            across = self._generic(seed)
+            sides = [
+                dataclasses.replace(self, direction=direction)._one_sided(_STEP)
+                for direction in (across, *_sum_and_difference(across, self.direction))
             ]
-            found = {e: _linear(found[e], *(o[e] for o in others), tied=tied) for e in entries}
+            for entry in entries:
+                at_entry = [[side[entry] for side in both] for both in sides]
+                found[entry] = _if_linear(found[entry], *at_entry)
         return found
 
     def _settled(self, entries: Sequence[int]) -> Settled:
@@ -253,7 +261,7 @@ class Jacobian(Quotients):
                 found.append(np.add(block, [[sum(rows[:i])], [sum(columns[:j])]]))
         return np.concatenate(found, axis=1)
 
-    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+    def settle(self, entries: Sequence[int]) -> Settled:
         """Give some entries of the Jacobian, as far as they lie in the first few columns."""
         rows, columns = self._rows_and_columns()
         found: Settled = {}
@@ -261,7 +269,7 @@ class Jacobian(Quotients):
             unit, scale = self._unit(column)
             along = Push(self.function, self.leaves, self.places, [scale * u for u in unit])
             inside = [entry for entry in entries if columns[entry] == column]
-            settled = along.settle([int(rows[entry]) for entry in inside], tied=tied)
+            settled = along.settle([int(rows[entry]) for entry in inside])
             with ball_arrays.precision(256):
                 for entry in inside:
                     slope = settled[int(rows[entry])]
@@ -290,9 +298,9 @@ class Jacobian(Quotients):
 class Hessian(Quotients):
     """Second quotients of a scalar function, along the direction and in one entry."""
 
-    def settle(self, entries: Sequence[int], *, tied: bool = False) -> Settled:
+    def settle(self, entries: Sequence[int]) -> Settled:
         """Give the gradient's derivative along the direction, in some entries."""
-        return self._settled_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided, tied)
+        return self._settled_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
@@ -388,20 +396,25 @@ def _sum_and_difference(
         )
 
 
-def _linear(
-    one: flint.arb | None,
-    other: flint.arb | None,
-    sum_of_both: flint.arb | None,
-    difference: flint.arb | None,
-    *,
-    tied: bool,
+def _if_linear(
+    slope: flint.arb | None,
+    across: Sequence[flint.arb],
+    ahead: Sequence[flint.arb],
+    behind: Sequence[flint.arb],
 ) -> flint.arb | None:
-    """Give the slope along one direction unless it does not add up with that along another one."""
-    if one is None or other is None or sum_of_both is None or difference is None:
-        return None if tied else one
+    """Give a slope, unless it does not add up with those along another direction.
+
+    They are taken from one side each: what has a kink in other numbers may have a slope in this.
+    """
+    if slope is None:
+        return None
     with ball_arrays.precision(256):
-        adds_up = sum_of_both.overlaps(one + other) and difference.overlaps(one - other)
-        return one if adds_up else None
+        for a, plus, minus in zip(across, ahead, behind, strict=True):
+            size = abs(slope) + abs(a) + abs(plus) + abs(minus)
+            slack = size * flint.arb(10) ** _ADD_UP + slope.rad()
+            if abs(plus - a - slope) > slack or abs(a - minus - slope) > slack:
+                return None
+    return slope
 
 
 def _mean(sides: Sequence[flint.arb]) -> flint.arb:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,12 @@ from mog_jax.crosscheck import crosscheck_rule
 from mog_jax.crosscheck.exact.ball_arrays import as_balls, flat, precision
 from mog_jax.crosscheck.exact.refinement import evaluate_at
 from mog_jax.crosscheck.jaxprs import bind, is_float, run
-from mog_jax.crosscheck.judge.conditioning import input_scales, rounded_constants, scales
+from mog_jax.crosscheck.judge.conditioning import (
+    _bind_differentiable,
+    input_scales,
+    rounded_constants,
+    scales,
+)
 from tests.crosscheck.exact.oracles import exactly, in_floats, to_floats
 
 BITS = 400
@@ -278,3 +284,24 @@ def test_constants_of_a_program_without_a_reverse_mode_are_moved_one_by_one():
         assert np.isfinite(rounded_constants(closed)(1.0)).all()
         within = jax.make_jaxpr(lambda x: jax.vmap(doubled)(x[None] * 0.1))(1.0)
         assert float(rounded_constants(within)(1.0)[0]) > 0
+
+
+def test_an_operand_that_a_library_asserts_to_be_constant_is_held():
+    @jax.custom_jvp
+    def solved(x, state):
+        return x * state
+
+    @solved.defjvp
+    def _(primals, tangents):
+        assert isinstance(tangents[1], jax.custom_derivatives.SymbolicZero)
+        return solved(*primals), tangents[0] * primals[1]
+
+    solved.defjvp(solved.jvp, symbolic_zeros=True)
+
+    primitive = types.SimpleNamespace(bind=solved, multiple_results=False)
+    equation = types.SimpleNamespace(primitive=primitive, params={})
+
+    def bound(x, state):
+        return _bind_differentiable(equation, [x, state])[0]
+
+    assert list(map(float, jax.grad(bound, argnums=(0, 1))(3.0, 2.0))) == [2.0, 0.0]
