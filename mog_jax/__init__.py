@@ -10,6 +10,8 @@ Each imports only from those above it in this table, which a test checks.
 `arrays` to           what everything stands on: reading arrays (`array_like`), float64 without a
 `program_cache`       global flag (`precision`), threads, progress, compiled programs on disk
 `mixture`             the parameters of a mixture, validated; shape (..., k)
+`intervals`           the likelihood of values of which only an interval is known, and its
+                      derivatives by hand
 `likelihood`          the textbook log-likelihood, which everything else is judged by
 `kernel`              nine sums over the points of one dataset, shape (n,), by one exponential each
 `gradients`           the derivatives written by hand, as functions of points and a mixture

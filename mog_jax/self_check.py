@@ -158,13 +158,6 @@ def self_checks() -> list[SelfCheck]:
             coordinates_and_intervals(),
         ),
         same(
-            "intervals.observed_information",
-            lambda *drawn: intervals.observed_information(*drawn),
-            lambda *drawn: -jax.jacfwd(intervals.gradient)(*drawn),
-            inputs=coordinates_and_intervals(),
-            normwise=True,
-        ),
-        same(
             "score_slopes",
             lambda mixture, x: score_slopes(mixture, x),
             _score_slopes,

@@ -140,7 +140,7 @@ INNER_FLOORS = {
         {"maximise"},
     ],
     "fitting.results": [
-        {"arrow_file", "columns", "map_points", "named"},
+        {"arrow_file", "columns", "map_points", "named", "unresolved"},
         {"remarks"},
         {"exports", "methods"},
         {"fit"},

@@ -221,7 +221,6 @@ def test_every_hand_written_derivative_is_checked():
     # nine sums.
     others = {
         "intervals.gradient",
-        "intervals.observed_information",
         "penalty_information",
         "penalty_slopes",
         "score_slopes",

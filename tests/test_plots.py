@@ -376,6 +376,37 @@ def test_extreme_counts_are_drawn_as_their_proportions(times):
 
 def test_every_status_has_a_colour_and_a_marker():
     looks = {status: style.look_of(status) for status in mog_jax.Status}
-    others = {*looks} - {mog_jax.Status.CONVERGED, mog_jax.Status.DEGENERATE}
+    with_errors = ("CONVERGED", "DEGENERATE", "FEW_POINTS", "ATOM", "BELOW_RESOLUTION", "SATURATED")
+    others = {status for status in looks if status.name not in with_errors}
     assert len({looks[status] for status in others}) == 1
-    assert len({*looks.values()}) == 3
+    assert len({*looks.values()}) == len(with_errors) + 1
+
+
+def test_bins_are_bars_of_their_own_width_and_the_rest_is_hatched():
+    lower = np.array([-np.inf, 50, 60, 75, 90])
+    upper = np.array([50, 60, 75, 90, np.inf])
+    counts = np.array([20.0, 60, 50, 130, 12])
+    fit = mog_jax.fit(lower, upper=upper, counts=counts)
+    axes = plot_fit(fit, lower, upper=upper, counts=counts)
+    bars = [bar for bar in axes[0].patches if bar.get_width() > 5]
+    assert [bar.get_width() for bar in bars] == [10, 15, 15]
+    area = sum(bar.get_width() * bar.get_height() for bar in axes[0].patches)
+    hatched = [bar for bar in axes[0].patches if bar.get_hatch()]
+    assert len(hatched) == 2
+    np.testing.assert_allclose(
+        [bar.get_width() * bar.get_height() for bar in hatched], [20 / 272, 12 / 272]
+    )
+    bins = [bar for bar in axes[0].patches if not bar.get_hatch()][:3]
+    inside = sum(bar.get_width() * bar.get_height() for bar in bins)
+    np.testing.assert_allclose(inside, 240 / 272)
+    assert area >= inside
+
+
+def test_intervals_that_cannot_be_drawn_are_refused(faithful):
+    data, fit = faithful
+    with pytest.raises(ValueError, match="`upper` and `counts` the same"):
+        plot_fit(fit, data, upper=data[:3])
+    with pytest.raises(ValueError, match="an interval with an end; got none in 1"):
+        plot_fit(fit, [-np.inf], upper=[np.inf])
+    with pytest.raises(ValueError, match="`scale='counts'` and `upper` exclude each other"):
+        plot_fit(fit, data, upper=data + 1, scale="counts")

@@ -20,6 +20,9 @@ A fit goes once through these rooms, and nothing flows back; b datasets, n point
 `results.describe`             back to the data's unit and order -> `Fit`
 =============================  =====================================================================
 
+Values that are intervals (rounded, binned, censored, truncated) go through `intervals` instead,
+which has a map of its own, and end as the same `Fit`.
+
 Only `climb.tiles` is compiled, once for each precision: no shape in it depends on the data, and
 tolerance, floor and limits are numbers. (Another direction, equal variances, something fixed,
 counts, or more than half a million points in a dataset are programs of their own.) All else is

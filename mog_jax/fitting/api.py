@@ -55,11 +55,13 @@ def fit(
     fixed: Mixture | Mapping[str, ArrayLike] | None = None,
     **unknown: Never,
 ) -> Fit:
-    """Fit a two-component mixture to each dataset: its highest regular maximum.
+    """Fit a two-component mixture to each dataset: the best maximum of its likelihood.
 
     A maximum is regular if each component holds at least `min_points` points (the sum of its
-    responsibilities) and has a variance above the floor. The same data give the same fit every
-    time: nothing is random.
+    responsibilities) and has a variance above the floor. The best one is that which ranks first by
+    a penalised likelihood, and is regular; or holds fewer points, two at least, and beats one
+    Gaussian (``few_points``); or has one value as a component that a tenth of the points have
+    (``atom``). The same data give the same fit every time: nothing is random.
 
     Parameters
     ----------

@@ -11,7 +11,15 @@ from mog_jax.fitting import Fit
 from mog_jax.likelihood import component_log_density
 from mog_jax.plots import style
 from mog_jax.plots.band import density_band
-from mog_jax.plots.points import around_one_value, bin_edges, finite_points, shown_range
+from mog_jax.plots.bars import draw_bars
+from mog_jax.plots.points import (
+    around_one_value,
+    bin_edges,
+    finite_points,
+    seen_intervals,
+    shown_ends,
+    shown_range,
+)
 
 # Points that are drawn one by one, below the responsibilities.
 _RUG = 500
@@ -56,6 +64,7 @@ def plot_fit(
     data: ArrayLike,
     *,
     counts: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
     axes: Any = None,
     label: str = "x",
     level: float = 0.95,
@@ -75,6 +84,9 @@ def plot_fit(
         What was fitted; NaN is left out.
     counts : array-like, shape (n,), optional
         How often each point was seen.
+    upper : array-like, shape (n,), optional
+        Upper ends of intervals, of which `data` are the lower ones: each is a bar over its own
+        width, and what lies beyond a limit is hatched.
     axes : matplotlib axes, or a pair, optional
         Where to draw: densities alone, or densities and responsibilities. A new figure where not
         given.
@@ -97,19 +109,33 @@ def plot_fit(
         Without matplotlib.
     ValueError
         If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300; for other axes
-        than one or two; or if `scale`, `level` or `components` are something else.
+        than one or two; if `scale`, `level` or `components` are something else; or for counts as
+        the scale of intervals.
     """
     refuse_batch(fit)
     drawing = Drawing.checked(scale=scale, level=level, components=components)
-    points, times = finite_points(data, counts)
-    low, high = shown_range(points)
+    ends = None
+    if upper is None:
+        points, times = finite_points(data, counts)
+        low, high = shown_range(points)
+    else:
+        if drawing.scale == "counts":
+            raise ValueError(
+                "`scale='counts'` and `upper` exclude each other: intervals have widths of their "
+                "own; use 'density'."
+            )
+        points, ends, times = seen_intervals(data, upper, counts)
+        low, high = shown_ends(points, ends)
     if axes is None:
         _, axes = style.pyplot().subplots(
             2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(5, 2), layout="constrained"
         )
     both = style.panels(axes, 1, 2)
     grid = density_grid(fit, low, high)
-    draw_densities(both[0], fit, points, times, grid, drawing)
+    draw_densities(both[0], fit, points, times, grid, drawing, upper=ends)
+    if ends is not None:
+        both_ends = np.stack([points, ends])
+        points = np.mean(both_ends, axis=0, where=np.isfinite(both_ends))
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel(drawing.height)
     _draw_note(both[0], fit, points, (low, high))
@@ -148,24 +174,17 @@ def draw_densities(
     times: np.ndarray[Any, Any],
     grid: np.ndarray[Any, Any],
     drawing: Drawing,
+    *,
+    upper: np.ndarray[Any, Any] | None = None,
 ) -> None:
-    """Draw histogram, weighted components and their sum with its band."""
-    edges = bin_edges(points, times, fit)
-    width = float(edges[1] - edges[0])
-    # Of the counts only the proportions matter for a density, whatever their size.
-    largest = float(times.max())
-    density = times / largest / (float((times / largest).sum()) * width)
-    unit = float(times.sum()) * width if drawing.scale == "counts" else 1.0
-    heights, _, _ = axes.hist(
-        points,
-        bins=edges,
-        weights=density * unit,
-        color=style.BARS,
-        edgecolor="white",
-        linewidth=0.5 if len(edges) < 80 else 0,
-    )
+    """Draw histogram, or bars of intervals, weighted components and their sum with its band."""
+    unit = 1.0
+    if upper is not None:
+        *_, tallest = draw_bars(axes, points, upper, times)
+    else:
+        unit, tallest = _draw_histogram(axes, points, times, bin_edges(points, times, fit), drawing)
     axes.set_xlim(grid[0], grid[-1])
-    mixture, tallest = fit.mixture, float(heights.max())
+    mixture = fit.mixture
     if np.isnan(np.asarray(mixture.means)).any():
         return
     parts = np.exp(component_log_density(mixture, grid)) * np.asarray(mixture.weights) * unit
@@ -187,6 +206,30 @@ def draw_densities(
         axes.plot(grid, parts[:, k], linestyle=dashes, color=colour, lw=drawing.width, label=text)
     # A spike at tied points runs out of the picture rather than flattening all the rest.
     axes.set_ylim(0, 1.08 * max(tallest, min(float(total.max()), 2.5 * tallest)))
+
+
+def _draw_histogram(
+    axes: Any,
+    points: np.ndarray[Any, Any],
+    times: np.ndarray[Any, Any],
+    edges: np.ndarray[Any, Any],
+    drawing: Drawing,
+) -> tuple[float, float]:
+    """Draw the histogram; give what a density of 1 is as its height, and its tallest bar."""
+    width = float(edges[1] - edges[0])
+    # Of the counts only the proportions matter for a density, whatever their size.
+    largest = float(times.max())
+    density = times / largest / (float((times / largest).sum()) * width)
+    unit = float(times.sum()) * width if drawing.scale == "counts" else 1.0
+    heights, _, _ = axes.hist(
+        points,
+        bins=edges,
+        weights=density * unit,
+        color=style.BARS,
+        edgecolor="white",
+        linewidth=0.5 if len(edges) < 80 else 0,
+    )
+    return unit, float(heights.max())
 
 
 def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:

@@ -20,7 +20,14 @@ PATHS = (
 )
 BARS = "#DCDCDC"
 # Colour and marker by status; of all others, which have no standard errors, grey squares.
-_LOOKS = {Status.CONVERGED: ("#0072B2", "o"), Status.DEGENERATE: ("#D55E00", "^")}
+_LOOKS = {
+    Status.CONVERGED: ("#0072B2", "o"),
+    Status.DEGENERATE: ("#D55E00", "^"),
+    Status.FEW_POINTS: ("#CC79A7", "v"),
+    Status.ATOM: ("#E69F00", "D"),
+    Status.BELOW_RESOLUTION: ("#56B4E9", "P"),
+    Status.SATURATED: ("#D55E00", "X"),
+}
 _OTHERS = ("#999999", "s")
 
 

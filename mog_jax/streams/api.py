@@ -135,10 +135,10 @@ def fit_chunks(
         equal_variances=equal_variances,
         choose=choose,
     )
+    known = read_fixed(fixed, 1, equal_variances=equal_variances)
     opened = open_chunks(chunks, column, count)
     if not (resolution is None and limits is None and window is None):
         own = {name: getattr(options, name) for name in OPTIONS}
         words = {"resolution": resolution, "limits": limits, "window": window}
         return fit_levels(opened, **words, **own, fixed=fixed)
-    known = read_fixed(fixed, 1, equal_variances=equal_variances)
     return maximum(opened, known, options)

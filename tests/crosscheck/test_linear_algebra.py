@@ -59,6 +59,13 @@ def test_right_ones_pass_and_those_off_by_a_part_of_a_million_fail(name):
     assert [finding.kind for finding in report.findings] == ["wrong_formula"]
 
 
+def test_second_order_is_judged_beside_a_singular_value_far_below_any_step():
+    almost_singular = np.array([[1.0, 0.0], [0.0, 2e-86], [0.0, 0.0]])
+    function, derivative, _ = CASES["nuclear norm"]
+    report = crosscheck(function, derivative, [(almost_singular,)])
+    assert report.ok, str(report)
+
+
 def test_least_squares_by_its_normal_equations():
     grid = np.vander(np.arange(4.0), 2)
 

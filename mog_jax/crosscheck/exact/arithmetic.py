@@ -221,6 +221,7 @@ RULES: dict[str, Rule] = {
     "mul": _binary("mul", balls.multiply, symmetric=True),
     "div": _binary("div", balls.divide),
     "rem": _binary("rem", _rem),
+    "nextafter": _binary("nextafter", lambda x, y: x),  # On paper there is nothing between.
     "max": _extreme("max", balls.larger),
     "min": _extreme("min", balls.smaller),
     "atan2": _binary("atan2", balls.angle),

@@ -211,16 +211,35 @@ def _on_the_machine(equation: JaxprEqn, operands: Sequence[Array]) -> list[Array
         return [np.asarray(output) for output in outputs]
 
 
+_PYTHON = "it calls Python, which has floats only. Write what it computes with `jax.numpy`, or"
+_NOT_SYMMETRIC = (
+    "there is none for matrices that are not symmetric. Use `eigh` or `svd` where that will do, or"
+)
+# Why there is no rule, and the way out, where it is not to add one.
+_WAYS_OUT = {
+    "pure_callback": _PYTHON,
+    "io_callback": _PYTHON,
+    "ffi_call": "it is compiled code. Write what it computes with `jax.numpy`, or",
+    "pallas_call": "it is a kernel. Check the function that it is meant to compute, written with "
+    "`jax.numpy`, or",
+    "shard_map": "it runs on the devices of a mesh. Check what each of them runs, or",
+    "eig": _NOT_SYMMETRIC,
+    "schur": _NOT_SYMMETRIC,
+    "hessenberg": _NOT_SYMMETRIC,
+}
+
+
 def _advice(name: str, equation: JaxprEqn) -> str:
-    if _is_complex(equation):
-        return (
-            f"exact evaluation has no rule for the primitive `{name}` of complex numbers. Write it "
-            "in real and imaginary parts, or add a rule with "
-            f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
-        )
+    is_complex = _is_complex(equation) and name not in _WAYS_OUT
+    of_what = " of complex numbers" if is_complex else ""
+    way_out = "Write it in real and imaginary parts, or" if is_complex else _WAYS_OUT.get(name)
+    # After a colon, or in a sentence of its own.
+    link = ": " if name in _WAYS_OUT else ". "
+    last = f"add {'a rule' if way_out else 'one'} with mog_jax.crosscheck.register_primitive"
+    advice = f"{way_out} {last}" if way_out else f"A{last[1:]}"
     return (
-        f"exact evaluation has no rule for the primitive `{name}`. Add one with "
-        f"mog_jax.crosscheck.register_primitive({name!r}, rule)."
+        f"exact evaluation has no rule for the primitive `{name}`{of_what}{link}"
+        f"{advice}({name!r}, rule)."
     )
 
 

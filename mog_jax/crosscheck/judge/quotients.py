@@ -144,6 +144,7 @@ class Quotients:
             [ball_arrays.as_balls(self.leaves[place]).reshape(-1) for place in self.places]
         )
         smallest = flint.arb(1)
+        # What lies on a simplex has floats beside the ball that makes up the sum.
         for number in map(flint.arb, moved):
             if not number.contains(0) and abs(number) < smallest:
                 smallest = abs(number)

@@ -98,7 +98,7 @@ def _status(
     options: FitOptions,
 ) -> Array:
     status = np.select(
-        [~is_finite, data.total < 2, ~data.is_usable],
+        [~is_finite, (data.n_distinct < 2) & (data.total < 2), data.scale == 0],
         [Status.NOT_FINITE, Status.TOO_FEW_POINTS, Status.CONSTANT],
         Status.OUT_OF_RANGE,
     )

@@ -80,7 +80,7 @@ def _fit_some(
     with np.errstate(divide="ignore", over="ignore"):
         theta = to_standard_scale(theta_of(fixed), data.mean, scale)
     free = np.isnan(theta).T
-    usable = data.is_usable & is_finite & (data.total >= 2) & is_near_data(theta)
+    usable = data.is_usable & is_finite & is_near_data(theta)
     some = np.flatnonzero(usable)
     values = np.where(free, 0, theta.T)
     maxima = maximise(data, some, options, free[some], values[some])

@@ -67,7 +67,9 @@ class Intervals:
     @property
     def is_usable(self) -> Array:
         """Which datasets have at least two places, at a distance that is a number."""
-        usable: Array = self.scale > 0
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            square = np.square(self.scale)
+        usable: Array = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
         return usable
 
     def rows(self, dataset: int) -> tuple[Array, Array, Array]:
@@ -108,7 +110,7 @@ def _joined(parts: list[Array]) -> Array:
 # What overflows has no scale, and is said to be out of range.
 @np.errstate(over="ignore", invalid="ignore")
 def _mean_and_scale(one: Observed) -> tuple[float, float]:
-    """Mean and standard deviation of the representatives; a scale of 0 where there is none."""
+    """Mean and standard deviation of the representatives: 0 of one place, NaN out of range."""
     seen = one.counts > 0
     if not seen.any():
         return 0.0, 0.0
@@ -116,7 +118,7 @@ def _mean_and_scale(one: Observed) -> tuple[float, float]:
     middle = 0.5 * x.min() + 0.5 * x.max()
     reach = np.abs(x - middle).max()
     if not 0 < reach < np.inf:
-        return float(middle), 0.0
+        return float(middle), 0.0 if reach == 0 else float("nan")
     z = (x - middle) / reach
     mean = counts @ z / counts.sum()
     deviation = np.sqrt(counts @ np.square(z - mean) / counts.sum())

@@ -14,6 +14,8 @@ from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 
 # Steps between two looks at the whole population; the last is repeated.
 _ROUNDS = (3, 5, 10, 20)
+# Where few climbs are left that are not looked at in between.
+_ROUNDS_AGAIN = (10, 40)
 # Nats by which a climb that was stopped short may trail the best.
 _TRAILING_UNFINISHED = 3.0
 # Climbs of a dataset that are climbed to the top at most, and next, should none be regular.
@@ -46,7 +48,7 @@ def polish_all(
     """Climb to the top with all points, from any ends of a search.
 
     Unless told otherwise, without the penalty, climbs that cannot be the best one are dropped, and
-    all others go on for as many steps as they may; if not `patient`, for some sixty.
+    all others go on for as many steps as they may; if not `patient`, for some fifty.
     """
     data, b = block.whole, block.n.size
     # What is fixed is so in full precision.
@@ -58,8 +60,7 @@ def polish_all(
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
     ascent = options.ascent(searching=False, penalised=penalised)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
-    more = itertools.repeat(_ROUNDS[-1], *(() if patient else (1,)))
-    rounds = itertools.chain(_ROUNDS, more)
+    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1])) if patient else _ROUNDS_AGAIN
     return climb_and_prune(climbs, data, rounds, ascent, options, bounds, drop=drop)
 
 

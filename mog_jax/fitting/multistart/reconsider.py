@@ -40,7 +40,7 @@ _SHARED = 2.0
 # Groups at the ends of which each dataset's best are climbed from.
 _GROUPS = 2
 # Runners-up that are climbed from, with the penalty.
-_RUNNERS_UP = 2
+_RUNNERS_UP = 1
 # Maxima of the penalised likelihood of each dataset that are climbed from, at most.
 _SEARCHED, _SEARCHED_ANEW = 1, 8
 # Two ends are the same maximum when no coordinate is apart by more, in standard deviations.

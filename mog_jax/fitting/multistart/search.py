@@ -28,6 +28,8 @@ _ROUNDS = (4, 3, 3, 4, 6, 10)
 _ROUNDS_FROM_AFAR = (5, 4, 5, 8)
 # From where those have led, at first only to see which are the same.
 _LAST_ROUNDS = (1, 3, 6, 10)
+# Where few datasets are looked at again: too few climbs to be worth packing anew.
+_ROUNDS_AGAIN = (8, 22)
 # Points of which starts are sought together: their sums stay in the cache.
 _AT_ONCE = 2**16
 
@@ -151,5 +153,5 @@ def search_further(
     ascent = options.ascent(searching=True, penalised=penalised)
     drop = Drop.MET if penalised else Drop.NONE
     return climb_and_prune(
-        climbs, block.searched, _ROUNDS, ascent, options, block.bounds, drop=drop
+        climbs, block.searched, _ROUNDS_AGAIN, ascent, options, block.bounds, drop=drop
     )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.array_like import real_array
+from mog_jax.fitting.results import unresolved
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.fitting.results.remarks import remarks_of
@@ -19,7 +20,6 @@ from mog_jax.inference import (
     Threshold,
 )
 from mog_jax.mixture import Mixture
-from mog_jax.precision import is_traced
 
 _KINDS = ("observed", "sandwich")
 # Where the likelihood has a maximum, be it on a ridge.
@@ -89,7 +89,9 @@ class FitMethods:
         """
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(map(repr, _KINDS))}; got {kind!r}.")
-        found = self._covariance()
+        found: jax.Array = unresolved.covariance(
+            self.information, self._held(), self.reason, equal_variances=self.equal_variances
+        )
         if kind == "observed":
             return found
         if data is None:
@@ -370,29 +372,6 @@ class FitMethods:
         points = self._points(data, counts)
         distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
         return distance
-
-    def _covariance(self) -> jax.Array:
-        """Invert the information of what the data say something of; NaN for the rest."""
-        information, fixed, equal = self.information, self._held(), self.equal_variances
-        hidden = None if is_traced((information, self.reason)) else self._hidden()
-        if hidden is None or not hidden.any():
-            return inference.covariance(information, fixed=fixed, equal_variances=equal)
-        unknown = hidden[..., :, None] | hidden[..., None, :]
-        found = inference.covariance(
-            np.where(unknown, 0, information),
-            fixed=np.asarray(fixed) | hidden,
-            equal_variances=equal,
-        )
-        known: jax.Array = np.where(unknown, np.nan, np.asarray(found))  # type: ignore[assignment]
-        return known
-
-    def _hidden(self) -> Any:
-        """Which coordinates are those of a component below the resolution."""
-        hidden = np.isnan(np.diagonal(np.asarray(self.information), axis1=-2, axis2=-1))
-        hidden &= (np.asarray(self.reason) == inference.Reason.BELOW_RESOLUTION)[..., None]
-        if self.equal_variances:
-            hidden[..., 3:] = hidden[..., 3:].any(axis=-1, keepdims=True)
-        return hidden
 
     def remarks(
         self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None

@@ -62,6 +62,28 @@ def test_a_primitive_of_a_library_is_what_its_implementation_computes():
     assert_agrees(jax.grad(exponential.bind), 0.3)
 
 
+def callback(x):
+    return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), np.float64), x)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (callback, "`pure_callback`: it calls Python, which has floats only. Write what it comp"),
+        (lambda x: jnp.linalg.eigvals(x * jnp.eye(2)).real, "not symmetric. Use `eigh` or `svd` w"),
+        (lambda x: jnp.tan(x + 1j).real, "`tan` of complex numbers. Write it in real and imagina"),
+    ],
+)
+def test_what_is_refused_is_refused_with_a_way_out(function, message):
+    with pytest.raises(UnknownPrimitive, match=message) as caught:
+        exactly(function, 0.3)
+    assert "add a rule with mog_jax.crosscheck.register_primitive(" in str(caught.value)
+
+
+def test_the_next_number_is_the_number_itself():
+    assert_agrees(jnp.nextafter, np.array([0.5, -1.0]), np.array([1.0, 1.0]))
+
+
 def test_one_that_runs_on_the_machine_alone_is_refused_by_name():
     opaque = primitive("opaque_primitive", lambda x: np.asarray(x) + 1)
     with pytest.raises(UnknownPrimitive, match="no rule for the primitive `opaque_primitive`"):

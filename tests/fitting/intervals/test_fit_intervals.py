@@ -169,6 +169,21 @@ def test_nothing_is_fitted_where_there_is_nothing():
     assert np.isnan(fits.log_likelihood).all()
 
 
+@pytest.mark.parametrize("power", [-170, 170, 305])
+def test_what_no_double_holds_the_variance_of_is_out_of_range(power):
+    fit = mog_jax.fit(X * 10.0**power / 100, resolution=10.0**power / 100)
+    assert fit.status_name == "out_of_range"
+
+
+def test_counts_need_not_be_whole(rounded):
+    level, counts = np.unique(X, return_counts=True)
+    few = mog_jax.fit(level, counts=counts / 1000, resolution=1)
+    np.testing.assert_allclose(few.n_points, 0.272)
+    many = mog_jax.fit(level, counts=1000 * counts, resolution=1)
+    np.testing.assert_allclose(many.mixture.means, rounded.mixture.means, rtol=1e-6)
+    np.testing.assert_allclose(many.log_likelihood, 1000 * rounded.log_likelihood, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
