@@ -4,12 +4,14 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mog_jax
 from mog_jax import Status
+from mog_jax.inference import Reason
 from tests.fitting.test_company import assert_same_bits
 
 DATA = Path(__file__).parent.parent / "data"
@@ -216,3 +218,39 @@ def test_equal_variances_and_what_is_fixed_are_chosen_among_as_well():
 def test_every_status_says_what_it_means():
     assert "fewer than min_points" in Status.FEW_POINTS.message
     assert "one value" in Status.ATOM.message
+
+
+def test_remarks_tell_of_what_is_higher_narrower_than_a_step_and_of_no_gaussian():
+    ratings, normal = mog_jax.fit([RATINGS, np.append(NORMAL, 0.1)]).remarks(
+        [RATINGS, np.append(NORMAL, 0.1)]
+    )
+    for said in ("nats higher has a component of 110", "narrower than the step", "neither one"):
+        assert any(said in remark for remark in ratings), said
+    assert not any("neither" in remark or "step" in remark for remark in normal)
+    assert mog_jax.fit(FOUR_FAR).remarks() == []
+
+
+def test_what_an_atom_does_not_have_is_missing_with_a_reason():
+    place = mog_jax.profile_interval(ZEROS, "means", 0)
+    assert np.isnan([place.lower, place.upper]).all()
+    assert place.reason == Reason.BOUNDARY
+    other = mog_jax.profile_interval(ZEROS, "means", 1)
+    assert other.lower < ZEROS[ZEROS > 0].mean() < other.upper
+
+
+def test_a_table_has_the_same_answers():
+    datasets = {"far": FOUR_FAR, "ratings": RATINGS, "zeros": ZEROS}
+    rows = pandas.DataFrame(
+        {
+            "group": np.repeat(list(datasets), [x.size for x in datasets.values()]),
+            "x": np.concatenate([*datasets.values()]),
+        }
+    )
+    fits = mog_jax.fit(list(datasets.values()))
+    for choose in ("penalised", "regular"):
+        table = mog_jax.fit_table(rows, by="group", value="x", choose=choose).to_pandas()
+        expected = mog_jax.fit(list(datasets.values()), choose=choose)
+        table = table.set_index("group").loc[list(datasets)]
+        assert table["status"].tolist() == expected.status_name.tolist()
+        np.testing.assert_allclose(table["log_likelihood"], expected.log_likelihood, rtol=1e-12)
+    assert fits.status_name.tolist() == ["few_points", "converged", "atom"]

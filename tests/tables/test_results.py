@@ -318,8 +318,10 @@ def test_keys_of_a_csv_are_numbers_if_they_are_written_so(tmp_path):
         (b"a,b\n1,2\n", NO_FITS),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), NO_FITS),
         (
-            ",".join(ANSWERS.names).encode() + b"\n" + b",".join([b"1"] * 19 + [b"x,1,1,2,[1]"]),
-            "Expected 23 columns, got 24",
+            ",".join(ANSWERS.names).encode()
+            + b"\n"
+            + b",".join([b"1"] * 19 + [b"x,1,1,1,1,2,[1]"]),
+            "Expected 25 columns, got 26",
         ),
         (b"PAR1" + bytes(100), "not a whole Parquet file"),
         (bytes(8) + b"DUCK" + bytes(100), "cannot open"),
@@ -329,9 +331,9 @@ def test_keys_of_a_csv_are_numbers_if_they_are_written_so(tmp_path):
         ),
         (
             ",".join(ANSWERS.names).encode() + b"\n1,2\n",
-            r"cannot read .*Expected 23 columns, got 2",
+            r"cannot read .*Expected 25 columns, got 2",
         ),
-        (",".join(ANSWERS.names[:-1]).encode() + b"\n" + b",".join([b"<b>"] * 22), "invalid value"),
+        (",".join(ANSWERS.names[:-1]).encode() + b"\n" + b",".join([b"<b>"] * 24), "invalid value"),
     ],
 )
 @pytest.mark.parametrize("name", ["fits.csv", "fits.parquet", "fits.duckdb"])
