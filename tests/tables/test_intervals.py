@@ -15,15 +15,15 @@ X = mog_jax.datasets.faithful()
 
 
 @functools.cache
-def that_fit():
+def known_fit():
     return mog_jax.fit(X, resolution=1)
 
 
 def is_that_fit(row):
-    fit = that_fit()
-    np.testing.assert_allclose(row["log_likelihood"], fit.log_likelihood, rtol=1e-10)
-    np.testing.assert_allclose(row["mean_1"], fit.mixture.means[0], rtol=1e-7)
-    np.testing.assert_allclose(row["sd_2_se"], fit.standard_errors().standard_deviations[1])
+    known = known_fit()
+    np.testing.assert_allclose(row["log_likelihood"], known.log_likelihood, rtol=1e-10)
+    np.testing.assert_allclose(row["mean_1"], known.mixture.means[0], rtol=1e-7)
+    np.testing.assert_allclose(row["sd_2_se"], known.standard_errors().standard_deviations[1])
     assert row["status"] == "converged"
 
 

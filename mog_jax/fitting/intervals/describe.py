@@ -107,12 +107,13 @@ def _status(
     is_few = (counts >= LEAST_POINTS) & beats_one(maxima, data, usable, free[usable])
     is_few &= options.choose == "penalised"
     n_free = free[usable].sum(axis=1) - options.equal_variances
+    is_below = maxima.is_below.any(axis=1)
     status[usable] = np.select(
         [
+            (data.n_distinct[usable] <= n_free) & ~is_below,
             _coincide(ends) | (counts < _EMPTY),
             counts < min(LEAST_POINTS - _EMPTY, options.min_points),
-            maxima.is_below.any(axis=1),
-            data.n_distinct[usable] <= n_free,
+            is_below,
             maxima.is_flat.any(axis=1),
             maxima.is_on_floor,
             ~has_arrived(ends.gain_left, data.total[usable], options.tolerance),
@@ -120,10 +121,10 @@ def _status(
             counts < options.min_points,
         ],
         [
+            Status.SATURATED,
             Status.DEGENERATE,
             Status.SPURIOUS,
             Status.BELOW_RESOLUTION,
-            Status.SATURATED,
             Status.BELOW_RESOLUTION,
             Status.VARIANCE_FLOOR,
             Status.STEP_LIMIT,

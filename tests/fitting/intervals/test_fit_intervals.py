@@ -151,6 +151,7 @@ def test_few_distinct_intervals_are_saturated():
     np.testing.assert_allclose(fit.log_likelihood, -305.82731, atol=0.05)
     assert np.isfinite(fit.delta_bic())
     assert np.isnan(fit.standard_errors().means).all()
+    assert mog_jax.fit(np.arange(4.0), resolution=1).status_name == "saturated"
 
 
 def test_zeros_below_a_limit_do_not_keep_the_rest_from_being_found():
