@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mog_jax.crosscheck import crosscheck
+from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
 RANDOM = np.random.default_rng(0)
 TALL, SQUARE = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=(3, 3))
@@ -77,4 +77,18 @@ def test_least_squares_by_its_normal_equations():
         return 2 * p.T @ (p @ y)
 
     report = crosscheck(cost, by_hand, [(RANDOM.normal(size=4),)], order=1)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    ("function", "matrix"),
+    [
+        (jnp.linalg.pinv, RANK_ONE),
+        (lambda a: jnp.linalg.eigh(a)[1], 0.5 * np.eye(3)),
+    ],
+    ids=["pinv", "eigh"],
+)
+def test_what_nothing_determines_is_nobodys_fault(function, matrix):
+    full = RANDOM.normal(size=matrix.shape)
+    report = crosscheck_rule(function, function, [(matrix,), (full,)], order=1)
     assert report.ok, str(report)
