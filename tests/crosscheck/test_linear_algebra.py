@@ -84,9 +84,11 @@ def test_least_squares_by_its_normal_equations():
     ("function", "matrix"),
     [
         (jnp.linalg.pinv, RANK_ONE),
-        (lambda a: jnp.linalg.eigh(a)[1], 0.5 * np.eye(3)),
+        (jnp.linalg.eigh, 0.5 * np.eye(3)),
+        (lambda a: jnp.linalg.svd(a, full_matrices=False), np.zeros((3, 2))),
+        (jnp.linalg.qr, np.zeros((3, 2))),
     ],
-    ids=["pinv", "eigh"],
+    ids=["pinv", "eigh", "svd", "qr"],
 )
 def test_what_nothing_determines_is_nobodys_fault(function, matrix):
     full = RANDOM.normal(size=matrix.shape)

@@ -216,8 +216,18 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
 
 
 def settled_formula(found: Formula, entries: Array) -> Formula:
-    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
-    truth = _settled(found.truth, np.flatnonzero(entries).tolist())
+    """Ask again for entries at a tie: with no derivative there, no program is blamed.
+
+    Where zero times infinity was met on the way, a program that gives no number is not blamed for
+    some entries either if the function has no derivative in others: as QR of a matrix without full
+    rank, whose entries below the diagonal are always 0.
+    """
+    asked = np.flatnonzero(entries)
+    truth = _settled(found.truth, asked.tolist())
+    if truth.absorbed and not ball_arrays.finite(truth.values[asked]).all():
+        values = truth.values.copy()
+        values[asked] = flint.arb.nan()
+        truth = dataclasses.replace(truth, values=values)
     return dataclasses.replace(found, truth=truth)
 
 
