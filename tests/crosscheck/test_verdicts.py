@@ -653,6 +653,22 @@ def test_a_value_that_is_zero_times_infinity_is_nobodys():
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 0.0 * jnp.log(x) - 7.0,
+        lambda x: jnp.where(x == 0, 0.0, x) / x - 7.0,
+        lambda x: jnp.where(x == 0, 0.0, jnp.log(jnp.sqrt(x * x)) - jnp.log(jnp.abs(x))) - 7.0,
+        lambda x: jnp.where(x == 0, 1.0, x / x) - 7.0,
+    ],
+)
+def test_a_value_on_the_way_to_which_zero_is_divided_by_zero_is_nobodys(function):
+    report = crosscheck_rule(function, function, [(0.0,), (2.0,)], order=0)
+    assert report.ok, str(report)
+    report = crosscheck_rule(lambda x: function(x) + x, function, [(0.0,), (2.0,)], order=0)
+    assert set(kinds(report)) == {"wrong_formula"}
+
+
 KEY = jax.random.key(0)
 
 

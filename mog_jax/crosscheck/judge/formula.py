@@ -89,7 +89,15 @@ def truth_at(
 ) -> Truth:
     """Evaluate the reference; where it is not finite, ask difference quotients."""
     exact = oracle.exact_values(reference, leaves)
-    truth = Truth(exact.values, exact.kinks, derivative, witness, absorbed=exact.absorbed)
+    # In a value no zero stands for a branch that is not taken.
+    of_value = not derivative and exact.written_absorbed
+    truth = Truth(
+        exact.values,
+        exact.kinks or of_value,
+        derivative,
+        witness,
+        absorbed=exact.absorbed or of_value,
+    )
     missing = np.flatnonzero(~ball_arrays.finite(truth.values))
     return _revised(truth, missing.tolist()) if missing.size else truth
 
