@@ -94,3 +94,19 @@ def test_what_nothing_determines_is_nobodys_fault(function, matrix):
     full = RANDOM.normal(size=matrix.shape)
     report = crosscheck_rule(function, function, [(matrix,), (full,)], order=1)
     assert report.ok, str(report)
+
+
+def test_float32_may_take_the_other_sign_of_a_vector():
+    matrix = np.diag([1.5, 0.5, 0.5])
+    matrix[0, 2] = matrix[2, 0] = 3.1864649807644696e-10
+    report = crosscheck_rule(jnp.linalg.eigh, jnp.linalg.eigh, [(matrix,)], order=0)
+    assert report.ok, str(report)
+    assert report.claims["value"].executions["float32"].inputs
+
+    def twice_in_float32(a):
+        found = jnp.linalg.eigh(a)
+        factor = 2 if a.dtype == jnp.float32 else 1
+        return found._replace(eigenvectors=found.eigenvectors * factor)
+
+    report = crosscheck_rule(twice_in_float32, jnp.linalg.eigh, [(SQUARE,)], order=0)
+    assert {finding.execution for finding in report.findings} == {"float32"}
