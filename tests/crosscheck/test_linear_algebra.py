@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mog_jax.crosscheck import crosscheck
+from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
 RANDOM = np.random.default_rng(0)
 TALL, SQUARE = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=(3, 3))
@@ -78,3 +78,35 @@ def test_least_squares_by_its_normal_equations():
 
     report = crosscheck(cost, by_hand, [(RANDOM.normal(size=4),)], order=1)
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    ("function", "matrix"),
+    [
+        (jnp.linalg.pinv, RANK_ONE),
+        (jnp.linalg.eigh, 0.5 * np.eye(3)),
+        (lambda a: jnp.linalg.svd(a, full_matrices=False), np.zeros((3, 2))),
+        (jnp.linalg.qr, np.zeros((3, 2))),
+    ],
+    ids=["pinv", "eigh", "svd", "qr"],
+)
+def test_what_nothing_determines_is_nobodys_fault(function, matrix):
+    full = RANDOM.normal(size=matrix.shape)
+    report = crosscheck_rule(function, function, [(matrix,), (full,)], order=1)
+    assert report.ok, str(report)
+
+
+def test_float32_may_take_the_other_sign_of_a_vector():
+    matrix = np.diag([1.5, 0.5, 0.5])
+    matrix[0, 2] = matrix[2, 0] = 3.1864649807644696e-10
+    report = crosscheck_rule(jnp.linalg.eigh, jnp.linalg.eigh, [(matrix,)], order=0)
+    assert report.ok, str(report)
+    assert report.claims["value"].executions["float32"].inputs
+
+    def twice_in_float32(a):
+        found = jnp.linalg.eigh(a)
+        factor = 2 if a.dtype == jnp.float32 else 1
+        return found._replace(eigenvectors=found.eigenvectors * factor)
+
+    report = crosscheck_rule(twice_in_float32, jnp.linalg.eigh, [(SQUARE,)], order=0)
+    assert {finding.execution for finding in report.findings} == {"float32"}

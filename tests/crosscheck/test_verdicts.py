@@ -648,8 +648,45 @@ def test_a_value_that_is_zero_times_infinity_is_nobodys():
     def direction(x):
         return x * (1 / jnp.sqrt(jnp.sum(x * x)))
 
-    report = crosscheck_rule(direction, direction, [(np.zeros(3),), (np.ones(3),)], order=0)
+    # Nor are slopes that only grow as the step shrinks derivatives.
+    report = crosscheck_rule(direction, direction, [(np.zeros(3),), (np.ones(3),)], order=1)
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 0.0 * jnp.log(x) - 7.0,
+        lambda x: jnp.where(x == 0, 0.0, x) / x - 7.0,
+        lambda x: jnp.where(x == 0, 0.0, jnp.log(jnp.sqrt(x * x)) - jnp.log(jnp.abs(x))) - 7.0,
+        lambda x: jnp.where(x == 0, 1.0, x / x) - 7.0,
+    ],
+)
+def test_a_value_on_the_way_to_which_zero_is_divided_by_zero_is_nobodys(function):
+    report = crosscheck_rule(function, function, [(0.0,), (2.0,)], order=0)
+    assert report.ok, str(report)
+    report = crosscheck_rule(lambda x: function(x) + x, function, [(0.0,), (2.0,)], order=0)
+    assert set(kinds(report)) == {"wrong_formula"}
+
+
+KEY = jax.random.key(0)
+
+
+def weighed(x):
+    return jnp.sum(jnp.sin(x) * jax.random.normal(KEY, x.shape))
+
+
+def test_a_typed_key_closed_over_is_a_constant():
+    inputs = [(np.array([1.0, 2.0, 3.0]),)]
+    report = crosscheck(weighed, jax.grad(weighed), inputs, order=1)
+    assert report.ok, str(report)
+
+    def wrong(x):
+        return jnp.sin(x) * jax.random.normal(KEY, x.shape)
+
+    report = crosscheck(weighed, wrong, inputs, order=1)
+    assert kinds(report) == ["wrong_formula"]
+    assert "\nKEY = jax.random.wrap_key_data(" in report.findings[0].reproduce
 
 
 @pytest.mark.parametrize("above", [1e-38, -1e-17])

@@ -7,12 +7,14 @@ import flint
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.exact.balls import NAN, is_unknown
 from mog_jax.crosscheck.exact.balls import precision as precision
 
 _to_ball = np.frompyfunc(flint.arb, 1, 1)
 _overlaps = np.frompyfunc(lambda a, b: a.overlaps(b), 2, 1)
 _is_finite = np.frompyfunc(lambda a: a.is_finite(), 1, 1)
-_middle = np.frompyfunc(lambda a: a.mid(), 1, 1)
+# Flint's middle of the whole line is 0, which is no value of what nothing is known of.
+_middle = np.frompyfunc(lambda a: NAN if is_unknown(a) else a.mid(), 1, 1)
 _to_float = np.frompyfunc(float, 1, 1)
 _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
 
@@ -50,7 +52,10 @@ def distance(left: Array, right: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Centre:
-    """The middles of balls as unevaluated sums of two doubles: 106 bits, enough to count ulps."""
+    """The middles of balls as unevaluated sums of two doubles: 106 bits, enough to count ulps.
+
+    Of what nothing is known of they are NaN.
+    """
 
     high: Array
     low: Array

@@ -6,8 +6,9 @@ for a :math:`Q` that is exactly orthogonal. What is left beside the diagonal of 
 how far its eigenvalues (Weyl) and eigenvectors are from those of its diagonal. Singular values are
 the roots of the eigenvalues of :math:`A^\top A`.
 
-Eigenvectors of a multiple eigenvalue are not determined, and nothing is known of them here. Of the
-two signs that a vector can have, it is given the one that JAX gives it in floating point.
+Eigenvectors of a multiple eigenvalue are not determined, nor are left singular vectors of a zero
+singular value, and nothing is known of them here. Of the two signs that a vector can have, it is
+given the one that JAX gives it in floating point.
 """
 
 import functools
@@ -234,6 +235,9 @@ def _svd(matrix: Array, params: Params) -> list[Array]:
     if not params["compute_uv"]:
         return [sizes]
     left = np.frompyfunc(balls.divide, 2, 1)(_product(tall, right), sizes)
+    # Of a singular value that may be 0 the matrix says nothing: an exact 0 would absorb what is not
+    # known of the other vector.
+    left[:, [0 in size for size in sizes]] = UNKNOWN
     left, right = (right, left) if wide else (left, right)
     _, _, machine = _on_the_machine("svd", matrix)
     signs = _signs(right, machine.T)

@@ -17,6 +17,8 @@ from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ZERO, Ball, Comp
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
 Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
+WRITTEN_ZERO = "a written zero"
+"""What counts, beside the primitives that met a tie, zeros of the program that absorbed."""
 Runner = Callable[["Evaluation", Jaxpr, Sequence[Any], Sequence[Array]], list[Array]]
 
 
@@ -32,7 +34,8 @@ class Evaluation:
     runner : callable
         The interpreter, for rules that carry programs of their own.
     kinks : Counter
-        Receives the name of a primitive each time it met a tie.
+        Receives the name of a primitive each time it met a tie, and `WRITTEN_ZERO` each time a zero
+        that is written in the program absorbed what is no finite number.
     by_meaning : bool
         Whether known special functions are what they mean, and not what their programs compute.
 
@@ -52,7 +55,11 @@ class Evaluation:
         self._numbers: dict[float, Ball] = {}
         self._exact: dict[Any, Ball] = {}
         times = _remembering(self._product, 2, symmetric=True)
-        self._ufuncs: dict[Hashable, Any] = {"mul": np.frompyfunc(times, 2, 1)}
+        over = _remembering(self._quotient, 2, symmetric=False)
+        self._ufuncs: dict[Hashable, Any] = {
+            "mul": np.frompyfunc(times, 2, 1),
+            "div": np.frompyfunc(over, 2, 1),
+        }
         self._sums: dict[tuple[int, ...], tuple[list[Ball], Ball]] = {}
         self._of_arrays: dict[Hashable, tuple[Array, Sequence[Array]]] = {}
 
@@ -60,9 +67,17 @@ class Evaluation:
         # A computed zero that absorbs is no zero of a branch not taken: as at the tip of a cone,
         # where a derivative is 0 times infinity, there may be none.
         result = balls.multiply(x, y)
-        if result is ZERO and x is not ZERO and y is not ZERO:
-            self.kinks["mul"] += 1
+        if result is ZERO:
+            if x is not ZERO and y is not ZERO:
+                self.kinks["mul"] += 1
+            elif not (x.is_finite() and y.is_finite()):
+                self.kinks[WRITTEN_ZERO] += 1
         return result
+
+    def _quotient(self, x: Ball, y: Ball) -> Ball:
+        if x is ZERO and (y.is_zero() or not y.is_finite()):
+            self.kinks[WRITTEN_ZERO] += 1
+        return balls.divide(x, y)
 
     def run(
         self,

@@ -59,7 +59,8 @@ def evaluate(
     kinks : Counter, optional
         Is replaced by how often each primitive met a tie (``max`` of equals, ``abs`` at 0, a
         comparison of equals, a computed 0 times infinity): there the function may have no
-        derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted.
+        derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted. That
+        a zero written in the program absorbed is counted by `WRITTEN_ZERO`, and is no tie.
     by_meaning : bool
         Whether special functions that JAX computes by series or rational approximations, such as
         ``jax.scipy.special.log_ndtr``, are taken for the functions that they stand for.

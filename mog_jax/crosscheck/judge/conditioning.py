@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.crosscheck.arrays import unit_roundoff
+from mog_jax.crosscheck.inputs.static import is_key
 from mog_jax.crosscheck.jaxprs import (
     Literal,
     bind,
@@ -373,6 +374,8 @@ def _literals(jaxpr: Any) -> Iterator[Any]:
 
 
 def _is_rounded(value: Any) -> bool:
+    if is_key(value):
+        return False  # Keys of random numbers are integers, and no arrays of NumPy's.
     array = np.asarray(value)
     if array.dtype.kind == "c":
         return _is_rounded(array.real) or _is_rounded(array.imag)

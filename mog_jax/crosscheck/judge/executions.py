@@ -30,6 +30,8 @@ T = TypeVar("T")
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 # Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
 _LOOPS = ("scan", "while", "cond")
+# Factorisations with vectors whose sign is as it comes out, in float32 perhaps the other one.
+_OF_EITHER_SIGN = ("eigh", "svd", "qr", "geqrf")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -210,6 +212,17 @@ class Executions:
         """Run the reference, which is seldom asked."""
         with in_float64():
             return self._outcome(Execution.FLOAT64, _quickly(self.claim.reference), args)
+
+    def run_narrow_reference(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the reference in float32."""
+        narrow = in_precision(args, np.float32)
+        with in_float32():
+            return self._outcome(Execution.FLOAT32, _quickly(self.claim.reference), narrow)
+
+    @property
+    def has_vectors_of_either_sign(self) -> bool:
+        """Whether the programs have eigenvectors or the like, of which the machine takes a sign."""
+        return any(uses(self.subject, name) for name in _OF_EITHER_SIGN)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
         """Run what JAX makes of the function by differentiating it twice."""

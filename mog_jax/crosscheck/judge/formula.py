@@ -89,7 +89,15 @@ def truth_at(
 ) -> Truth:
     """Evaluate the reference; where it is not finite, ask difference quotients."""
     exact = oracle.exact_values(reference, leaves)
-    truth = Truth(exact.values, exact.kinks, derivative, witness, absorbed=exact.absorbed)
+    # In a value no zero stands for a branch that is not taken.
+    of_value = not derivative and exact.written_absorbed
+    truth = Truth(
+        exact.values,
+        exact.kinks or of_value,
+        derivative,
+        witness,
+        absorbed=exact.absorbed or of_value,
+    )
     missing = np.flatnonzero(~ball_arrays.finite(truth.values))
     return _revised(truth, missing.tolist()) if missing.size else truth
 
@@ -216,8 +224,18 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
 
 
 def settled_formula(found: Formula, entries: Array) -> Formula:
-    """Ask again for entries at a tie: with no derivative there, no program is blamed."""
-    truth = _settled(found.truth, np.flatnonzero(entries).tolist())
+    """Ask again for entries at a tie: with no derivative there, no program is blamed.
+
+    Where zero times infinity was met on the way, a program that gives no number is not blamed for
+    some entries either if the function has no derivative in others: as QR of a matrix without full
+    rank, whose entries below the diagonal are always 0.
+    """
+    asked = np.flatnonzero(entries)
+    truth = _settled(found.truth, asked.tolist())
+    if truth.absorbed and not ball_arrays.finite(truth.values[asked]).all():
+        values = truth.values.copy()
+        values[asked] = flint.arb.nan()
+        truth = dataclasses.replace(truth, values=values)
     return dataclasses.replace(found, truth=truth)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import ball_arrays, evaluate
+from mog_jax.crosscheck.exact.evaluation import WRITTEN_ZERO
 
 DIGITS = 40
 
@@ -21,14 +22,19 @@ class Exact:
         All of them as one vector.
     kinks : bool
         Whether the program met a tie, where it may have no derivative.
-    absorbed: bool
+    absorbed : bool
         Whether a zero that the program computed was multiplied by infinity or NaN: the product,
         taken for 0, is no number to a program.
+    written_absorbed : bool
+        Whether a zero that is written in the program was multiplied by infinity or NaN, or divided
+        by zero. In a derivative that is a branch that `where` does not take; in a value it is as
+        little a number.
     """
 
     values: Array
     kinks: bool
     absorbed: bool = False
+    written_absorbed: bool = False
 
 
 def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = False) -> Exact:
@@ -38,4 +44,9 @@ def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = F
     """
     kinks: Counter[str] = Counter()
     outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks, by_meaning=not literally)
-    return Exact(ball_arrays.flat(outputs), bool(kinks), absorbed="mul" in kinks)
+    return Exact(
+        ball_arrays.flat(outputs),
+        kinks=bool(kinks.keys() - {WRITTEN_ZERO}),
+        absorbed="mul" in kinks,
+        written_absorbed=WRITTEN_ZERO in kinks,
+    )

@@ -38,6 +38,8 @@ _DIGITS = (160, 500, 1500)
 _SECOND_DIGITS = (250, 800, 2000)
 _SHARP_BITS = 100
 _AGREE = -25
+# To so many digits a slope may change with the step.
+_CONVERGED = -6
 # A derivative below this is zero to any program.
 _NOTHING = -400
 # Entries that are settled one by one on one draw, each at the price of a few evaluations.
@@ -377,8 +379,13 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
         mean, of_longer = _mean(sides), _mean(longer)
         truncated = abs(mean - of_longer) if of_longer.is_finite() else flint.arb(0)
         found = flint.arb(mean.mid(), (slack + gap + truncated).upper())
-        # Nothing tells what may be 0 from 0, of which a program may be expected.
-        return flint.arb(0, abs(found).upper()) if found.contains(0) else found
+        converged = truncated < abs(mean) * flint.arb(10) ** _CONVERGED
+        if not converged and abs(mean) > abs(of_longer):
+            return None  # It grows without end as the step shrinks, as at a jump.
+        if found.contains(0):
+            # Nothing tells what may be 0 from 0, of which a program may be expected.
+            return flint.arb(0, abs(found).upper())
+        return found if converged else None
 
 
 def _sum_and_difference(

@@ -5,7 +5,6 @@ import keyword
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from mog_jax.crosscheck.inputs.static import is_key
@@ -58,9 +57,7 @@ def source(value: Any, preamble: Preamble, missing: list[str]) -> str:
     if isinstance(value, np.ndarray | np.generic):
         return array(np.asarray(value))
     if is_key(value):
-        preamble.include("jax", jax)
-        data = array(np.asarray(jax.random.key_data(value)))
-        return f"jax.random.wrap_key_data({data}, impl={str(jax.random.key_impl(value))!r})"
+        return preamble.key(value)
     if callable(value) and not dataclasses.is_dataclass(value):
         return _function(value, preamble, missing)
     if isinstance(value, dict):

@@ -18,6 +18,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax.crosscheck.inputs.static import is_key
+
 _JAX = Path(jax.__file__).parent
 # Derivatives by JAX that a snippet can make again.
 _TRANSFORMATIONS = ("grad", "value_and_grad", "jacfwd", "jacrev")
@@ -102,7 +104,15 @@ class Preamble:
                 raise
             return self._claim(self.members, home[1], home)
 
+    def key(self, value: Any) -> str:
+        """Write a typed random key."""
+        data = array(np.asarray(jax.random.key_data(value)))
+        implementation = str(jax.random.key_impl(value))
+        return f"{self.include('jax', jax)}.random.wrap_key_data({data}, impl={implementation!r})"
+
     def _define(self, name: str, value: Any, known: dict[int, str]) -> str:
+        if is_key(value):
+            return self._claim(self.definitions, name, f"{name} = {self.key(value)}")
         if isinstance(value, np.ndarray | np.generic | jax.Array):
             return self._claim(self.definitions, name, f"{name} = {array(np.asarray(value))}")
         if isinstance(value, bool | int | float | str | None):

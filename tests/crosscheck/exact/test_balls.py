@@ -11,6 +11,7 @@ from jax import lax
 
 from mog_jax.crosscheck.exact import balls, evaluate
 from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, UNKNOWN, ZERO
+from mog_jax.crosscheck.exact.evaluation import WRITTEN_ZERO
 from tests.crosscheck.exact.oracles import exactly, to_floats
 
 EDGES = np.array([-np.inf, -2.0, 0.0, 0.5, np.inf, np.nan])
@@ -42,7 +43,9 @@ def test_a_given_zero_that_absorbs_is_a_kink_and_one_that_multiplies_is_none():
         assert kinks_of(lax.mul, 0.0, other) == {"mul": 1}
         assert kinks_of(lax.mul, other, 0.0) == {"mul": 1}
         assert not kinks_of(lax.mul, 0.5, other)
-        assert not kinks_of(lambda x: 0.0 * x, other)
+        assert kinks_of(lambda x: 0.0 * x, other) == {WRITTEN_ZERO: 1}
+    assert not kinks_of(lambda x: 0.0 * x + 0.0 / x, 2.0)
+    assert kinks_of(lambda x: 0.0 / x, 0.0) == {WRITTEN_ZERO: 1}
     assert not kinks_of(lax.mul, 0.0, 2.0)
 
 

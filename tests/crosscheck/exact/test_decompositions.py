@@ -140,3 +140,17 @@ def test_small_eigenvalues_of_a_graded_matrix_have_all_their_digits():
 def test_what_is_not_finite_has_unknown_factors():
     (values,) = exactly(jnp.linalg.eigvalsh, SQUARE * np.inf, limit=80)
     assert not ball_arrays.finite(values).any()
+
+
+def put_together(a):
+    left, sizes, right = svd(a)
+    return (left * sizes[None]) @ right
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3), (2, 1)], ids=str)
+def test_left_vectors_of_a_zero_singular_value_are_unknown(shape):
+    left, sizes, right = exactly(svd, np.zeros(shape), limit=80)
+    assert all(size.is_zero() for size in sizes)
+    assert not ball_arrays.finite((right if shape[0] < shape[1] else left).ravel()).any()
+    (whole,) = exactly(put_together, np.zeros(shape), limit=80)
+    assert all(value.is_zero() for value in whole.flat)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from mog_jax.crosscheck.exact.ball_arrays import Centre, as_balls
+from mog_jax.crosscheck.exact.balls import INF, UNKNOWN
 from mog_jax.crosscheck.judge import accuracy
 from mog_jax.crosscheck.judge.accuracy import Strictness
 from mog_jax.crosscheck.judge.conditioning import Scales
@@ -70,3 +71,16 @@ def test_arrays_are_measured_apart():
     np.testing.assert_array_equal(
         accuracy.measure(measured, got).bad, [False, False, False, True, False]
     )
+
+
+def test_what_nothing_is_known_of_has_no_value_and_is_not_judged():
+    values = as_balls(np.arange(float(COUNT)))
+    values[1:3] = UNKNOWN, INF
+    centre = Centre.of(values)
+    np.testing.assert_array_equal(centre.high, [0, np.nan, np.inf, 3, 4])
+    none = np.zeros(COUNT)
+    found = accuracy.error_bound(
+        centre, Scales(none, none, none), np.float64, Strictness(), np.arange(COUNT)
+    )
+    assert found.judged.tolist() == [True, False, False, True, True]
+    assert not accuracy.measure(found, np.full(COUNT, 7.0)).bad[1:3].any()

@@ -48,6 +48,9 @@ def test_of_a_smooth_function_they_are_its_derivatives(x, t):
         (lambda x: x * jnp.abs(x), 0.0, None),
         (lambda x: jnp.where(x == 0, 1.0, jnp.sin(x) / x), 0.0, -1 / 3),
         (lambda x: jnp.sqrt(x), None, None),
+        (jnp.sign, None, None),
+        (jnp.cbrt, None, None),
+        (lambda x: x * jnp.log(jnp.abs(x)), None, None),
         (lambda x: x * x, 0.0, 2.0),
     ],
 )
