@@ -92,7 +92,7 @@ def test_the_global_precision_is_put_back_even_after_an_error():
     before = flint.ctx.prec
     exactly(jnp.exp, 1.0)
     with pytest.raises(UnknownPrimitive):
-        exactly(lambda x: lax.nextafter(x, x), 1.0)
+        exactly(lambda x: jax.pure_callback(np.sin, x, x), 1.0)
     assert flint.ctx.prec == before
 
 
