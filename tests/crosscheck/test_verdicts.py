@@ -644,6 +644,22 @@ def test_a_reference_that_stays_undecided_at_an_input_leaves_that_input_out():
     assert kinds(report) == ["not_judged"]
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: jnp.where(jnp.exp(x) * jnp.exp(x) == jnp.exp(2 * x) + x - 1, 0.0, x * x),
+        lambda x: jnp.sort(jnp.stack([jnp.log(x + 1) + x, x * x + jnp.log1p(x)]))[1],
+    ],
+    ids=["eq", "sort"],
+)
+def test_equal_sums_that_are_other_expressions_leave_their_input_out(function):
+    report = crosscheck_rule(function, function, [(1.0,), (3.0,)], order=1)
+    assert report.ok, str(report)
+    report = crosscheck(function, lambda x: 3 * jax.grad(function)(x), [(1.0,), (3.0,)], order=1)
+    assert kinds(report) == ["wrong_formula"]
+    assert report.findings[0].args == (3.0,)
+
+
 def test_a_value_that_is_zero_times_infinity_is_nobodys():
     def direction(x):
         return x * (1 / jnp.sqrt(jnp.sum(x * x)))
