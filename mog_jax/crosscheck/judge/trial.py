@@ -21,6 +21,9 @@ from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, atte
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
+# How many times the jumps that were seen a program may be off: others are larger. Where there is no
+# jump that is far below what is tolerated.
+_JUMPS = 4
 
 
 class Trial:
@@ -250,13 +253,18 @@ class Trial:
     def _without_steps(
         self, accuracies: Accuracies, bound: ErrorBound, dtype: Any = FLOAT64
     ) -> Accuracies:
-        """Leave out entries that jump within a rounding of the inputs, as beside a kink."""
-        if not any((accuracy.bad & ~accuracy.missing).any() for accuracy in accuracies.values()):
+        """Leave out entries that jump within a rounding of the inputs, as beside a kink.
+
+        Those without a number, too, if the jump leaves no digit of them.
+        """
+        if not any(accuracy.bad.any() for accuracy in accuracies.values()):
             return accuracies
-        jumps = 2 * self.case.jumps(bound, dtype)
+        jumps = _JUMPS * self.case.jumps(bound, dtype)
+        own = _JUMPS / 2 * np.abs(bound.centre.high)
         return {
             name: accuracy.without(
-                accuracy.bad & ~accuracy.missing & (jumps > accuracy.roundings * bound.rounding)
+                accuracy.bad
+                & (jumps > np.where(accuracy.missing, own, accuracy.roundings * bound.rounding))
             )
             for name, accuracy in accuracies.items()
         }
