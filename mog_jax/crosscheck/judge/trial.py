@@ -397,7 +397,7 @@ class Trial:
             # have the subject for its rule, which must not excuse itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
-        excused = excused | self._of_the_other_sign(bound, accuracy)
+        excused = excused | self.case.of_the_other_sign(bound, accuracy)
         left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
         excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
         # What nobody is blamed for is nobody's record either.
@@ -415,15 +415,6 @@ class Trial:
         elif thorough:
             self._blame_narrow_formula(truth)
         return bool(excused.any())
-
-    def _of_the_other_sign(self, bound: ErrorBound, accuracy: Accuracy) -> Array:
-        """Tell what the reference has as far off in float32, where it may take other signs."""
-        wrong = accuracy.bad & ~accuracy.missing
-        if not (wrong.any() and self.executions.has_vectors_of_either_sign):
-            return np.zeros_like(wrong)
-        own = self.executions.run_narrow_reference(self.values)
-        measured = self.case.measured(bound, {Execution.FLOAT32: own})
-        return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
 
     def _blame_narrow_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that is traced in float32, which may be another one."""
