@@ -96,6 +96,14 @@ def test_what_nothing_determines_is_nobodys_fault(function, matrix):
     assert report.ok, str(report)
 
 
+def test_a_derivative_of_which_rounding_the_matrix_leaves_no_digit_is_nobodys():
+    matrix = np.full((3, 3), 1e-38)
+    np.fill_diagonal(matrix, 0.5)
+    inputs = [(matrix,), (SQUARE,)]
+    report = crosscheck_rule(jnp.linalg.eigh, jnp.linalg.eigh, inputs, order=1, normwise=True)
+    assert report.ok, str(report)
+
+
 def test_float32_may_take_the_other_sign_of_a_vector():
     matrix = np.diag([1.5, 0.5, 0.5])
     matrix[0, 2] = matrix[2, 0] = 3.1864649807644696e-10

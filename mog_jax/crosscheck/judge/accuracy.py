@@ -150,8 +150,11 @@ def error_bound(
     own = size = np.abs(centre.high)
     relative, absolute, of_inputs = scales
     if strictness.normwise:
-        size, relative, absolute, of_inputs = (
-            largest_of_array(v, arrays) for v in (size, relative, absolute, of_inputs)
+        size = largest_of_array(size, arrays)
+        # An entry that roundings move without bound stays one that cannot be judged.
+        relative, absolute, of_inputs = (
+            np.where(np.isfinite(scale), largest_of_array(scale, arrays), scale)
+            for scale in (relative, absolute, of_inputs)
         )
     with np.errstate(all="ignore"):
         underflow = float(limits.tiny) * (1 + absolute)

@@ -194,6 +194,15 @@ class Case:
         error = accuracy.roundings[entry] * bound.rounding[entry]
         return bool(error <= TOLERATED * own.rounding[entry])
 
+    def of_the_other_sign(self, bound: ErrorBound, accuracy: Accuracy) -> Array:
+        """Tell what the reference has as far off in float32, where it may take other signs."""
+        wrong = accuracy.bad & ~accuracy.missing
+        if not (wrong.any() and self.executions.has_vectors_of_either_sign):
+            return np.zeros_like(wrong)
+        own = self.executions.run_narrow_reference(self.values)
+        measured = self.measured(bound, {Execution.FLOAT32: own})
+        return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
+
     def projected(self, values: Any) -> Any:
         """Take what is claimed only along a simplex without its mean over the last axis."""
         for start, shape in self._tangents:

@@ -21,6 +21,9 @@ from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, atte
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
+# How many times the jumps that were seen a program may be off: others are larger. Where there is no
+# jump that is far below what is tolerated.
+_JUMPS = 4
 
 
 class Trial:
@@ -250,13 +253,18 @@ class Trial:
     def _without_steps(
         self, accuracies: Accuracies, bound: ErrorBound, dtype: Any = FLOAT64
     ) -> Accuracies:
-        """Leave out entries that jump within a rounding of the inputs, as beside a kink."""
-        if not any((accuracy.bad & ~accuracy.missing).any() for accuracy in accuracies.values()):
+        """Leave out entries that jump within a rounding of the inputs, as beside a kink.
+
+        Those without a number, too, if the jump leaves no digit of them.
+        """
+        if not any(accuracy.bad.any() for accuracy in accuracies.values()):
             return accuracies
-        jumps = 2 * self.case.jumps(bound, dtype)
+        jumps = _JUMPS * self.case.jumps(bound, dtype)
+        own = _JUMPS / 2 * np.abs(bound.centre.high)
         return {
             name: accuracy.without(
-                accuracy.bad & ~accuracy.missing & (jumps > accuracy.roundings * bound.rounding)
+                accuracy.bad
+                & (jumps > np.where(accuracy.missing, own, accuracy.roundings * bound.rounding))
             )
             for name, accuracy in accuracies.items()
         }
@@ -389,7 +397,7 @@ class Trial:
             # have the subject for its rule, which must not excuse itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
-        excused = excused | self._of_the_other_sign(bound, accuracy)
+        excused = excused | self.case.of_the_other_sign(bound, accuracy)
         left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
         excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
         # What nobody is blamed for is nobody's record either.
@@ -407,15 +415,6 @@ class Trial:
         elif thorough:
             self._blame_narrow_formula(truth)
         return bool(excused.any())
-
-    def _of_the_other_sign(self, bound: ErrorBound, accuracy: Accuracy) -> Array:
-        """Tell what the reference has as far off in float32, where it may take other signs."""
-        wrong = accuracy.bad & ~accuracy.missing
-        if not (wrong.any() and self.executions.has_vectors_of_either_sign):
-            return np.zeros_like(wrong)
-        own = self.executions.run_narrow_reference(self.values)
-        measured = self.case.measured(bound, {Execution.FLOAT32: own})
-        return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
 
     def _blame_narrow_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that is traced in float32, which may be another one."""

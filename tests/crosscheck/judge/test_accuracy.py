@@ -84,3 +84,12 @@ def test_what_nothing_is_known_of_has_no_value_and_is_not_judged():
     )
     assert found.judged.tolist() == [True, False, False, True, True]
     assert not accuracy.measure(found, np.full(COUNT, 7.0)).bad[1:3].any()
+
+
+@pytest.mark.parametrize("unbounded", [np.inf, np.nan])
+def test_an_entry_that_roundings_move_without_bound_is_not_judged_by_its_array_either(unbounded):
+    scales = np.array([1.0, unbounded, 2.0, 1.0, 1.0])
+    found = bound(np.ones(COUNT), scales, arrays=np.zeros(COUNT, int))
+    assert found.judged.tolist() == [True, False, True, True, True]
+    missing = accuracy.measure(found, np.full(COUNT, np.nan)).missing
+    assert missing.tolist() == [True, False, True, True, True]
