@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mog_jax import gradients, intervals, penalty, statistics
+from mog_jax import gradients, penalty, statistics
 from mog_jax.arrays import HostArray
 from mog_jax.crosscheck import Report, crosscheck, crosscheck_rule
 from mog_jax.inference.scores import score_slopes
@@ -38,7 +38,10 @@ class SelfCheck:
 
 
 def self_checks() -> list[SelfCheck]:
-    """List every hand-written derivative of the package with its check."""
+    """List the hand-written derivatives with their checks.
+
+    Not those of intervals: their exact evaluation takes minutes. `tests/intervals` has them.
+    """
 
     def derivative(
         name: str, function: Any, by_hand: Any, inputs: Any, order: int = 1
@@ -150,12 +153,6 @@ def self_checks() -> list[SelfCheck]:
                 -jnp.diagonal(jax.hessian(penalty.penalty)(theta, weight, variance))[3:]
             ),
             inputs=penalised_coordinates(),
-        ),
-        derivative(
-            "intervals.gradient",
-            lambda *drawn: intervals.log_likelihood(*drawn),
-            lambda *drawn: intervals.gradient(*drawn),
-            coordinates_and_intervals(),
         ),
         same(
             "score_slopes",
@@ -285,28 +282,6 @@ def penalised_coordinates(draw: st.DrawFn) -> tuple[HostArray, HostArray, HostAr
     log_variances = [float(np.log(variance)) + draw(relative) for _ in range(2)]
     weight = draw(st.floats(1e-3, 1) | st.sampled_from([0.0, 1.0]))
     return np.array([*rest, *log_variances]), np.array(weight), np.array(variance)
-
-
-@st.composite
-def coordinates_and_intervals(
-    draw: st.DrawFn, n: int = 2
-) -> tuple[HostArray, HostArray, HostArray, HostArray]:
-    """Draw coordinates of a mixture of two, and points, intervals and half-lines around it.
-
-    Centres as z-scores of either component, half-widths from 0 to five standard deviations and
-    half-lines to both sides; counts, of which one may be negative.
-    """
-    separation = draw(st.floats(0, 6) | st.just(0.0))
-    log_variances = [draw(st.floats(-4, 4) | st.just(0.0)) for _ in range(2)]
-    theta = np.array([draw(st.floats(-5, 5)), 0.0, separation, *log_variances])
-    deviations = np.exp(0.5 * theta[3:])
-    half = st.sampled_from([0.0, 1e-9, 0.05, 0.5, 1.9, 5.0, np.inf, -np.inf]) | st.floats(0, 3)
-    score = st.floats(-6, 6) | st.sampled_from([0.0, 9.0, -9.0])
-    drawn = [draw(st.tuples(score, half, st.integers(0, 1))) for _ in range(n)]
-    centre = np.array([theta[1 + k] + z * deviations[k] for z, _, k in drawn])
-    half_width = np.array([h * deviations[k] for _, h, k in drawn])
-    counts = np.array([draw(st.sampled_from([1.0, 0.0, 3.0, 1000.0, -2.0])) for _ in range(n)])
-    return theta, centre, half_width, counts
 
 
 def plane(

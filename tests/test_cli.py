@@ -220,7 +220,6 @@ def test_every_hand_written_derivative_is_checked():
     # And what is not in that module: the penalty, the slopes of the local maximum, the rule of the
     # nine sums.
     others = {
-        "intervals.gradient",
         "penalty_information",
         "penalty_slopes",
         "score_slopes",

@@ -6,12 +6,13 @@ import pytest
 import sympy
 from hypothesis import given, settings
 
-from mog_jax import intervals, self_check
+from mog_jax import intervals
 from mog_jax.crosscheck.exact import evaluate
 from mog_jax.fitting.intervals import kernel
 from mog_jax.fitting.intervals.observations import Observed, standardised
+from tests.intervals.draws import coordinates_and_intervals
 
-DRAWN = self_check.coordinates_and_intervals(5)
+DRAWN = coordinates_and_intervals(5)
 
 
 def in_double(function):
