@@ -43,12 +43,12 @@ def remark(
     # What came from standard input is gone.
     if options.json or options.quiet or source == "-" or any(word is not None for word in words):
         return
-    import numpy as np
+    from mog_jax.fitting.data.grid import grid_step, most_levels
+    from mog_jax.tables.group import group_levels
 
-    from mog_jax.fitting.data.grid import grid_step
-    from mog_jax.tables.group import group_values
-
-    values, _, _ = group_values(source, run, [row["column"]])
-    step = grid_step(np.unique(values[np.isfinite(values)]), row["n_points"])
+    # The values themselves may be more than memory holds.
+    total = row["n_points"]
+    levels = group_levels(source, run, [row["column"]], most_levels(total))
+    step = grid_step(levels, total)
     if step == step:
         print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")

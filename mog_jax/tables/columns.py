@@ -60,6 +60,25 @@ class ChosenColumns:
         return self.chosen.get("upper") is not None
 
 
+def choose_again(
+    source: TableSource,
+    chosen: Mapping[str, Any],
+    *,
+    fixed: Mapping[str, str] | None = None,
+    carried: Sequence[str] | None = None,
+) -> ChosenColumns:
+    """Choose the columns of an earlier run, as its record has them; see `choose`."""
+    return choose(
+        source,
+        by=chosen["by"],
+        value=chosen["value"],
+        count=chosen["count"],
+        columns=chosen["columns"] or None,
+        fixed=fixed,
+        carried=carried,
+    )
+
+
 def choose(
     source: TableSource,
     *,

@@ -1,11 +1,15 @@
-"""The values of one group, fetched from the source again: to draw them."""
+"""The values of one group, fetched from the source again."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import numpy as np
+
 from mog_jax.arrays import HostArray as Array
-from mog_jax.tables.columns import choose
+from mog_jax.tables.columns import ChosenColumns, choose_again
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
@@ -34,39 +38,56 @@ def group_values(
     TableError
         If the source cannot be read or has no such group.
     """
-    columns, fixed = run["columns"], run["options"].get("fixed", {})
+    fixed = run["options"].get("fixed", {})
+    with _rows_of(source, run, key) as (connection, rows, name, where, given):
+        held = "".join(f", fixed_{name}" for name in rows.fixed)
+        found = connection.sql(
+            f"SELECT value, count{held} {where} ORDER BY value, count", params=given
+        ).to_arrow_table()
+    if not found.num_rows:
+        group = ", ".join(map(str, key))
+        raise TableError(f"{name} has no values for {group}: did the source change?")
+    counts = found["count"].to_numpy() if rows.has_counts else None
+    own = {name: found[f"fixed_{name}"][0].as_py() for name in rows.fixed}
+    known = {name: value for name, value in {**fixed, **own}.items() if value is not None}
+    return found["value"].to_numpy(), counts, known
+
+
+def group_levels(source: Any, run: Mapping[str, Any], key: Sequence[Any], most: int) -> Array:
+    """Fetch the distinct finite values of one group, ascending; no more than `most` and one.
+
+    A group that does not fit into memory may have few of them. See `group_values`.
+    """
+    with _rows_of(source, run, key) as (connection, _, _, where, given):
+        found = connection.sql(
+            f"SELECT DISTINCT value {where} AND isfinite(value) LIMIT {most + 1}", params=given
+        ).to_arrow_table()
+    levels: Array = np.unique(found["value"].to_numpy())
+    return levels
+
+
+@contextlib.contextmanager
+def _rows_of(
+    source: Any, run: Mapping[str, Any], key: Sequence[Any]
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, ChosenColumns, str, str, dict[str, Any]]]:
+    """Give a connection, the columns, the source's name, and SQL for the rows with its values."""
+    columns = run["columns"]
+    fixed = columns_of(run["options"].get("fixed", {}))
     with opened(None) as (connection, scratch):
         readable = open_source(connection, source, scratch, read_options(**run["reading"]))
-        rows = choose(
-            readable,
-            by=columns["by"],
-            value=columns["value"],
-            count=columns["count"],
-            columns=columns["columns"] or None,
-            fixed=columns_of(fixed),
-        )
-        held = "".join(f", fixed_{name}" for name in rows.fixed)
+        rows = choose_again(readable, columns, fixed=fixed)
         # Compared by the column's type: as texts, 0.0 and -0.0 or two notations of a time differ.
         types = [*(readable.types[name] for name in columns["by"]), "VARCHAR"]
         condition = " AND ".join(
             f"k{index} IS NULL" if part is None else f"k{index} = TRY_CAST($k{index} AS {kind})"
             for index, (part, kind) in enumerate(zip(key, types, strict=False))
         )
+        where = f"FROM ({rows.sql}) WHERE {condition} AND value IS NOT NULL"
+        if rows.has_counts:
+            where += " AND count IS NOT NULL"
         given = {f"k{index}": part for index, part in enumerate(key) if part is not None}
         with reading(readable.name):
-            found = connection.sql(
-                f"SELECT value, count{held} FROM ({rows.sql}) "
-                f"WHERE {condition} AND value IS NOT NULL "
-                f"{'AND count IS NOT NULL ' if rows.has_counts else ''}ORDER BY value, count",
-                params=given,
-            ).to_arrow_table()
-    if not found.num_rows:
-        name = ", ".join(map(str, key))
-        raise TableError(f"{readable.name} has no values for {name}: did the source change?")
-    counts = found["count"].to_numpy() if rows.has_counts else None
-    own = {name: found[f"fixed_{name}"][0].as_py() for name in rows.fixed}
-    known = {name: value for name, value in {**fixed, **own}.items() if value is not None}
-    return found["value"].to_numpy(), counts, known
+            yield connection, rows, readable.name, where, given
 
 
 def recorded_source(run: Mapping[str, Any] | None, name: str) -> str | list[str]:

@@ -13,7 +13,7 @@ import pyarrow
 import pyarrow.parquet
 
 from mog_jax.fitting.options import true_or_false
-from mog_jax.tables.columns import ChosenColumns, choose
+from mog_jax.tables.columns import ChosenColumns, choose_again
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.group import recorded_source
@@ -104,14 +104,7 @@ def labelled_rows(
     with opened(None) as (connection, scratch):
         readable = open_source(connection, read_from, scratch, read_options(**run["reading"]))
         carried = [name for name in readable.types if name not in (columns["columns"] or ())]
-        rows = choose(
-            readable,
-            by=columns["by"],
-            value=columns["value"],
-            count=columns["count"],
-            columns=columns["columns"] or None,
-            carried=carried,
-        )
+        rows = choose_again(readable, columns, carried=carried)
         if len(rows.keys) != len(keys):
             raise TableError(f"{fits} does not hold the groups that its record names.")
         connection.register("found", found.rename_columns([*places, *_PARAMETERS]))

@@ -9,7 +9,7 @@ import pyarrow
 import pytest
 
 from mog_jax.tables import TableError, fit_table
-from mog_jax.tables.group import group_values
+from mog_jax.tables.group import group_levels, group_values
 from mog_jax.tables.results import open_results
 
 KEYS = {
@@ -51,3 +51,16 @@ def test_a_key_that_is_not_there_is_no_group(tmp_path):
                 if other != "7" or key[0] is not True:
                     with pytest.raises(TableError, match=f"has no values for {other}: did the"):
                         group_values(table, results.run, [other])
+
+
+@pytest.mark.usefixtures("without_fitting")
+def test_levels_are_the_distinct_finite_values_and_no_more_than_asked_for(tmp_path):
+    x = [3.0, 1.0, 1.0, -0.0, 0.0, math.inf, math.nan, None, 2.5]
+    table = pyarrow.table({"key": ["a"] * 9 + ["b"], "x": [*x, 7.0]})
+    fit_table(table, by="key", value="x", out=tmp_path / "fits.parquet")
+    with open_results(tmp_path / "fits.parquet") as results:
+        assert group_levels(table, results.run, ["a"], 9).tolist() == [0, 1, 2.5, 3]
+        assert group_levels(table, results.run, ["a"], 4).tolist() == [0, 1, 2.5, 3]
+        few = group_levels(table, results.run, ["a"], 2).tolist()
+        assert len(few) == 3
+        assert set(few) < {0, 1, 2.5, 3}

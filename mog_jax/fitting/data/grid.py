@@ -12,6 +12,11 @@ _SPARSEST = 20
 _OFF = 1e-3
 
 
+def most_levels(total: float) -> int:
+    """Give how many levels so many values may have; with more, `grid_step` finds no grid."""
+    return int(total // _PER_LEVEL)
+
+
 def grid_step(levels: Array, total: float) -> float:
     """Give the step of the grid on which values lie; NaN where there is none, or levels are many.
 
@@ -29,7 +34,7 @@ def grid_step(levels: Array, total: float) -> float:
     >>> grid_step(np.linspace(0, 1, 40) ** 2, 400)
     nan
     """
-    if total < _FEWEST or levels.size < 3 or total < _PER_LEVEL * levels.size:
+    if total < _FEWEST or levels.size < 3 or levels.size > most_levels(total):
         return float("nan")
     whole = levels[-1] - levels[0]
     # The smallest gap has the error of its two ends; from one end to the other it is divided.
