@@ -49,6 +49,6 @@ def remark(
     # The values themselves may be more than memory holds.
     total = row["n_points"]
     levels = group_levels(source, run, [row["column"]], most_levels(total))
-    step = grid_step(levels, total)
+    step = float("nan") if levels is None else grid_step(levels, total)
     if step == step:
         print(f"remark         the values lie on a grid of {step:g}: give --resolution {step:g}")

@@ -53,17 +53,24 @@ def group_values(
     return found["value"].to_numpy(), counts, known
 
 
-def group_levels(source: Any, run: Mapping[str, Any], key: Sequence[Any], most: int) -> Array:
-    """Fetch the distinct finite values of one group, ascending; no more than `most` and one.
+def group_levels(
+    source: Any, run: Mapping[str, Any], key: Sequence[Any], most: int
+) -> Array | None:
+    """Fetch the distinct finite values of one group, ascending; None if they are more than `most`.
 
     A group that does not fit into memory may have few of them. See `group_values`.
     """
     with _rows_of(source, run, key) as (connection, _, _, where, given):
+        finite = f"{where} AND isfinite(value)"
+        # An estimate takes no memory; it is off by some hundredths.
+        estimate = connection.execute(f"SELECT approx_count_distinct(value) {finite}", given)
+        if estimate.fetchall()[0][0] > 2 * most:
+            return None
         found = connection.sql(
-            f"SELECT DISTINCT value {where} AND isfinite(value) LIMIT {most + 1}", params=given
+            f"SELECT DISTINCT value {finite} LIMIT {most + 1}", params=given
         ).to_arrow_table()
     levels: Array = np.unique(found["value"].to_numpy())
-    return levels
+    return None if len(levels) > most else levels
 
 
 @contextlib.contextmanager
