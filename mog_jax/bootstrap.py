@@ -161,7 +161,7 @@ def bootstrap_test(
     stop_after = None if stop_after is None else whole_number("stop_after", stop_after)
     key = read_key(key)
     options_of("bootstrap_test", options)
-    words = Words(**{name: options[name] for name in WORDS if name in options})
+    words = Words.of(options)
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)

@@ -23,7 +23,7 @@ from mog_jax.fitting.intervals.held import IntervalBranch
 from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import advance, begin_climbs
 from mog_jax.fitting.multistart.packing import standardised_points
-from mog_jax.fitting.options import WORDS, FitOptions, options_of
+from mog_jax.fitting.options import FitOptions, options_of
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.inference import Reason
 from mog_jax.inference.errors import check_probability
@@ -125,7 +125,7 @@ def profile_interval(
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    words = Words(**{name: options[name] for name in WORDS if name in options})
+    words = Words.of(options)
     branch: _Branch | IntervalBranch
     if words.are_given:
         branch = IntervalBranch(fits, data, counts, words, place, checked)

@@ -9,10 +9,11 @@ from mog_jax.chunks.climb import Climb
 from mog_jax.chunks.survey import Survey
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.multistart.choice import (
+    NOTICEABLE,
     Candidates,
     beats_one,
     choose,
-    most_frequent,
+    is_narrower_at,
     one_log_likelihood,
     rank_bound,
 )
@@ -20,9 +21,6 @@ from mog_jax.fitting.multistart.polish import regularity
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.results.describe import Higher
 from mog_jax.penalty import penalty_weight
-
-# Nats by which a maximum that is higher is worth a remark.
-_NOTICEABLE = 1e-3
 
 
 def answer_of(climbs: Sequence[Climb], data: Survey, options: FitOptions) -> Climb:
@@ -66,13 +64,7 @@ def is_on_atom(climb: Climb, data: Survey, options: FitOptions) -> bool:
     theta = np.asarray(climb.state.theta)
     if not np.isfinite(theta).all() or not on_floor(theta[:, None], options.variance_floor)[0]:
         return False
-    order = np.argsort(data.values)
-    counts = None if data.counts is None else data.counts[order][None]
-    frequent = most_frequent(data.values[order][None], counts, np.array([order.size]))
-    narrower = theta[1] if theta[3] <= theta[4] else theta[2]
-    value = (frequent.value[0] - data.mean) / data.scale
-    is_near = abs(narrower - value) <= np.sqrt(options.variance_floor)
-    return bool(frequent.is_atom[0] and is_near)
+    return bool(is_narrower_at(theta, data.atom, options.variance_floor))
 
 
 def higher_than(answer: Climb, climbs: Sequence[Climb]) -> Higher:
@@ -83,7 +75,7 @@ def higher_than(answer: Climb, climbs: Sequence[Climb]) -> Higher:
 
     highest = max(climbs, key=value)
     by = value(highest) - value(answer)
-    if not by > _NOTICEABLE:
+    if not by > NOTICEABLE:
         return Higher(np.zeros(1), np.zeros(1))
     points: Array = np.asarray(highest.state.sums.effective_counts).min()
     return Higher(np.array([by]), np.array([points]))

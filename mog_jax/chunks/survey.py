@@ -6,6 +6,7 @@ most of which a sample of a hundred million would miss, are always in it.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from mog_jax.arrays import HostArray
 from mog_jax.chunks import blocks
 from mog_jax.chunks.blocks import Block
 from mog_jax.chunks.passes import Passes, Seen
+from mog_jax.fitting.multistart.choice import most_frequent
 
 # Points of the sample; a stream of at most as many points is its own sample.
 _SAMPLED = 2**17
@@ -53,6 +55,14 @@ class Survey:
     values: HostArray
     counts: HostArray | None
     n_ends: int
+
+    @functools.cached_property
+    def atom(self) -> float:
+        """The atom of the sample, on the standard scale of the data; NaN where there is none."""
+        order = np.argsort(self.values)
+        counts = None if self.counts is None else self.counts[order][None]
+        found = most_frequent(self.values[order][None], counts, np.array([order.size]))
+        return float((found.value[0] - self.mean) / self.scale) if found.is_atom[0] else np.nan
 
 
 def survey(passes: Passes) -> Survey:

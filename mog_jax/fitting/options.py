@@ -161,9 +161,9 @@ class _Defaults:
 
 DEFAULTS = _Defaults()
 OPTIONS: Mapping[str, Any] = dataclasses.asdict(DEFAULTS)
-# All that `fit` takes besides the data.
-# What else is said of the values, `fit_intervals` reads.
+# What else may be said of the values; `fitting.intervals` reads it.
 WORDS = ("upper", "resolution", "limits", "window")
+# All that `fit` takes besides the data.
 FIT_OPTIONS = ("counts", *WORDS, *OPTIONS, "dtype", "progress", "fixed")
 
 # Names of other packages, and what the same thing is called here.

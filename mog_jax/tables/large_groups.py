@@ -23,10 +23,7 @@ from mog_jax.tables.schema import ANSWERS
 LARGEST_IN_MEMORY = 1 << 22
 _BATCH_ROWS = 1 << 18
 # What a climb by passes can be told.
-_TAKEN = (
-    *("starts", "tolerance", "max_steps", "variance_floor", "min_points"),
-    *("equal_variances", "choose"),
-)
+_TAKEN = OPTIONS.keys() - {"direction"}
 
 
 def most_rows_in_memory(options: dict[str, Any], *, of_intervals: bool) -> int | None:

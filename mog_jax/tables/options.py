@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mog_jax.fitting.intervals.inputs import of_each_dataset, pair_of_each
-from mog_jax.fitting.options import OPTIONS, checked_options, refuse_unknown
+from mog_jax.fitting.options import OPTIONS, WORDS, checked_options, refuse_unknown
 
 # What says in a table what `counts` says beside an array, and what only an array has.
 _BY_COLUMN = {
@@ -13,7 +13,7 @@ _BY_COLUMN = {
     "data": "the table is the first argument",
 }
 # What may be said of the values of all groups, as numbers.
-_WORDS = {"resolution", "limits", "window"}
+_WORDS = {*WORDS} - {"upper"}
 
 
 def table_options(function: str, given: Mapping[str, Any], own: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,11 @@ class Words(NamedTuple):
     resolution: Any = None
     limits: Any = None
     window: Any = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Words":
+        """Pick the words out of options of `fit`."""
+        return cls(**{name: options[name] for name in cls._fields if name in options})
 
     @property
     def are_given(self) -> bool:

@@ -16,7 +16,9 @@ from mog_jax.fitting.intervals.climb import (
 )
 from mog_jax.fitting.intervals.observations import Intervals, coarsened
 from mog_jax.fitting.intervals.starts import starts
+from mog_jax.fitting.multistart import choice
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
+from mog_jax.fitting.parameterisation import swapped
 from mog_jax.penalty import penalty_weight
 
 _SEARCH_STEPS = 80
@@ -159,8 +161,8 @@ def _distinct(theta: Array, value: Array) -> Array:
     value = np.take_along_axis(value, order, axis=1)
     # Components may have traded places.
     swap = theta[..., 1] > theta[..., 2]
-    swapped = theta[..., [0, 2, 1, 4, 3]] * np.array([-1.0, 1, 1, 1, 1])
-    in_order = np.where(swap[..., None], swapped, theta)
+    exchanged = np.moveaxis(swapped(np.moveaxis(theta, -1, 0)), 0, -1)
+    in_order = np.where(swap[..., None], exchanged, theta)
     kept = np.full((b, _MOST_TRIED, 5), np.nan)
     its_value = np.full((b, _MOST_TRIED), np.nan)
     count = np.zeros(b, np.int64)
@@ -247,9 +249,8 @@ def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
 
 def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> Array:
     """Whether two components beat one by their BIC."""
-    gain = 2 * (found.ends.log_likelihood - found.one.log_likelihood)
-    more = free.sum(axis=1) - 2
-    beats: Array = gain > more * np.log(data.total[datasets])
+    two, one = found.ends.log_likelihood, found.one.log_likelihood
+    beats: Array = choice.beats_one(two, one, data.total[datasets], free.sum(axis=1) - 2)
     return beats
 
 

@@ -23,6 +23,8 @@ TWO_POINTS = 1.5
 # An atom holds so much of the points, and so many times as many as any other value.
 _ATOM_SHARE = 0.1
 _ATOM_LEAD = 5.0
+# Nats by which a maximum that is higher is worth a remark.
+NOTICEABLE = 1e-3
 
 
 class Candidates(NamedTuple):
@@ -125,6 +127,25 @@ def one_log_likelihood(total: Array) -> Array:
     """Give the log-likelihood of one Gaussian of standardised data."""
     value: Array = -0.5 * total * (np.log(2 * np.pi) + 1)
     return value
+
+
+def is_narrower_at(theta: Array, value: Array, variance_floor: float) -> Array:
+    """Say whether the narrower component lies at a value.
+
+    Parameters
+    ----------
+    theta : array, shape (5, ...)
+    value : array, shape (...,)
+        On the standard scale; NaN for none.
+    variance_floor : float
+
+    Returns
+    -------
+    array of bool, shape (...,)
+    """
+    narrower = np.where(theta[3] <= theta[4], theta[1], theta[2])
+    near: Array = np.abs(narrower - value) <= np.sqrt(variance_floor)
+    return near
 
 
 def is_few_points(fewest: Array, min_points: float, beats: Array) -> Array:

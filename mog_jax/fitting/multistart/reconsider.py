@@ -14,11 +14,13 @@ from mog_jax.arrays import Array
 from mog_jax.fitting.climb.arrival import on_floor
 from mog_jax.fitting.multistart.block import Block
 from mog_jax.fitting.multistart.choice import (
+    NOTICEABLE,
     TWO_POINTS,
     Candidates,
     MostFrequent,
     beats_one,
     choose,
+    is_narrower_at,
     most_frequent,
     one_log_likelihood,
     rank_bound,
@@ -47,8 +49,6 @@ _SEARCHED, _SEARCHED_ANEW = 1, 8
 _SAME = 1e-4
 # The same in single precision, at the end of a search.
 _NEAR = 0.02
-# Nats by which a maximum that is higher is worth a remark.
-_NOTICEABLE = 1e-3
 
 
 class Reconsidered(NamedTuple):
@@ -313,9 +313,8 @@ def _begin(starts: list[tuple[Array, Array]], block: Block, options: FitOptions)
 def _on_atom(tops: Climbs, frequent: MostFrequent, options: FitOptions) -> Array:
     """Say which climbs have their narrower component on an atom."""
     theta = tops.state.theta
-    narrower = np.where(theta[3] <= theta[4], theta[1], theta[2])
     value = np.where(frequent.is_atom, frequent.value, np.nan)[tops.dataset]
-    near: Array = np.abs(narrower - value) <= np.sqrt(options.variance_floor)
+    near = is_narrower_at(theta, value, options.variance_floor)
     return near & on_floor(theta, options.variance_floor)
 
 
@@ -367,5 +366,5 @@ def _higher(answer: Climbs, seen: Climbs, b: int) -> tuple[Array, Array]:
     by, points = np.zeros(b), np.zeros(b)
     by[dataset] = value[highest] - level[dataset]
     points[dataset] = seen.state.sums.effective_counts[:, highest].min(axis=0)
-    is_higher = by > _NOTICEABLE
+    is_higher = by > NOTICEABLE
     return np.where(is_higher, by, 0), np.where(is_higher, points, 0)
