@@ -3,7 +3,7 @@
 import itertools
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import jax
@@ -28,9 +28,10 @@ def shared_out() -> list[jax.Device]:
     return devices if len(devices) > 1 else []
 
 
-def on_own_device(function: Callable[[Item], Answer]) -> Callable[[Item], Answer]:
+def on_own_device(
+    function: Callable[[Item], Answer], devices: Sequence[jax.Device]
+) -> Callable[[Item], Answer]:
     """Let a function use the device of the thread that it is called on, each thread another."""
-    devices = shared_out()
     if not devices:
         return function
     place, thread = itertools.count(), threading.local()

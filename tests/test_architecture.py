@@ -111,7 +111,8 @@ INNER_FLOORS = {
         {"data"},
         {"multistart"},
         {"results"},
-        {"fit_block", "intervals"},
+        {"fit_block", "in_blocks"},
+        {"intervals"},
         {"api", "ascent_path", "local_maximum"},
     ],
     "fitting.climb": [

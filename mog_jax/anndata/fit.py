@@ -9,9 +9,7 @@ from mog_jax import fitting
 from mog_jax.anndata.matrices import groups_of, matrix_of, refuse_other_objects
 from mog_jax.anndata.storage import Choice, check_key, keep
 from mog_jax.fitting import Fit
-from mog_jax.fitting.data.sparse import sparse_datasets
-
-_ZEROS = ("keep", "drop")
+from mog_jax.fitting.data.sparse import check_zeros, sparse_datasets
 
 
 def fit(
@@ -61,8 +59,7 @@ def fit(
     """
     refuse_other_objects(adata)
     check_key(key)
-    if zeros not in _ZEROS:
-        raise ValueError(f"`zeros` must be 'keep' or 'drop'; got {zeros!r}.")
+    check_zeros(zeros)
     matrix, names = matrix_of(adata, layer, obsm)
     choice = Choice(layer=layer, obsm=obsm, by=by, zeros=zeros)
     if by is None:

@@ -6,6 +6,7 @@ A fit goes once through these rooms, and nothing flows back; b datasets, n point
 `options`                      what was asked for: checked once
 `data.inputs`                  any form of data -> `Source`
 `data.buckets`                 `Source` -> blocks of b datasets of similar length, one to a thread
+`in_blocks`                    blocks fitted on several threads, each into its place of the batch
 `data.standardise`             a block -> points `(b, n)`: sorted, mean 0 and variance 1; a sample
                                of those that have many
 `multistart.starts`            sample -> theta `(5, starts, b)` and the windows that they are

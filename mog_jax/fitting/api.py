@@ -15,6 +15,7 @@ from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
 from mog_jax.fitting.data.layout import check_layout
 from mog_jax.fitting.fit_block import fit_block
+from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.fit_intervals import fit_intervals
 from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import compile_ahead
@@ -30,8 +31,7 @@ from mog_jax.fitting.options import (
 from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
-from mog_jax.progress import bar
-from mog_jax.threads import in_threads, workers
+from mog_jax.threads import workers
 
 
 def fit(
@@ -183,27 +183,18 @@ def _fit_all(
     fits = nothing(len(source), precision, options.equal_variances)
     is_held = ~np.all([np.isnan(field).all(axis=1) for field in jax.tree.leaves(fixed)], axis=0)
 
-    def work(index: Array) -> None:
+    def fit_some(index: Array) -> Fit:
         own = jax.tree.map(lambda field: field[index], fixed)
         # JAX's configuration is per thread.
         with jax.enable_x64(True):
-            found = fit_block(source, index, own, options, precision)
-        for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
-            whole[index] = part
+            return fit_block(source, index, own, options, precision)
 
     if len(source):
         # The search, which comes first, has a program of its own.
         layout = Layout(precision, source.counts is not None, bool(is_held.any()))
         compile_ahead(options.ascent(searching=False), layout)
-    done = 0
-    with bar(show=progress) as report:
-
-        def take(index: Array, _: None) -> None:
-            nonlocal done
-            done += len(index)
-            report("fitting", done, len(source), done)
-
-        threads = max(workers(), len(shared_out()))
-        some = blocks(source.widths(), is_held, threads)
-        in_threads(on_own_device(work), some, take, threads)
+    devices = shared_out()
+    threads = max(workers(), len(devices))
+    some = blocks(source.widths(), is_held, threads)
+    fill_in(fits, some, on_own_device(fit_some, devices), progress=progress, threads=threads)
     return fits

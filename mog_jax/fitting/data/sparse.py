@@ -10,6 +10,12 @@ from mog_jax.fitting.data.inputs import Ragged
 _ZEROS = ("keep", "drop")
 
 
+def check_zeros(zeros: Any) -> None:
+    """Raise `ValueError` unless it says what a zero is."""
+    if zeros not in _ZEROS:
+        raise ValueError(f"`zeros` must be 'keep' or 'drop'; got {zeros!r}.")
+
+
 def sparse_datasets(matrix: Any, *, zeros: str) -> tuple[Ragged, Ragged | None]:
     """Take each column of a sparse matrix for a dataset: cells in rows and genes in columns.
 
@@ -46,8 +52,7 @@ def sparse_datasets(matrix: Any, *, zeros: str) -> tuple[Ragged, Ragged | None]:
     """
     from scipy import sparse
 
-    if zeros not in _ZEROS:
-        raise ValueError(f"`zeros` must be 'keep' or 'drop'; got {zeros!r}.")
+    check_zeros(zeros)
     if not sparse.issparse(matrix) or matrix.ndim != 2:
         raise ValueError(
             "`matrix` must be a sparse matrix of SciPy, with a dataset in each column; got "

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
+from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.describe import describe
 from mog_jax.fitting.intervals.inputs import Words, read_intervals
 from mog_jax.fitting.intervals.maximise import maximise
@@ -20,8 +21,6 @@ from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
-from mog_jax.progress import bar
-from mog_jax.threads import in_threads
 
 # Datasets that a thread fits side by side at most.
 _WIDTH = 256
@@ -52,22 +51,12 @@ def fit_intervals(
     known = read_fixed(fixed, len(source), equal_variances=options.equal_variances)
     fits = nothing(len(source), np.dtype(np.float64), options.equal_variances)
 
-    def work(index: Array) -> None:
+    def fit_some(index: Array) -> Fit:
         own = jax.tree.map(lambda field: field[index], known)
-        found = _fit_some([datasets[i] for i in index], is_finite[index], own, options)
-        for whole, part in zip(jax.tree.leaves(fits), jax.tree.leaves(found), strict=True):
-            whole[index] = part
+        return _fit_some([datasets[i] for i in index], is_finite[index], own, options)
 
-    done = 0
-    with bar(show=progress) as report:
-
-        def take(index: Array, _: None) -> None:
-            nonlocal done
-            done += len(index)
-            report("fitting", done, len(source), done)
-
-        groups = np.array_split(np.arange(len(source)), max(1, -(-len(source) // _WIDTH)))
-        in_threads(work, [group for group in groups if group.size], take)
+    groups = np.array_split(np.arange(len(source)), max(1, -(-len(source) // _WIDTH)))
+    fill_in(fits, [group for group in groups if group.size], fit_some, progress=progress)
     fits = dataclasses.replace(fits, names=source.names)
     return fits[0] if source.is_single else fits
 
