@@ -19,7 +19,7 @@ from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.data.standardise import standardise
-from mog_jax.fitting.intervals.held import IntervalBranch
+from mog_jax.fitting.intervals.held import IntervalClimbs
 from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import advance, begin_climbs
 from mog_jax.fitting.multistart.packing import standardised_points
@@ -126,11 +126,12 @@ def profile_interval(
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
     words = Words.of(options)
-    branch: _Branch | IntervalBranch
+    climbs: _PointClimbs | IntervalClimbs
     if words.are_given:
-        branch = IntervalBranch(fits, data, counts, words, place, checked)
+        climbs = IntervalClimbs(data, counts, words, place, checked)
     else:
-        branch = _Branch(fits, read(data, counts), place, checked)
+        climbs = _PointClimbs(read(data, counts), place, checked)
+    branch = _Branch(fits, climbs, place, checked.variance_floor)
     step = np.sqrt(branch.covariance[:, place, place])
     reason = np.atleast_1d(np.asarray(fits.reason))
     reason = np.where((reason == Reason.KNOWN) & np.isnan(step), int(Reason.SINGULAR), reason)
@@ -165,17 +166,10 @@ class _Branch:
     at the fit's own maximum, and the two components keep their order.
     """
 
-    def __init__(self, fits: Fit, source: Source, place: int, options: FitOptions) -> None:
-        self._data = standardise(source, np.arange(len(source)))
-        free = np.ones((5, len(source)), bool)
-        free[place] = False
-        self._place = place
-        self._points = standardised_points(
-            self._data.points, self._data.counts, n=self._data.n, total=self._data.total, free=free
-        )
-        self._options = dataclasses.replace(
-            options.ascent(searching=False), direction=DIRECTIONS["newton"], max_steps=_MAX_STEPS
-        )
+    def __init__(
+        self, fits: Fit, climbs: "_PointClimbs | IntervalClimbs", place: int, variance_floor: float
+    ) -> None:
+        self._climbs, self._place, self._variance_floor = climbs, place, variance_floor
         mixture = jax.tree.map(
             lambda field: np.asarray(field, dtype=np.float64).reshape(-1, 2), fits.mixture
         )
@@ -184,7 +178,7 @@ class _Branch:
         self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
         log_likelihood = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
         # On the standard scale, where the climbs are.
-        self._best = log_likelihood + self._data.total * np.log(self._data.scale)
+        self._best = log_likelihood + climbs.log_unit
 
     def shortfall(self, rows: Array, value: Array) -> Array:
         """Root of the deviance of each dataset in `rows`, with the coordinate fixed at `value`."""
@@ -193,13 +187,38 @@ class _Branch:
         along = covariance[:, :, place] / covariance[:, place, place][:, None]
         theta = theta + along * (value - theta[:, place])[:, None]
         theta[:, place] = value
-        begun = to_standard_scale(theta.T, self._data.mean[rows], self._data.scale[rows])
-        begun[3:] = np.maximum(begun[3:], np.log(self._options.variance_floor))
-        reached = self._climb(rows, begun)
-        deviance: Array = 2 * np.maximum(self._best[rows] - reached, 0)
+        begun = to_standard_scale(theta.T, self._climbs.mean[rows], self._climbs.scale[rows])
+        begun[3:] = np.maximum(begun[3:], np.log(self._variance_floor))
+        deviance: Array = 2 * np.maximum(self._best[rows] - self._climbs.reached(rows, begun), 0)
         return np.sqrt(deviance)
 
-    def _climb(self, rows: Array, theta: Array) -> Array:
+
+class _PointClimbs:
+    """Climbs on points with one coordinate fixed.
+
+    Attributes
+    ----------
+    mean, scale : array, shape (b,)
+        Of the standard scale.
+    log_unit : array, shape (b,)
+        What the log-likelihood is higher by on that scale.
+    """
+
+    def __init__(self, source: Source, place: int, options: FitOptions) -> None:
+        data = standardise(source, np.arange(len(source)))
+        free = np.ones((5, len(source)), bool)
+        free[place] = False
+        self.mean, self.scale = data.mean, data.scale
+        self.log_unit = data.total * np.log(data.scale)
+        self._points = standardised_points(
+            data.points, data.counts, n=data.n, total=data.total, free=free
+        )
+        self._options = dataclasses.replace(
+            options.ascent(searching=False), direction=DIRECTIONS["newton"], max_steps=_MAX_STEPS
+        )
+
+    def reached(self, rows: Array, theta: Array) -> Array:
+        """Climb from coordinates on the standard scale, shape (5, lanes): log-likelihoods."""
         starts = np.arange(rows.size)
         with jax.enable_x64(True):
             climbs = begin_climbs(theta, rows, starts, np.dtype(np.float64))

@@ -14,48 +14,41 @@ from mog_jax.fitting.intervals.maximise import bases, below_resolution
 from mog_jax.fitting.intervals.observations import standardised
 from mog_jax.fitting.options import AscentOptions, FitOptions
 from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
-from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
 from mog_jax.precision import is_traced
 
 
-class IntervalBranch:
-    """The fits of a batch, and where they go when one of their coordinates is moved."""
+class IntervalClimbs:
+    """Climbs on intervals with one coordinate fixed.
+
+    Attributes
+    ----------
+    mean, scale : array, shape (b,)
+        Of the standard scale.
+    log_unit : array, shape (b,)
+        What the log-likelihood is higher by on that scale: exact values have a unit.
+    """
 
     def __init__(
-        self, fits: Fit, data: Any, counts: Any, words: Words, place: int, options: FitOptions
+        self, data: Any, counts: Any, words: Words, place: int, options: FitOptions
     ) -> None:
         _, datasets, _ = read_intervals(data, counts, words)
         self._data = standardised(datasets)
         self._place, self._options = place, options
-        mixture = jax.tree.map(
-            lambda field: np.asarray(field, dtype=np.float64).reshape(-1, 2), fits.mixture
-        )
-        # Datasets in rows, as everything else of a batch.
-        self.theta = theta_of(mixture).T
-        self.covariance = np.asarray(fits.covariance(), dtype=np.float64).reshape(-1, 5, 5)
-        best = np.atleast_1d(np.asarray(fits.log_likelihood, dtype=np.float64))
-        scale = np.where(self._data.is_usable, self._data.scale, 1)
-        self._best = best + self._data.n_exact * np.log(scale)
+        self.mean, self.scale = self._data.mean, self._data.scale
+        scale = np.where(self._data.is_usable, self.scale, 1)
+        self.log_unit = self._data.n_exact * np.log(scale)
 
-    def shortfall(self, rows: Array, value: Array) -> Array:
-        """Root of the deviance of each dataset in `rows`, with the coordinate held at `value`."""
-        place = self._place
-        theta, covariance = self.theta[rows], self.covariance[rows]
-        along = covariance[:, :, place] / covariance[:, place, place][:, None]
-        theta = theta + along * (value - theta[:, place])[:, None]
-        theta[:, place] = value
-        begun = to_standard_scale(theta.T, self._data.mean[rows], self._data.scale[rows]).T
-        lowest = math.log(self._options.variance_floor)
-        begun[:, 3:] = np.maximum(begun[:, 3:], lowest)
+    def reached(self, rows: Array, theta: Array) -> Array:
+        """Climb from coordinates on the standard scale, shape (5, lanes): log-likelihoods."""
         free = np.ones((rows.size, 5), bool)
-        free[:, place] = False
+        free[:, self._place] = False
         climbs = Climbs(
-            theta=begun,
+            theta=theta.T,
             dataset=rows,
             basis=bases(free, equal_variances=False),
             penalty_weight=np.zeros(rows.size),
-            lowest=np.full(rows.size, lowest),
+            lowest=np.full(rows.size, np.log(self._options.variance_floor)),
         )
         ends = climb(
             climbs,
@@ -63,8 +56,7 @@ class IntervalBranch:
             tolerance=self._options.tolerance,
             max_steps=self._options.max_steps,
         )
-        deviance: Array = 2 * np.maximum(self._best[rows] - ends.log_likelihood, 0)
-        return np.sqrt(deviance)
+        return ends.log_likelihood
 
 
 def interval_maximum(
