@@ -17,8 +17,9 @@ from _timing import console, figure, provenance, quartiles, seconds
 from rich.table import Table
 
 import mog_jax
+from mog_jax.fitting.data.intervals import Observed
 from mog_jax.fitting.intervals import kernel
-from mog_jax.fitting.intervals.observations import Observed, standardised
+from mog_jax.fitting.intervals.observations import standardised
 from mog_jax.statistics import sums
 
 DATA = Path(__file__).parent.parent / "tests" / "data" / "intervals"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit
-from mog_jax.fitting.intervals.inputs import Words
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.replicates import Recording, recordings
 from mog_jax.fitting.options import WORDS, options_of, whole_number
 from mog_jax.inference import Reason

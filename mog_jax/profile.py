@@ -19,8 +19,8 @@ from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.data.standardise import standardise
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.held import IntervalClimbs
-from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import advance, begin_climbs
 from mog_jax.fitting.multistart.packing import standardised_points
 from mog_jax.fitting.options import FitOptions, options_of

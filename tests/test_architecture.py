@@ -122,10 +122,14 @@ INNER_FLOORS = {
         {"ascent"},
         {"tiles"},
     ],
-    "fitting.data": [{"buckets", "grid", "inputs"}, {"fixed", "layout", "sparse", "standardise"}],
+    "fitting.data": [
+        {"buckets", "grid", "inputs"},
+        {"fixed", "layout", "sparse", "standardise", "words"},
+        {"intervals"},
+    ],
     "fitting.intervals": [
         {"observations"},
-        {"inputs", "kernel", "starts"},
+        {"kernel", "starts"},
         {"climb"},
         {"maximise"},
         {"describe", "held", "replicates"},

@@ -14,10 +14,10 @@ from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
 from mog_jax.fitting.data.layout import check_layout
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.fit_block import fit_block
 from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.fit_intervals import fit_intervals
-from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.multistart.climbs import compile_ahead
 from mog_jax.fitting.multistart.packing import Layout
 from mog_jax.fitting.options import (

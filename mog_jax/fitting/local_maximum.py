@@ -20,8 +20,8 @@ from mog_jax.array_like import real_array
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.held import interval_maximum
-from mog_jax.fitting.intervals.inputs import Words
 from mog_jax.fitting.options import DEFAULTS, WORDS, AscentOptions, checked_options, refuse_unknown
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores

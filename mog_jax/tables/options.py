@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mog_jax.fitting.intervals.inputs import of_each_dataset, pair_of_each
+from mog_jax.fitting.data.words import of_each_dataset, pair_of_each
 from mog_jax.fitting.options import OPTIONS, WORDS, checked_options, refuse_unknown
 
 # What says in a table what `counts` says beside an array, and what only an array has.

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 
 from mog_jax import intervals
 from mog_jax.crosscheck.exact import evaluate
+from mog_jax.fitting.data.intervals import Observed
 from mog_jax.fitting.intervals import kernel
-from mog_jax.fitting.intervals.observations import Observed, standardised
+from mog_jax.fitting.intervals.observations import standardised
 from tests.intervals.draws import coordinates_and_intervals
 
 DRAWN = coordinates_and_intervals(5)

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
+from mog_jax.fitting.data.intervals import Observed, read_intervals
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.describe import describe
-from mog_jax.fitting.intervals.inputs import Words, read_intervals
 from mog_jax.fitting.intervals.maximise import maximise
-from mog_jax.fitting.intervals.observations import Observed, standardised
+from mog_jax.fitting.intervals.observations import standardised
 from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import theta_of, to_standard_scale
 from mog_jax.fitting.results.describe import nothing

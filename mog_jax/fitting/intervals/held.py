@@ -8,8 +8,9 @@ import numpy as np
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.climb.arrival import has_arrived
+from mog_jax.fitting.data.intervals import read_intervals
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.climb import Climbs, climb
-from mog_jax.fitting.intervals.inputs import Words, read_intervals
 from mog_jax.fitting.intervals.maximise import bases, below_resolution
 from mog_jax.fitting.intervals.observations import standardised
 from mog_jax.fitting.options import AscentOptions, FitOptions

@@ -1,35 +1,16 @@
 """Distinct intervals of each dataset, on its standard scale: what the climbs go through."""
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.data.intervals import Observed
 
 # Representatives of intervals that stand for a dataset while starts are sought.
 _SAMPLE = 512
 # A dataset of more distinct intervals is searched on as many groups of neighbours.
 _SEARCHED = 512
-
-
-class Observed(NamedTuple):
-    """One dataset in its own unit: distinct intervals, as `mog_jax.intervals.moments` has them.
-
-    Attributes
-    ----------
-    centre, half_width, counts : array, shape (m,)
-        Of a half-line `centre` is its end.
-    total : float
-        Sum of the counts; without what a window takes away.
-    n_missing : int
-    """
-
-    centre: Array
-    half_width: Array
-    counts: Array
-    total: float
-    n_missing: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.inputs import Source, read
-from mog_jax.fitting.intervals.inputs import Words, of_each_dataset, pair_of_each
+from mog_jax.fitting.data.words import Words, of_each_dataset, pair_of_each
 
 
 class Recording(NamedTuple):

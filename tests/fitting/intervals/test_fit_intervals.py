@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mog_jax
-from mog_jax.fitting.intervals.inputs import OffGridWarning
+from mog_jax.fitting.data.intervals import OffGridWarning
 
 X = mog_jax.datasets.faithful()
 

@@ -1,50 +1,105 @@
-"""What is said about values besides themselves, read: resolution, limits, upper ends, a window."""
+"""Values as intervals: each with what is said of it, and of each dataset those that differ."""
 
 import itertools
 import warnings
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mog_jax.array_like import real_array
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.inputs import Source, read
-from mog_jax.fitting.intervals.observations import Observed
+from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_of_values
 
 # Of a step, and of the values: more values than this farther off than this are on no such grid.
 _OFF_GRID, _SHARE_OFF_GRID = 0.1, 0.1
 
 
-class Words(NamedTuple):
-    """What a caller says of the values, as it was given; None where nothing was.
+class Observed(NamedTuple):
+    """One dataset in its own unit: distinct intervals, as `mog_jax.intervals.moments` has them.
 
     Attributes
     ----------
-    upper : in the form of the data
-        The upper ends of intervals of which the data are the lower ones.
-    resolution : number, or one for each dataset
-        To which the values were rounded.
-    limits : pair of them or None
-        At or beyond, only that is known.
-    window : pair of them or None
-        Values outside were never recorded.
+    centre, half_width, counts : array, shape (m,)
+        Of a half-line `centre` is its end.
+    total : float
+        Sum of the counts; without what a window takes away.
+    n_missing : int
     """
 
-    upper: Any = None
-    resolution: Any = None
-    limits: Any = None
-    window: Any = None
+    centre: Array
+    half_width: Array
+    counts: Array
+    total: float
+    n_missing: int
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "Words":
-        """Pick the words out of options of `fit`."""
-        return cls(**{name: options[name] for name in cls._fields if name in options})
+
+class Recorded(NamedTuple):
+    """All values, one after the other, with what is said of each.
+
+    Attributes
+    ----------
+    source : Source
+        Of the data.
+    row : array of int, shape (total,)
+        Whose value each is.
+    centre, half_width : array, shape (total,)
+        As `mog_jax.intervals.moments` has them.
+    counts : array, shape (total,)
+    missing : array of bool, shape (total,)
+        Of which nothing is known.
+    is_finite : array of bool, shape (total,)
+        Whether an infinite value, where it is one, says something.
+    window : pair of arrays, shape (b,), or None
+    """
+
+    source: Source
+    row: Array
+    centre: Array
+    half_width: Array
+    counts: Array
+    missing: Array
+    is_finite: Array
+    window: tuple[Array, Array] | None
 
     @property
-    def are_given(self) -> bool:
-        """Whether anything is said."""
-        return any(word is not None for word in self)
+    def ends(self) -> tuple[Array, Array]:
+        """Lower and upper ends, infinite where an interval is open."""
+        with np.errstate(invalid="ignore"):
+            low = np.where(self.half_width == np.inf, self.centre, self.centre - self.half_width)
+            high = np.where(self.half_width == -np.inf, self.centre, self.centre + self.half_width)
+        low = np.where(self.half_width == -np.inf, -np.inf, low)
+        return low, np.where(self.half_width == np.inf, np.inf, high)
+
+
+def read_recorded(data: Any, counts: Any, words: Words) -> Recorded:
+    """Validate data and words, and give each value with what is said of it.
+
+    Raises
+    ------
+    ValueError
+        If a word has a wrong value, or does not go with another one or with the data.
+    """
+    words.refuse_combinations()
+    source = read(data, counts)
+    b = len(source)
+    lengths = source.lengths(np.arange(b)).astype(np.int64)
+    row = np.repeat(np.arange(b), lengths)
+    x = source.values.reshape(-1).astype(np.float64)
+    times = np.ones(x.size) if source.counts is None else source.counts.reshape(-1)
+    place = np.arange(x.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    names = _Names(source, row, place)
+    if words.upper is not None:
+        centre, half_width, missing = _from_ends(x, _read_upper(words.upper, source), names)
+    else:
+        missing = np.isnan(x)
+        centre, half_width = _from_values(x, row, words, source)
+    window = None
+    if words.window is not None:
+        window = pair_of_each("window", words.window, b)
+        at_value = x if words.upper is None else centre
+        _refuse_outside(x, at_value, window[0][row], window[1][row], names, missing)
+    is_finite = np.isfinite(centre) | missing
+    return Recorded(source, row, centre, half_width, times, missing, is_finite, window)
 
 
 def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[Observed], Array]:
@@ -63,43 +118,17 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
     ValueError
         If a word has a wrong value, or does not go with another one or with the data.
     """
-    _refuse_combinations(words)
-    source = read(data, counts)
-    b = len(source)
-    lengths = source.lengths(np.arange(b)).astype(np.int64)
-    row = np.repeat(np.arange(b), lengths)
-    x = source.values.reshape(-1).astype(np.float64)
-    times = np.ones(x.size) if source.counts is None else source.counts.reshape(-1)
-    place = np.arange(x.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    names = _Names(source, row, place)
-    if words.upper is not None:
-        centre, half_width, missing = _from_ends(x, _read_upper(words.upper, source), names)
-    else:
-        missing = np.isnan(x)
-        centre, half_width = _from_values(x, row, words, b)
-    is_finite = np.isfinite(centre) | missing
-    if words.window is not None:
-        low, high = pair_of_each("window", words.window, b)
-        at_value = x if words.upper is None else centre
-        _refuse_outside(x, at_value, low[row], high[row], names, missing)
-    datasets = _distinct(row, centre, half_width, np.where(missing | ~is_finite, 0, times), b)
-    n_missing = np.bincount(row, missing, minlength=b)
+    given = read_recorded(data, counts, words)
+    b, row = len(given.source), given.row
+    times = np.where(given.missing | ~given.is_finite, 0, given.counts)
+    datasets = _distinct(row, given.centre, given.half_width, times, b)
+    n_missing = np.bincount(row, given.missing, minlength=b)
     datasets = [
         one._replace(n_missing=int(number)) for one, number in zip(datasets, n_missing, strict=True)
     ]
-    if words.window is not None:
-        datasets = [_seen_through(*each) for each in zip(datasets, low, high, strict=True)]
-    finite = np.bincount(row, ~is_finite, minlength=b) == 0
-    return source, datasets, finite
-
-
-def _refuse_combinations(words: Words) -> None:
-    for name in ("resolution", "limits"):
-        if words.upper is not None and getattr(words, name) is not None:
-            raise ValueError(
-                f"`{name}` and `upper` exclude each other: where `upper` is given, each interval "
-                "says it all; a half-line has an infinite end."
-            )
+    if given.window is not None:
+        datasets = [_seen_through(*each) for each in zip(datasets, *given.window, strict=True)]
+    return given.source, datasets, np.bincount(row, ~given.is_finite, minlength=b) == 0
 
 
 class _Names(NamedTuple):
@@ -167,25 +196,27 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
     return middle, half, missing
 
 
-def _from_values(x: Array, row: Array, words: Words, b: int) -> tuple[Array, Array]:
+def _from_values(x: Array, row: Array, words: Words, source: Source) -> tuple[Array, Array]:
     half_width = np.zeros(x.size)
     centre = x.copy()
     inside = np.isfinite(x)
     if words.limits is not None:
-        low, high = pair_of_each("limits", words.limits, b)
-        below, above = x <= low[row], x >= high[row]
-        centre = np.where(below, low[row], np.where(above, high[row], x))
+        low, high = pair_of_values("limits", words.limits, source, row)
+        below, above = x <= low, x >= high
+        centre = np.where(below, low, np.where(above, high, x))
         inside &= ~below & ~above
     if words.resolution is not None:
-        step = of_each_dataset("resolution", words.resolution, b)
-        if np.any(~(step > 0) | np.isinf(step)):
-            wrong = step[np.argmax(~(step > 0) | np.isinf(step))]
+        step, vary = of_each_value("resolution", words.resolution, source, row)
+        wrong = ~(step >= 0 if vary else step > 0) | np.isinf(step)
+        if wrong.any():
             raise ValueError(
                 f"`resolution` must be positive: the step to which values were rounded; got "
-                f"{wrong}. Exact values need none."
+                f"{step[np.argmax(wrong)]}. Exact values need none"
+                f"{', or 0 where it is given for each value.' if vary else '.'}"
             )
-        _check_grid(x[inside], row[inside], step, b)
-        half_width = 0.5 * step[row]
+        if not vary:
+            _check_grid(x[inside], row[inside], step[inside], len(source))
+        half_width = 0.5 * step
     if words.limits is not None:
         half_width = np.where(below, -np.inf, np.where(above, np.inf, half_width))
     return centre, half_width
@@ -193,21 +224,22 @@ def _from_values(x: Array, row: Array, words: Words, b: int) -> tuple[Array, Arr
 
 def _check_grid(x: Array, row: Array, step: Array, b: int) -> None:
     """Refuse a step that is coarser than all data, and warn of values that it does not fit."""
-    low, high = np.full(b, np.inf), np.full(b, -np.inf)
+    low, high, steps = np.full(b, np.inf), np.full(b, -np.inf), np.ones(b)
     np.minimum.at(low, row, x)
     np.maximum.at(high, row, x)
+    steps[row] = step
     varies = high > low
     with np.errstate(invalid="ignore"):
-        coarse = varies & (step > high - low)
+        coarse = varies & (steps > high - low)
     if varies.any() and coarse[varies].all():
         at = int(np.argmax(coarse))
         raise ValueError(
-            f"`resolution` is coarser than the data: a step of {step[at]:g}, and values from "
+            f"`resolution` is coarser than the data: a step of {steps[at]:g}, and values from "
             f"{low[at]:g} to {high[at]:g}. It is in the unit of the data."
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = (x - low[row]) / step[row]
-        off = np.abs(steps - np.rint(steps)) > _OFF_GRID
+        place = (x - low[row]) / step
+        off = np.abs(place - np.rint(place)) > _OFF_GRID
     share = np.bincount(row, off, minlength=b) / np.maximum(np.bincount(row, minlength=b), 1)
     some = np.flatnonzero(share > _SHARE_OFF_GRID)
     if some.size:
@@ -219,53 +251,14 @@ def _check_grid(x: Array, row: Array, step: Array, b: int) -> None:
         )
         warnings.warn(
             f"{share[some[0]]:.0%} of the values{where} do not lie on a grid of "
-            f"{step[some[0]]:g}, the `resolution`: their intervals overlap.",
+            f"{steps[some[0]]:g}, the `resolution`: their intervals overlap.",
             OffGridWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
 
 
 class OffGridWarning(UserWarning):
     """Values lie between the steps to which they are said to be rounded."""
-
-
-def of_each_dataset(name: str, value: Any, b: int) -> Array:
-    """Give a number for each dataset, of one for all or one for each."""
-    try:
-        found = np.asarray(real_array(value, name), np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`{name}` must be a number, or one for each dataset; got {value!r}."
-        ) from None
-    if found.shape not in ((), (b,)):
-        raise ValueError(
-            f"`{name}` must be a number, or one for each dataset, shape ({b},); got shape "
-            f"{found.shape}."
-        )
-    return np.broadcast_to(found, (b,))
-
-
-def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
-    """Give lower and upper ends for each dataset, infinite where there is none."""
-    if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
-        raise ValueError(
-            f"`{name}` must be a pair, lower and upper, of which one may be None; got {value!r}."
-        )
-    ends = []
-    for end, nothing in zip(value, (-np.inf, np.inf), strict=True):
-        ends.append(of_each_dataset(name, nothing if end is None else end, b))
-    low, high = ends
-    if np.isnan(low).any() or np.isnan(high).any():
-        raise ValueError(f"`{name}` must not be NaN; None is no limit. Got {value!r}.")
-    if np.any(low >= high):
-        at = int(np.argmax(low >= high))
-        raise ValueError(
-            f"`{name}` must be in order, the lower one below the upper one; got ({low[at]:g}, "
-            f"{high[at]:g})."
-        )
-    if np.isinf(low).all() and np.isinf(high).all():
-        raise ValueError(f"`{name}` must have at least one end that is a number; got {value!r}.")
-    return low, high
 
 
 def _refuse_outside(
