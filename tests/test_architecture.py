@@ -145,7 +145,7 @@ INNER_FLOORS = {
         {"maximise"},
     ],
     "fitting.results": [
-        {"arrow_file", "columns", "map_points", "named", "unresolved"},
+        {"arrow_file", "columns", "map_intervals", "map_points", "named", "unresolved"},
         {"remarks"},
         {"exports", "methods"},
         {"fit"},

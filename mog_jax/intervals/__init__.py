@@ -10,6 +10,7 @@ from mog_jax.intervals.derivatives import (
     gradient,
     interval_terms,
     log_likelihood,
+    log_odds,
     observed_information,
 )
 from mog_jax.intervals.moments import Moments, truncated_moments
@@ -21,6 +22,7 @@ __all__ = [
     "gradient",
     "interval_terms",
     "log_likelihood",
+    "log_odds",
     "observed_information",
     "truncated_moments",
 ]

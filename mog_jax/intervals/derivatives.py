@@ -156,6 +156,21 @@ def interval_terms(
     )
 
 
+def log_odds(
+    theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
+) -> jax.Array:
+    r"""Logarithm of the posterior odds of the first component, :math:`\log\pi_1P_1/\pi_2P_2`.
+
+    Parameters
+    ----------
+    theta, centre, half_width, unrolled
+        As for `interval_terms`.
+    """
+    moments = _both(theta, centre, half_width, unrolled=unrolled)
+    one, other = _log_joint(theta, *moments, half_width)
+    return one - other
+
+
 def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
     # A constant to the derivative: what it adds outside the sum it takes away inside.
     largest = jnp.maximum(*jax.lax.stop_gradient((one, other)))

@@ -102,6 +102,18 @@ def read_recorded(data: Any, counts: Any, words: Words) -> Recorded:
     return Recorded(source, row, centre, half_width, times, missing, is_finite, window)
 
 
+def middle_and_half(low: Array, high: Array) -> tuple[Array, Array]:
+    """Give intervals by their ends as `mog_jax.intervals.moments` has them."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        middle = np.where(
+            np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * low + 0.5 * high)
+        )
+        half = np.where(
+            np.isinf(low), -np.inf, np.where(np.isinf(high), np.inf, 0.5 * (high - low))
+        )
+    return middle, half
+
+
 def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[Observed], Array]:
     """Validate data and words, and give the distinct intervals of each dataset.
 
@@ -186,14 +198,7 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
         )
     # What may be anything says nothing.
     missing = np.isnan(low) | (np.isinf(low) & np.isinf(high))
-    with np.errstate(invalid="ignore", over="ignore"):
-        middle = np.where(
-            np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * low + 0.5 * high)
-        )
-        half = np.where(
-            np.isinf(low), -np.inf, np.where(np.isinf(high), np.inf, 0.5 * (high - low))
-        )
-    return middle, half, missing
+    return *middle_and_half(low, high), missing
 
 
 def _from_values(x: Array, row: Array, words: Words, source: Source) -> tuple[Array, Array]:
@@ -296,12 +301,7 @@ def _distinct(row: Array, centre: Array, half_width: Array, times: Array, b: int
 
 def _seen_through(one: Observed, low: float, high: float) -> Observed:
     """Add the window: an interval that is taken away as often as there are values."""
-    if np.isinf(low):
-        centre, half = high, -np.inf
-    elif np.isinf(high):
-        centre, half = low, np.inf
-    else:
-        centre, half = 0.5 * low + 0.5 * high, 0.5 * (high - low)
+    centre, half = middle_and_half(np.asarray(low), np.asarray(high))
     return one._replace(
         centre=np.append(one.centre, centre),
         half_width=np.append(one.half_width, half),

@@ -86,6 +86,7 @@ def describe(
         higher_by=spread(nowhere),
         higher_points=spread(nowhere),
         equal_variances=options.equal_variances,
+        of_intervals=True,
     )
 
 
@@ -104,9 +105,9 @@ def _status(
     )
     ends = maxima.ends
     counts = effective_counts(ends.theta, ends.gradient, data.total[usable]).min(axis=1)
-    is_few = (counts >= LEAST_POINTS) & beats_one(maxima, data, usable, free[usable])
+    is_few = (counts >= LEAST_POINTS) & beats_one(maxima, data, usable, free[usable], options)
     is_few &= options.choose == "penalised"
-    n_free = free[usable].sum(axis=1) - options.equal_variances
+    n_free = options.n_parameters(free[usable].T)
     is_below = maxima.is_below.any(axis=1)
     status[usable] = np.select(
         [

@@ -58,7 +58,7 @@ def fit_intervals(
 
     groups = np.array_split(np.arange(len(source)), max(1, -(-len(source) // _WIDTH)))
     fill_in(fits, [group for group in groups if group.size], fit_some, progress=progress)
-    fits = dataclasses.replace(fits, names=source.names)
+    fits = dataclasses.replace(fits, names=source.names, of_intervals=True)
     return fits[0] if source.is_single else fits
 
 

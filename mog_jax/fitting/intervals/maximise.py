@@ -247,10 +247,13 @@ def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
     return found
 
 
-def beats_one(found: Maxima, data: Intervals, datasets: Array, free: Array) -> Array:
+def beats_one(
+    found: Maxima, data: Intervals, datasets: Array, free: Array, options: FitOptions
+) -> Array:
     """Whether two components beat one by their BIC."""
     two, one = found.ends.log_likelihood, found.one.log_likelihood
-    beats: Array = choice.beats_one(two, one, data.total[datasets], free.sum(axis=1) - 2)
+    n_more = options.n_parameters(free.T) - 2
+    beats: Array = choice.beats_one(two, one, data.total[datasets], n_more)
     return beats
 
 
@@ -271,7 +274,7 @@ def _is_answer(
     if options.choose == "regular":
         enough &= ~found.is_below.any(axis=1)
     else:
-        enough |= (least >= LEAST_POINTS) & beats_one(found, data, datasets, free)
+        enough |= (least >= LEAST_POINTS) & beats_one(found, data, datasets, free, options)
     is_answer: Array = enough & ~found.is_on_floor & np.isfinite(found.ends.value)
     return is_answer
 

@@ -26,6 +26,7 @@ class FitExports:
         status: jax.Array
         n_points: jax.Array
         equal_variances: bool
+        of_intervals: bool
         names: Any
 
         @property
@@ -101,7 +102,11 @@ class FitExports:
         leaves, _ = jax.tree_util.tree_flatten_with_path(self._batch())
         arrays = {_name_of(path): np.asarray(leaf) for path, leaf in leaves}
         names = None if self.names is None else _many(self.names)
-        about = {"equal_variances": self.equal_variances, "is_batch": np.ndim(self.status) > 0}
+        about = {
+            "equal_variances": self.equal_variances,
+            "of_intervals": self.of_intervals,
+            "is_batch": np.ndim(self.status) > 0,
+        }
         arrow_file.write(path, arrays, names, about)
 
     def _repr_html_(self) -> str:

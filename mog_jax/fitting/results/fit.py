@@ -128,11 +128,14 @@ _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "higher_points": ((), "f"),
 }
 
+# What holds of all fits of a batch, as it is saved.
+_ABOUT = ("equal_variances", "of_intervals", "is_batch")
+
 
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=list(dict.fromkeys(name.split(".")[0] for name in _ARRAYS)),
-    meta_fields=["equal_variances"],
+    meta_fields=["equal_variances", "of_intervals"],
     # What JAX makes of fits may have other datasets in another order: better no names than wrong.
     drop_fields=["names"],
 )
@@ -171,6 +174,8 @@ class Fit(FitExports, FitMethods):
         Points in the smaller component of that one.
     equal_variances : bool
         Whether the components were made to share one variance.
+    of_intervals : bool
+        Whether the values were intervals: something was said of them besides themselves.
     names : array of str, shape (...,), or None
         Names of the datasets, if they were given by a mapping: then ``fits["CD4"]`` is the fit of
         one. An index, a slice or a mask keeps them; `jax.tree.map` and `jax.jit` drop them.
@@ -189,6 +194,7 @@ class Fit(FitExports, FitMethods):
     higher_by: jax.Array
     higher_points: jax.Array
     equal_variances: bool
+    of_intervals: bool = False
     names: Any = None
 
     @classmethod
@@ -211,7 +217,7 @@ class Fit(FitExports, FitMethods):
         ValueError
             If it holds no fit.
         """
-        arrays, names, about = arrow_file.read(path, _ARRAYS, ("equal_variances", "is_batch"))
+        arrays, names, about = arrow_file.read(path, _ARRAYS, _ABOUT)
         _refuse_impossible(arrays, str(path))
         if not about["is_batch"]:
             if len(arrays["status"]) != 1:
@@ -232,6 +238,7 @@ class Fit(FitExports, FitMethods):
                 "one_component": OneComponent(**fields["one_component"]),
             },
             equal_variances=about["equal_variances"],
+            of_intervals=about["of_intervals"],
             names=names,
         )
 

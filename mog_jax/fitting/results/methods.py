@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.array_like import real_array
+from mog_jax.fitting.data.words import Words
+from mog_jax.fitting.options import refuse_unknown
 from mog_jax.fitting.results import unresolved
+from mog_jax.fitting.results.map_intervals import IntervalValues, read_interval_values
 from mog_jax.fitting.results.map_points import Points, read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.fitting.results.remarks import remarks_of
@@ -35,7 +38,8 @@ class FitMethods:
 
     Where data are asked for, they are in the form in which they were fitted: `(n,)` for one
     dataset, `(b, n)`, a list of b arrays, `Ragged` or a mapping from name for a batch, NaN for a
-    missing value.
+    missing value. Where something was said of them besides, `resolution`, `limits`, `window` or
+    `upper`, the same is said again.
     """
 
     if TYPE_CHECKING:
@@ -46,6 +50,7 @@ class FitMethods:
         n_points: jax.Array
         fixed: jax.Array
         equal_variances: bool
+        of_intervals: bool
         higher_by: jax.Array
         higher_points: jax.Array
         names: Any
@@ -64,6 +69,7 @@ class FitMethods:
         *,
         counts: ArrayLike | None = None,
         kind: str = "observed",
+        **words: Any,
     ) -> jax.Array:
         r"""Covariance of the estimates.
 
@@ -76,6 +82,8 @@ class FitMethods:
         kind : "observed" or "sandwich"
             From the observed information, right if the data come from two Gaussians; or the
             sandwich, right if they do not.
+        **words
+            Of the data, what was said to `fit`: `resolution`, `limits`, `window` or `upper`.
 
         Returns
         -------
@@ -96,8 +104,12 @@ class FitMethods:
             return found
         if data is None:
             raise ValueError("the sandwich needs the data: give `data`, as it was fitted.")
-        points = self._points(data, counts)
-        robust: jax.Array = points.map_fits(inference.sandwich, found, self.mixture)
+        given = self._fitted("covariance", data, counts, words)
+        robust: jax.Array = (
+            given.sandwich(found, self.mixture)
+            if isinstance(given, IntervalValues)
+            else given.map_fits(inference.sandwich, found, self.mixture)
+        )
         return robust
 
     def standard_errors(
@@ -106,6 +118,7 @@ class FitMethods:
         *,
         counts: ArrayLike | None = None,
         kind: str = "observed",
+        **words: Any,
     ) -> StandardErrors:
         """Standard errors of weights, means, variances and standard deviations.
 
@@ -115,6 +128,8 @@ class FitMethods:
             What was fitted; asked for by the sandwich alone.
         kind : "observed" or "sandwich"
             As in `covariance`.
+        **words
+            Of the data, what was said to `fit`.
 
         Returns
         -------
@@ -128,7 +143,7 @@ class FitMethods:
         >>> fit.standard_errors().means.round(3)
         array([0.7  , 0.505])
         """
-        covariance = self.covariance(data, counts=counts, kind=kind)
+        covariance = self.covariance(data, counts=counts, kind=kind, **words)
         return inference.standard_errors(self.mixture, covariance, self.reason)
 
     def confidence_intervals(
@@ -138,6 +153,7 @@ class FitMethods:
         counts: ArrayLike | None = None,
         kind: str = "observed",
         level: float = 0.95,
+        **words: Any,
     ) -> ConfidenceIntervals:
         """Wald intervals, on the logit of the weights and the logarithm of the variances.
 
@@ -149,13 +165,15 @@ class FitMethods:
             As in `covariance`.
         level : float
             Probability with which each interval is to cover its parameter.
+        **words
+            Of the data, what was said to `fit`.
 
         Returns
         -------
         ConfidenceIntervals
             NaN with a reason where there are none.
         """
-        covariance = self.covariance(data, counts=counts, kind=kind)
+        covariance = self.covariance(data, counts=counts, kind=kind, **words)
         return inference.confidence_intervals(self.mixture, covariance, self.reason, level=level)
 
     def aic(self) -> jax.Array:
@@ -168,21 +186,27 @@ class FitMethods:
             self._at_maximum(self.log_likelihood), self._n_parameters(), self._total()
         )
 
-    def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
+    def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None, **words: Any) -> jax.Array:
         """Integrated completed likelihood: BIC, with a penalty for components that overlap.
 
         Parameters
         ----------
         data, counts : array-like
             What was fitted.
+        **words
+            Of the data, what was said to `fit`.
 
         Returns
         -------
         array, shape (...,)
             Lower is better. NaN where the fit is not at a maximum.
         """
-        points = self._points(data, counts)
-        criterion: jax.Array = points.map_fits(inference.icl, self.bic(), self.mixture)
+        given = self._fitted("icl", data, counts, words)
+        criterion: jax.Array = (
+            given.icl(self.bic(), self.mixture)
+            if isinstance(given, IntervalValues)
+            else given.map_fits(inference.icl, self.bic(), self.mixture)
+        )
         return criterion
 
     def bimodality_index(self) -> jax.Array:
@@ -308,26 +332,38 @@ class FitMethods:
         found = inference.quantile(self.mixture, np.atleast_1d(asked))
         return found[..., 0] if asked.ndim == 0 else found
 
-    def responsibilities(self, x: ArrayLike, *, monotone: bool = False) -> Any:
-        """Posterior probabilities of the components.
+    def responsibilities(self, x: ArrayLike, *, monotone: bool = False, **words: Any) -> Any:
+        r"""Posterior probabilities of the components.
+
+        Of an interval :math:`\gamma_k=\pi_kP_k/\sum_j\pi_jP_j`, with its probabilities
+        :math:`P_k`.
 
         Parameters
         ----------
         x : array-like
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
-            Whether the posterior of the upper component may never fall as x rises.
+            Whether the posterior of the upper component may never fall as x rises; of points.
+        **words
+            If `x` are intervals, what says so: `resolution`, `limits` or `upper`, as to `fit`.
 
         Returns
         -------
         array or list of arrays, of the form of `x` with a last axis of length 2
             NaN where `x` is.
         """
+        if any(word is not None for word in words.values()):
+            if monotone:
+                raise ValueError("`monotone` goes with points; an interval has one posterior.")
+            found = self._intervals("responsibilities", x, None, words).responsibilities(
+                self.mixture
+            )
+            return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
         posterior = inference.monotone_responsibilities if monotone else inference.responsibilities
         return self._each(posterior, x)
 
-    def predict(self, x: ArrayLike, *, monotone: bool = False) -> Any:
-        """Label each point with its more probable component: 0 for the lower mean, 1 the upper.
+    def predict(self, x: ArrayLike, *, monotone: bool = False, **words: Any) -> Any:
+        """Label each value with its more probable component: 0 for the lower mean, 1 the upper.
 
         Parameters
         ----------
@@ -335,6 +371,8 @@ class FitMethods:
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
             Whether the posterior of the upper component may never fall as x rises.
+        **words
+            As for `responsibilities`.
 
         Returns
         -------
@@ -346,7 +384,7 @@ class FitMethods:
             upper = np.asarray(posterior)[..., 1]
             return np.where(np.isnan(upper), -1, upper > 0.5)
 
-        posterior = self.responsibilities(x, monotone=monotone)
+        posterior = self.responsibilities(x, monotone=monotone, **words)
         if isinstance(posterior, dict):
             return {name: label(each) for name, each in posterior.items()}
         return (
@@ -357,24 +395,35 @@ class FitMethods:
         """Draw `n` points from each mixture, shape (..., n); by a key of JAX's, or a seed."""
         return self.mixture.sample(key, n)
 
-    def kolmogorov_distance(self, data: ArrayLike, *, counts: ArrayLike | None = None) -> jax.Array:
+    def kolmogorov_distance(
+        self, data: ArrayLike, *, counts: ArrayLike | None = None, **words: Any
+    ) -> jax.Array:
         """Largest distance between the distribution functions of the data and of the fit.
+
+        Of intervals the least that it can be, wherever in them the values lie; in a window, of
+        what the mixture says inside.
 
         Parameters
         ----------
         data, counts : array-like
             What was fitted.
+        **words
+            Of the data, what was said to `fit`.
 
         Returns
         -------
         array, shape (...,)
         """
-        points = self._points(data, counts)
-        distance: jax.Array = points.map_fits(inference.kolmogorov_distance, self.mixture)
+        given = self._fitted("kolmogorov_distance", data, counts, words)
+        distance: jax.Array = (
+            given.kolmogorov_distance(self.mixture)
+            if isinstance(given, IntervalValues)
+            else given.map_fits(inference.kolmogorov_distance, self.mixture)
+        )
         return distance
 
     def remarks(
-        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None
+        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None, **words: Any
     ) -> list[Any]:
         """Say what else is to be known of a fit.
 
@@ -385,6 +434,8 @@ class FitMethods:
         ----------
         data, counts : array-like, optional
             What was fitted.
+        **words
+            Of the data, what was said to `fit`.
 
         Returns
         -------
@@ -397,7 +448,35 @@ class FitMethods:
         ['a maximum 537 nats higher has a component of 110 points, tied or close together: it is
         not the answer']
         """
-        return remarks_of(self, None if data is None else self._points(data, counts))
+        if data is None:
+            return remarks_of(self, None)
+        return remarks_of(self, self._fitted("remarks", data, counts, words))
+
+    def _fitted(
+        self, function: str, data: Any, counts: Any, words: dict[str, Any]
+    ) -> Points | IntervalValues:
+        """Read what was fitted, with what was said of it then."""
+        given = any(word is not None for word in words.values())
+        if given and not self.of_intervals:
+            raise ValueError(
+                f"`{next(iter(words))}` was not said when this was fitted: it is a fit of points."
+            )
+        if self.of_intervals and not given:
+            refuse_unknown(function, words, ("data", "counts", *Words._fields))
+            raise ValueError(
+                "this is a fit of intervals: say of the data what was said to `fit`, as in "
+                f"{function}(data, resolution=0.1)."
+            )
+        return (
+            self._intervals(function, data, counts, words) if words else self._points(data, counts)
+        )
+
+    def _intervals(
+        self, function: str, data: Any, counts: Any, words: dict[str, Any]
+    ) -> IntervalValues:
+        rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
+        own = {name: in_order(self.names, word, name) for name, word in words.items()}
+        return read_interval_values(rows, np.shape(self.n_points), times, own, function)
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")

@@ -6,6 +6,7 @@ import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.data.grid import grid_step
+from mog_jax.fitting.results.map_intervals import IntervalValues
 from mog_jax.fitting.results.map_points import Points
 from mog_jax.inference import kolmogorov_distance
 from mog_jax.mixture import Mixture
@@ -33,13 +34,7 @@ def higher(by: float, points: float) -> list[str]:
     ]
 
 
-def about_data(
-    distinct: Array,
-    n_points: float,
-    deviations: Array,
-    distances: tuple[float, float],
-    is_atom: bool,
-) -> list[str]:
+def about_data(distinct: Array, n_points: float, deviations: Array, *, is_atom: bool) -> list[str]:
     """Compare a fit with its data.
 
     Parameters
@@ -50,8 +45,6 @@ def about_data(
         How many points there are.
     deviations : array, shape (2,)
         Standard deviations of the components.
-    distances : pair of float
-        Kolmogorov distances, of one Gaussian and of two.
     is_atom : bool
         Whether one component is an atom, and known to be narrow.
     """
@@ -66,35 +59,53 @@ def about_data(
             f"step between values, {step:.3g}"
             for k in np.flatnonzero(np.asarray(deviations) < step)
         ]
-    if min(distances) * np.sqrt(n_points) > _FAR_OFF:
-        said.append(
-            "neither one Gaussian nor two describe the data: the distribution functions are "
-            f"{distances[0]:.2g} and {distances[1]:.2g} apart"
-        )
     return said
 
 
-def remarks_of(fit: Any, points: Points | None) -> list[Any]:
+def about_distances(distances: tuple[float, float], n_points: float) -> list[str]:
+    """Say where neither one Gaussian nor two describe the data.
+
+    Parameters
+    ----------
+    distances : pair of float
+        Kolmogorov distances, of one Gaussian and of two.
+    n_points : float
+    """
+    if not min(distances) * np.sqrt(n_points) > _FAR_OFF:
+        return []
+    return [
+        "neither one Gaussian nor two describe the data: the distribution functions are "
+        f"{distances[0]:.2g} and {distances[1]:.2g} apart"
+    ]
+
+
+def remarks_of(fit: Any, points: Points | IntervalValues | None) -> list[Any]:
     """Give the remarks of a fit, or a list of them for each fit of a batch.
 
     Parameters
     ----------
     fit : Fit
-    points : Points, optional
-        What was fitted.
+    points : Points or IntervalValues, optional
+        What was fitted. Of intervals, those that are exact are looked at as points are.
     """
     by, held = (np.atleast_1d(each) for each in (fit.higher_by, fit.higher_points))
     said = [higher(float(by[i]), float(held[i])) for i in range(by.size)]
     if points is not None:
         distances = [
-            np.atleast_1d(points.map_fits(kolmogorov_distance, mixture))
+            np.atleast_1d(
+                points.kolmogorov_distance(mixture)
+                if isinstance(points, IntervalValues)
+                else points.map_fits(kolmogorov_distance, mixture)
+            )
             for mixture in (_one_gaussian(fit), fit.mixture)
         ]
+        totals = np.atleast_1d(np.asarray(fit.n_points))
         deviations = np.sqrt(np.asarray(fit.mixture.variances)).reshape(-1, 2)
         is_atom = np.atleast_1d(np.asarray(fit.status_name) == "atom")
         for i, of_fit in enumerate(said):
             apart = float(distances[0][i]), float(distances[1][i])
-            of_fit += about_data(*_seen(points, i), deviations[i], apart, bool(is_atom[i]))
+            of_fit += about_data(*_seen(points, i), deviations[i], is_atom=bool(is_atom[i]))
+            of_fit += about_distances(apart, float(totals[i]))
     return said if np.ndim(fit.higher_by) else said[0]
 
 
@@ -108,8 +119,10 @@ def _one_gaussian(fit: Any) -> Mixture:
     return Mixture(**fields)
 
 
-def _seen(points: Points, i: int) -> tuple[Array, float]:
+def _seen(points: Points | IntervalValues, i: int) -> tuple[Array, float]:
     """Give the distinct values of a dataset, and how many points there are."""
+    if isinstance(points, IntervalValues):
+        return points.exact(i)
     values, counts = points.source.rows(np.array([0 if points.source.is_single else i]))
     times = np.ones(values.shape) if counts is None else counts
     there = ~np.isnan(values[0]) & (times[0] > 0)

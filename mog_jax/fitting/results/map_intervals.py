@@ -1,0 +1,138 @@
+"""Intervals that fits are asked about, read with the words of `fit`, and what is answered."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.data.intervals import Recorded, middle_and_half, read_recorded
+from mog_jax.fitting.data.words import Words
+from mog_jax.fitting.options import refuse_unknown
+from mog_jax.inference.intervals import (
+    IntervalTerms,
+    interval_icl,
+    interval_kolmogorov_distance,
+    interval_responsibilities,
+    interval_sandwich,
+    interval_statistics,
+)
+from mog_jax.mixture import Mixture
+from mog_jax.precision import hand_back
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class IntervalValues:
+    """Values with what is said of each, for one fit or for each of a batch.
+
+    Parameters
+    ----------
+    given : Recorded
+    batch : () or (b,)
+        Of the fits.
+    as_list : bool
+        Whether the data came as a list of arrays.
+    """
+
+    given: Recorded
+    batch: tuple[int, ...]
+    as_list: bool
+
+    def responsibilities(self, mixture: Mixture) -> Any:
+        """Posterior probability of each component, in the form of the data and an axis of 2."""
+        given, source = self.given, self.given.source
+        found = interval_responsibilities(self._terms(mixture).log_odds)
+        # A value that may be anything has the weights, but it is missing.
+        found[given.missing | ~given.is_finite] = np.nan
+        if source.offsets is not None:
+            return np.split(found, source.offsets[1:-1]) if self.as_list else hand_back(found)
+        shaped = found.reshape(*source.values.shape, 2)
+        return hand_back(shaped if self.batch else shaped[0])
+
+    def icl(self, bic: Any, mixture: Mixture) -> Any:
+        """Integrated completed likelihood of each fit."""
+        log_odds = np.nan_to_num(self._terms(mixture).log_odds, nan=0, posinf=1e300, neginf=-1e300)
+        found = interval_icl(np.atleast_1d(np.asarray(bic)), log_odds, self.given.row, self._times)
+        return self._shaped(found)
+
+    def sandwich(self, covariance: Any, mixture: Mixture) -> Any:
+        """Robust covariance of each fit, shape (*batch, 5, 5)."""
+        scores = self._terms(mixture).scores
+        if self.given.window is not None:
+            scores = scores - self._window_terms(mixture).scores[self.given.row]
+        scores = np.where(self._times[:, None] > 0, scores, 0)
+        whole = np.asarray(covariance).reshape(-1, 5, 5)
+        return self._shaped(interval_sandwich(whole, scores, self.given.row, self._times))
+
+    def kolmogorov_distance(self, mixture: Mixture) -> Any:
+        """Least distance between the distribution functions that the intervals allow."""
+        given, whole = self.given, self._whole(mixture)
+        low, high = given.ends
+        edges = np.searchsorted(given.row, np.arange(len(given.source) + 1))
+        found = np.full(len(given.source), np.nan)
+        for i in range(found.size):
+            own = slice(edges[i], edges[i + 1])
+            seen = self._times[own] > 0
+            window = (-np.inf, np.inf)
+            if given.window is not None:
+                window = float(given.window[0][i]), float(given.window[1][i])
+            one: Mixture = jax.tree.map(lambda field, i=i: field[i], whole)
+            found[i] = interval_kolmogorov_distance(
+                one, low[own][seen], high[own][seen], self._times[own][seen], window
+            )
+        return self._shaped(found)
+
+    def exact(self, i: int) -> tuple[Array, float]:
+        """Give the distinct exact values of a dataset, and how many there are."""
+        given = self.given
+        own = (given.row == i) & (given.half_width == 0) & (self._times > 0)
+        return np.unique(given.centre[own]), float(self._times[own].sum())
+
+    @property
+    def _times(self) -> Array:
+        """How often each value was seen, 0 where it says nothing."""
+        found: Array = np.where(self.given.missing | ~self.given.is_finite, 0, self.given.counts)
+        return found
+
+    def _whole(self, mixture: Mixture) -> Mixture:
+        whole: Mixture = jax.tree.map(
+            np.asarray if self.batch else lambda field: np.asarray(field)[None], mixture
+        )
+        return whole
+
+    def _terms(self, mixture: Mixture) -> IntervalTerms:
+        given = self.given
+        return interval_statistics(self._whole(mixture), given.row, given.centre, given.half_width)
+
+    def _window_terms(self, mixture: Mixture) -> IntervalTerms:
+        assert self.given.window is not None
+        low, high = self.given.window
+        ends = middle_and_half(low, high)
+        return interval_statistics(self._whole(mixture), np.arange(low.size), *ends)
+
+    def _shaped(self, found: Array) -> Any:
+        return hand_back(found if self.batch else found[0])
+
+
+def read_interval_values(
+    data: Any, batch: tuple[int, ...], counts: Any, words: dict[str, Any], function: str
+) -> IntervalValues:
+    """Read values with the words of :func:`mog_jax.fit`.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many datasets as fits, or a word has a wrong value.
+    UnknownOptionError
+        If there is no such word.
+    """
+    refuse_unknown(
+        function, [name for name in words if name not in Words._fields], ("counts", *Words._fields)
+    )
+    given = read_recorded(data, counts, Words.of(words))
+    if batch != (() if given.source.is_single else (len(given.source),)):
+        wanted = f"{batch[0]} datasets, as there are fits" if batch else "one dataset, shape (n,)"
+        got = "one" if given.source.is_single else f"{len(given.source)}"
+        raise ValueError(f"`data` must be {wanted}; got {got}.")
+    return IntervalValues(given=given, batch=batch, as_list=isinstance(data, list | tuple))
