@@ -402,11 +402,65 @@ def test_bins_are_bars_of_their_own_width_and_the_rest_is_hatched():
     assert area >= inside
 
 
+def areas(axes, *, hatched):
+    return sum(
+        bar.get_width() * bar.get_height()
+        for bar in axes.patches
+        if bool(bar.get_hatch()) is hatched
+    )
+
+
+def test_rounded_and_censored_values_have_bins_and_hatched_mass(faithful):
+    data, _ = faithful
+    words = {"resolution": 1, "limits": (50, None)}
+    axes = plot_fit(mog_jax.fit(data, **words), data, **words)[0]
+    below = (data <= 50).mean()
+    np.testing.assert_allclose(areas(axes, hatched=True), below)
+    # The band of the threshold is a patch of its own.
+    bins = sum(bar.get_width() * bar.get_height() for bar in axes.containers[0].patches)
+    np.testing.assert_allclose(bins, 1 - below)
+
+
+def test_bars_in_a_window_are_as_high_as_if_all_had_been_recorded(faithful):
+    data, _ = faithful
+    seen = data[data > 55]
+    fit = mog_jax.fit(seen, window=(55, None))
+    axes = plot_fit(fit, seen, window=(55, None))[0]
+    bins = sum(bar.get_width() * bar.get_height() for bar in axes.containers[0].patches)
+    np.testing.assert_allclose(bins, 1 - fit.cdf([55.0])[0], rtol=1e-9)
+
+
+def test_many_exact_values_beside_a_limit_have_few_bars():
+    x = np.random.default_rng(0).normal(size=20_000)
+    fit = mog_jax.fit(x[:500], limits=(-1, None))
+    axes = plot_fit(fit, x, limits=(-1, None))[0]
+    assert len(axes.containers[0].patches) < 200
+
+
+def test_panels_have_the_bars_of_intervals(faithful):
+    data, _ = faithful
+    both = {"a": data, "b": data[:100]}
+    words = {"limits": (50, 85)}
+    fits = mog_jax.fit(both, **words)
+    panels = plot_fits(fits, both, **words)
+    np.testing.assert_allclose(
+        areas(panels[1], hatched=True), ((both["b"] <= 50) | (both["b"] >= 85)).mean()
+    )
+    axes = plot_batch(fits, both, worst=2, **words)
+    assert len(axes) == 4
+    with pytest.raises(ValueError, match="must be 'density' for intervals"):
+        plot_fits(fits, both, scale="counts", **words)
+
+
 def test_intervals_that_cannot_be_drawn_are_refused(faithful):
     data, fit = faithful
-    with pytest.raises(ValueError, match="`upper` and `counts` the same"):
+    with pytest.raises(ValueError, match="`upper` must have the form and shape of `data`"):
         plot_fit(fit, data, upper=data[:3])
     with pytest.raises(ValueError, match="an interval with an end; got none in 1"):
         plot_fit(fit, [-np.inf], upper=[np.inf])
-    with pytest.raises(ValueError, match="`scale='counts'` and `upper` exclude each other"):
+    with pytest.raises(ValueError, match="must be 'density' for intervals"):
         plot_fit(fit, data, upper=data + 1, scale="counts")
+    with pytest.raises(ValueError, match="`plot_fit` has no option `uper`: did you mean `upper`"):
+        plot_fit(fit, data, uper=data + 1)
+    with pytest.raises(ValueError, match="of points; this is a fit of intervals"):
+        plot_likelihood(mog_jax.fit(data, resolution=1), data)

@@ -5,14 +5,19 @@ from typing import Any
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting import Fit
 from mog_jax.plots import style
+from mog_jax.plots.points import bin_edges, finite_ends
 
-# Of the range, the width of a bar for what lies somewhere beyond a limit.
-_BEYOND = 0.06
+# Of the range: the width of a bar for what lies somewhere beyond a limit, and that below which an
+# interval has no bar of its own.
+_BEYOND, _NARROW = 0.06, 1 / 60
 
 
-def draw_bars(axes: Any, lower: Array, upper: Array, times: Array) -> tuple[float, float, float]:
-    """Draw each interval as a bar over its own width, and half-lines hatched beside their end.
+def draw_bars(
+    axes: Any, lower: Array, upper: Array, times: Array, fit: Fit, *, share: float = 1.0
+) -> float:
+    """Draw wide intervals as bars of their own, others in bins, half-lines beside their end.
 
     Parameters
     ----------
@@ -21,29 +26,22 @@ def draw_bars(axes: Any, lower: Array, upper: Array, times: Array) -> tuple[floa
         Ends; of an exact value both are the same.
     times : array, shape (n,)
         How often each was seen.
+    fit : Fit
+        Its spread says how wide bins are.
+    share : float
+        Of all values, those that could be seen.
 
     Returns
     -------
-    low, high, tallest : float
-        The range that is drawn, and the highest bar.
+    float
+        The highest bar.
     """
-    ends = np.concatenate([lower[np.isfinite(lower)], upper[np.isfinite(upper)]])
+    ends = finite_ends(lower, upper)
     low, high = float(ends.min()), float(ends.max())
     beyond = _BEYOND * ((high - low) or 1.0)
-    from_below, to_above = np.isinf(lower), np.isinf(upper)
-    edges = np.unique(ends)
-    # A point has no width of its own: it is drawn as wide as one bar of sixty.
-    narrow = max((high - low) / 60, 1e-12) if edges.size > 1 else 1.0
-    heights = np.zeros(0)
-    finite = ~(from_below | to_above)
-    if finite.any():
-        starts, widths = lower[finite], np.maximum(upper[finite] - lower[finite], narrow)
-        starts = np.where(upper[finite] > lower[finite], starts, starts - 0.5 * narrow)
-        # Overlapping intervals add up where they lie over each other.
-        places = np.unique(np.concatenate([starts, starts + widths]))
-        middle = 0.5 * (places[1:] + places[:-1])
-        over = (starts <= middle[:, None]) & (middle[:, None] <= starts + widths)
-        heights = over @ (times[finite] / widths) / times.sum()
+    mass = times / times.sum() * share
+    places, heights = _steps(*_boxes(lower, upper, mass, _NARROW * (high - low), fit))
+    if heights.size:
         axes.bar(
             places[:-1],
             heights,
@@ -53,23 +51,45 @@ def draw_bars(axes: Any, lower: Array, upper: Array, times: Array) -> tuple[floa
             edgecolor="white",
             linewidth=0.5 if places.size < 80 else 0,
         )
-    for is_there, start in ((from_below, low - beyond), (to_above, high)):
+    tallest = float(heights.max(initial=0))
+    for is_there, start in ((np.isinf(lower), low - beyond), (np.isinf(upper), high)):
         if is_there.any():
-            share = float(times[is_there].sum() / times.sum())
-            height = share / beyond
+            there = float(mass[is_there].sum())
             axes.bar(
                 start,
-                height,
+                there / beyond,
                 beyond,
                 align="edge",
                 color="white",
                 edgecolor="#888888",
                 hatch="///",
-                label=f"beyond a limit: {share:.1%}",
+                label=f"beyond a limit: {there:.1%}",
             )
-            heights = np.append(heights, min(height, 2 * heights.max(initial=height)))
-    shown = (
-        low - beyond if from_below.any() else low,
-        high + beyond if to_above.any() else high,
-    )
-    return *shown, float(heights.max(initial=0))
+            # One that holds much runs out of the picture rather than flattening all the rest.
+            tallest = max(tallest, min(there / beyond, 2 * tallest or np.inf))
+    return tallest
+
+
+def _boxes(
+    lower: Array, upper: Array, mass: Array, narrow: float, fit: Fit
+) -> tuple[Array, Array, Array]:
+    """Give boxes, begin, end and mass: an interval each, or a bin of those that are narrow."""
+    finite = np.isfinite(lower) & np.isfinite(upper)
+    begin, end, mass = lower[finite], upper[finite], mass[finite]
+    is_narrow = end - begin <= narrow
+    boxes = [(begin[~is_narrow], end[~is_narrow], mass[~is_narrow])]
+    if is_narrow.any():
+        middle = 0.5 * begin[is_narrow] + 0.5 * end[is_narrow]
+        edges = bin_edges(middle, mass[is_narrow], fit)
+        held, _ = np.histogram(middle, edges, weights=mass[is_narrow])
+        boxes.append((edges[:-1], edges[1:], held))
+    begin, end, mass = (np.concatenate(each) for each in zip(*boxes, strict=True))
+    return begin, end, mass
+
+
+def _steps(begin: Array, end: Array, mass: Array) -> tuple[Array, Array]:
+    """Add boxes up where they lie over each other: places, and the height after each."""
+    height = mass / (end - begin)
+    places, at = np.unique(np.concatenate([begin, end]), return_inverse=True)
+    changes = np.bincount(at, np.concatenate([height, -height]), minlength=places.size)
+    return places, np.maximum(np.cumsum(changes)[:-1], 0)

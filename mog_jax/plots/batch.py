@@ -7,11 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
+from mog_jax.fitting.options import WORDS, refuse_unknown
+from mog_jax.fitting.results.map_intervals import read_interval_values
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.plots import style
-from mog_jax.plots.fit import Drawing, density_grid, draw_densities
-from mog_jax.plots.points import finite_points, shown_range, why_not_drawn
+from mog_jax.plots.fit import (
+    Drawing,
+    density_grid,
+    draw_densities,
+)
+from mog_jax.plots.points import finite_ends, shown_range, why_not_drawn
+from mog_jax.plots.seen import SeenIntervals, SeenPoints
 
 
 def plot_fits(
@@ -27,6 +34,7 @@ def plot_fits(
     level: float = 0.95,
     scale: str = "density",
     components: Sequence[str] = ("lower", "upper"),
+    **words: Any,
 ) -> Any:
     """Draw a grid of fits, one panel for each.
 
@@ -49,7 +57,7 @@ def plot_fits(
         where not given.
     label : str
         What the data are, for the axis.
-    level, scale, components
+    level, scale, components, **words
         As for `plot_fit`.
 
     Returns
@@ -83,19 +91,38 @@ def plot_fits(
             squeeze=False,
         )
     panels = style.panels(axes, len(numbers))
-    rows, seen_times = (in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts"))
-    points = read_points(rows, np.shape(fits.status), seen_times)
-    values, times = points.rows(np.arange(len(fits))[numbers])
-    for place, (panel, number) in enumerate(zip(panels, numbers, strict=False)):
+    seen = _seen_of_each(fits, data, counts, words, np.arange(len(fits))[numbers])
+    if any(isinstance(each, SeenIntervals) for each in seen):
+        drawing.refuse_counts()
+    for panel, number, values in zip(panels, numbers, seen, strict=False):
         name = str(number) if names is None else names[number]
-        seen = None if times is None else times[place]
-        _draw_panel(panel, fits[number], values[place], seen, name, drawing)
+        _draw_panel(panel, fits[number], values, name, drawing)
     for panel in panels[len(numbers) :]:
         panel.set_axis_off()
     drawn = panels[: len(numbers)]
     if is_own:
         _label_grid(drawn, columns, label, drawing)
     return drawn
+
+
+def _seen_of_each(
+    fits: Fit, data: Any, counts: Any, words: dict[str, Any], numbers: np.ndarray[Any, Any]
+) -> list[SeenPoints | SeenIntervals]:
+    """Give what is drawn of some datasets: of one without any finite value, nothing."""
+    rows, times = in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts")
+    batch = np.shape(fits.status)
+    if any(word is not None for word in words.values()):
+        own = {name: in_order(fits.names, word, name) for name, word in words.items()}
+        given = read_interval_values(rows, batch, times, own, "plot_fits").given
+        return [SeenIntervals.of(fits[int(number)], given, int(number)) for number in numbers]
+    refuse_unknown("plot_fits", [name for name in words if name not in WORDS], WORDS)
+    values, seen = read_points(rows, batch, times).rows(numbers)
+    found: list[SeenPoints | SeenIntervals] = []
+    for place, row in enumerate(values):
+        own_times = np.ones_like(row) if seen is None else seen[place]
+        drawn = np.isfinite(row) & (own_times > 0)
+        found.append(SeenPoints(np.asarray(row[drawn], np.float64), own_times[drawn]))
+    return found
 
 
 def _label_grid(panels: Any, columns: int, label: str, drawing: Drawing) -> None:
@@ -116,6 +143,7 @@ def plot_batch(
     names: Sequence[str] | None = None,
     worst: int = 4,
     axes: Any = None,
+    **words: Any,
 ) -> Any:
     """Draw a batch at a glance: separation against ΔBIC, statuses, and the worst fits.
 
@@ -135,6 +163,8 @@ def plot_batch(
     axes : pair of matplotlib axes, optional
         Where to draw the evidence and the statuses; then the worst fits are not drawn. A new
         figure where not given.
+    **words
+        As for `plot_fit`.
 
     Returns
     -------
@@ -157,10 +187,10 @@ def plot_batch(
     if not worst:
         return axes
     assert data is not None
-    distance = np.asarray(fits.kolmogorov_distance(data, counts=counts))
+    distance = np.asarray(fits.kolmogorov_distance(data, counts=counts, **words))
     distance = distance * np.sqrt(np.asarray(fits.n_points))
     order = np.argsort(-np.nan_to_num(distance, nan=-1.0))[:worst]
-    plot_fits(fits, data, counts=counts, chosen=order.tolist(), names=names, axes=below)
+    plot_fits(fits, data, counts=counts, chosen=order.tolist(), names=names, axes=below, **words)
     return np.concatenate([axes, below])
 
 
@@ -183,25 +213,20 @@ def _batch_axes(worst: int) -> tuple[Any, Any]:
 
 
 def _draw_panel(
-    axes: Any,
-    fit: Fit,
-    row: np.ndarray[Any, Any],
-    counts: np.ndarray[Any, Any] | None,
-    name: str,
-    drawing: Drawing,
+    axes: Any, fit: Fit, seen: SeenPoints | SeenIntervals, name: str, drawing: Drawing
 ) -> None:
     if drawing.scale == "density":
         axes.set_yticks([])
     axes.tick_params(labelsize="x-small")
     style.bare(axes)
     axes.spines["left"].set_visible(drawing.scale == "counts")
-    drawn = np.isfinite(row) if counts is None else np.isfinite(row) & (counts > 0)
-    if note := why_not_drawn(row[drawn]):
+    is_interval = isinstance(seen, SeenIntervals)
+    ends = finite_ends(seen.lower, seen.upper) if isinstance(seen, SeenIntervals) else seen.points
+    if note := why_not_drawn(ends):
         axes.set_xticks([])
     else:
-        points, times = finite_points(row, counts)
-        grid = density_grid(fit, *shown_range(points))
-        draw_densities(axes, fit, points, times, grid, drawing)
+        shown = (float(ends.min()), float(ends.max())) if is_interval else shown_range(ends)
+        draw_densities(axes, fit, seen, density_grid(fit, *shown), drawing)
         cut = float(fit.threshold().value)
         if np.isfinite(cut):
             axes.axvline(cut, color=style.CUT, lw=1.1)

@@ -15,11 +15,10 @@ from mog_jax.plots.bars import draw_bars
 from mog_jax.plots.points import (
     around_one_value,
     bin_edges,
-    finite_points,
-    seen_intervals,
     shown_ends,
     shown_range,
 )
+from mog_jax.plots.seen import SeenIntervals, SeenPoints, read_seen
 
 # Points that are drawn one by one, below the responsibilities.
 _RUG = 500
@@ -53,6 +52,20 @@ class Drawing:
             raise ValueError(f"`components` must be two names; got {components!r}.")
         return cls(scale=scale, level=level, components=(names[0], names[1]), width=width)
 
+    def refuse_counts(self) -> None:
+        """Refuse counts as the heights of intervals.
+
+        Raises
+        ------
+        ValueError
+            If they are asked for.
+        """
+        if self.scale == "counts":
+            raise ValueError(
+                "`scale` must be 'density' for intervals, which have widths of their own; got "
+                "'counts'."
+            )
+
     @property
     def height(self) -> str:
         """What the heights are, for the axis."""
@@ -64,12 +77,12 @@ def plot_fit(
     data: ArrayLike,
     *,
     counts: ArrayLike | None = None,
-    upper: ArrayLike | None = None,
     axes: Any = None,
     label: str = "x",
     level: float = 0.95,
     scale: str = "density",
     components: Sequence[str] = ("lower", "upper"),
+    **words: Any,
 ) -> Any:
     """Draw one fit: histogram, density, components and threshold; responsibilities below.
 
@@ -84,9 +97,6 @@ def plot_fit(
         What was fitted; NaN is left out.
     counts : array-like, shape (n,), optional
         How often each point was seen.
-    upper : array-like, shape (n,), optional
-        Upper ends of intervals, of which `data` are the lower ones: each is a bar over its own
-        width, and what lies beyond a limit is hatched.
     axes : matplotlib axes, or a pair, optional
         Where to draw: densities alone, or densities and responsibilities. A new figure where not
         given.
@@ -98,6 +108,10 @@ def plot_fit(
         What the heights are: a density, or how many points a bin holds.
     components : pair of str
         What the components are called, by ascending mean, as ("negative", "positive").
+    **words
+        What was said of the values to `fit`, `resolution`, `limits`, `window` or `upper`: each
+        interval is a bar over its own width, and what lies beyond a limit is hatched. Inside a
+        window the bars are as high as if all values had been recorded.
 
     Returns
     -------
@@ -114,28 +128,20 @@ def plot_fit(
     """
     refuse_batch(fit)
     drawing = Drawing.checked(scale=scale, level=level, components=components)
-    ends = None
-    if upper is None:
-        points, times = finite_points(data, counts)
-        low, high = shown_range(points)
+    seen = read_seen(fit, data, counts, words, "plot_fit")
+    if isinstance(seen, SeenIntervals):
+        drawing.refuse_counts()
+        (low, high), points = shown_ends(seen.lower, seen.upper), seen.middle
     else:
-        if drawing.scale == "counts":
-            raise ValueError(
-                "`scale='counts'` and `upper` exclude each other: intervals have widths of their "
-                "own; use 'density'."
-            )
-        points, ends, times = seen_intervals(data, upper, counts)
-        low, high = shown_ends(points, ends)
+        points, _ = seen
+        low, high = shown_range(points)
     if axes is None:
         _, axes = style.pyplot().subplots(
             2, 1, sharex=True, figsize=(6.4, 4.8), height_ratios=(5, 2), layout="constrained"
         )
     both = style.panels(axes, 1, 2)
     grid = density_grid(fit, low, high)
-    draw_densities(both[0], fit, points, times, grid, drawing, upper=ends)
-    if ends is not None:
-        both_ends = np.stack([points, ends])
-        points = np.mean(both_ends, axis=0, where=np.isfinite(both_ends))
+    draw_densities(both[0], fit, seen, grid, drawing)
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel(drawing.height)
     _draw_note(both[0], fit, points, (low, high))
@@ -170,18 +176,16 @@ def refuse_batch(fit: Any) -> None:
 def draw_densities(
     axes: Any,
     fit: Fit,
-    points: np.ndarray[Any, Any],
-    times: np.ndarray[Any, Any],
+    seen: SeenPoints | SeenIntervals,
     grid: np.ndarray[Any, Any],
     drawing: Drawing,
-    *,
-    upper: np.ndarray[Any, Any] | None = None,
 ) -> None:
     """Draw histogram, or bars of intervals, weighted components and their sum with its band."""
     unit = 1.0
-    if upper is not None:
-        *_, tallest = draw_bars(axes, points, upper, times)
+    if isinstance(seen, SeenIntervals):
+        tallest = draw_bars(axes, seen.lower, seen.upper, seen.times, fit, share=seen.share)
     else:
+        points, times = seen
         unit, tallest = _draw_histogram(axes, points, times, bin_edges(points, times, fit), drawing)
     axes.set_xlim(grid[0], grid[-1])
     mixture = fit.mixture

@@ -62,12 +62,17 @@ def plot_likelihood(
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or nothing was fitted; or for several axes.
+        If `fit` is a batch or of intervals, or nothing was fitted; or for several axes.
     """
     refuse_batch(fit)
     best = np.asarray(fit.mixture.means, dtype=np.float64)
     if np.isnan(best).any():
         raise ValueError("`fit` must have a maximum to draw; here nothing was fitted.")
+    if fit.of_intervals:
+        raise ValueError(
+            "`plot_likelihood` draws the likelihood of points; this is a fit of intervals: see "
+            "`profile_interval`."
+        )
     points, times = condensed(*finite_points(data, counts))
     passed = {name: np.asarray(path.mixture.means) for name, path in (paths or {}).items()}
     labels = {

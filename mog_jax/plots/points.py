@@ -34,32 +34,17 @@ def finite_points(
     return points, times
 
 
-def seen_intervals(
-    data: ArrayLike, upper: ArrayLike, counts: ArrayLike | None = None
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Give the intervals that can be drawn, lower and upper ends, and how often each was seen."""
-    low = np.asarray(real_array(data, "data"), dtype=np.float64)
-    high = np.asarray(real_array(upper, "upper"), dtype=np.float64)
-    times = np.ones_like(low)
-    if counts is not None:
-        times = np.asarray(real_array(counts, "counts"), dtype=np.float64)
-    if low.ndim != 1 or high.shape != low.shape or times.shape != low.shape:
-        raise ValueError(
-            "`data` must have shape (n,), `upper` and `counts` the same; got "
-            f"{low.shape}, {high.shape} and {times.shape}."
-        )
-    drawn = (low <= high) & (np.isfinite(low) | np.isfinite(high)) & (times > 0)
-    if not drawn.any():
-        raise ValueError(f"`data` must have an interval with an end; got none in {low.size}.")
-    return low[drawn], high[drawn], times[drawn]
-
-
 def shown_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Give the range to draw: all ends."""
-    ends = np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
+    ends = finite_ends(low, high)
     if reason := why_not_drawn(ends):
         raise ValueError(f"`data` must be of a size that can be drawn; got {reason}.")
     return float(ends.min()), float(ends.max())
+
+
+def finite_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Give the ends of intervals that are not open there."""
+    return np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
 
 
 def why_not_drawn(points: np.ndarray[Any, Any]) -> str:
