@@ -35,6 +35,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         How many climbs to begin.
     choose : {"penalised", "regular"}
         Which maximum is the answer, as in :func:`mog_jax.fit`.
+    resolution : float, optional
+        The step to which the values were rounded, as for :func:`mog_jax.fit`.
+    limits, window : pair of float or None, optional
+        Of a value at a limit or beyond only that is known; values outside a window were never
+        recorded. Posteriors, densities and criteria are then those of values that were recorded
+        alike; what is drawn is neither rounded nor cut off. Bins have two columns of ends: give
+        them to :func:`mog_jax.fit`.
     random_state : int, RandomState or None
         For :meth:`sample` alone.
     tol, reg_covar, max_iter, n_init, init_params, weights_init, means_init, precisions_init, \
@@ -99,6 +106,9 @@ warm_start, verbose, verbose_interval
         min_points: float = DEFAULTS.min_points,
         starts: str = DEFAULTS.starts,
         choose: str = DEFAULTS.choose,
+        resolution: float | None = None,
+        limits: tuple[float | None, float | None] | None = None,
+        window: tuple[float | None, float | None] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -117,6 +127,9 @@ warm_start, verbose, verbose_interval
         self.min_points = min_points
         self.starts = starts
         self.choose = choose
+        self.resolution = resolution
+        self.limits = limits
+        self.window = window
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
@@ -153,6 +166,8 @@ warm_start, verbose, verbose_interval
             min_points=self.min_points,
             starts=self.starts,
             choose=self.choose,
+            **self._words(),
+            window=self.window,
         )
         warn_of(self.fit_, ["`X`"])
         self._set_parameters()
@@ -177,13 +192,15 @@ warm_start, verbose, verbose_interval
         """Posterior probability of each component, shape (n, 2); NaN where there is none."""
         check_is_fitted(self)
         column = self._column(X)
-        return np.asarray(self.fit_.responsibilities(padded(column)))[: column.size]
+        found = self.fit_.responsibilities(padded(column), **self._words())
+        return np.asarray(found)[: column.size]
 
     def score_samples(self, X: Any) -> Array:
-        """Log-density of each sample in nats, shape (n,)."""
+        """Log-density of each sample in nats, or of an interval's probability, shape (n,)."""
         check_is_fitted(self)
         column = self._column(X)
-        return np.asarray(self.fit_.log_density(padded(column)))[: column.size]
+        found = self.fit_.log_density(padded(column), **self._words(), window=self.window)
+        return np.asarray(found)[: column.size]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log-density of the samples that are not missing, in nats."""
@@ -235,6 +252,10 @@ warm_start, verbose, verbose_interval
                 "a mixture of each column use mog_jax.sklearn.MixtureTransformer."
             )
         return matrix[:, 0]
+
+    def _words(self) -> dict[str, Any]:
+        """What says how each sample was recorded."""
+        return {"resolution": self.resolution, "limits": self.limits}
 
     def _check_parameters(self) -> None:
         if self.n_components != 2:

@@ -30,6 +30,14 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     choose : {"penalised", "regular"}
         Which maximum is the answer, as in :func:`mog_jax.fit`.
 
+    resolution : float, or array-like of shape (features,), optional
+        The step to which the values were rounded, as for :func:`mog_jax.fit`.
+    limits : pair of float, of array-like of shape (features,), or None, optional
+        Of a value at a limit or beyond only that is known. Such a value, or a rounded one, has the
+        posterior of its interval; not with `monotone`.
+    window : pair of float, of array-like of shape (features,), or None, optional
+        Values outside were never recorded.
+
     Attributes
     ----------
     weights_, means_, variances_ : array, shape (features, 2)
@@ -68,12 +76,18 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         min_points: float = DEFAULTS.min_points,
         starts: str = DEFAULTS.starts,
         choose: str = DEFAULTS.choose,
+        resolution: Any = None,
+        limits: Any = None,
+        window: Any = None,
     ) -> None:
         self.equal_variances = equal_variances
         self.monotone = monotone
         self.min_points = min_points
         self.starts = starts
         self.choose = choose
+        self.resolution = resolution
+        self.limits = limits
+        self.window = window
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit a mixture to each column.
@@ -102,7 +116,11 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         matrix = read_matrix(self, X, reset=True)
         weights = read_weights(sample_weight, len(matrix))
-        true_or_false("monotone", self.monotone)
+        if true_or_false("monotone", self.monotone) and self._words():
+            raise ValueError(
+                "`monotone` goes with points; with `resolution` or `limits` each value has the "
+                "posterior of its interval."
+            )
         columns = np.ascontiguousarray(matrix.T)
         lengths = np.full(len(columns), len(matrix))
         counts = np.ones(columns.size) if weights is None else np.tile(weights, len(columns))
@@ -114,6 +132,9 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             min_points=self.min_points,
             starts=self.starts,
             choose=self.choose,
+            resolution=self.resolution,
+            limits=self.limits,
+            window=self.window,
         )
         warn_of(self.fits_, [f"column {name}" for name in self.get_feature_names_out()])
         self.weights_ = np.asarray(self.fits_.mixture.weights)
@@ -138,8 +159,13 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         matrix = read_matrix(self, X, reset=False)
         rows = padded(matrix.T)
-        posterior = self.fits_.responsibilities(rows, monotone=self.monotone)
+        posterior = self.fits_.responsibilities(rows, monotone=self.monotone, **self._words())
         return np.asarray(posterior)[:, : len(matrix), 1].T.astype(matrix.dtype, copy=False)
+
+    def _words(self) -> dict[str, Any]:
+        """What says how each sample was recorded."""
+        words = {"resolution": self.resolution, "limits": self.limits}
+        return {name: word for name, word in words.items() if word is not None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

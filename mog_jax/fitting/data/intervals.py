@@ -71,8 +71,15 @@ class Recorded(NamedTuple):
         return low, np.where(self.half_width == np.inf, np.inf, high)
 
 
-def read_recorded(data: Any, counts: Any, words: Words) -> Recorded:
+def read_recorded(data: Any, counts: Any, words: Words, *, checks_grid: bool = False) -> Recorded:
     """Validate data and words, and give each value with what is said of it.
+
+    Parameters
+    ----------
+    data, counts : as for `fit`
+    words : Words
+    checks_grid : bool
+        Whether the resolution must be one that the values can have.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def read_recorded(data: Any, counts: Any, words: Words) -> Recorded:
         centre, half_width, missing = _from_ends(x, _read_upper(words.upper, source), names)
     else:
         missing = np.isnan(x)
-        centre, half_width = _from_values(x, row, words, source)
+        centre, half_width = _from_values(x, row, words, source, checks_grid)
     window = None
     if words.window is not None:
         window = pair_of_each("window", words.window, b)
@@ -130,7 +137,7 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
     ValueError
         If a word has a wrong value, or does not go with another one or with the data.
     """
-    given = read_recorded(data, counts, words)
+    given = read_recorded(data, counts, words, checks_grid=True)
     b, row = len(given.source), given.row
     times = np.where(given.missing | ~given.is_finite, 0, given.counts)
     datasets = _distinct(row, given.centre, given.half_width, times, b)
@@ -201,7 +208,9 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
     return *middle_and_half(low, high), missing
 
 
-def _from_values(x: Array, row: Array, words: Words, source: Source) -> tuple[Array, Array]:
+def _from_values(
+    x: Array, row: Array, words: Words, source: Source, checks_grid: bool
+) -> tuple[Array, Array]:
     half_width = np.zeros(x.size)
     centre = x.copy()
     inside = np.isfinite(x)
@@ -219,7 +228,7 @@ def _from_values(x: Array, row: Array, words: Words, source: Source) -> tuple[Ar
                 f"{step[np.argmax(wrong)]}. Exact values need none"
                 f"{', or 0 where it is given for each value.' if vary else '.'}"
             )
-        if not vary:
+        if checks_grid and not vary:
             _check_grid(x[inside], row[inside], step[inside], len(source))
         half_width = 0.5 * step
     if words.limits is not None:

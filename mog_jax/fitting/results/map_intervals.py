@@ -41,14 +41,14 @@ class IntervalValues:
 
     def responsibilities(self, mixture: Mixture) -> Any:
         """Posterior probability of each component, in the form of the data and an axis of 2."""
-        given, source = self.given, self.given.source
-        found = interval_responsibilities(self._terms(mixture).log_odds)
-        # A value that may be anything has the weights, but it is missing.
-        found[given.missing | ~given.is_finite] = np.nan
-        if source.offsets is not None:
-            return np.split(found, source.offsets[1:-1]) if self.as_list else hand_back(found)
-        shaped = found.reshape(*source.values.shape, 2)
-        return hand_back(shaped if self.batch else shaped[0])
+        return self._in_form(interval_responsibilities(self._terms(mixture).log_odds))
+
+    def log_probability(self, mixture: Mixture) -> Any:
+        """Logarithm of the probability of each value, or its density, in the form of the data."""
+        found = self._terms(mixture).log_probability
+        if self.given.window is not None:
+            found = found - self._window_terms(mixture).log_probability[self.given.row]
+        return self._in_form(found)
 
     def icl(self, bic: Any, mixture: Mixture) -> Any:
         """Integrated completed likelihood of each fit."""
@@ -110,6 +110,15 @@ class IntervalValues:
         low, high = self.given.window
         ends = middle_and_half(low, high)
         return interval_statistics(self._whole(mixture), np.arange(low.size), *ends)
+
+    def _in_form(self, found: Array) -> Any:
+        source = self.given.source
+        # Of a value that may be anything nothing is said: it is missing.
+        unknown = self.given.missing | ~self.given.is_finite
+        found[unknown] = np.nan
+        if source.offsets is not None:
+            return np.split(found, source.offsets[1:-1]) if self.as_list else hand_back(found)
+        return self._shaped(found.reshape(*source.values.shape, *found.shape[1:]))
 
     def _shaped(self, found: Array) -> Any:
         return hand_back(found if self.batch else found[0])

@@ -297,8 +297,23 @@ class FitMethods:
         """Ashman's D, the distance of the means in standard deviations; above 2 is clear."""
         return inference.ashman_d(self.mixture)
 
-    def log_density(self, x: ArrayLike) -> Any:
-        """Log-density of points, in nats: `x` in the form of the data, or `(n,)` for all fits."""
+    def log_density(self, x: ArrayLike, **words: Any) -> Any:
+        """Log-density of points, in nats; of intervals the logarithm of their probability.
+
+        Parameters
+        ----------
+        x : array-like
+            Points in the form of the data, or `(n,)` for all fits.
+        **words
+            If `x` are intervals, or lie in a window, what says so, as to `fit`.
+
+        Returns
+        -------
+        array or list of arrays, of the form of `x`
+        """
+        if any(word is not None for word in words.values()):
+            given = self._intervals("log_density", x, None, words)
+            return self._named(x, given.log_probability(self.mixture))
         return self._each(inference.log_density, x)
 
     def cdf(self, x: ArrayLike) -> Any:
@@ -355,10 +370,8 @@ class FitMethods:
         if any(word is not None for word in words.values()):
             if monotone:
                 raise ValueError("`monotone` goes with points; an interval has one posterior.")
-            found = self._intervals("responsibilities", x, None, words).responsibilities(
-                self.mixture
-            )
-            return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
+            given = self._intervals("responsibilities", x, None, words)
+            return self._named(x, given.responsibilities(self.mixture))
         posterior = inference.monotone_responsibilities if monotone else inference.responsibilities
         return self._each(posterior, x)
 
@@ -483,7 +496,10 @@ class FitMethods:
         return read_points(rows, np.shape(self.n_points), times)
 
     def _each(self, function: Callable[[Mixture, ArrayLike], jax.Array], x: ArrayLike) -> Any:
-        found = self._points(x).map_points(function, self.mixture)
+        return self._named(x, self._points(x).map_points(function, self.mixture))
+
+    def _named(self, x: Any, found: Any) -> Any:
+        """Give what was found of each dataset by its name, if the data came so."""
         return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
 
     def _total(self) -> Any:
