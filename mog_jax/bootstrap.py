@@ -75,13 +75,7 @@ class BootstrapTest:
         ----------
         Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B 57 (1995) 289-300.
         """
-        from scipy.stats import false_discovery_control
-
-        found = np.array(self.p_value)
-        known = ~np.isnan(found)
-        if known.any():
-            found[known] = false_discovery_control(found[known])
-        return found[()]
+        return q_values(self.p_value)
 
     def __repr__(self) -> str:
         if np.ndim(self.p_value) == 0:
@@ -93,8 +87,19 @@ class BootstrapTest:
         return f"BootstrapTest of {self.p_value.size} datasets: {below} with a p-value below 0.05"
 
 
+def q_values(p_values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Give Benjamini and Hochberg's q-values of p-values; NaN takes no part."""
+    from scipy.stats import false_discovery_control
+
+    found = np.array(p_values)
+    known = ~np.isnan(found)
+    if known.any():
+        found[known] = false_discovery_control(found[known])
+    return found[()]
+
+
 def bootstrap_test(
-    data: ArrayLike,
+    data: ArrayLike | Ragged,
     *,
     key: jax.Array | int,
     replicates: int = 999,
@@ -166,7 +171,8 @@ def bootstrap_test(
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
     if words.are_given:
-        nulls = _recorded_nulls(fits, recordings(data, words), options)
+        counts = options.get("counts")
+        nulls = _recorded_nulls(fits, recordings(data, counts, words), options)
         return _compare_each(statistic, fits, nulls, key, replicates, stop_after)
     return compare_with_null(
         statistic,
@@ -282,12 +288,8 @@ def _recorded_nulls(
 
         def refit(keys: jax.Array) -> Fit:
             normals = _standard_normals(keys, int(size))
-            lower, upper = recorded[i].record(normals, float(mean), float(np.sqrt(variance)))
-            lengths = np.full(len(normals), int(size))
-            words = recorded[i].words()
-            if upper is not None:
-                words["upper"] = Ragged(upper.ravel(), lengths)
-            return fit(Ragged(lower.ravel(), lengths), **words, **options)
+            data, words = recorded[i].record(normals, float(mean), float(np.sqrt(variance)))
+            return fit(data, **words._asdict(), **options)
 
         return refit
 

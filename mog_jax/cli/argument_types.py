@@ -56,13 +56,40 @@ def _read(text: str) -> float:
 
 def pair(text: str) -> tuple[float | None, float | None]:
     """Read two numbers with a comma between them, of which one may be left out."""
-    parts = text.split(",")
-    if len(parts) != 2 or not any(part.strip() for part in parts):
+    low, high = _two_parts(text)
+    try:
+        return _number_or_none(low), _number_or_none(high)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers; got {text!r}") from None
+
+
+def limits(text: str) -> tuple[float | str | None, float | str | None]:
+    """Read two numbers or names of columns with a comma between them; one may be left out."""
+    low, high = _two_parts(text)
+    return _number_or_name(low), _number_or_name(high)
+
+
+def positive_or_column(text: str) -> float | str:
+    """Read a positive number, or the name of a column."""
+    found = _number_or_name(text)
+    return positive(text) if isinstance(found, float) else text
+
+
+def _two_parts(text: str) -> tuple[str, str]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not any(parts):
         raise argparse.ArgumentTypeError(
             f"must be LOW,HIGH, of which one may be left out, as in 0.05,50; got {text!r}"
         )
+    return parts[0], parts[1]
+
+
+def _number_or_none(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _number_or_name(text: str) -> float | str | None:
     try:
-        low, high = (float(part) if part.strip() else None for part in parts)
+        return _number_or_none(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers; got {text!r}") from None
-    return low, high
+        return text

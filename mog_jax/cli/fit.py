@@ -27,7 +27,6 @@ def run(options: argparse.Namespace) -> int:
         "value": options.value,
         "count": options.count,
         "columns": columns,
-        "upper": options.upper,
     }
     source = _faithful() if options.source == "faithful" else options.source
     if options.plot:

@@ -180,6 +180,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         "tolerance",
         "max_steps",
         "variance_floor",
+        "upper",
         "resolution",
         "limits",
         "window",

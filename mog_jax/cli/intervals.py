@@ -16,16 +16,17 @@ def add_to(fit: Any) -> None:
     )
     what.add_argument(
         "--resolution",
-        type=argument_types.positive,
+        type=argument_types.positive_or_column,
         metavar="STEP",
-        help="the step to which the values were rounded",
+        help="the step to which the values were rounded, or the column that has it in each row",
     )
     what.add_argument(
         "--limits",
-        type=argument_types.pair,
+        type=argument_types.limits,
         metavar="LOW,HIGH",
         help="limits of detection: of a value there or beyond only that is known; leave out one, "
-        "as in --limits ,50 (a negative one: --limits=-1,50)",
+        "as in --limits ,50 (a negative one: --limits=-1,50), or name the column that has it in "
+        "each row, as in --limits lod,",
     )
     what.add_argument(
         "--window",

@@ -72,7 +72,9 @@ def fit_table(
     bootstrap : int, optional
         Test each group for one component against two with at most so many replicates, as
         `mog_jax.bootstrap_test` does: the answer has the columns ``p_value`` and ``q_value`` then.
-        Replicates are fitted anew for each number of points that occurs. Not with `fixed`.
+        Replicates are fitted anew for each number of points that occurs; for each group where
+        `resolution` or the like is said, for then they are recorded as its values were. Not with
+        `fixed`.
     bootstrap_seed : int
         The same seed gives the same p-values.
     out : path, optional
@@ -106,8 +108,9 @@ def fit_table(
     zeros : {"keep", "drop"}, optional
         Whether a zero there is a value like any other, which is the default, or none.
     **options
-        Passed on to `mog_jax.fit`. Of those that say what the values are, `resolution`, `limits`
-        and `window` are numbers here, for all groups alike.
+        Passed on to `mog_jax.fit`. Of those that say what the values are, `resolution` and each of
+        `limits` is a number for all, or the name of a column that has one in each row (null where
+        a value is exact, or has no limit): ``limits=("lod", None)``. `window` is a pair of numbers.
 
     Returns
     -------
@@ -136,14 +139,13 @@ def fit_table(
             by=column_names("by", by),
             value=None if value is None else column_name("value", value),
             count=None if count is None else column_name("count", count),
-            upper=None if upper is None else column_name("upper", upper),
             columns=None if columns is None else column_names("columns", columns),
             fixed=fixed,
             bootstrap=bootstrap,
             bootstrap_seed=bootstrap_seed,
             out=out,
             overwrite=true_or_false("overwrite", overwrite),
-            options=options,
+            options={**options, "upper": upper},
             report=report,
             reading_as=read_options(
                 separator=separator,

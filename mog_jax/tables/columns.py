@@ -15,6 +15,7 @@ from mog_jax.tables.h5ad import FEATURE, VALUE
 from mog_jax.tables.keys import refuse_clashes
 from mog_jax.tables.paths import literal
 from mog_jax.tables.sources import TableSource
+from mog_jax.tables.words import ROLES
 
 _NUMERIC = re.compile(
     r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BOOLEAN|DECIMAL.*|BIGNUM|\"NULL\"|NULL)$"
@@ -25,7 +26,8 @@ _NUMERIC = re.compile(
 class ChosenColumns:
     """The rows of a source as SQL: keys ``k0, k1, ...``, ``value``, ``count`` and ``unreadable``.
 
-    And ``fixed_mean_1`` and the like for parameters that each group has fixed in a column; and
+    And ``upper``, ``resolution``, ``lower_limit`` and ``upper_limit``, as far as columns say them;
+    ``fixed_mean_1`` and the like for parameters that each group has fixed in a column; and
     ``row``, the row's number, with ``r0, r1, ...``, if columns are carried along.
 
     Parameters
@@ -55,9 +57,9 @@ class ChosenColumns:
         return self.chosen["count"] is not None
 
     @property
-    def has_upper(self) -> bool:
-        """Whether a column of upper ends was given."""
-        return self.chosen.get("upper") is not None
+    def roles(self) -> list[str]:
+        """The words that a column says of each value; the query has a column for each."""
+        return [role for role in ROLES if self.chosen.get(role)]
 
 
 def choose_again(
@@ -74,6 +76,7 @@ def choose_again(
         value=chosen["value"],
         count=chosen["count"],
         columns=chosen["columns"] or None,
+        words={role: chosen[role] for role in ROLES if chosen.get(role)},
         fixed=fixed,
         carried=carried,
     )
@@ -86,7 +89,7 @@ def choose(
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
-    upper: str | None = None,
+    words: Mapping[str, str] | None = None,
     fixed: Mapping[str, str] | None = None,
     carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
@@ -101,14 +104,14 @@ def choose(
     """
     if source.is_long:
         by, value = _of_each_feature(source, by, value, columns)
-    fixed = dict(fixed or {})
-    columns = _spelt_out(columns, source, {*by, *fixed.values(), count, upper})
-    if columns is not None and upper is not None:
+    fixed, words = dict(fixed or {}), dict(words or {})
+    used = {*by, *fixed.values(), count, *words.values()}
+    columns = _spelt_out(columns, source, used)
+    if columns is not None and "upper" in words:
         raise TableError("`upper` goes with `value`, the lower ends; not with `columns`.")
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
     if columns is None and value is None:
-        used = {*by, *fixed.values(), count, upper}
         rest = [name for name in source.types if name not in used]
         # The index that pandas and R write has no name, nor has what follows a trailing comma.
         rest = [name for name in rest if name not in source.unnamed] or rest
@@ -121,7 +124,7 @@ def choose(
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
-    beside = [*([count] if count else []), *([upper] if upper else []), *fixed.values()]
+    beside = [*([count] if count else []), *words.values(), *fixed.values()]
     for name in [*by, *wide, *([value] if value else []), *beside]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
@@ -139,7 +142,7 @@ def choose(
     counted = cells.number(count) if count else "NULL::DOUBLE"
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
-    selected += [f"{cells.number(upper)} AS upper"] if upper else []
+    selected += [f"{cells.number(column)} AS {role}" for role, column in words.items()]
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
     if carried is not None:
         selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
@@ -176,7 +179,7 @@ def choose(
             "value": None if wide else value,
             "columns": wide,
             "count": count,
-            **({"upper": upper} if upper else {}),
+            **words,
         },
         fixed=fixed,
     )

@@ -11,11 +11,14 @@ from typing import Any
 import duckdb
 import pyarrow
 
+from mog_jax.arrays import HostArray
 from mog_jax.tables import large_groups
 from mog_jax.tables.columns import ChosenColumns
 from mog_jax.tables.errors import reading
+from mog_jax.tables.options import plain
 from mog_jax.tables.sources import TableSource
-from mog_jax.tables.stream import fit_batches
+from mog_jax.tables.stream import StreamFitter, fit_batches
+from mog_jax.tables.words import TableWords
 
 _BATCH_ROWS = 1 << 18
 
@@ -56,10 +59,41 @@ class GroupsInOrder:
                 yield self._large_fit(group)
             first = group + 1
 
-    def _large(self, first: int) -> list[int]:
-        most = large_groups.most_rows_in_memory(
-            self.run["options"], of_intervals=self.rows.has_upper
+    def levels(self) -> Iterator[tuple[HostArray, HostArray, HostArray, HostArray, dict[str, Any]]]:
+        """Read all groups once more, each value that differs once, where more is said of them.
+
+        Yields
+        ------
+        numbers : array of int, shape (b,)
+            Of the groups.
+        values, lengths, counts : array
+            As `mog_jax.tables.group_fits.fit_groups` takes them.
+        options : dict
+            Of the fit, words among them.
+        """
+        fitter = StreamFitter.checked(
+            by="id",
+            value="value",
+            count="count",
+            fixed=None,
+            options=plain(self.run["options"]) | TableWords.of_run(self.run).as_options(),
+            function="fit_table",
         )
+        keys = ", ".join(["g.id", "r.value", *(f"r.{role}" for role in self.rows.roles)])
+        number = "sum(r.count)" if self.rows.has_counts else "count(*)"
+        query = (
+            f"SELECT {keys}, {number}::DOUBLE AS count FROM {_rows_with_groups(self.rows)} "
+            f"GROUP BY {keys} ORDER BY {keys}"
+        )
+        with reading(self.source.name):
+            batches = self.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
+            for chunk in fitter.chunks(batches):
+                values, lengths, counts, _, options = fitter.prepared(chunk)
+                assert counts is not None
+                yield chunk.keys["id"].to_numpy(), values, lengths, counts, options
+
+    def _large(self, first: int) -> list[int]:
+        most = large_groups.most_rows_in_memory(self.run["options"])
         if most is None:
             return []
         found = self.connection.execute(
@@ -70,7 +104,7 @@ class GroupsInOrder:
     def _ordinary_fits(
         self, first: int, end: int, begun: Callable[[], None]
     ) -> Iterator[pyarrow.RecordBatch]:
-        options = dict(self.run["options"])
+        options = plain(self.run["options"]) | TableWords.of_run(self.run).as_options()
         if self.rows.fixed:
             own = {name: f"fixed_{name}" for name in self.rows.fixed}
             options["fixed"] = {**options["fixed"], **own}
@@ -79,7 +113,6 @@ class GroupsInOrder:
             by=["id", "n_rows"],
             value="value",
             count="count" if self.rows.has_counts else None,
-            upper="upper" if self.rows.has_upper else None,
             **options,
         )
 
@@ -88,12 +121,12 @@ class GroupsInOrder:
     ) -> Iterator[pyarrow.RecordBatch]:
         # The number sorts twenty times sooner than the key; with the value it costs nothing more.
         fixed = "".join(f", g.{name} AS {name}" for name in fixed_columns(self.rows))
-        upper = ", r.upper AS upper" if self.rows.has_upper else ""
+        said = "".join(f", r.{role} AS {role}" for role in self.rows.roles)
         query = (
             "SELECT g.id AS id, g.n_rows AS n_rows, r.value AS value, r.count AS count"
-            f"{upper}{fixed} "
+            f"{said}{fixed} "
             f"FROM {_rows_with_groups(self.rows)} WHERE g.id >= {first} AND g.id < {end} "
-            f"ORDER BY id, value, count{', upper' if self.rows.has_upper else ''}"
+            f"ORDER BY {', '.join(['id', 'value', 'count', *self.rows.roles])}"
         )
         with reading(self.source.name):
             batches = self.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
@@ -109,14 +142,17 @@ class GroupsInOrder:
         ).fetchall()[0]
         options = self.run["options"]
         known = {**options.get("fixed", {}), **dict(zip(self.rows.fixed, own, strict=True))}
+        said = "".join(f", r.{role}" for role in self.rows.roles)
         with reading(self.source.name):
             return large_groups.fit_large_group(
                 self.connection,
-                f"SELECT r.value, r.count FROM {_rows_with_groups(self.rows)} WHERE g.id = {group}",
+                f"SELECT r.value, r.count{said} FROM {_rows_with_groups(self.rows)} "
+                f"WHERE g.id = {group}",
                 group,
                 n_rows,
                 has_counts=self.rows.has_counts,
-                options=options,
+                options=plain(options),
+                words=TableWords.of_run(self.run),
                 fixed={name: value for name, value in known.items() if value is not None},
             )
 

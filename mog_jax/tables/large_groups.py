@@ -1,5 +1,8 @@
 """Groups whose rows are never all in memory: each is fitted by passes over its chunks.
 
+Where more is said of the values, they are rounded or censored and their levels are few: those are
+counted, and fitted.
+
 A group is large by its number of rows alone, whatever machine it is on, so that its numbers are the
 same everywhere.
 """
@@ -12,12 +15,16 @@ import jax
 import numpy as np
 import pyarrow
 
+from mog_jax.arrays import HostArray
 from mog_jax.chunks import Chunk, maximum
 from mog_jax.fitting.data.fixed import read_fixed
-from mog_jax.fitting.options import OPTIONS, checked_options
+from mog_jax.fitting.data.inputs import Ragged
+from mog_jax.fitting.options import OPTIONS, WORDS, checked_options
 from mog_jax.fitting.results.columns import BINS
-from mog_jax.tables.group_fits import answers, histograms
+from mog_jax.tables.errors import TableError
+from mog_jax.tables.group_fits import answers, fit_groups, histograms
 from mog_jax.tables.schema import ANSWERS
+from mog_jax.tables.words import TableWords
 
 # As many rows as close a chunk of ordinary groups; with what is made of them, some 1.6 GB.
 LARGEST_IN_MEMORY = 1 << 22
@@ -26,18 +33,17 @@ _BATCH_ROWS = 1 << 18
 _TAKEN = OPTIONS.keys() - {"direction"}
 
 
-def most_rows_in_memory(options: dict[str, Any], *, of_intervals: bool) -> int | None:
+def most_rows_in_memory(options: dict[str, Any]) -> int | None:
     """Give the number of rows beyond which a group is fitted by passes; None: there is none.
 
-    A climb by passes is Newton's, on points: under another direction, and where values are
-    intervals, all groups are in memory.
+    A climb by passes is Newton's: under another direction all groups are in memory.
     """
     is_taken = all(
         name in _TAKEN or value == OPTIONS.get(name)
         for name, value in options.items()
-        if name != "fixed"
+        if name not in ("fixed", *WORDS)
     )
-    return LARGEST_IN_MEMORY if is_taken and not of_intervals else None
+    return LARGEST_IN_MEMORY if is_taken else None
 
 
 def fit_large_group(
@@ -48,6 +54,7 @@ def fit_large_group(
     *,
     has_counts: bool,
     options: dict[str, Any],
+    words: TableWords,
     fixed: dict[str, float],
 ) -> pyarrow.RecordBatch:
     """Fit one group to its columns of the answer, with ``id`` and ``n_rows`` before them.
@@ -57,16 +64,28 @@ def fit_large_group(
     connection : duckdb.DuckDBPyConnection
         Its temporary tables spill to disk.
     query : str
-        SQL for the columns ``value`` and ``count`` of the group's rows, in any order.
+        SQL for the columns ``value`` and ``count`` of the group's rows, in any order, and for those
+        that `words` name by their roles.
     group, n_rows : int
         The group's number, and how many rows it has.
     has_counts : bool
         Whether ``count`` says how often each value occurs.
     options : dict
         The options of a fit, under which `most_rows_in_memory` is a number.
+    words : TableWords
+        What is said of the values.
     fixed : dict
         The parameters of this group that are known, and their values.
+
+    Raises
+    ------
+    TableError
+        If more is said of the values, and they have too many levels.
     """
+    if words.are_given:
+        own = {**options, "fixed": fixed or None}
+        columns = _fit_levels(connection, query, n_rows, words, own, has_counts=has_counts)
+        return _row(group, n_rows, columns)
     present = "value IS NOT NULL AND NOT isnan(value)"
     if has_counts:
         present += " AND count IS NOT NULL AND NOT isnan(count)"
@@ -82,21 +101,64 @@ def fit_large_group(
     known = read_fixed(fixed or None, 1, equal_variances=told["equal_variances"])
     found = maximum(lambda: _chunks(connection, has_counts), known, checked_options(**told))
     ranges = (np.array([low], np.float64), np.array([high], np.float64))
-    batch = pyarrow.RecordBatch.from_arrays(
-        [
-            pyarrow.array([group], pyarrow.int64()),
-            pyarrow.array([n_rows], pyarrow.int64()),
-            *answers(
-                jax.tree.map(lambda leaf: np.asarray(leaf)[None], found),
-                np.array([n_rows - n_values]),
-                ranges,
-                _histogram(connection, low, high, has_counts=has_counts),
-            ),
-        ],
-        names=["id", "n_rows", *ANSWERS.names],
+    columns = answers(
+        jax.tree.map(lambda leaf: np.asarray(leaf)[None], found),
+        np.array([n_rows - n_values]),
+        ranges,
+        _histogram(connection, low, high, has_counts=has_counts),
     )
     connection.execute("DROP TABLE large")
-    return batch
+    return _row(group, n_rows, columns)
+
+
+def _row(group: int, n_rows: int, columns: list[pyarrow.Array]) -> pyarrow.RecordBatch:
+    numbers = [pyarrow.array([each], pyarrow.int64()) for each in (group, n_rows)]
+    return pyarrow.RecordBatch.from_arrays(
+        [*numbers, *columns], names=["id", "n_rows", *ANSWERS.names]
+    )
+
+
+def _fit_levels(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    n_rows: int,
+    words: TableWords,
+    options: dict[str, Any],
+    *,
+    has_counts: bool,
+) -> list[pyarrow.Array]:
+    """Count the values of a group that differ in anything said of them, and fit these."""
+    roles = list(words.columns)
+    keys = ", ".join(["value", *roles])
+    present = "value IS NOT NULL"
+    if "upper" in roles:
+        present = (
+            "(value IS NOT NULL OR upper IS NOT NULL) "
+            "AND NOT coalesce(value = '-inf'::DOUBLE AND upper = 'inf'::DOUBLE, false)"
+        )
+    if has_counts:
+        present += " AND count IS NOT NULL"
+    found = connection.sql(
+        f"SELECT {keys}, {'sum(count)' if has_counts else 'count(*)'}::DOUBLE AS count, "
+        f"count(*) AS n_rows FROM ({query}) WHERE {present} GROUP BY {keys} ORDER BY {keys} "
+        f"LIMIT {LARGEST_IN_MEMORY + 1}"
+    ).to_arrow_table()
+    if found.num_rows > LARGEST_IN_MEMORY:
+        raise TableError(
+            f"a group of {n_rows:,} rows has more than {LARGEST_IN_MEMORY:,} values that differ: "
+            "round them to the `resolution` that they have."
+        )
+
+    def numbers(name: str) -> HostArray:
+        column: HostArray = found[name].to_numpy().astype(np.float64)
+        return column
+
+    lengths = np.array([found.num_rows])
+    n_missing = np.array([n_rows - int(numbers("n_rows").sum())])
+    said = words.for_fit(
+        {role: numbers(role) for role in roles}, lambda each: Ragged(each, lengths)
+    )
+    return fit_groups(numbers("value"), lengths, numbers("count"), n_missing, options | said)
 
 
 def _chunks(connection: duckdb.DuckDBPyConnection, has_counts: bool) -> Iterator[Chunk]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mog_jax.fitting.data.words import of_each_dataset, pair_of_each
 from mog_jax.fitting.options import OPTIONS, WORDS, checked_options, refuse_unknown
 
 # What says in a table what `counts` says beside an array, and what only an array has.
@@ -12,8 +11,6 @@ _BY_COLUMN = {
     "dtype": "a table is fitted in float64",
     "data": "the table is the first argument",
 }
-# What may be said of the values of all groups, as numbers.
-_WORDS = {*WORDS} - {"upper"}
 
 
 def table_options(function: str, given: Mapping[str, Any], own: tuple[str, ...]) -> None:
@@ -35,24 +32,12 @@ def table_options(function: str, given: Mapping[str, Any], own: tuple[str, ...])
     ValueError
         If a value has a wrong type or range.
     """
-    known = (*OPTIONS, *_WORDS)
+    known = (*OPTIONS, *WORDS)
     unknown = [name for name in given if name not in known]
     refuse_unknown(function, unknown, (*own, *known), _BY_COLUMN)
     checked_options(**{name: value for name, value in given.items() if name in OPTIONS})
-    for name in _WORDS & set(given):
-        if given[name] is not None:
-            (of_each_dataset if name == "resolution" else pair_of_each)(name, given[name], 1)
-
-
-def words_of(given: Mapping[str, Any]) -> list[str]:
-    """Give the words for intervals that are said: they go for all groups alike."""
-    return sorted(name for name in _WORDS if given.get(name) is not None)
 
 
 def plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options as a record in JSON holds them."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in given.items()
-        if not (name in _WORDS and value is None)
-    }
+    """Give the options that are none of the words, as a record in JSON holds them."""
+    return {name: value for name, value in given.items() if name not in WORDS}

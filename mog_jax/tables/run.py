@@ -31,18 +31,19 @@ from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.groups_in_order import GroupsInOrder, fixed_columns
 from mog_jax.tables.large_groups import most_rows_in_memory
 from mog_jax.tables.memory import refuse_too_large
-from mog_jax.tables.options import plain, table_options, words_of
+from mog_jax.tables.options import plain, table_options
 from mog_jax.tables.outputs import is_answers, refuse_foreign, refuse_input
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import ReadOptions
 from mog_jax.tables.results import Results, all_whole, read_run
 from mog_jax.tables.schema import ANSWERS
-from mog_jax.tables.significance import add_p_values, check_bootstrap
+from mog_jax.tables.significance import add_p_values, add_recorded_p_values, check_bootstrap
 from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.validate import survey
+from mog_jax.tables.words import TableWords
 
 _ARGUMENTS = (
-    *("by", "value", "upper", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
+    *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
     *("out", "overwrite", "progress"),
     *(field.name for field in dataclasses.fields(ReadOptions)),
 )
@@ -59,7 +60,6 @@ def fit_source(
     out: str | Path | None,
     options: dict[str, Any],
     report: ReportProgress,
-    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     bootstrap: int | None = None,
     bootstrap_seed: int = 0,
@@ -75,8 +75,8 @@ def fit_source(
     """
     table_options("fit_table", options, _ARGUMENTS)
     check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
-    _check_words(options, upper, bootstrap)
-    options = plain(options)
+    words = TableWords.checked(options)
+    options = plain(options) | words.numbers
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -92,13 +92,13 @@ def fit_source(
             value=value,
             count=count,
             columns=columns,
-            upper=upper,
+            words=words.columns,
             fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
         survey(connection, readable, rows)
         run = describe(connection, readable, rows, options, held)
-        largest = most_rows_in_memory(run["options"], of_intervals=rows.has_upper)
+        largest = most_rows_in_memory(run["options"])
         refuse_too_large(connection, readable, rows, largest)
         with writing(str(database)):
             _begin_or_go_on(connection, readable, rows, run, str(database), overwrite=overwrite)
@@ -106,8 +106,12 @@ def fit_source(
         _fit_the_rest(connection, readable, rows, run, report)
         if bootstrap is not None:
             report("testing", 0, 0, 0)
+            groups = GroupsInOrder(connection=connection, source=readable, rows=rows, run=run)
             with writing(str(database)):
-                add_p_values(connection, run["options"], bootstrap, bootstrap_seed)
+                if words.are_given:
+                    add_recorded_p_values(connection, groups, bootstrap, bootstrap_seed)
+                else:
+                    add_p_values(connection, run["options"], bootstrap, bootstrap_seed)
         connection.execute("CREATE TEMP VIEW fits AS FROM kept.main.fits")
         results = Results(connection, run)
         if path is not None and is_exported:
@@ -116,17 +120,6 @@ def fit_source(
         yield results
     if database is not None and is_exported:
         discard(database)
-
-
-def _check_words(options: dict[str, Any], upper: str | None, bootstrap: int | None) -> None:
-    words = [*words_of(options), *(["upper"] if upper else [])]
-    if upper and len(words) > 1 and words != ["window", "upper"]:
-        raise TableError(f"`{words[0]}` and `upper` exclude each other: `upper` says it all.")
-    if words and bootstrap is not None:
-        raise TableError(
-            f"`bootstrap` and `{words[0]}` exclude each other in a table: give each group to "
-            "mog_jax.bootstrap_test, whose replicates are recorded as its values are."
-        )
 
 
 def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:

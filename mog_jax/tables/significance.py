@@ -1,7 +1,8 @@
 """p-values and q-values beside the answers of a run, by the parametric bootstrap.
 
-The statistic needs no data: it follows from the answers. Its distribution depends on a group's
-number of points alone, so that each number that occurs is simulated once.
+Of points the statistic needs no data: it follows from the answers. Its distribution depends on a
+group's number of points alone, so that each number that occurs is simulated once. Of intervals
+each group has a distribution of its own, and its values are read again.
 """
 
 import math
@@ -12,7 +13,9 @@ import numpy as np
 import pyarrow
 
 from mog_jax.arrays import HostArray
+from mog_jax.fitting.data.inputs import Ragged
 from mog_jax.tables.errors import TableError
+from mog_jax.tables.groups_in_order import GroupsInOrder
 from mog_jax.tables.schema import TESTS
 
 
@@ -55,7 +58,7 @@ def add_p_values(
     from mog_jax.bootstrap import compare_with_null
 
     found = connection.sql(
-        "SELECT rowid, delta_bic, n_points, status FROM kept.main.fits ORDER BY rowid"
+        "SELECT delta_bic, n_points, status FROM kept.main.fits ORDER BY rowid"
     ).to_arrow_table()
     sizes = found["n_points"].to_numpy()
     statistic = _statistics(found, equal_variances=bool(options["equal_variances"]))
@@ -65,11 +68,51 @@ def add_p_values(
         )
     except ValueError as error:
         raise TableError(str(error)) from None
-    columns = {"p_value": test.p_value, "q_value": test.q_value()}
+    _keep(connection, np.asarray(test.p_value))
+
+
+def add_recorded_p_values(
+    connection: duckdb.DuckDBPyConnection, groups: GroupsInOrder, replicates: int, seed: int
+) -> None:
+    """Add the columns of `TESTS` where values are intervals, by replicates of each group's own.
+
+    Raises
+    ------
+    TableError
+        As `add_p_values`; or if nobody knows how replicates would be recorded.
+    """
+    import jax
+
+    from mog_jax.bootstrap import bootstrap_test
+
+    key = jax.random.key(seed)
+    p_values = np.full(groups.run["input"]["n_groups"], np.nan)
+    for numbers, values, lengths, counts, options in groups.levels():
+        own = {name: value for name, value in options.items() if name != "fixed"}
+        try:
+            test = bootstrap_test(
+                Ragged(values, lengths),
+                counts=Ragged(counts, lengths),
+                key=jax.random.fold_in(key, int(numbers[0])),
+                replicates=replicates,
+                **own,
+            )
+        except ValueError as error:
+            raise TableError(str(error)) from None
+        p_values[numbers] = test.p_value
+    _keep(connection, p_values)
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, p_values: HostArray) -> None:
+    """Put p-values, in the order of the groups, beside the answers, and q-values."""
+    from mog_jax.bootstrap import q_values
+
+    rows = connection.sql("SELECT rowid FROM kept.main.fits ORDER BY rowid").to_arrow_table()
+    columns = {"p_value": p_values, "q_value": q_values(p_values)}
     arrays = {
         name: pyarrow.array(column, mask=np.isnan(column)) for name, column in columns.items()
     }
-    connection.register("tests", pyarrow.table({"id": found["rowid"], **arrays}))
+    connection.register("tests", pyarrow.table({"id": rows["rowid"], **arrays}))
     held = [row[0] for row in connection.execute("DESCRIBE kept.main.fits").fetchall()]
     earlier = [name for name in TESTS.names if name in held]
     kept = f"f.* EXCLUDE ({', '.join(earlier)})" if earlier else "f.*"

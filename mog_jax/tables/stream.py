@@ -8,7 +8,7 @@ alone. A run that is resumed at the first group of a chunk therefore gives the s
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,13 @@ from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.group_fits import fit_groups
 from mog_jax.tables.keys import column_name, key_names, one_column, output_schema
-from mog_jax.tables.options import table_options
+from mog_jax.tables.options import plain, table_options
+from mog_jax.tables.words import TableWords, refuse_limits, refuse_steps
 
 # Enough for an efficient fit, and so few that a killed run loses a few seconds.
 CHUNK_POINTS = 1 << 22
 CHUNK_GROUPS = 1 << 12
-_ARGUMENTS = ("by", "value", "upper", "count", "fixed", "chunk_points", "chunk_groups")
+_ARGUMENTS = ("by", "value", "count", "fixed", "chunk_points", "chunk_groups")
 
 
 def fit_batches(
@@ -37,7 +38,6 @@ def fit_batches(
     by: str | Sequence[str],
     value: str,
     count: str | None = None,
-    upper: str | None = None,
     fixed: Mapping[str, float | str] | None = None,
     chunk_points: int = CHUNK_POINTS,
     chunk_groups: int = CHUNK_GROUPS,
@@ -57,14 +57,12 @@ def fit_batches(
         The column to fit. Null and NaN are missing: left out, and counted.
     count : str, optional
         How often each value occurs.
-    upper : str, optional
-        The column of upper ends, where `value` holds the lower ends of intervals.
     fixed : mapping, optional
         What is known beforehand: see `fit_table`.
     chunk_points, chunk_groups : int
         A chunk is closed by the group that brings it to either.
     **options
-        Passed on to `mog_jax.fit`.
+        Passed on to `mog_jax.fit`; of those that say what the values are, see `fit_table`.
 
     Returns
     -------
@@ -94,7 +92,6 @@ def fit_batches(
         by=by,
         value=value,
         count=count,
-        upper=upper,
         fixed=fixed,
         options=options,
         function="fit_batches",
@@ -109,8 +106,9 @@ class StreamFitter:
 
     Attributes
     ----------
-    by, value, count, upper, fixed, chunk_points, chunk_groups, options
+    by, value, count, fixed, chunk_points, chunk_groups, options
         See `fit_batches`.
+    words : TableWords
     fit_chunk : callable
         Fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
     """
@@ -118,7 +116,7 @@ class StreamFitter:
     by: list[str]
     value: str
     count: str | None
-    upper: str | None
+    words: TableWords
     fixed: dict[str, float | str]
     chunk_points: int
     chunk_groups: int
@@ -133,7 +131,6 @@ class StreamFitter:
         value: Any,
         count: Any,
         fixed: Any,
-        upper: Any = None,
         options: dict[str, Any],
         function: str,
         chunk_points: Any = CHUNK_POINTS,
@@ -145,18 +142,18 @@ class StreamFitter:
             by=key_names(by),
             value=column_name("value", value),
             count=None if count is None else column_name("count", count),
-            upper=None if upper is None else column_name("upper", upper),
+            words=TableWords.checked(options),
             fixed=check_fixed(fixed),
             chunk_points=whole_number("chunk_points", chunk_points),
             chunk_groups=whole_number("chunk_groups", chunk_groups),
-            options=options,
+            options=plain(options),
             fit_chunk=fit_groups,
         )
 
     @property
     def numbers(self) -> list[str]:
         """The columns that hold numbers."""
-        beside = [name for name in (self.count, self.upper) if name]
+        beside = [*([self.count] if self.count else []), *self.words.columns.values()]
         return list(dict.fromkeys([self.value, *beside, *columns_of(self.fixed).values()]))
 
     @property
@@ -185,20 +182,25 @@ class StreamFitter:
                 return
             rows, answer = itertools.chain([first], rows), self.output_schema(first.schema)
         is_empty = True
-        for chunk in chunks_of_groups(
-            selected(rows, self.columns),
-            by=self.by,
-            numbers=self.numbers,
-            chunk_points=self.chunk_points,
-            chunk_groups=self.chunk_groups,
-        ):
-            columns = [*chunk.keys.columns, *self._answers(chunk)]
+        for chunk in self.chunks(rows):
+            columns = [*chunk.keys.columns, *self.fit_chunk(*self.prepared(chunk))]
             yield pyarrow.RecordBatch.from_arrays(columns, schema=answer)
             is_empty = False
         if is_empty:
             yield pyarrow.RecordBatch.from_pylist([], schema=answer)
 
-    def _answers(self, chunk: Chunk) -> list[pyarrow.Array]:
+    def chunks(self, rows: Iterable[pyarrow.RecordBatch]) -> Iterator[Chunk]:
+        """Cut rows, sorted by group, into chunks of whole groups."""
+        return chunks_of_groups(
+            selected(rows, self.columns),
+            by=self.by,
+            numbers=self.numbers,
+            chunk_points=self.chunk_points,
+            chunk_groups=self.chunk_groups,
+        )
+
+    def prepared(self, chunk: Chunk) -> tuple[Array, Array, Array | None, Array, dict[str, Any]]:
+        """Give what is fitted of a chunk: values, lengths, counts, number dropped, options."""
         values = _numbers(chunk.rows[self.value])
         counts = None if self.count is None else _counts(chunk.rows[self.count], self.count)
         options = dict(self.options)
@@ -207,11 +209,24 @@ class StreamFitter:
                 name: _one_each(chunk, value) if isinstance(value, str) else value
                 for name, value in self.fixed.items()
             }
-        upper = None if self.upper is None else _numbers(chunk.rows[self.upper])
-        usable, upper = _usable(values, chunk.lengths, counts, upper)
-        if upper is not None:
-            options["upper"] = Ragged(upper, usable[1])
-        return self.fit_chunk(*usable, options)
+        said = {role: _numbers(chunk.rows[name]) for role, name in self.words.columns.items()}
+        self._refuse_impossible(said)
+        (values, lengths, counts, n_missing), said = _usable(values, chunk.lengths, counts, said)
+        options |= self.words.for_fit(said, lambda each: Ragged(each, lengths))
+        return values, lengths, counts, n_missing, options
+
+    def _refuse_impossible(self, said: Mapping[str, Array]) -> None:
+        names = self.words.columns
+        if "resolution" in said:
+            refuse_steps(names["resolution"], said["resolution"])
+        if {"lower_limit", "upper_limit"} & said.keys():
+            ends = self.words.numbers.get("limits") or (None, None)
+            low, high = (
+                said.get(role, np.float64(np.nan if end is None else end))
+                for role, end in zip(("lower_limit", "upper_limit"), ends, strict=True)
+            )
+            shown = [names.get(role, "a number") for role in ("lower_limit", "upper_limit")]
+            refuse_limits((shown[0], shown[1]), *np.broadcast_arrays(low, high))
 
 
 def _refuse_no_numbers(column: pyarrow.Field) -> None:
@@ -251,29 +266,30 @@ def _one_each(chunk: Chunk, name: str) -> Array:
 
 
 def _usable(
-    values: Array, lengths: Array, counts: Array | None, upper: Array | None
-) -> tuple[tuple[Array, Array, Array | None, Array], Array | None]:
-    """Drop what is missing and sort each group: values, lengths, counts, number dropped; ends."""
+    values: Array, lengths: Array, counts: Array | None, said: Mapping[str, Array]
+) -> tuple[tuple[Array, Array, Array | None, Array], dict[str, Array]]:
+    """Drop what is missing and sort each group: values, lengths, counts, number dropped; words."""
     group = np.repeat(np.arange(len(lengths)), lengths)
     missing = np.isnan(values)
-    if upper is not None:
+    if "upper" in said:
         # One that is open on both sides says nothing; one end alone that is missing is refused.
-        missing &= np.isnan(upper)
-        missing |= np.isneginf(values) & np.isposinf(upper)
+        missing &= np.isnan(said["upper"])
+        missing |= np.isneginf(values) & np.isposinf(said["upper"])
     if counts is not None:
         missing |= np.isnan(counts)
     n_missing = np.zeros_like(lengths)
+    said = dict(said)
     if missing.any():
         n_missing = np.bincount(group[missing], minlength=len(lengths))
         values, group = values[~missing], group[~missing]
         counts = None if counts is None else counts[~missing]
-        upper = None if upper is None else upper[~missing]
+        said = {role: each[~missing] for role, each in said.items()}
         lengths = lengths - n_missing
     is_descent = (values[1:] < values[:-1]) & (group[1:] == group[:-1])
-    beside = [each for each in (upper, counts) if each is not None]
+    beside = [*said.values(), *([] if counts is None else [counts])]
     if beside or is_descent.any():
         order = np.lexsort((*beside, values, group))
         values = values[order]
         counts = None if counts is None else counts[order]
-        upper = None if upper is None else upper[order]
-    return (values, lengths, counts, n_missing), upper
+        said = {role: each[order] for role, each in said.items()}
+    return (values, lengths, counts, n_missing), said

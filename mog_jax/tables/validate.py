@@ -1,11 +1,13 @@
 """One pass over the source before anything is fitted: its groups, and whether it is valid."""
 
 import duckdb
+import numpy as np
 
 from mog_jax.parameter_names import out_of_range
 from mog_jax.tables.columns import ChosenColumns, refuse_unreadable
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.sources import TableSource
+from mog_jax.tables.words import refuse_steps
 
 
 def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns) -> None:
@@ -22,17 +24,17 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     """
     keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
     fixed = [f"fixed_{name}" for name in rows.fixed]
-    upper = ["upper"] if rows.has_upper else []
-    hashed = ", ".join([keys, "value", "count", *upper, *fixed])
+    hashed = ", ".join([keys, "value", "count", *rows.roles, *fixed])
     held = "".join(
         f"max({name}) AS {name}, min({name}) IS DISTINCT FROM max({name}) "
         f"OR count({name}) NOT IN (0, count(*)) AS mixed_{name}, "
         for name in fixed
     )
+    steps = "min(resolution) AS lowest_step, " if "resolution" in rows.roles else ""
     with reading(source.name):
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE survey AS SELECT {keys}, count(*) AS n_rows, "
-            f"count(value) AS n_values, sum(hash({hashed})) AS digest, {held}"
+            f"count(value) AS n_values, sum(hash({hashed})) AS digest, {held}{steps}"
             "count(unreadable) AS n_unreadable, min(count) AS lowest_count, "
             f"max(count) AS highest_count FROM ({rows.sql}) GROUP BY {keys}"
         )
@@ -50,6 +52,9 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     if lowest is not None and (lowest < 0 or highest == float("inf")):
         wrong = lowest if lowest < 0 else highest
         raise TableError(f"{source.name}: counts must be finite and not negative; got {wrong:g}.")
+    if steps:
+        (step,) = connection.execute("SELECT min(lowest_step) FROM survey").fetchall()[0]
+        refuse_steps(rows.chosen["resolution"], np.array([np.nan if step is None else step]))
     for name, column in rows.fixed.items():
         _refuse_impossible(connection, source, name, column)
 

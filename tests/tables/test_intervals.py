@@ -79,7 +79,10 @@ def test_a_stream_has_the_same_words():
         ({"window": 3}, "`window` must be a pair"),
         ({"upper": "nowhere"}, "has no column 'nowhere'"),
         ({"upper": "hi", "resolution": 1}, "`resolution` and `upper` exclude each other"),
-        ({"resolution": 1, "bootstrap": 9}, "`bootstrap` and `resolution` exclude each other"),
+        ({"resolution": "hi", "upper": "hi"}, "`resolution` and `upper` exclude each other"),
+        ({"limits": (50, None, 60)}, "`limits` must be a pair"),
+        ({"limits": ("nowhere", None)}, "has no column 'nowhere'"),
+        ({"resolution": "lo", "limits": (0, None)}, "'resolution' holds|`resolution`"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(bins, words, text):
@@ -109,3 +112,90 @@ def test_limits_are_two_numbers_of_which_one_may_be_left_out(capsys):
     with pytest.raises(SystemExit):
         cli.main(["fit", "faithful", "--limits", "50"])
     assert "must be LOW,HIGH" in capsys.readouterr().err
+
+
+def columns_of_words():
+    """Values with a detection limit and a step in each row, as laboratories report them."""
+    random = np.random.default_rng(4)
+    x = np.where(random.random(300) < 0.4, random.normal(2, 0.6, 300), random.normal(6, 1, 300))
+    lod = random.choice([np.nan, 1.5, 2.5], 300)
+    step = random.choice([np.nan, 0.1, 0.5], 300)
+    unit = np.where(step > 0, step, 1)
+    x = np.where(step > 0, np.rint(x / unit) * unit, x)
+    x = np.where(x <= lod, lod / 2, x)
+    return pd.DataFrame({"g": np.repeat(["a", "b"], 150), "x": x, "lod": lod, "step": step})
+
+
+def test_limits_and_steps_may_stand_in_columns(tmp_path, capsys):
+    frame = columns_of_words()
+    words = {"resolution": "step", "limits": ("lod", None)}
+    rows = mog_jax.fit_table(frame, by="g", value="x", **words).to_pylist()
+    for row, (_, own) in zip(rows, frame.groupby("g"), strict=True):
+        x, lod = own["x"].to_numpy(), own["lod"].to_numpy()
+        half = 0.5 * np.nan_to_num(own["step"].to_numpy())
+        is_below = x <= lod
+        lower = np.where(is_below, -np.inf, x - half)
+        fit = mog_jax.fit(lower, upper=np.where(is_below, lod, x + half))
+        np.testing.assert_allclose(row["log_likelihood"], fit.log_likelihood, rtol=1e-9)
+        np.testing.assert_allclose(row["mean_1"], fit.mixture.means[0], rtol=1e-7)
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    arguments = ["fit", str(path), "--by", "g", "--value", "x", "--json"]
+    assert cli.main([*arguments, "--resolution", "step", "--limits", "lod,"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["log_likelihood"] for each in found] == [each["log_likelihood"] for each in rows]
+
+
+def test_a_batch_of_arrays_has_limits_of_each_value():
+    frame = columns_of_words()
+    x, lod = frame["x"].to_numpy(), frame["lod"].fillna(-np.inf).to_numpy()
+    step = frame["step"].fillna(0).to_numpy()
+    single = mog_jax.fit(x, resolution=step, limits=(lod, None))
+    both = mog_jax.fit(
+        x.reshape(2, 150), resolution=step.reshape(2, 150), limits=(lod.reshape(2, 150), None)
+    )
+    row = mog_jax.fit_table(
+        frame.drop(columns="g"), value="x", resolution="step", limits=("lod", None)
+    ).to_pylist()[0]
+    np.testing.assert_allclose(row["log_likelihood"], single.log_likelihood, rtol=1e-12)
+    listed = mog_jax.fit([x[:150], x[150:]], limits=([lod[:150], lod[150:]], 9.0))
+    assert both.log_likelihood.shape == listed.log_likelihood.shape == (2,)
+
+
+def test_replicates_of_a_group_are_recorded_as_its_values(tmp_path):
+    frame = columns_of_words()
+    words = {"resolution": "step", "limits": ("lod", 9)}
+    rows = mog_jax.fit_table(frame, by="g", value="x", bootstrap=19, **words).to_pylist()
+    assert [row["p_value"] for row in rows] == [0.05, 0.05]
+    assert [row["q_value"] for row in rows] == [0.05, 0.05]
+    one = np.random.default_rng(5).normal(size=(2, 80))
+    single = pd.DataFrame({"g": np.repeat(["a", "b"], 80), "x": np.round(one.ravel() / 0.5) * 0.5})
+    rows = mog_jax.fit_table(single, by="g", value="x", bootstrap=19, resolution=0.5).to_pylist()
+    assert all(row["p_value"] > 0.05 for row in rows)
+    bins = pd.DataFrame({"lo": X - 0.7, "hi": X + 0.7})
+    with pytest.raises(TableError, match="bins that do not overlap"):
+        mog_jax.fit_table(bins, value="lo", upper="hi", bootstrap=9)
+
+
+def test_steps_and_limits_that_are_none_are_refused_by_the_column():
+    frame = columns_of_words()
+    frame.loc[3, "step"] = -1
+    with pytest.raises(TableError, match=r"'step' holds the `resolution`.*got -1"):
+        mog_jax.fit_table(frame, value="x", resolution="step")
+    frame.loc[3, "step"], frame["high"] = 1, 2.0
+    with pytest.raises(TableError, match=r"got 2.5 .* and 2 .* in one row"):
+        mog_jax.fit_table(frame, value="x", limits=("lod", "high"))
+
+
+def test_large_groups_are_fitted_by_their_levels(monkeypatch):
+    from mog_jax.tables import large_groups
+
+    frame = pd.DataFrame({"g": np.repeat(["a", "b"], [272, 30]), "x": [*X, *X[:30]]})
+    frame.loc[5, "x"] = np.nan
+    small = mog_jax.fit_table(frame, by="g", value="x", resolution=1).to_pylist()
+    monkeypatch.setattr(large_groups, "LARGEST_IN_MEMORY", 100)
+    large = mog_jax.fit_table(frame, by="g", value="x", resolution=1).to_pylist()
+    assert small == large
+    noisy = pd.DataFrame({"x": X + np.random.default_rng(0).normal(size=272)})
+    with pytest.raises(TableError, match="more than 100 values that differ: round them"):
+        mog_jax.fit_table(noisy, value="x", limits=(50, None))

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.data.inputs import Source, read
-from mog_jax.fitting.data.words import Words, of_each_dataset, pair_of_each
+from mog_jax.fitting.data.inputs import Ragged, Source, read
+from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_of_values
 
 
 class Recording(NamedTuple):
@@ -14,23 +14,27 @@ class Recording(NamedTuple):
 
     Attributes
     ----------
-    step, origin : float or None
-        Of the grid to which they were rounded.
-    limits, window : pair of floats or None
+    step : array, shape (n,) or (1,), or None
+        Of the grid to which each value was rounded, or all; 0 for an exact one.
+    origin : array, of the same shape
+        A place on that grid.
+    limits : pair of arrays of shape (n,) or (1,), or None
+    window : pair of floats or None
     bins : pair of arrays or None
         Lower and upper ends, ascending.
     """
 
-    step: float | None
-    origin: float
-    limits: tuple[float, float] | None
+    step: Array | None
+    origin: Array
+    limits: tuple[Array, Array] | None
     window: tuple[float, float] | None
     bins: tuple[Array, Array] | None
 
-    def record(self, normals: Array, mean: float, deviation: float) -> tuple[Array, Array | None]:
-        """Give values, and upper ends if there are any, of draws from a standard normal."""
+    def record(self, normals: Array, mean: float, deviation: float) -> tuple[Ragged, Words]:
+        """Give datasets, and the words for them, of draws from a standard normal, shape (r, n)."""
         from scipy.special import ndtr, ndtri
 
+        lengths = np.full(len(normals), normals.shape[1])
         x = mean + deviation * normals
         seen = self.window
         if self.bins is not None:
@@ -42,24 +46,40 @@ class Recording(NamedTuple):
         if self.bins is not None:
             lower, upper = self.bins
             at = np.minimum(np.searchsorted(upper, x), upper.size - 1)
-            return lower[at], upper[at]
+            ends = Ragged(upper[at].ravel(), lengths)
+            return Ragged(lower[at].ravel(), lengths), Words(upper=ends, window=self.window)
         if self.step is not None:
-            x = self.origin + self.step * np.rint((x - self.origin) / self.step)
+            unit = np.where(self.step > 0, self.step, 1)
+            rounded = self.origin + unit * np.rint((x - self.origin) / unit)
+            x = np.where(self.step > 0, rounded, x)
         if self.limits is not None:
             x = np.clip(x, *self.limits)
         if self.window is not None:
             x = np.clip(x, *self.window)
-        return x, None
 
-    def words(self) -> dict[str, Any]:
-        """Give the words that say so of replicates; their upper ends are values of their own."""
-        if self.bins is not None:
-            return {"window": self.window}
-        return {"resolution": self.step, "limits": self.limits, "window": self.window}
+        def of_each(word: Array) -> Any:
+            if word.size == 1:
+                return float(word[0])
+            return Ragged(np.broadcast_to(word, x.shape).ravel(), lengths)
+
+        words = Words(
+            resolution=None if self.step is None else of_each(self.step),
+            limits=None
+            if self.limits is None
+            else (of_each(self.limits[0]), of_each(self.limits[1])),
+            window=self.window,
+        )
+        return Ragged(x.ravel(), lengths), words
 
 
-def recordings(data: Any, words: Words) -> list[Recording]:
+def recordings(data: Any, counts: Any, words: Words) -> list[Recording]:
     """Say of each dataset how its values came to be intervals.
+
+    Parameters
+    ----------
+    data, counts : as for `fit`
+        Of a value that was counted often, so many of a replicate are recorded as it was.
+    words : Words
 
     Raises
     ------
@@ -67,25 +87,53 @@ def recordings(data: Any, words: Words) -> list[Recording]:
         If the intervals that `upper` gives are no bins, so that nobody knows into which interval
         a replicate's value would fall.
     """
-    source = read(data, None)
+    source = read(data, counts)
     upper = None if words.upper is None else read(words.upper, None)
     b = len(source)
-    step = None if words.resolution is None else of_each_dataset("resolution", words.resolution, b)
-    limits = None if words.limits is None else pair_of_each("limits", words.limits, b)
-    window = None if words.window is None else pair_of_each("window", words.window, b)
+    lengths = source.lengths(np.arange(b)).astype(np.int64)
+    row = np.repeat(np.arange(b), lengths)
+    x = source.values.reshape(-1).astype(np.float64)
+    step = limits = window = None
+    if words.resolution is not None:
+        step, _ = of_each_value("resolution", words.resolution, source, row)
+    if words.limits is not None:
+        limits = pair_of_values("limits", words.limits, source, row)
+    if words.window is not None:
+        window = pair_of_each("window", words.window, b)
+    times = np.ones(x.size) if source.counts is None else source.counts.reshape(-1)
+    edges = np.concatenate([[0], np.cumsum(lengths)])
     found = []
     for i in range(b):
-        own = _values(source, i)
+        own = slice(edges[i], edges[i + 1])
+        number = np.where(np.isnan(x[own]), 0, times[own])
         found.append(
             Recording(
-                step=None if step is None else float(step[i]),
-                origin=float(own[np.argmax(np.isfinite(own))]) if own.size else 0.0,
-                limits=None if limits is None else (float(limits[0][i]), float(limits[1][i])),
+                step=None if step is None else _each(step[own], number),
+                origin=_grid_origin(x[own], None if step is None else step[own], number),
+                limits=None
+                if limits is None
+                else (_each(limits[0][own], number), _each(limits[1][own], number)),
                 window=None if window is None else (float(window[0][i]), float(window[1][i])),
-                bins=None if upper is None else _bins(own, _values(upper, i)),
+                bins=None if upper is None else _bins(x[own], _values(upper, i)),
             )
         )
     return found
+
+
+def _each(word: Array, number: Array) -> Array:
+    """Give a word of all values as often as each was counted; once where it is the same of all."""
+    seen = word[number > 0]
+    if seen.size and (seen == seen[0]).all():
+        return seen[:1]
+    return np.repeat(word, number.astype(np.int64))
+
+
+def _grid_origin(x: Array, step: Array | None, number: Array) -> Array:
+    """Give a place on the grid of each value, or on that of all."""
+    finite = np.isfinite(x) & (number > 0)
+    if step is None or _each(step, number).size <= 1:
+        return x[finite][:1] if finite.any() else np.zeros(1)
+    return np.repeat(np.where(finite, x, 0), number.astype(np.int64))
 
 
 def _values(source: Source, dataset: int) -> Array:
@@ -95,6 +143,7 @@ def _values(source: Source, dataset: int) -> Array:
 
 
 def _bins(lower: Array, upper: Array) -> tuple[Array, Array]:
+    upper = upper[: lower.size]
     seen = ~(np.isnan(lower) | (np.isinf(lower) & np.isinf(upper)))
     ends = np.unique(np.stack([lower[seen], upper[seen]], axis=1), axis=0)
     low, high = ends[:, 0], ends[:, 1]
