@@ -93,7 +93,7 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, run: dict[str,
 
         values = np.zeros(0)
         if source != "-":
-            values, _, _ = group_values(source, run, [row["column"]])
+            values = group_values(source, run, [row["column"]]).values
         infinite = int(np.isinf(values).sum())
         number = f"{infinite} of {len(values)}" if infinite else "some"
         raise TableError(f"{name}: {number} values are infinite; remove or replace them.")

@@ -13,7 +13,8 @@ file that was fitted; all of their columns stay, and three are added:
   label        1 for the upper component, 0 for the lower
   uncertainty  probability that the label is wrong
 
-They are empty where a value is missing or its group has no fit.
+They are empty where a value is missing or its group has no fit. Of a value that was rounded,
+censored or given by its ends they are those of its interval.
 """
 
 

@@ -129,8 +129,10 @@ def draw(
     """
     from mog_jax.plots import plot_fit
 
-    one, values, counts = _fitted(source, run, key, title or label)
-    figure = plot_fit(one, values, counts=counts, label=_plain(label), **how)[0].figure
+    one, group = _fitted(source, run, key, title or label)
+    figure = plot_fit(
+        one, group.values, counts=group.counts, label=_plain(label), **group.words, **how
+    )[0].figure
     if title:
         figure.suptitle(_plain(title))
     _save(figure, path)
@@ -157,31 +159,51 @@ def draw_several(
     from mog_jax.plots import plot_fits
 
     fitted = [_fitted(source, run, key, title) for key, title in zip(keys, titles, strict=True)]
-    fits, values, counts = zip(*fitted, strict=True)
+    fits, groups = zip(*fitted, strict=True)
+    counts = [group.counts for group in groups]
     panels = plot_fits(
         jax.tree.map(lambda *leaves: np.stack(leaves), *fits),
-        list(values),
-        counts=None if counts[0] is None else list(counts),
+        [group.values for group in groups],
+        counts=None if counts[0] is None else counts,
         chosen=range(len(fits)),
         names=[*map(_plain, titles)],
         label=_plain(run["columns"]["value"] or "value"),
+        **_of_several([group.words for group in groups]),
         **how,
     )
     _save(panels[0].figure, path)
 
 
-def _fitted(source: Any, run: dict[str, Any], key: Sequence[Any], name: str) -> tuple[Any, ...]:
-    """Fit the values of one group once more; give the fit, the values and their counts."""
+def _of_several(words: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the words of several groups as those of a batch: numbers are the same of all."""
+    import numpy as np
+
+    def together(parts: list[Any]) -> Any:
+        return parts if np.ndim(parts[0]) else parts[0]
+
+    found = {}
+    for name in words[0]:
+        own = [each[name] for each in words]
+        if name in ("limits", "window"):
+            found[name] = tuple(together(list(ends)) for ends in zip(*own, strict=True))
+        else:
+            found[name] = together(own)
+    return found
+
+
+def _fitted(source: Any, run: dict[str, Any], key: Sequence[Any], name: str) -> tuple[Any, Any]:
+    """Fit the values of one group once more; give the fit, and the group's values."""
     from mog_jax.fitting import fit
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
 
-    values, counts, fixed = group_values(source, run, key)
+    group = group_values(source, run, key)
+    own = {**run["options"], "fixed": group.fixed, **group.words}
     try:
-        one = fit(values, counts=counts, **{**run["options"], "fixed": fixed})
+        one = fit(group.values, counts=group.counts, **own)
     except (TypeError, ValueError) as error:  # the record comes from a file, and may hold anything
         raise TableError(f"cannot fit {name} as it was: {error}") from None
-    return one, values, counts
+    return one, group
 
 
 def _save(figure: Any, path: str) -> None:

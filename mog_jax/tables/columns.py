@@ -107,7 +107,7 @@ def choose(
     fixed, words = dict(fixed or {}), dict(words or {})
     used = {*by, *fixed.values(), count, *words.values()}
     columns = _spelt_out(columns, source, used)
-    if columns is not None and "upper" in words:
+    if columns is not None and len(columns) > 1 and "upper" in words:
         raise TableError("`upper` goes with `value`, the lower ends; not with `columns`.")
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -15,14 +15,31 @@ from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.sources import open_source
+from mog_jax.tables.words import TableWords
 
 
-def group_values(
-    source: Any, run: Mapping[str, Any], key: Sequence[Any]
-) -> tuple[Array, Array | None, dict[str, float]]:
-    """Fetch the values of one group, ascending, their counts, and what is fixed of it.
+class GroupValues(NamedTuple):
+    """The values of one group, as they are fitted.
 
-    Missing values are left out.
+    Attributes
+    ----------
+    values : array, shape (n,)
+        Ascending; missing ones are left out.
+    counts : array, shape (n,), or None
+    fixed : dict
+        What is fixed of the group.
+    words : dict
+        What is said of the values, as `mog_jax.fit` takes it.
+    """
+
+    values: Array
+    counts: Array | None
+    fixed: dict[str, float]
+    words: dict[str, Any]
+
+
+def group_values(source: Any, run: Mapping[str, Any], key: Sequence[Any]) -> GroupValues:
+    """Fetch the values of one group.
 
     Parameters
     ----------
@@ -41,8 +58,9 @@ def group_values(
     fixed = run["options"].get("fixed", {})
     with _rows_of(source, run, key) as (connection, rows, name, where, given):
         held = "".join(f", fixed_{name}" for name in rows.fixed)
+        beside = "".join(f", {role}" for role in rows.roles)
         found = connection.sql(
-            f"SELECT value, count{held} {where} ORDER BY value, count", params=given
+            f"SELECT value, count{beside}{held} {where} ORDER BY value, count{beside}", params=given
         ).to_arrow_table()
     if not found.num_rows:
         group = ", ".join(map(str, key))
@@ -50,7 +68,9 @@ def group_values(
     counts = found["count"].to_numpy() if rows.has_counts else None
     own = {name: found[f"fixed_{name}"][0].as_py() for name in rows.fixed}
     known = {name: value for name, value in {**fixed, **own}.items() if value is not None}
-    return found["value"].to_numpy(), counts, known
+    said = {role: found[role].fill_null(np.nan).to_numpy() for role in rows.roles}
+    words = TableWords.of_run(run).for_fit(said, lambda each: each)
+    return GroupValues(found["value"].to_numpy(), counts, known, words)
 
 
 def group_levels(

@@ -1,6 +1,7 @@
 """Every row of the source with the posterior of its group's upper component, beside its columns.
 
-The posterior is computed by DuckDB, so that neither the rows nor the answer need fit into memory.
+The posterior is computed as DuckDB goes through the rows, so that neither the rows nor the answer
+need fit into memory.
 """
 
 import contextlib
@@ -9,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow
 import pyarrow.parquet
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from mog_jax.arrays import HostArray
+from mog_jax.fitting.data.intervals import read_recorded
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.options import true_or_false
+from mog_jax.inference.intervals import interval_statistics
+from mog_jax.mixture import Mixture
 from mog_jax.tables.columns import ChosenColumns, choose_again
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
@@ -22,6 +30,7 @@ from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.results import open_results
 from mog_jax.tables.sources import TableSource, open_source
+from mog_jax.tables.words import TableWords
 
 # The columns that are added.
 LABELS = ("posterior", "label", "uncertainty")
@@ -59,7 +68,8 @@ def label_table(
         were not fitted, then ``column`` and ``value``), and after them ``posterior``, the
         probability of the upper component; ``label``, 1 for the upper component and 0 for the
         lower; ``uncertainty``, the probability that the label is wrong. Null where a value is
-        missing or its group has no fit.
+        missing or its group has no fit. A value that was rounded, censored or given by its ends
+        has the posterior of its interval.
 
     Raises
     ------
@@ -109,10 +119,11 @@ def labelled_rows(
             raise TableError(f"{fits} does not hold the groups that its record names.")
         connection.register("found", found.rename_columns([*places, *_PARAMETERS]))
         with reading(readable.name):
-            yield connection, _query(readable, rows, carried), read_from
+            odds = _odds(connection, TableWords.of_run(run))
+            yield connection, _query(readable, rows, carried, odds), read_from
 
 
-def _query(source: TableSource, rows: ChosenColumns, carried: list[str]) -> str:
+def _query(source: TableSource, rows: ChosenColumns, carried: list[str], odds: str) -> str:
     is_wide = bool(rows.chosen["columns"])
     added = [*(["value"] if is_wide else []), *LABELS]
     for name in carried:
@@ -127,24 +138,77 @@ def _query(source: TableSource, rows: ChosenColumns, carried: list[str]) -> str:
         shown += [f"{last} AS column", "value"]
     keys = [f"k{index}" for index in range(len(rows.keys))]
     same = " AND ".join(f"r.{key}::VARCHAR IS NOT DISTINCT FROM f.{key}::VARCHAR" for key in keys)
-    near, far = (f"(value - mean_{k}) / nullif(sd_{k}, 0)" for k in (1, 2))
-    odds = f"ln(weight_2 / weight_1) - ln(sd_2 / sd_1) + 0.5 * ({near} - {far}) * ({near} + {far})"
-    # An empty component holds no point; DuckDB has no logarithm of 0.
-    odds = (
-        f"CASE WHEN isnan(mean_1) OR isinf(value) OR sd_1 <= 0 OR sd_2 <= 0 THEN NULL "
-        f"WHEN weight_1 <= 0 THEN {_MOST_ODDS} WHEN weight_2 <= 0 THEN -{_MOST_ODDS} "
-        f"ELSE greatest(-{_MOST_ODDS}, least({_MOST_ODDS}, {odds})) END"
-    )
     # Of equal keys, which a foreign file may hold, one is taken.
     fits = f"(SELECT DISTINCT ON ({', '.join(keys)}) * FROM found)"
     return (
         f"SELECT {', '.join(shown)}, 1 / (1 + exp(-odds)) AS posterior, "
         "CASE WHEN odds IS NULL THEN NULL ELSE (odds > 0)::TINYINT END AS label, "
         "1 / (1 + exp(abs(odds))) AS uncertainty "
-        f"FROM (SELECT r.*, CASE WHEN value IS NULL OR mean_1 IS NULL THEN NULL ELSE {odds} END "
+        f"FROM (SELECT r.*, CASE WHEN value IS NULL OR mean_1 IS NULL THEN NULL "
+        f"ELSE {odds} END "
         f"AS odds FROM ({rows.sql}) r LEFT JOIN {fits} f ON {same}) "
         f"ORDER BY row{', ' + last if is_wide else ''}"
     )
+
+
+def _odds(connection: duckdb.DuckDBPyConnection, words: TableWords) -> str:
+    """Write as SQL the logarithm of the odds of the upper component; NULL where there are none."""
+    if words.are_given:
+        return _odds_of_intervals(connection, words)
+    near, far = (f"(value - mean_{k}) / nullif(sd_{k}, 0)" for k in (1, 2))
+    odds = f"ln(weight_2 / weight_1) - ln(sd_2 / sd_1) + 0.5 * ({near} - {far}) * ({near} + {far})"
+    # An empty component holds no point; DuckDB has no logarithm of 0.
+    return (
+        f"CASE WHEN isnan(mean_1) OR isinf(value) OR sd_1 <= 0 OR sd_2 <= 0 THEN NULL "
+        f"WHEN weight_1 <= 0 THEN {_MOST_ODDS} WHEN weight_2 <= 0 THEN -{_MOST_ODDS} "
+        f"ELSE greatest(-{_MOST_ODDS}, least({_MOST_ODDS}, {odds})) END"
+    )
+
+
+def _odds_of_intervals(connection: duckdb.DuckDBPyConnection, words: TableWords) -> str:
+    """Make a function that gives the odds of what is known of a value, and write its call."""
+    roles = list(words.columns)
+    given = ["value", *roles, *_PARAMETERS]
+
+    def odds(known_of_each: pyarrow.ChunkedArray) -> pyarrow.Array:
+        rows = {
+            name: _with_nan(column)
+            for name, column in zip(given, known_of_each.combine_chunks().flatten(), strict=True)
+        }
+        pairs = (
+            np.stack([rows[f"{name}_1"], rows[f"{name}_2"]], axis=1)
+            for name in ("weight", "mean", "sd")
+        )
+        weights, means, deviations = pairs
+        fields: dict[str, Any] = {
+            "weights": weights,
+            "means": means,
+            "variances": np.square(deviations),
+        }
+        said = words.for_fit(rows, lambda each: each)
+        # A window changes no posterior.
+        known = read_recorded(rows["value"], None, Words.of({**said, "window": None}))
+        found = interval_statistics(
+            Mixture(**fields), np.arange(len(means)), known.centre, known.half_width
+        ).log_odds
+        found = np.clip(found, -_MOST_ODDS, _MOST_ODDS)
+        return pyarrow.array(found, mask=known.missing | ~known.is_finite | np.isnan(found))
+
+    number = duckdb.sqltypes.DOUBLE
+    connection.create_function(
+        "interval_odds",
+        odds,
+        [duckdb.struct_type(dict.fromkeys(given, number))],
+        number,
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+    return f"interval_odds({{{', '.join(f'{name!r}: {name}' for name in given)}}})"
+
+
+def _with_nan(column: pyarrow.Array) -> HostArray:
+    numbers: HostArray = column.fill_null(np.nan).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _write(

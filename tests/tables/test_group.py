@@ -35,7 +35,7 @@ def test_every_row_belongs_to_the_group_of_its_key(tmp_path, kind):
     found = []
     with open_results(tmp_path / "fits.parquet") as results:
         for row in results.table().to_pylist():
-            values, counts, fixed = group_values(table, results.run, [row["key"]])
+            values, counts, fixed, _ = group_values(table, results.run, [row["key"]])
             assert (len(values), counts, fixed) == (row["n_points"], None, {})
             found += values.tolist()
     assert sorted(found) == table["x"].to_pylist()

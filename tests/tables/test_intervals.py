@@ -199,3 +199,47 @@ def test_large_groups_are_fitted_by_their_levels(monkeypatch):
     noisy = pd.DataFrame({"x": X + np.random.default_rng(0).normal(size=272)})
     with pytest.raises(TableError, match="more than 100 values that differ: round them"):
         mog_jax.fit_table(noisy, value="x", limits=(50, None))
+
+
+def test_rows_have_the_posterior_of_their_intervals(tmp_path):
+    frame = columns_of_words()
+    frame.loc[7, "x"] = np.nan
+    path, out = tmp_path / "table.csv", tmp_path / "fits.parquet"
+    frame.to_csv(path, index=False)
+    words = {"resolution": "step", "limits": ("lod", None)}
+    rows = mog_jax.fit_table(path, by="g", value="x", out=out, window=(None, 50), **words)
+    labels = mog_jax.tables.label_table(out).to_pandas()
+    assert rows["status"].to_pylist() == ["converged"] * 2
+    for key, own in frame.groupby("g"):
+        x, lod = own["x"].to_numpy(), own["lod"].fillna(-np.inf).to_numpy()
+        said = {"resolution": own["step"].fillna(0).to_numpy(), "limits": (lod, None)}
+        fit = mog_jax.fit(x, window=(None, 50), **said)
+        posterior = fit.responsibilities(x, **said)[:, 1]
+        found = labels[labels["g"] == key]
+        np.testing.assert_allclose(found["posterior"], posterior, rtol=1e-6, atol=1e-12)
+        known = ~np.isnan(posterior)
+        np.testing.assert_array_equal(found["label"][known], posterior[known] > 0.5)
+        assert found["label"].isna().sum() == (~known).sum()
+
+
+def test_bins_are_labelled_and_drawn(bins, tmp_path, capsys):
+    out = tmp_path / "fits.duckdb"
+    mog_jax.fit_table(bins, value="lo", upper="hi", count="n", out=out)
+    labels = mog_jax.tables.label_table(out).to_pandas()
+    level = labels["value"].to_numpy()
+    expected = known_fit().responsibilities(level[:-1] + 0.5, resolution=1)[:, 1]
+    np.testing.assert_allclose(labels["posterior"][:-1], expected, rtol=1e-6, atol=1e-12)
+    assert np.isnan(labels["posterior"].iloc[-1])
+    picture = tmp_path / "fit.png"
+    assert cli.main(["plot", str(out), "--group", "lo", "-o", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000
+
+
+def test_groups_are_drawn_with_the_words_of_their_rows(tmp_path):
+    out, path, picture = tmp_path / "f.parquet", tmp_path / "t.parquet", tmp_path / "both.png"
+    columns_of_words().to_parquet(path)
+    words = {"resolution": "step", "limits": ("lod", 9)}
+    mog_jax.fit_table(path, by="g", value="x", out=out, **words)
+    groups = ["--group", "a", "--group", "b"]
+    assert cli.main(["plot", str(out), *groups, "-o", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000

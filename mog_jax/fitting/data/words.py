@@ -111,22 +111,25 @@ def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
         of_each_dataset(name, nothing if end is None else end, b)
         for end, nothing in zip(_pair(name, value), (-np.inf, np.inf), strict=True)
     )
-    check_order(name, value, low, high)
+    _check_order(name, value, low, high)
+    _refuse_nothing(name, value, low, high)
     return low, high
 
 
 def pair_of_values(name: str, value: Any, source: Source, row: Array) -> tuple[Array, Array]:
     """Give lower and upper ends for each value, infinite where there is none."""
-    low, high = (
-        of_each_value(name, nothing if end is None else end, source, row)[0]
+    (low, low_varies), (high, high_varies) = (
+        of_each_value(name, nothing if end is None else end, source, row)
         for end, nothing in zip(_pair(name, value), (-np.inf, np.inf), strict=True)
     )
-    check_order(name, value, low, high)
+    _check_order(name, value, low, high)
+    # Of some values no limit may be known; then they are exact.
+    if not (low_varies or high_varies):
+        _refuse_nothing(name, value, low, high)
     return low, high
 
 
-def check_order(name: str, value: Any, low: Array, high: Array) -> None:
-    """Raise `ValueError` for ends that are NaN, in the wrong order, or say nothing."""
+def _check_order(name: str, value: Any, low: Array, high: Array) -> None:
     if np.isnan(low).any() or np.isnan(high).any():
         raise ValueError(f"`{name}` must not be NaN; None is no limit. Got {value!r}.")
     if np.any(low >= high):
@@ -135,6 +138,9 @@ def check_order(name: str, value: Any, low: Array, high: Array) -> None:
             f"`{name}` must be in order, the lower one below the upper one; got ({low[at]:g}, "
             f"{high[at]:g})."
         )
+
+
+def _refuse_nothing(name: str, value: Any, low: Array, high: Array) -> None:
     if low.size and np.isinf(low).all() and np.isinf(high).all():
         raise ValueError(f"`{name}` must have at least one end that is a number; got {value!r}.")
 
