@@ -121,6 +121,7 @@ def _data(results: Results, limit: int) -> dict[str, Any]:
         "statuses": statuses,
         "two": _favouring_two(results),
         "keys": results.keys,
+        "window": None if results.run is None else results.run["options"].get("window"),
         "value": None if results.run is None else results.run["columns"]["value"],
         "names": [[_text(cell) for cell in table[name].to_pylist()] for name in results.keys],
         "columns": columns,
@@ -146,6 +147,9 @@ def _settings(results: Results) -> dict[str, Any]:
     if results.run is None:
         return {}
     chosen = {name: value for name, value in results.run["columns"].items() if value}
+    for name in ("resolution", "limits", "window"):
+        if (word := results.run["options"].get(name)) is not None:
+            chosen[name] = word if name == "resolution" else [_end(end) for end in word]
     if len(chosen.get("columns", ())) > 8:
         chosen["columns"] = f"{len(chosen['columns'])} of them"
     return {
@@ -157,6 +161,10 @@ def _settings(results: Results) -> dict[str, Any]:
 
 def _listed(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _end(end: Any) -> str:
+    return "" if end is None else f"{end:g}"
 
 
 def _text(cell: Any) -> str:

@@ -1,14 +1,37 @@
 """From the points of groups to the columns of the answer, by one call of `mog_jax.fit`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.data.inputs import Ragged
+from mog_jax.fitting.data.intervals import read_recorded
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.results.columns import BINS, columns_of
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.tables.schema import ANSWERS
+
+
+class Shown(NamedTuple):
+    """What is shown of the values of b groups besides their fits.
+
+    Attributes
+    ----------
+    lowest, highest : array, shape (b,)
+        NaN where there is none.
+    n_below, n_above : array, shape (b,)
+        How many values are only known to lie below or above a limit.
+    histograms : pyarrow.Array, length b
+        See `histograms`.
+    """
+
+    lowest: Array
+    highest: Array
+    n_below: Array
+    n_above: Array
+    histograms: pyarrow.Array
 
 
 def fit_groups(
@@ -29,14 +52,15 @@ def fit_groups(
     options : dict
         Passed on to `mog_jax.fit`.
     """
-    ranges = _ranges(values, lengths)
-    histograms = _histograms(values, lengths, counts, *ranges)
-    return answers(_fit(values, lengths, counts, options), n_missing, ranges, histograms)
+    words = Words.of(options)
+    if words.are_given:
+        shown = _shown_of_intervals(values, lengths, counts, words)
+    else:
+        shown = _shown_of_points(values, lengths, counts)
+    return answers(_fit(values, lengths, counts, options), n_missing, shown)
 
 
-def answers(
-    fits: Fit, n_missing: Array, ranges: tuple[Array, Array], histograms: pyarrow.Array
-) -> list[pyarrow.Array]:
+def answers(fits: Fit, n_missing: Array, shown: Shown) -> list[pyarrow.Array]:
     """Lay fits of b groups out as the columns of `ANSWERS`.
 
     Parameters
@@ -45,23 +69,19 @@ def answers(
         Of shape (b,).
     n_missing : array of int, shape (b,)
         What was left out of each group.
-    ranges : pair of arrays, shape (b,)
-        The lowest and the highest value of each, NaN where there is none.
-    histograms : pyarrow.Array, length b
-        See `histograms`.
+    shown : Shown
     """
     columns = {
         **{name: _column(values) for name, values in columns_of(fits).items()},
         "n_missing": pyarrow.array(n_missing.astype(np.int64)),
-        "lowest": _column(ranges[0]),
-        "highest": _column(ranges[1]),
-        "histogram": histograms,
+        **{name: _column(getattr(shown, name)) for name in Shown._fields[:-1]},
+        "histogram": shown.histograms,
     }
     return [columns[name] for name in ANSWERS.names]
 
 
 def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str, Any]) -> Any:
-    from mog_jax.fitting import Ragged, fit
+    from mog_jax.fitting import fit
 
     weights = None if counts is None else Ragged(counts, lengths)
     return fit(Ragged(values, lengths), counts=weights, **options)
@@ -71,6 +91,56 @@ def _column(values: Array) -> pyarrow.Array:
     if values.dtype == object:
         return pyarrow.array(values, pyarrow.string())
     return pyarrow.array(values, mask=np.isnan(values) if values.dtype == np.float64 else None)
+
+
+def _shown_of_points(values: Array, lengths: Array, counts: Array | None) -> Shown:
+    lowest, highest = _ranges(values, lengths)
+    none = np.zeros(len(lengths))
+    drawn = _histograms(values, lengths, counts, lowest, highest)
+    return Shown(lowest, highest, none, none, drawn)
+
+
+def _shown_of_intervals(values: Array, lengths: Array, counts: Array | None, words: Words) -> Shown:
+    b = len(lengths)
+    times = None if counts is None else Ragged(counts, lengths)
+    given = read_recorded(Ragged(values, lengths), times, words)
+    seen = np.where(given.missing | ~given.is_finite, 0, given.counts)
+    (low, high), row = given.ends, given.row
+    lowest, highest = np.full(b, np.inf), np.full(b, -np.inf)
+    for ends in (low, high):
+        is_end = np.isfinite(ends) & (seen > 0)
+        np.minimum.at(lowest, row[is_end], ends[is_end])
+        np.maximum.at(highest, row[is_end], ends[is_end])
+    is_known = lowest <= highest
+    lowest, highest = (np.where(is_known, each, np.nan) for each in (lowest, highest))
+    n_below, n_above = (
+        np.bincount(row, seen * np.isinf(each), minlength=b) for each in (low, high)
+    )
+    with np.errstate(all="ignore"):
+        width = (highest - lowest) / BINS
+        drawn = np.isfinite(width) & (width > 0)
+    inside = np.isfinite(low) & np.isfinite(high) & (seen > 0) & drawn[row]
+    group = row[inside]
+    begin, end = ((each[inside] - lowest[group]) / width[group] for each in (low, high))
+    heights = _spread(begin, end, seen[inside], group, b)
+    return Shown(lowest, highest, n_below, n_above, histograms(heights, drawn))
+
+
+def _spread(begin: Array, end: Array, mass: Array, group: Array, b: int) -> Array:
+    """Spread masses evenly from `begin` to `end`, places in units of bins: shape (b, BINS)."""
+    first = np.clip(begin, 0, BINS - 1).astype(np.int64)
+    last = np.clip(np.ceil(end) - 1, first, BINS - 1).astype(np.int64)
+    heights = np.zeros(b * BINS)
+    for ahead in range(int((last - first).max(initial=-1)) + 1):
+        reached = first + ahead <= last
+        place = (first + ahead)[reached]
+        low, high = begin[reached], end[reached]
+        width = high - low
+        covered = np.minimum(high, place + 1) - np.maximum(low, place)
+        part = np.where(width > 0, covered / np.where(width > 0, width, 1), 1)
+        at = group[reached] * BINS + place
+        heights += np.bincount(at, mass[reached] * part, minlength=heights.size)
+    return heights.reshape(b, BINS)
 
 
 def _ranges(values: Array, lengths: Array) -> tuple[Array, Array]:

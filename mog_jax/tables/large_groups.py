@@ -22,7 +22,7 @@ from mog_jax.fitting.data.inputs import Ragged
 from mog_jax.fitting.options import OPTIONS, WORDS, checked_options
 from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables.errors import TableError
-from mog_jax.tables.group_fits import answers, fit_groups, histograms
+from mog_jax.tables.group_fits import Shown, answers, fit_groups, histograms
 from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.words import TableWords
 
@@ -100,13 +100,15 @@ def fit_large_group(
     told = {name: value for name, value in options.items() if name in _TAKEN}
     known = read_fixed(fixed or None, 1, equal_variances=told["equal_variances"])
     found = maximum(lambda: _chunks(connection, has_counts), known, checked_options(**told))
-    ranges = (np.array([low], np.float64), np.array([high], np.float64))
-    columns = answers(
-        jax.tree.map(lambda leaf: np.asarray(leaf)[None], found),
-        np.array([n_rows - n_values]),
-        ranges,
-        _histogram(connection, low, high, has_counts=has_counts),
+    shown = Shown(
+        lowest=np.array([low], np.float64),
+        highest=np.array([high], np.float64),
+        n_below=np.zeros(1),
+        n_above=np.zeros(1),
+        histograms=_histogram(connection, low, high, has_counts=has_counts),
     )
+    fits = jax.tree.map(lambda leaf: np.asarray(leaf)[None], found)
+    columns = answers(fits, np.array([n_rows - n_values]), shown)
     connection.execute("DROP TABLE large")
     return _row(group, n_rows, columns)
 

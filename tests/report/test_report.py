@@ -579,3 +579,22 @@ def test_a_page_does_not_replace_the_values_either(fits, tmp_path):
         pytest.raises(TableError, match="it is the input"),
     ):
         write_report(results, source, overwrite=True)
+
+
+def test_what_lies_beyond_a_limit_is_hatched(browser, tmp_path):
+    record = json.loads(record_of({"gene": []})["mog_jax"])
+    record["options"] |= {"limits": [-3, None], "resolution": 0.5, "window": [-9, 9]}
+    table = table_of_answers(
+        {"gene": ["a", "b", "c"]}, 3, n_below=[0.0, 30.0, 0.0], n_above=[9.0] * 3
+    )
+    table = table.replace_schema_metadata({"mog_jax": json.dumps(record)})
+    pyarrow.parquet.write_table(table, tmp_path / "fits.parquet")
+    with visited(browser, tmp_path / "fits.parquet", fragment="#b") as page:
+        hatched = "#fit svg [fill='url(#beyond)'] rect"
+        # The lower limit's and the upper one's; the pattern is there, and the legend says it.
+        assert page.locator(hatched).count() == 2
+        assert page.locator("#fit svg pattern#beyond").count() == 1
+        assert "beyond a limit" in page.locator("#fit svg text").all_text_contents()
+        assert "--limits -3, · " in page.locator("#settings").inner_text()
+    with visited(browser, tmp_path / "fits.parquet", fragment="#c") as page:
+        assert page.locator(hatched).count() == 1

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from mog_jax.fitting import Ragged
+from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables import group_fits
 from mog_jax.tables.schema import ANSWERS
@@ -60,3 +62,29 @@ def test_what_has_no_finite_range_has_no_histogram_and_its_neighbour_has_its_own
     points = np.array([*values, 0.0, 32.0])
     _, _, histograms = drawn(points, np.array([2, 2]), None)
     assert histograms == [None, [255, *[0] * (BINS - 2), 255]]
+
+
+def test_a_histogram_of_intervals_spreads_each_over_its_width():
+    inf = np.inf
+    low = np.array([-inf, 0, 0, 16, 40, 96, 128, 64])
+    high = np.array([0, 4, 128, 16, 48, 128, inf, 68])
+    counts = np.array([3.0, 2, 32, 4, 1, 8, 5, 0])
+    lengths = np.array([8, 0, 1])
+    low, high, counts = (np.append(each, each[-2]) for each in (low, high, counts))
+    shown = group_fits._shown_of_intervals(low, lengths, counts, Words(upper=Ragged(high, lengths)))
+    # An end alone is a place, and no range.
+    np.testing.assert_array_equal(shown.lowest, [0, np.nan, 128])
+    np.testing.assert_array_equal(shown.highest, [128, np.nan, 128])
+    np.testing.assert_array_equal(shown.n_below, [3, 0, 0])
+    np.testing.assert_array_equal(shown.n_above, [5, 0, 5])
+    heights = np.ones(32)
+    heights[0] += 2
+    heights[3] += 4  # an exact value, at the end of a bin
+    heights[10:12] += 0.5
+    heights[24:] += 1
+    found = shown.histograms.to_pylist()
+    assert found[1:] == [None, None]
+    exact = np.rint(255 * heights / heights.max())
+    moved = heights.copy()
+    moved[3], moved[4] = 1, 5
+    assert found[0] in (exact.tolist(), np.rint(255 * moved / moved.max()).tolist())

@@ -243,3 +243,10 @@ def test_groups_are_drawn_with_the_words_of_their_rows(tmp_path):
     groups = ["--group", "a", "--group", "b"]
     assert cli.main(["plot", str(out), *groups, "-o", str(picture)]) == 0
     assert picture.stat().st_size > 10_000
+
+
+def test_an_answer_says_how_many_lie_beyond_a_limit():
+    (row,) = mog_jax.fit_table(pd.DataFrame({"x": X}), value="x", limits=(50, 85)).to_pylist()
+    assert (row["n_below"], row["n_above"]) == ((X <= 50).sum(), (X >= 85).sum())
+    assert (row["lowest"], row["highest"]) == (50, 85)
+    assert max(row["histogram"]) == 255

@@ -320,8 +320,8 @@ def test_keys_of_a_csv_are_numbers_if_they_are_written_so(tmp_path):
         (
             ",".join(ANSWERS.names).encode()
             + b"\n"
-            + b",".join([b"1"] * 19 + [b"x,1,1,1,1,2,[1]"]),
-            "Expected 25 columns, got 26",
+            + b",".join([b"1"] * 21 + [b"x,1,1,1,1,2,[1]"]),
+            "Expected 27 columns, got 28",
         ),
         (b"PAR1" + bytes(100), "not a whole Parquet file"),
         (bytes(8) + b"DUCK" + bytes(100), "cannot open"),
@@ -331,9 +331,9 @@ def test_keys_of_a_csv_are_numbers_if_they_are_written_so(tmp_path):
         ),
         (
             ",".join(ANSWERS.names).encode() + b"\n1,2\n",
-            r"cannot read .*Expected 25 columns, got 2",
+            r"cannot read .*Expected 27 columns, got 2",
         ),
-        (",".join(ANSWERS.names[:-1]).encode() + b"\n" + b",".join([b"<b>"] * 24), "invalid value"),
+        (",".join(ANSWERS.names[:-1]).encode() + b"\n" + b",".join([b"<b>"] * 26), "invalid value"),
     ],
 )
 @pytest.mark.parametrize("name", ["fits.csv", "fits.parquet", "fits.duckdb"])

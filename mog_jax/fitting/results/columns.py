@@ -100,8 +100,10 @@ COLUMNS: list[Column] = [
         page=False,
         terminal=False,
     ),
-    _number("lowest", "the lowest point", terminal=False),
-    _number("highest", "the highest point", terminal=False),
+    _number("lowest", "the lowest point, or end of an interval", terminal=False),
+    _number("highest", "the highest point, or end of an interval", terminal=False),
+    _number("n_below", "points of which only an upper limit is known", terminal=False),
+    _number("n_above", "points of which only a lower limit is known", terminal=False),
     Column(
         name="histogram",
         type="int16s",
