@@ -41,6 +41,8 @@ class Climbs(NamedTuple):
         Its columns are the directions in which a climb may go; a column of zeros is none.
     penalty_weight : array, shape (A,)
         As :mod:`mog_jax.penalty` has it; 0 for none.
+    penalty_unit : array, shape (A, 2)
+        Log-variance of each component at which its penalty is least: 0, that of the data.
     lowest : array, shape (A,)
         Log-variance at which a component is stopped.
     """
@@ -49,11 +51,18 @@ class Climbs(NamedTuple):
     dataset: Array
     basis: Array
     penalty_weight: Array
+    penalty_unit: Array
     lowest: Array
 
     def chosen(self, index: Array) -> "Climbs":
         """Give some of the climbs."""
         return Climbs(*(field[index] for field in self))
+
+    def in_units(self, theta: Array) -> Array:
+        """Give coordinates as the penalty sees them, shape (5, A)."""
+        shifted = theta.T.copy()
+        shifted[3:] -= self.penalty_unit.T
+        return shifted
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -146,7 +155,7 @@ def _move(ends: Ends, active: Array, own: Climbs, proposal: Array, data: Interva
     """Evaluate proposals, take those that climb, and say which."""
     with np.errstate(over="ignore", invalid="ignore"):
         sums = evaluate(proposal, own.dataset, data)
-        value = sums.log_likelihood + penalty(proposal.T, own.penalty_weight, xp=np)
+        value = sums.log_likelihood + penalty(own.in_units(proposal), own.penalty_weight, xp=np)
     slack = _ROUNDINGS * (data.total[own.dataset] + np.abs(value))
     rose: Array = np.isfinite(value) & (value >= ends.value[active] - slack)
     rose &= np.isfinite(sums.gradient).all(axis=1) & np.isfinite(sums.information).all(axis=(1, 2))
@@ -162,8 +171,9 @@ def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Arra
     """Propose a direction for each climb, and note its decrement and curvature."""
     theta = ends.theta[up]
     gradient, information = ends.gradient[up], ends.information[up]
-    gradient[:, 3:] += np.stack(penalty_slopes(theta.T, own.penalty_weight, xp=np), axis=1)
-    curvature = np.stack(penalty_information(theta.T, own.penalty_weight, xp=np), axis=1)
+    seen = own.in_units(theta)
+    gradient[:, 3:] += np.stack(penalty_slopes(seen, own.penalty_weight, xp=np), axis=1)
+    curvature = np.stack(penalty_information(seen, own.penalty_weight, xp=np), axis=1)
     information[:, [3, 4], [3, 4]] += curvature
     em = _em_information(theta, ends.gradient[up], data.total[own.dataset])
     em[:, 3:] += curvature

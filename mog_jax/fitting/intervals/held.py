@@ -49,6 +49,7 @@ class IntervalClimbs:
             dataset=rows,
             basis=bases(free, equal_variances=False),
             penalty_weight=np.zeros(rows.size),
+            penalty_unit=np.zeros((rows.size, 2)),
             lowest=np.full(rows.size, np.log(self._options.variance_floor)),
         )
         ends = climb(
@@ -104,6 +105,7 @@ def interval_maximum(
         dataset=np.zeros(1, np.int64),
         basis=bases(free[None], options.equal_variances),
         penalty_weight=np.zeros(1),
+        penalty_unit=np.zeros((1, 2)),
         lowest=lowest,
     )
     ends = climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)

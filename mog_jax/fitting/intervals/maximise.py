@@ -1,6 +1,7 @@
 """The maximum of each dataset: a search with a penalty, then a climb without it."""
 
 import dataclasses
+import functools
 import math
 from typing import NamedTuple
 
@@ -30,6 +31,11 @@ _APART, _VALUE_APART = 0.3, 0.02
 LEAST_POINTS = 2
 # A standard deviation below a quarter of an interval's width is not identified.
 RESOLVED = 0.25
+# Nats that the penalty may cost where there is no single maximum: half of what chi-squared allows
+# in 95 % of cases. The standard deviation at its own is then an upper bound.
+_SAME_RIDGE = 1.92
+# Of the points that a component holds, those that it holds still when it ends below that.
+_KEPT = 0.75
 # A climb without the penalty is stopped at half of that: it would go on for ever.
 _STOPPED = 0.5 * RESOLVED
 
@@ -49,6 +55,8 @@ class Maxima(NamedTuple):
         Of which components the data do not say where they are, as of one beyond a limit.
     is_on_floor : array of bool, shape (b,)
         Whether a component lies on the variance floor.
+    is_kept : array of bool, shape (b,)
+        Whether those below the resolution are the components of the penalised maximum.
     """
 
     ends: Ends
@@ -56,6 +64,7 @@ class Maxima(NamedTuple):
     is_below: Array
     is_flat: Array
     is_on_floor: Array
+    is_kept: Array
 
 
 def maximise(
@@ -127,6 +136,7 @@ def _one_gaussian(data: Intervals, datasets: Array, options: FitOptions) -> Ends
         dataset=datasets,
         basis=basis,
         penalty_weight=np.zeros(len(datasets)),
+        penalty_unit=np.zeros((len(datasets), 2)),
         lowest=_lowest(data, datasets, options),
     )
     return climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
@@ -147,6 +157,7 @@ def _search(
         dataset=datasets[which],
         basis=bases(free, options.equal_variances)[which],
         penalty_weight=penalty_weight(data.total[datasets], xp=np)[which],
+        penalty_unit=np.zeros((which.size, 2)),
         lowest=_lowest(data, datasets, options)[which],
     )
     ends = climb(climbs, coarsened(data), tolerance=SEARCH_TOLERANCE, max_steps=_SEARCH_STEPS)
@@ -180,22 +191,61 @@ def _distinct(theta: Array, value: Array) -> Array:
 def _try(
     data: Intervals, datasets: Array, begun: Array, basis: Array, options: FitOptions, one: Ends
 ) -> Maxima:
-    """Climb with the penalty, then without it; where that leads below the resolution, go back."""
-    lowest = _lowest(data, datasets, options)
-    climbs = Climbs(begun, datasets, basis, penalty_weight(data.total[datasets], xp=np), lowest)
-    penalised = climb(climbs, data, tolerance=options.tolerance, max_steps=options.max_steps)
+    """Climb with the penalty, then without it; where nothing is to be found there, go back."""
+    lowest, weight = _lowest(data, datasets, options), penalty_weight(data.total[datasets], xp=np)
+    unit = np.zeros((len(datasets), 2))
+    go = functools.partial(
+        climb, data=data, tolerance=options.tolerance, max_steps=options.max_steps
+    )
+    penalised = go(Climbs(begun, datasets, basis, weight, unit, lowest))
     stop = np.maximum(lowest, _stopped(data, datasets))
-    plain = Climbs(penalised.theta, datasets, basis, np.zeros(len(datasets)), stop)
-    ends = climb(plain, data, tolerance=options.tolerance, max_steps=options.max_steps)
-    is_below = below_resolution(ends, data, datasets)
-    # On a flat ridge, too, the penalty has a maximum, and without it there is no single one.
-    back = is_below.any(axis=1) | (ends.least_curvature <= SINGULAR)
-    is_flat = _flat(ends)
+    ends = go(Climbs(penalised.theta, datasets, basis, np.zeros(len(datasets)), unit, stop))
+    is_below, is_flat = below_resolution(ends, data, datasets), _flat(ends)
+    is_kept = _is_kept(ends, penalised, is_below, data.total[datasets])
     passes = penalised.n_passes + ends.n_passes
-    for field in dataclasses.fields(Ends):
-        getattr(ends, field.name)[back] = getattr(penalised, field.name)[back]
+    # On a flat ridge the penalty has a maximum, and without it there is no single one.
+    is_narrow = is_below.any(axis=1)
+    is_near = ends.log_likelihood - penalised.log_likelihood <= _SAME_RIDGE
+    back = (is_narrow & is_near) | (~is_narrow & (ends.least_curvature <= SINGULAR))
+    far = np.flatnonzero(is_narrow & ~is_near)
+    if far.size:
+        units = _units(ends, is_below, data, datasets)
+        again = Climbs(ends.theta, datasets, basis, weight, units, lowest).chosen(far)
+        resolved = go(again)
+        _replace(ends, far, resolved)
+        passes[far] += resolved.n_passes
+    _replace(ends, np.flatnonzero(back), penalised.chosen(back))
     ends.n_passes[:] = passes
-    return Maxima(ends, one, is_below, is_flat, ends.theta[:, 3:].min(axis=1) <= lowest)
+    is_on_floor = ends.theta[:, 3:].min(axis=1) <= lowest
+    return Maxima(ends, one, is_below, is_flat, is_on_floor, is_kept)
+
+
+def _replace(ends: Ends, rows: Array, others: Ends) -> None:
+    for field in dataclasses.fields(Ends):
+        getattr(ends, field.name)[rows] = getattr(others, field.name)
+
+
+def _units(ends: Ends, is_below: Array, data: Intervals, datasets: Array) -> Array:
+    """Log-variances to which a penalty draws the components: half a width, or where one is.
+
+    The likelihood is flat where a standard deviation is far below the width; this penalty has a
+    single maximum there, and costs a part of a nat.
+    """
+    width = np.maximum(widths(ends, data, datasets), 1e-300)
+    units: Array = np.where(is_below, 2 * np.log(0.5 * width), ends.theta[:, 3:])
+    return units
+
+
+def _is_kept(ends: Ends, penalised: Ends, is_below: Array, total: Array) -> Array:
+    """Whether components that end below the resolution hold the points that they began with.
+
+    Others have fallen into one value, a spike that the penalised likelihood has not.
+    """
+    before, after = (
+        effective_counts(each.theta, each.gradient, total) for each in (penalised, ends)
+    )
+    kept: Array = (~is_below | (after > _KEPT * before)).all(axis=1)
+    return kept
 
 
 def _flat(ends: Ends) -> Array:
@@ -275,6 +325,7 @@ def _is_answer(
         enough &= ~found.is_below.any(axis=1)
     else:
         enough |= (least >= LEAST_POINTS) & beats_one(found, data, datasets, free, options)
+        enough &= found.is_kept
     is_answer: Array = enough & ~found.is_on_floor & np.isfinite(found.ends.value)
     return is_answer
 

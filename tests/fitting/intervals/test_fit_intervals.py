@@ -217,3 +217,28 @@ def test_what_cannot_be_meant_is_refused(arguments, text):
 def test_values_between_the_steps_are_warned_of():
     with pytest.warns(OffGridWarning, match=r"do not lie on a grid of 0.1, the `resolution`"):
         mog_jax.fit(X + np.linspace(0, 0.1, X.size), resolution=0.1)
+
+
+def test_a_heap_on_a_fine_grid_is_no_component():
+    # Heights to a millimetre, of which many were said to the centimetre: as points do, the second
+    # maximum is the answer, and not a spike into which the first one falls.
+    random = np.random.default_rng(8)
+    x = np.where(random.random(500) < 0.4, random.normal(160, 4, 500), random.normal(174, 7, 500))
+    x = np.where(random.random(500) < 0.3, np.round(x), np.round(x, 1))
+    of_points, fit = mog_jax.fit(x), mog_jax.fit(x, resolution=0.1)
+    assert fit.status_name == "converged"
+    np.testing.assert_allclose(fit.mixture.means, of_points.mixture.means, atol=0.05)
+
+
+def test_where_one_value_holds_a_component_its_delta_bic_stands():
+    random = np.random.default_rng(9)
+    x = np.concatenate([np.round(random.normal(310, 70, 370)), np.full(132, 666.0)])
+    fit = mog_jax.fit(x, resolution=1)
+    assert fit.status_name == "below_resolution"
+    np.testing.assert_allclose(fit.mixture.weights[1], 132 / 502, rtol=1e-3)
+    # All of them in their own interval, which is sure: no more can be had.
+    rest = x[:370]
+    one = mog_jax.fit(rest, resolution=1).one_component.log_likelihood
+    highest = one + 132 * np.log(132 / 502) + 370 * np.log(370 / 502)
+    assert highest - 2 < fit.log_likelihood < highest
+    assert fit.mixture.standard_deviations[1] < 1
