@@ -216,7 +216,8 @@ def _try(
         passes[far] += resolved.n_passes
     _replace(ends, np.flatnonzero(back), penalised.chosen(back))
     ends.n_passes[:] = passes
-    is_on_floor = ends.theta[:, 3:].min(axis=1) <= lowest
+    # Where a component is below the resolution, the floor is no more than a place on the ridge.
+    is_on_floor = ((ends.theta[:, 3:] <= lowest[:, None]) & ~is_below).any(axis=1)
     return Maxima(ends, one, is_below, is_flat, is_on_floor, is_kept)
 
 
@@ -241,10 +242,10 @@ def _is_kept(ends: Ends, penalised: Ends, is_below: Array, total: Array) -> Arra
 
     Others have fallen into one value, a spike that the penalised likelihood has not.
     """
-    before, after = (
-        effective_counts(each.theta, each.gradient, total) for each in (penalised, ends)
-    )
-    kept: Array = (~is_below | (after > _KEPT * before)).all(axis=1)
+    before = effective_counts(penalised.theta, penalised.gradient, total)
+    after = effective_counts(ends.theta, ends.gradient, total)
+    is_lost = is_below & (after <= _KEPT * before)
+    kept: Array = ~is_lost.any(axis=1)
     return kept
 
 
