@@ -17,7 +17,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mog_jax.intervals.moments import Moments, is_half_line, truncated_moments
+from mog_jax.intervals.moments import (
+    Moments,
+    is_half_line,
+    narrow_moments,
+    truncated_moments,
+)
 
 Theta = Sequence[jax.Array] | jax.Array
 # Rows and columns of a symmetric matrix, in the order in which its upper triangle is written down.
@@ -52,7 +57,8 @@ def log_likelihood(
     ----------
     Equation (48) of ``derivation.md``.
     """
-    joint = _log_joint(theta, *_both(theta, centre, half_width), half_width)
+    at = constants(theta)
+    joint = _log_joint(at, _both(at, centre, half_width), half_width)
     return jnp.sum(counts * _log_of_sum(*joint))
 
 
@@ -92,8 +98,9 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
     ----------
     Equation (54) of ``derivation.md``.
     """
-    moments = _both(theta, centre, half_width)
-    log_joint = _log_joint(theta, *moments, half_width)
+    at = constants(theta)
+    moments = _both(at, centre, half_width)
+    log_joint = _log_joint(at, moments, half_width)
     log_total = jnp.logaddexp(*log_joint)
     size, means, log_variances = [], [], []
     for k, (found, joint) in enumerate(zip(moments, log_joint, strict=True)):
@@ -105,6 +112,38 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
         means.append(theta[1 + k] + jnp.exp(0.5 * theta[3 + k]) * shift)
         log_variances.append(theta[3 + k] + jnp.log(spread))
     return jnp.stack([jnp.log(size[0] / size[1]), *means, *log_variances])
+
+
+class Constants(NamedTuple):
+    """What the terms of all intervals have in common; arrays of the shape of the lanes.
+
+    Attributes
+    ----------
+    weights : pair of arrays
+    log_weights : pair of arrays
+    means : pair of arrays
+    precisions : pair of arrays
+        One over the standard deviations.
+    log_deviations : pair of arrays
+    """
+
+    weights: tuple[jax.Array, jax.Array]
+    log_weights: tuple[jax.Array, jax.Array]
+    means: tuple[jax.Array, jax.Array]
+    precisions: tuple[jax.Array, jax.Array]
+    log_deviations: tuple[jax.Array, jax.Array]
+
+
+def constants(theta: Theta) -> Constants:
+    """Give what the terms of all intervals have in common."""
+    logit, mean_1, mean_2, log_variance_1, log_variance_2 = theta
+    return Constants(
+        weights=(1 / (1 + jnp.exp(-logit)), 1 / (1 + jnp.exp(logit))),
+        log_weights=(-jnp.log1p(jnp.exp(-logit)), -jnp.log1p(jnp.exp(logit))),
+        means=(mean_1, mean_2),
+        precisions=(jnp.exp(-0.5 * log_variance_1), jnp.exp(-0.5 * log_variance_2)),
+        log_deviations=(0.5 * log_variance_1, 0.5 * log_variance_2),
+    )
 
 
 def interval_terms(
@@ -123,14 +162,48 @@ def interval_terms(
     ----------
     Equations (48), (51), (52) and (53) of ``derivation.md``.
     """
-    moments = _both(theta, centre, half_width, unrolled=unrolled)
-    log_joint = _log_joint(theta, *moments, half_width)
-    log_odds = log_joint[0] - log_joint[1]
-    r1, r2 = 1 / (1 + jnp.exp(-log_odds)), 1 / (1 + jnp.exp(log_odds))
-    p1, p2 = 1 / (1 + jnp.exp(-theta[0])), 1 / (1 + jnp.exp(theta[0]))
+    at = constants(theta)
+    return terms_at(at, _both(at, centre, half_width, unrolled=unrolled), half_width)
+
+
+def narrow_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Terms:
+    """Give the terms of intervals that are narrow to both components.
+
+    As :func:`mog_jax.intervals.moments.narrow_moments` wants them.
+    """
+    first, second = (
+        narrow_moments((centre - mean) * precision, half_width * precision)
+        for mean, precision in zip(at.means, at.precisions, strict=True)
+    )
+    return terms_at(at, (first, second), half_width)
+
+
+def any_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Terms:
+    """Give the terms of any intervals, as a long program that is one loop."""
+    return terms_at(at, _both(at, centre, half_width, unrolled=True), half_width)
+
+
+def terms_at(at: Constants, moments: tuple[Moments, Moments], half_width: jax.Array) -> Terms:
+    """Give the terms of intervals from their moments under both components."""
+    is_point = half_width == 0
+    exponents = [
+        log_weight + each.exponent - jnp.where(is_point, log_deviation, 0)
+        for log_weight, each, log_deviation in zip(
+            at.log_weights, moments, at.log_deviations, strict=True
+        )
+    ]
+    # Their difference alone matters: of the larger one it is 0.
+    largest = jnp.maximum(*exponents)
+    joint = [
+        jnp.exp(exponent - largest) * each.factor
+        for exponent, each in zip(exponents, moments, strict=True)
+    ]
+    total = joint[0] + joint[1]
+    r1, r2 = joint[0] / total, joint[1] / total
+    p1, p2 = at.weights
     both = r1 * r2
-    a1, b1, *own1 = _component(theta[3], moments[0])
-    a2, b2, *own2 = _component(theta[4], moments[1])
+    a1, b1, *own1 = _component(at.precisions[0], moments[0])
+    a2, b2, *own2 = _component(at.precisions[1], moments[1])
     information = {
         (0, 0): p1 * p2 - both,
         (0, 1): -both * a1,
@@ -149,7 +222,7 @@ def interval_terms(
         (4, 4): r2 * (r2 * b2 * b2 - own2[2]),
     }
     return Terms(
-        log_probability=_log_of_sum(*log_joint),
+        log_probability=largest + jnp.log(total),
         # As r1 - p1, of which less is left than of this where both are nearly 1.
         gradient=(r1 * p2 - r2 * p1, r1 * a1, r2 * a2, r1 * b1, r2 * b2),
         information=tuple(information[place] for place in UPPER),
@@ -166,8 +239,8 @@ def log_odds(
     theta, centre, half_width, unrolled
         As for `interval_terms`.
     """
-    moments = _both(theta, centre, half_width, unrolled=unrolled)
-    one, other = _log_joint(theta, *moments, half_width)
+    at = constants(theta)
+    one, other = _log_joint(at, _both(at, centre, half_width, unrolled=unrolled), half_width)
     return one - other
 
 
@@ -178,10 +251,9 @@ def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
 
 
 def _component(
-    log_variance: jax.Array, m: Moments
+    precision: jax.Array, m: Moments
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
     """First and second derivatives of one component's probability, relative to itself."""
-    precision = jnp.exp(-0.5 * log_variance)
     return (
         precision * m.m1,
         0.5 * (m.m2 - 1),
@@ -192,7 +264,7 @@ def _component(
 
 
 def _both(
-    theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
+    at: Constants, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
 ) -> tuple[Moments, Moments]:
     """Moments of the intervals under each component."""
     # What is infinite remains so in any unit: no derivative goes through it.
@@ -200,23 +272,21 @@ def _both(
     is_open = is_half_line(half_width)
     finite = jnp.where(is_open, 0, half_width)
     found = []
-    for mean, log_variance in zip(theta[1:3], theta[3:5], strict=True):
-        scale = jnp.exp(-0.5 * log_variance)
+    for mean, scale in zip(at.means, at.precisions, strict=True):
         half = jnp.where(is_open, half_width, finite * scale)
         found.append(truncated_moments((centre - mean) * scale, half, unrolled=unrolled))
     return found[0], found[1]
 
 
 def _log_joint(
-    theta: Theta, first: Moments, second: Moments, half_width: jax.Array
+    at: Constants, moments: tuple[Moments, Moments], half_width: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Logarithms of each component's weight times its probability, or its density at a point."""
     is_point = half_width == 0
-    log_weights = -jnp.log1p(jnp.exp(-theta[0])), -jnp.log1p(jnp.exp(theta[0]))
     one, other = (
-        log_weight + moments.log_mass - jnp.where(is_point, 0.5 * log_variance, 0)
-        for log_weight, moments, log_variance in zip(
-            log_weights, (first, second), (theta[3], theta[4]), strict=True
+        log_weight + each.log_mass - jnp.where(is_point, log_deviation, 0)
+        for log_weight, each, log_deviation in zip(
+            at.log_weights, moments, at.log_deviations, strict=True
         )
     )
     return one, other

@@ -21,6 +21,9 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 # To here 16 nodes give 15 digits: the half-width, and its product with the centre.
 _NARROW, _NARROW_PRODUCT = 2.0, 8.0
+# To here the terms of a series that are left out are below the last digit.
+SERIES_HALF_WIDTH, SERIES_PRODUCT = 0.25, 1.0
+_SERIES_TERMS = 9
 # Standard deviations beyond which a tail is taken from its asymptotic series, to full precision;
 # erfc itself leaves the numbers at 37.
 _FAR = 25.0
@@ -32,17 +35,24 @@ class Moments(NamedTuple):
 
     Attributes
     ----------
-    log_mass : array
-        :math:`\log\int\varphi` over the interval; for a point :math:`\log\varphi`.
+    exponent, factor : array
+        The probability :math:`\int\varphi` of the interval is ``factor * exp(exponent)``; for a
+        point it is :math:`\varphi`.
     m1, m2, m3, m4 : array
         :math:`\mathrm E[z^j]` of a standard normal that is known to lie in the interval.
     """
 
-    log_mass: jax.Array
+    exponent: jax.Array
+    factor: jax.Array
     m1: jax.Array
     m2: jax.Array
     m3: jax.Array
     m4: jax.Array
+
+    @property
+    def log_mass(self) -> jax.Array:
+        """Logarithm of the probability."""
+        return self.exponent + jnp.log(self.factor)
 
 
 def truncated_moments(
@@ -91,6 +101,50 @@ def truncated_moments(
     return Moments(*(jnp.where(is_narrow, a, b) for a, b in zip(narrow, wide, strict=True)))
 
 
+def narrow_moments(centre: jax.Array, half_width: jax.Array) -> Moments:
+    r"""Moments on narrow intervals by a series, a fraction of the work of `truncated_moments`.
+
+    With Hermite's polynomials, :math:`\mathrm{He}_j\varphi=(-1)^j\varphi^{(j)}`, Taylor's series of
+    :math:`\int_{c-d}^{c+d}\mathrm{He}_j\varphi` about the centre is
+    :math:`2d\,\varphi(c)\,S_j`,
+
+    .. math:: S_j=\sum_{k\ge0}\frac{d^{2k}}{(2k+1)!}\mathrm{He}_{2k+j}(c),
+
+    and the moments follow from :math:`\mathrm E[\mathrm{He}_j]=S_j/S_0`.
+
+    Parameters
+    ----------
+    centre, half_width : array, of one shape
+        In standard deviations: a half-width of at most `SERIES_HALF_WIDTH`, its product with the
+        centre of at most `SERIES_PRODUCT`.
+
+    Accuracy
+    --------
+    Absolute error of `log_mass` 1e-15 of its size, that of :math:`m_j` 1e-14 of
+    :math:`(1+|c|)^j`: ``tests/intervals/test_moments.py``.
+    """
+    hermite = [jnp.ones_like(centre), centre]
+    for n in range(1, 2 * _SERIES_TERMS + 3):
+        hermite.append(centre * hermite[n] - n * hermite[n - 1])
+    square = jnp.square(half_width)
+    sums = []
+    for j in range(5):
+        total = hermite[2 * _SERIES_TERMS - 2 + j] / math.factorial(2 * _SERIES_TERMS - 1)
+        for k in range(_SERIES_TERMS - 2, -1, -1):
+            total = total * square + hermite[2 * k + j] / math.factorial(2 * k + 1)
+        sums.append(total)
+    share = 1 / sums[0]
+    h1, h2, h3, h4 = (each * share for each in sums[1:])
+    return Moments(
+        -_HALF_LOG_TWO_PI - 0.5 * jnp.square(centre),
+        sums[0] * jnp.where(half_width > 0, 2 * half_width, 1),
+        h1,
+        h2 + 1,
+        h3 + 3 * h1,
+        h4 + 6 * h2 + 3,
+    )
+
+
 def is_half_line(half_width: jax.Array) -> jax.Array:
     """Whether a half-width is infinite; by order, which exact arithmetic can decide."""
     return jnp.abs(half_width) > float(np.finfo(half_width.dtype).max)
@@ -120,9 +174,9 @@ def _by_unrolled_quadrature(c: jax.Array, d: jax.Array) -> Moments:
 def _moments_from(c: jax.Array, d: jax.Array, sums: list[jax.Array]) -> Moments:
     total, *powers = sums
     width = jnp.where(d > 0, 2 * d, 1)
-    log_mass = jnp.log(total) + jnp.log(width) - _HALF_LOG_TWO_PI - 0.5 * jnp.square(c)
+    exponent = -_HALF_LOG_TWO_PI - 0.5 * jnp.square(c)
     share = 1 / total
-    return Moments(log_mass, *(power * share for power in powers))
+    return Moments(exponent, total * width, *(power * share for power in powers))
 
 
 def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
@@ -150,7 +204,7 @@ def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
     m3 = 2 * m1 - differences[2]
     m4 = 3 * m2 - differences[3]
     sign = jnp.where(is_mirrored, -1, 1).astype(c.dtype)
-    return Moments(log_mass, sign * m1, m2, sign * m3, m4)
+    return Moments(log_mass, jnp.ones_like(c), sign * m1, m2, sign * m3, m4)
 
 
 def _tail(z: jax.Array) -> tuple[jax.Array, jax.Array]:

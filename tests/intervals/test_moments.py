@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mog_jax.intervals import truncated_moments
+from mog_jax.intervals.moments import narrow_moments
 
 CENTRES = [0.0, 0.3, 1.0, 3.0, 5.0, 9.0, 15.0, 25.0, 25.1, 37.0]
 HALF_WIDTHS = [0.0, 1e-12, 1e-6, 0.01, 0.1, 0.5, 1.0, 1.9, 2.1, 4.0, 10.0, np.inf, -np.inf]
@@ -37,24 +38,55 @@ def exact(centre, half_width):
     return [mpmath.log(mass), sign * moments[0], moments[1], sign * moments[2], moments[3]]
 
 
+def fields(moments):
+    kept = moments.log_mass, moments.m1, moments.m2, moments.m3, moments.m4
+    return np.stack([np.asarray(field) for field in kept])
+
+
+def is_close(found, centre, half_width):
+    with mpmath.workdps(330):
+        truth = [float(value) for value in exact(centre, half_width)]
+    log_mass, *moments = found
+    assert abs(log_mass - truth[0]) <= 2e-15 * (1 + abs(truth[0]))
+    # Where the mean is nearly 0, to what the values themselves are.
+    spread = abs(centre) + min(abs(half_width), 1)
+    scale = [np.abs(true) + 1e-3 * spread**j for j, true in enumerate(truth[1:], 1)]
+    error = np.abs(moments - np.array(truth[1:]))
+    assert (error <= 2e-13 * np.array(scale)).all()
+
+
 @pytest.fixture(scope="module")
 def found():
     centre, half_width = (np.array(column) for column in zip(*CASES, strict=True))
     with jax.enable_x64(True):
-        return np.stack([np.asarray(field) for field in truncated_moments(centre, half_width)])
+        return fields(truncated_moments(centre, half_width))
 
 
 @pytest.mark.parametrize("place", range(len(CASES)), ids=[f"{c:g}±{d:g}" for c, d in CASES])
 def test_moments_are_those_of_the_definition(found, place):
+    is_close(found[:, place], *CASES[place])
+
+
+NARROW = [(c, min(0.25, 1 / c)) for c in (1e-9, 0.3, 1.0, 3.99, 4.01, 9.0, 37.0)]
+NARROW += [(-c, share * d) for c, d in NARROW for share in (1.0, 0.1, 1e-9, 0.0)] + [(0.0, 0.25)]
+
+
+@pytest.fixture(scope="module")
+def by_series():
+    with jax.enable_x64(True):
+        return fields(narrow_moments(*(np.array(column) for column in zip(*NARROW, strict=True))))
+
+
+@pytest.mark.parametrize("place", range(len(NARROW)), ids=[f"{c:g}±{d:g}" for c, d in NARROW])
+def test_the_series_of_narrow_intervals_is_as_good(by_series, place):
+    centre, half_width = NARROW[place]
     with mpmath.workdps(330):
-        truth = [float(value) for value in exact(*CASES[place])]
-    log_mass, *moments = found[:, place]
-    assert abs(log_mass - truth[0]) <= 2e-15 * (1 + abs(truth[0]))
-    # Where the mean is nearly 0, to what the values themselves are.
-    spread = abs(CASES[place][0]) + min(abs(CASES[place][1]), 1)
-    scale = [np.abs(true) + 1e-3 * spread**j for j, true in enumerate(truth[1:], 1)]
-    error = np.abs(moments - np.array(truth[1:]))
-    assert (error <= 2e-13 * np.array(scale)).all()
+        truth = [float(value) for value in exact(centre, half_width)]
+    found = by_series[:, place]
+    assert abs(found[0] - truth[0]) <= 2e-15 * (1 + abs(truth[0]))
+    # Derivatives are made of the means of Hermite's polynomials, of which 1 is a part.
+    error = np.abs(found[1:] - np.array(truth[1:]))
+    assert (error <= 1e-14 * (1 + abs(centre)) ** np.arange(1, 5)).all()
 
 
 def test_moments_do_not_jump_between_the_ways_to_compute_them():
@@ -63,5 +95,5 @@ def test_moments_do_not_jump_between_the_ways_to_compute_them():
     with jax.enable_x64(True):
         narrow = truncated_moments(centres, edges * (1 - 1e-15))
         wide = truncated_moments(centres, edges * (1 + 1e-14))
-    for one, other in zip(narrow, wide, strict=True):
+    for one, other in zip(fields(narrow), fields(wide), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.intervals.observations import Intervals
+from mog_jax.fitting.intervals.observations import ROWS, Intervals, Pieces
 from mog_jax.fuse import fuse
-from mog_jax.intervals.derivatives import UPPER, interval_terms
+from mog_jax.intervals.derivatives import UPPER, any_terms, constants, narrow_terms
+from mog_jax.intervals.moments import SERIES_HALF_WIDTH, SERIES_PRODUCT
 from mog_jax.precision import COMPILER
 from mog_jax.program_cache import keep_compiled
 
-ROWS = 64
 _LANES = 64
 _SUMS = 7 + len(UPPER)
 
@@ -42,7 +42,7 @@ class Sums(NamedTuple):
 
 
 def piece_sums(
-    theta: Array, centre: Array, half_width: Array, counts: Array, rows: int
+    theta: Array, centre: Array, half_width: Array, counts: Array, rows: int, *, narrow: bool
 ) -> jax.Array:
     """Sum the terms of the first `rows` intervals of each lane.
 
@@ -51,6 +51,8 @@ def piece_sums(
     theta : array, shape (5, lanes)
     centre, half_width, counts : array, shape (ROWS, lanes)
     rows : int
+    narrow : bool
+        Whether all intervals are narrow to both components of their lanes.
 
     Returns
     -------
@@ -58,10 +60,11 @@ def piece_sums(
         Log-likelihood, gradient, the upper triangle of the information, and widths, as in `Sums`.
     """
     middles, halves, times = jnp.asarray(centre), jnp.asarray(half_width), jnp.asarray(counts)
-    coordinates = tuple(jnp.asarray(theta))
+    common = fuse(constants(tuple(jnp.asarray(theta))))
+    terms_of = narrow_terms if narrow else any_terms
 
     def add_row(row: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
-        terms = interval_terms(coordinates, middles[row], halves[row], unrolled=True)
+        terms = terms_of(common, middles[row], halves[row])
         seen = [
             times[row] * term
             for term in (terms.log_probability, *terms.gradient, *terms.information)
@@ -74,7 +77,7 @@ def piece_sums(
     return jnp.stack(jax.lax.fori_loop(0, rows, add_row, begun))
 
 
-_program = keep_compiled(piece_sums, compiler_options=COMPILER)
+_program = keep_compiled(piece_sums, static_argnames=("narrow",), compiler_options=COMPILER)
 
 
 def evaluate(theta: Array, dataset: Array, data: Intervals) -> Sums:
@@ -88,24 +91,50 @@ def evaluate(theta: Array, dataset: Array, data: Intervals) -> Sums:
         Whose data it climbs on.
     data : Intervals
     """
-    begin, end = data.offsets[dataset], data.offsets[dataset + 1]
-    pieces = np.maximum(-(-(end - begin) // ROWS), 1)
-    first = np.cumsum(pieces) - pieces
-    climb = np.repeat(np.arange(len(dataset)), pieces)
-    start = begin[climb] + ROWS * (np.arange(climb.size) - first[climb])
-    length = np.minimum(end[climb] - start, ROWS)
+    pieces = data.pieces
+    first, number = pieces.first[dataset], pieces.number[dataset]
+    before = np.cumsum(number) - number
+    climb = np.repeat(np.arange(len(dataset)), number)
+    piece = first[climb] + np.arange(climb.size) - before[climb]
+    is_narrow = _are_narrow(theta[climb], pieces, piece)
     found = np.empty((_SUMS, climb.size))
-    # Pieces of one length side by side.
-    order = np.argsort(-length, kind="stable")
+    # Pieces of one kind and length side by side: what is found of one depends on no other.
+    order = np.lexsort((-pieces.length[piece], is_narrow))
+    edge = climb.size - int(is_narrow.sum())
     with jax.enable_x64(True):
-        for lo in range(0, order.size, _LANES):
-            some = order[lo : lo + _LANES]
-            found[:, some] = _tile(theta[climb[some]], start[some], length[some], data)
-    sums = np.add.reduceat(found, first, axis=1) if first.size else found
+        for some in (*_split(order[:edge]), *_split(order[edge:])):
+            own = piece[some]
+            found[:, some] = _tile(
+                theta[climb[some]],
+                pieces.start[own],
+                pieces.length[own],
+                data,
+                narrow=bool(is_narrow[some[0]]),
+            )
+    sums = np.add.reduceat(found, before, axis=1) if before.size else found
     return Sums(sums[0], sums[1:6].T, _dense(sums[6:-1].T), sums[-1])
 
 
-def _tile(theta: Array, start: Array, length: Array, data: Intervals) -> Array:
+def _split(order: Array) -> list[Array]:
+    return [order[lo : lo + _LANES] for lo in range(0, order.size, _LANES)]
+
+
+# Of what is open, no product is asked for.
+@np.errstate(over="ignore", invalid="ignore")
+def _are_narrow(theta: Array, pieces: Pieces, piece: Array) -> Array:
+    """Whether all intervals of pieces are narrow to both components."""
+    precision = np.exp(-0.5 * theta[:, 3:])
+    half = pieces.widest[piece, None] * precision
+    farthest = np.maximum(
+        np.abs(pieces.low[piece, None] - theta[:, 1:3]),
+        np.abs(pieces.high[piece, None] - theta[:, 1:3]),
+    )
+    fits = (half <= SERIES_HALF_WIDTH) & (half * farthest * precision <= SERIES_PRODUCT)
+    found: Array = fits[:, 0] & fits[:, 1]
+    return found
+
+
+def _tile(theta: Array, start: Array, length: Array, data: Intervals, *, narrow: bool) -> Array:
     row = np.arange(ROWS)[:, None]
     inside = row < length
     at = np.where(inside, start + row, start)
@@ -116,6 +145,7 @@ def _tile(theta: Array, start: Array, length: Array, data: Intervals) -> Array:
             _filled(data.half_width[at]),
             _filled(np.where(inside, data.counts[at], 0)),
             int(length.max()),
+            narrow=narrow,
         )
     )[:, : len(start)]
 

@@ -217,7 +217,8 @@ def _try(
     _replace(ends, np.flatnonzero(back), penalised.chosen(back))
     ends.n_passes[:] = passes
     # Where a component is below the resolution, the floor is no more than a place on the ridge.
-    is_on_floor = ((ends.theta[:, 3:] <= lowest[:, None]) & ~is_below).any(axis=1)
+    on_floor: Array = (ends.theta[:, 3:] <= lowest[:, None]) & ~is_below
+    is_on_floor = np.asarray(on_floor.any(axis=1))
     return Maxima(ends, one, is_below, is_flat, is_on_floor, is_kept)
 
 
@@ -244,9 +245,8 @@ def _is_kept(ends: Ends, penalised: Ends, is_below: Array, total: Array) -> Arra
     """
     before = effective_counts(penalised.theta, penalised.gradient, total)
     after = effective_counts(ends.theta, ends.gradient, total)
-    is_lost = is_below & (after <= _KEPT * before)
-    kept: Array = ~is_lost.any(axis=1)
-    return kept
+    is_lost: Array = is_below & (after <= _KEPT * before)
+    return np.asarray(~is_lost.any(axis=1))
 
 
 def _flat(ends: Ends) -> Array:

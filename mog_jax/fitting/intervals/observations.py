@@ -1,6 +1,8 @@
 """Distinct intervals of each dataset, on its standard scale: what the climbs go through."""
 
 import dataclasses
+import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +11,34 @@ from mog_jax.fitting.data.intervals import Observed
 
 # Representatives of intervals that stand for a dataset while starts are sought.
 _SAMPLE = 512
+# Intervals of one piece, which one lane of a program goes through.
+ROWS = 64
 # A dataset of more distinct intervals is searched on as many groups of neighbours.
 _SEARCHED = 512
+
+
+class Pieces(NamedTuple):
+    """At most `ROWS` intervals of a dataset each; p pieces.
+
+    Attributes
+    ----------
+    start, length : array of int, shape (p,)
+        Of their rows.
+    low, high : array, shape (p,)
+        The range of their centres.
+    widest : array, shape (p,)
+        The largest half-width; infinite where one is open.
+    first, number : array of int, shape (b,)
+        Of each dataset its first piece, and how many it has.
+    """
+
+    start: Array
+    length: Array
+    low: Array
+    high: Array
+    widest: Array
+    first: Array
+    number: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -20,6 +48,7 @@ class Intervals:
     Attributes
     ----------
     centre, half_width, counts : array, shape (total rows,)
+        Of each dataset first those that are neither open nor a window.
     offsets : array of int, shape (b + 1,)
         Where each dataset begins.
     total : array, shape (b,)
@@ -53,6 +82,31 @@ class Intervals:
         usable: Array = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
         return usable
 
+    @functools.cached_property
+    def pieces(self) -> Pieces:
+        """All datasets cut into pieces; what is open or a window has pieces of its own."""
+        apart = np.isinf(self.half_width) | (self.counts < 0)
+        row = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        n_apart = np.bincount(row, apart, minlength=len(self)).astype(np.int64)
+        sizes = np.stack([np.diff(self.offsets) - n_apart, n_apart], axis=1)
+        begin = np.stack([self.offsets[:-1], self.offsets[1:] - n_apart], axis=1)
+        number = -(-sizes // ROWS)
+        # A dataset without any interval has a piece of none.
+        number[number.sum(axis=1) == 0, 0] = 1
+        part = np.repeat(np.arange(number.size), number.ravel())
+        before = np.cumsum(number.ravel()) - number.ravel()
+        start = begin.ravel()[part] + ROWS * (np.arange(part.size) - before[part])
+        length = np.minimum((begin + sizes).ravel()[part] - start, ROWS)
+        # With one more than there is, for datasets of none at the end; it adds nothing to the last.
+        centre, half = (
+            np.append(each, each[-1:] if each.size else 0.0)
+            for each in (self.centre, self.half_width)
+        )
+        low, high = (each.reduceat(centre, start) for each in (np.minimum, np.maximum))
+        widest = np.maximum.reduceat(np.abs(half), start)
+        of_each = number.sum(axis=1)
+        return Pieces(start, length, low, high, widest, np.cumsum(of_each) - of_each, of_each)
+
     def rows(self, dataset: int) -> tuple[Array, Array, Array]:
         """Give centres, half-widths and counts of one dataset."""
         some = slice(self.offsets[dataset], self.offsets[dataset + 1])
@@ -70,10 +124,12 @@ def standardised(datasets: list[Observed]) -> Intervals:
     half_width = _joined([one.half_width for one in datasets])
     counts = _joined([one.counts for one in datasets])
     exact = np.where(half_width == 0, counts, 0)
+    centre = (_joined([one.centre for one in datasets]) - mean[row]) / unit
+    order = np.lexsort((np.isinf(half_width) | (counts < 0), row))
     return Intervals(
-        centre=(_joined([one.centre for one in datasets]) - mean[row]) / unit,
-        half_width=half_width / unit,
-        counts=counts,
+        centre=centre[order],
+        half_width=(half_width / unit)[order],
+        counts=counts[order],
         offsets=np.concatenate([[0], np.cumsum(sizes)]),
         total=np.array([one.total for one in datasets], np.float64),
         n_missing=np.array([one.n_missing for one in datasets], np.int64),
