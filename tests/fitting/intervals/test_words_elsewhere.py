@@ -1,7 +1,4 @@
-"""The words of `fit` for intervals, in the functions that pass them on, and in the guide."""
-
-import re
-from pathlib import Path
+"""The words of `fit` for intervals, in the functions that pass them on."""
 
 import mpmath
 import numpy as np
@@ -108,10 +105,3 @@ def test_one_gaussian_that_was_rounded_is_no_two():
 def test_replicates_of_intervals_that_overlap_are_refused():
     with pytest.raises(ValueError, match="bins that do not overlap"):
         mog_jax.bootstrap_test(X - 0.7, key=0, replicates=9, upper=X + 0.7)
-
-
-def test_the_guide_says_what_is_true():
-    page = Path(mog_jax.__file__).parent / "guide" / "intervals.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) >= 5
-    exec(compile("\n".join(blocks), str(page), "exec"), {})
