@@ -130,8 +130,8 @@ def log_likelihood(
     counts: ArrayLike | None = None,
     *,
     upper: ArrayLike | None = None,
-    resolution: float | None = None,
-    limits: tuple[float | None, float | None] | None = None,
+    resolution: ArrayLike | None = None,
+    limits: tuple[ArrayLike | None, ArrayLike | None] | None = None,
     window: tuple[float | None, float | None] | None = None,
 ) -> jax.Array:
     r"""Log-likelihood of a dataset, :math:`\mathcal L=\sum_i c_i\log p(x_i)`: a sum, in nats.

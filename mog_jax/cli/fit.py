@@ -99,6 +99,11 @@ def _refuse_unusable(name: str, row: dict[str, Any], source: Any, run: dict[str,
         raise TableError(f"{name}: {number} values are infinite; remove or replace them.")
     if row["n_points"] == 1:
         raise TableError(f"{name}: a mixture of two needs more than one value.")
+    if row["status"] == "constant" and row["n_below"] + row["n_above"] == row["n_points"]:
+        raise TableError(
+            f"{name}: all {row['n_points']:.10g} values lie beyond a limit; nothing is known of "
+            "them."
+        )
     if row["status"] == "constant":
         raise TableError(
             f"{name}: all {row['n_points']:.10g} values are {row['lowest']:g}; there is nothing to "

@@ -4,11 +4,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.intervals.moments import is_half_line, truncated_moments
 from mog_jax.mixture import Mixture
-from mog_jax.precision import compiled
+from mog_jax.precision import compiled, is_traced
 
 
 def log_likelihood_of(
@@ -17,7 +18,7 @@ def log_likelihood_of(
     counts: ArrayLike | None,
     *,
     upper: ArrayLike | None,
-    resolution: float | None,
+    resolution: ArrayLike | None,
     limits: Any,
     window: Any,
 ) -> jax.Array:
@@ -29,14 +30,53 @@ def log_likelihood_of(
     """
     if upper is not None and (resolution is not None or limits is not None):
         raise ValueError("`resolution` and `limits` do not go with `upper`, which says it all.")
-    low, high = (None, None) if limits is None else limits
-    begin, end = (None, None) if window is None else window
-    if resolution is not None and not resolution > 0:
-        raise ValueError(f"`resolution` must be positive; got {resolution!r}.")
-    for first, second, name in ((low, high, "limits"), (begin, end, "window")):
-        if first is not None and second is not None and not first < second:
-            raise ValueError(f"`{name}` must be in order; got ({first!r}, {second!r}).")
+    low, high = _pair("limits", limits)
+    begin, end = _pair("window", window)
+    _refuse_wrong(x, upper, resolution, (low, high), (begin, end))
     return _log_likelihood(mixture, x, counts, upper, resolution, low, high, begin, end)
+
+
+def _pair(name: str, value: Any) -> Any:
+    if value is None:
+        return None, None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(
+            f"`{name}` must be a pair, lower and upper, of which one may be None; got {value!r}."
+        )
+    return value
+
+
+def _refuse_wrong(x: Any, upper: Any, resolution: Any, limits: Any, window: Any) -> None:
+    """Raise `ValueError` for words with a wrong value, as far as they are known."""
+    if is_traced((x, upper, resolution, limits, window)):
+        return
+    if resolution is not None and not np.all(np.asarray(resolution) > 0):
+        raise ValueError(f"`resolution` must be positive; got {resolution!r}.")
+    for (first, second), name in ((limits, "limits"), (window, "window")):
+        if first is None or second is None:
+            continue
+        if not np.all(np.asarray(first) < np.asarray(second)):
+            raise ValueError(f"`{name}` must be in order; got ({first!r}, {second!r}).")
+    low = np.asarray(x, np.float64)
+    high = low if upper is None else np.asarray(upper, np.float64)
+    if high.shape != low.shape:
+        raise ValueError(f"`upper` must have the shape of `x`, {low.shape}; got {high.shape}.")
+    wrong = (low > high) | (np.isnan(low) != np.isnan(high))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(
+            f"`upper` must not be below `x`, nor one of them NaN; got x[{at}] = {low[at]} and "
+            f"upper[{at}] = {high[at]}."
+        )
+    begin, end = window
+    outside = (high < (-np.inf if begin is None else begin)) | (
+        low > (np.inf if end is None else end)
+    )
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise ValueError(
+            f"`window` says that nothing outside of it was recorded; got x[{at}] = {low[at]}."
+        )
 
 
 @compiled

@@ -11,6 +11,7 @@ from mog_jax.fitting.data.intervals import read_recorded
 from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.results.columns import BINS, columns_of
 from mog_jax.fitting.results.fit import Fit
+from mog_jax.tables.errors import TableError
 from mog_jax.tables.schema import ANSWERS
 
 
@@ -51,13 +52,19 @@ def fit_groups(
         What was left out of each group.
     options : dict
         Passed on to `mog_jax.fit`.
+
+    Raises
+    ------
+    TableError
+        If the values are not what the options say of them.
     """
+    fits = _fit(values, lengths, counts, options)
     words = Words.of(options)
     if words.are_given:
         shown = _shown_of_intervals(values, lengths, counts, words)
     else:
         shown = _shown_of_points(values, lengths, counts)
-    return answers(_fit(values, lengths, counts, options), n_missing, shown)
+    return answers(fits, n_missing, shown)
 
 
 def answers(fits: Fit, n_missing: Array, shown: Shown) -> list[pyarrow.Array]:
@@ -84,7 +91,10 @@ def _fit(values: Array, lengths: Array, counts: Array | None, options: dict[str,
     from mog_jax.fitting import fit
 
     weights = None if counts is None else Ragged(counts, lengths)
-    return fit(Ragged(values, lengths), counts=weights, **options)
+    try:
+        return fit(Ragged(values, lengths), counts=weights, **options)
+    except ValueError as error:
+        raise TableError(str(error)) from None
 
 
 def _column(values: Array) -> pyarrow.Array:

@@ -96,7 +96,7 @@ def fit_source(
             fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
-        survey(connection, readable, rows)
+        survey(connection, readable, rows, words.numbers.get("window"))
         run = describe(connection, readable, rows, options, held)
         largest = most_rows_in_memory(run["options"])
         refuse_too_large(connection, readable, rows, largest)

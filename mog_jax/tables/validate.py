@@ -1,5 +1,7 @@
 """One pass over the source before anything is fitted: its groups, and whether it is valid."""
 
+from collections.abc import Sequence
+
 import duckdb
 import numpy as np
 
@@ -10,7 +12,12 @@ from mog_jax.tables.sources import TableSource
 from mog_jax.tables.words import refuse_steps
 
 
-def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns) -> None:
+def survey(
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    window: Sequence[float | None] | None = None,
+) -> None:
     """Count the rows of each group into a temporary table ``survey``.
 
     Besides its keys each group has ``n_rows``, ``n_values`` (not missing), ``digest`` (the sum of a
@@ -20,7 +27,8 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     ------
     TableError
         If there is no row, no value, text where a number should be, an impossible count, or a
-        fixed parameter that is impossible or not the same in the whole group.
+        fixed parameter that is impossible or not the same in the whole group; if ends are in the
+        wrong order, or a value lies outside the window.
     """
     keys = ", ".join(f"k{index}" for index in range(len(rows.keys)))
     fixed = [f"fixed_{name}" for name in rows.fixed]
@@ -55,8 +63,65 @@ def survey(connection: duckdb.DuckDBPyConnection, source: TableSource, rows: Cho
     if steps:
         (step,) = connection.execute("SELECT min(lowest_step) FROM survey").fetchall()[0]
         refuse_steps(rows.chosen["resolution"], np.array([np.nan if step is None else step]))
+    if "upper" in rows.roles:
+        _refuse_ends(connection, source, rows)
+    if window is not None:
+        _refuse_outside(connection, source, rows, window)
     for name, column in rows.fixed.items():
         _refuse_impossible(connection, source, name, column)
+
+
+def _refuse_ends(
+    connection: duckdb.DuckDBPyConnection, source: TableSource, rows: ChosenColumns
+) -> None:
+    """Refuse intervals of which one end is missing, or the upper one is below the lower one."""
+    with reading(source.name):
+        found = connection.execute(
+            f"SELECT value, upper FROM ({rows.sql}) WHERE (value IS NULL) <> (upper IS NULL) "
+            "OR value > upper OR (value = upper AND isinf(value)) LIMIT 1"
+        ).fetchall()
+    if not found:
+        return
+    low, high = (rows.chosen["value"] or rows.chosen["columns"][0]), rows.chosen["upper"]
+    first, second = found[0]
+    got = f"got {low} = {_shown(first)} and {high} = {_shown(second)} in one row."
+    if first is None or second is None:
+        raise TableError(
+            f"{source.name}: an end that is missing says nothing of the other; {got} An open end "
+            "is -inf or inf; a missing value is missing at both."
+        )
+    raise TableError(
+        f"{source.name}: column {high!r} holds upper ends, which must not be below those of "
+        f"{low!r}, nor both at one infinity; {got}"
+    )
+
+
+def _refuse_outside(
+    connection: duckdb.DuckDBPyConnection,
+    source: TableSource,
+    rows: ChosenColumns,
+    window: Sequence[float | None],
+) -> None:
+    """Refuse values that the window says were never recorded."""
+    low, high = (
+        nothing if end is None else float(end)
+        for end, nothing in zip(window, (-np.inf, np.inf), strict=True)
+    )
+    ends = ("upper", "value") if "upper" in rows.roles else ("value", "value")
+    with reading(source.name):
+        found = connection.execute(
+            f"SELECT value FROM ({rows.sql}) WHERE {ends[0]} < $low OR {ends[1]} > $high LIMIT 1",
+            {"low": low, "high": high},
+        ).fetchall()
+    if found:
+        raise TableError(
+            f"{source.name}: `window` says that nothing outside of {low:g} to {high:g} was "
+            f"recorded; got {_shown(found[0][0])}."
+        )
+
+
+def _shown(number: float | None) -> str:
+    return "nothing" if number is None else f"{number:g}"
 
 
 def _refuse_impossible(

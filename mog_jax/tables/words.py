@@ -43,6 +43,15 @@ class TableWords(NamedTuple):
         ValueError
             If one has a wrong value, or does not go with another.
         """
+        try:
+            return cls._checked(given)
+        except TableError:
+            raise
+        except ValueError as error:
+            raise TableError(str(error)) from None
+
+    @classmethod
+    def _checked(cls, given: Mapping[str, Any]) -> "TableWords":
         said = {name: given[name] for name in Words._fields if given.get(name) is not None}
         columns: dict[str, str] = {}
         numbers: dict[str, Any] = {}

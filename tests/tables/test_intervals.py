@@ -1,5 +1,6 @@
 """Intervals in tables and on the command line: numbers for all groups, ends in two columns."""
 
+import contextlib
 import functools
 import json
 
@@ -250,3 +251,39 @@ def test_an_answer_says_how_many_lie_beyond_a_limit():
     assert (row["n_below"], row["n_above"]) == ((X <= 50).sum(), (X >= 85).sum())
     assert (row["lowest"], row["highest"]) == (50, 85)
     assert max(row["histogram"]) == 255
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (3, 2, "column 'hi' holds upper ends, .* got lo = 3 and hi = 2 in one row"),
+        (np.inf, np.inf, "nor both at one infinity"),
+        (None, 2, "an end that is missing .* got lo = nothing and hi = 2 in one row"),
+        (1, None, "got lo = 1 and hi = nothing in one row"),
+    ],
+)
+def test_ends_that_are_none_are_named_by_their_columns(tmp_path, capsys, low, high, text):
+    path = tmp_path / "ends.csv"
+    pd.DataFrame({"lo": [1, low, 5], "hi": [2, high, 7]}).to_csv(path, index=False)
+    with pytest.raises(TableError, match=text):
+        mog_jax.fit_table(path, value="lo", upper="hi")
+    assert cli.main(["fit", str(path), "--value", "lo", "--upper", "hi"]) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--window", "60,"], "nothing outside of 60 to inf was recorded; got 5"),
+        (["--resolution", "100"], "coarser than the data: a step of 100, and values from 43 to 96"),
+        (["--limits", "200,"], "all 272 values lie beyond a limit"),
+        (["--limits", "80,50"], "`limits` must be in order"),
+        (["--resolution", "0"], "must be positive and finite"),
+        (["--resolution", "stp"], "has no column 'stp'"),
+        (["--bootstrap", "9", "--upper", "eruptions", "--resolution", "1"], "exclude each other"),
+    ],
+)
+def test_what_is_not_so_is_said_in_a_sentence(capsys, words, text):
+    with pytest.raises(SystemExit) if words[1] == "0" else contextlib.nullcontext():
+        assert cli.main(["fit", "faithful", *words]) == 2
+    assert text in capsys.readouterr().err

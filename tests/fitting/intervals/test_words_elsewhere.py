@@ -105,3 +105,30 @@ def test_one_gaussian_that_was_rounded_is_no_two():
 def test_replicates_of_intervals_that_overlap_are_refused():
     with pytest.raises(ValueError, match="bins that do not overlap"):
         mog_jax.bootstrap_test(X - 0.7, key=0, replicates=9, upper=X + 0.7)
+
+
+@pytest.mark.parametrize(
+    ("x", "words", "text"),
+    [
+        ([1, 2.0], {"upper": [2, 1.0]}, r"got x\[1\] = 2.0 and upper\[1\] = 1.0"),
+        ([1, np.nan], {"upper": [2, 3.0]}, "nor one of them NaN"),
+        ([1, 2.0], {"upper": [2.0]}, "must have the shape of `x`"),
+        ([1, 2.0], {"resolution": 0}, "`resolution` must be positive"),
+        ([1, 2.0], {"limits": 3}, "`limits` must be a pair"),
+        ([1, 2.0], {"limits": (3, 2)}, "`limits` must be in order"),
+        ([1, 2.0], {"window": (1.5, 9)}, r"nothing outside of it was recorded; got x\[0\] = 1.0"),
+        ([1, 2.0], {"upper": [2, 3.0], "resolution": 1}, "do not go with `upper`"),
+    ],
+)
+def test_log_likelihood_refuses_what_says_nothing(x, words, text):
+    with pytest.raises(ValueError, match=text):
+        mog_jax.log_likelihood(MIXTURE, x, **words)
+
+
+def test_log_likelihood_takes_words_of_each_value():
+    words = {"resolution": np.array([0.1, 0.5]), "limits": (np.array([-np.inf, 4.5]), None)}
+    parts = [
+        mog_jax.log_likelihood(MIXTURE, [1.0], resolution=0.1),
+        mog_jax.log_likelihood(MIXTURE, [4.0], limits=(4.5, None)),
+    ]
+    np.testing.assert_allclose(mog_jax.log_likelihood(MIXTURE, [1.0, 4.0], **words), sum(parts))
