@@ -186,17 +186,11 @@ def any_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Terms:
 def terms_at(at: Constants, moments: tuple[Moments, Moments], half_width: jax.Array) -> Terms:
     """Give the terms of intervals from their moments under both components."""
     is_point = half_width == 0
-    exponents = [
-        log_weight + each.exponent - jnp.where(is_point, log_deviation, 0)
-        for log_weight, each, log_deviation in zip(
-            at.log_weights, moments, at.log_deviations, strict=True
-        )
-    ]
-    # Their difference alone matters: of the larger one it is 0.
-    largest = jnp.maximum(*exponents)
+    # Weights are factors, and no logarithms: far out, little would be left of them in a sum.
+    largest = jnp.maximum(moments[0].exponent, moments[1].exponent)
     joint = [
-        jnp.exp(exponent - largest) * each.factor
-        for exponent, each in zip(exponents, moments, strict=True)
+        weight * jnp.where(is_point, precision, 1) * each.factor * jnp.exp(each.exponent - largest)
+        for weight, precision, each in zip(at.weights, at.precisions, moments, strict=True)
     ]
     total = joint[0] + joint[1]
     r1, r2 = joint[0] / total, joint[1] / total
