@@ -21,6 +21,7 @@ from mog_jax import gradients, penalty, statistics
 from mog_jax.arrays import HostArray
 from mog_jax.crosscheck import Report, crosscheck, crosscheck_rule
 from mog_jax.inference.scores import score_slopes
+from mog_jax.intervals import truncated_moments
 from mog_jax.likelihood import log_density, log_likelihood
 from mog_jax.mixture import Mixture
 
@@ -40,7 +41,8 @@ class SelfCheck:
 def self_checks() -> list[SelfCheck]:
     """List the hand-written derivatives with their checks.
 
-    Not those of intervals: their exact evaluation takes minutes. `tests/intervals` has them.
+    Of intervals, what one component contributes: the mean over an interval, from quadrature or
+    tails. What a mixture makes of it takes minutes to evaluate exactly; ``tests/intervals`` does.
     """
 
     def derivative(
@@ -159,6 +161,12 @@ def self_checks() -> list[SelfCheck]:
             lambda mixture, x: score_slopes(mixture, x),
             _score_slopes,
         ),
+        derivative(
+            "intervals.truncated_moments",
+            lambda centre, half_width: truncated_moments(centre, half_width).log_mass,
+            lambda centre, half_width: -truncated_moments(centre, half_width).m1,
+            intervals_around_0(),
+        ),
         # The rule of the nine sums: values, first and second derivatives, by the points as well. An
         # entry that is nearly 0 is what is left of sums over the data, and as true as the largest.
         same(
@@ -268,6 +276,13 @@ def mixtures_near_their_data(draw: st.DrawFn, n: int = 7) -> tuple[Mixture, Host
         weights=[weight, 1 - weight], means=means, variances=np.square(deviations).tolist()
     )
     return mixture, np.asarray([means[k] + z * deviations[k] for z, k in drawn])
+
+
+def intervals_around_0() -> st.SearchStrategy[tuple[Any, Any]]:
+    """Draw centres and half-widths: of points, intervals and half-lines."""
+    centres = st.floats(-9, 9) | st.sampled_from([0.0, 20.0, -24.0, 30.0, -37.0])
+    half_widths = st.sampled_from([0.0, 1e-9, 0.05, 1.9, 5.0, np.inf, -np.inf]) | st.floats(0, 3)
+    return st.tuples(centres.map(np.float64), half_widths.map(np.float64))
 
 
 @st.composite

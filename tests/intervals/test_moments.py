@@ -5,6 +5,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from mog_jax import self_check
 from mog_jax.intervals import truncated_moments
 from mog_jax.intervals.moments import narrow_moments
 
@@ -97,3 +98,10 @@ def test_moments_do_not_jump_between_the_ways_to_compute_them():
         wide = truncated_moments(centres, edges * (1 + 1e-14))
     for one, other in zip(fields(narrow), fields(wide), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_the_mean_over_an_interval_is_the_slope_of_its_probability():
+    name = "intervals.truncated_moments"
+    (claim,) = (claim for claim in self_check.self_checks() if claim.name == name)
+    report = claim.check(examples=20, name=name)
+    assert report.ok, report
