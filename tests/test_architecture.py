@@ -1,4 +1,4 @@
-"""The structure that the design promises, held."""
+"""The structure of the package: layers, imports and public names."""
 
 import ast
 import inspect
@@ -45,7 +45,7 @@ FLOORS = [
 ]
 
 
-# The same inside a package, whose rooms are held as well; ground floor first.
+# The same inside the packages, lowest floor first.
 INNER_FLOORS = {
     "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
@@ -163,7 +163,7 @@ WITHOUT_CIRCLES = [
     "streams",
     "tables",
 ]
-# The one file that may look inside JAX's programs.
+# The only file that may import `jax.extend`.
 JAXPRS = "crosscheck/jaxpr_types.py"
 
 

@@ -24,7 +24,7 @@ TYPES = ["full", "tied", "diag", "spherical"]
 
 
 class OfFirstColumn(GaussianMixture):
-    """As most checks give several columns, and set `n_components` to 1: all of the rest is held."""
+    """Most checks use several columns and `n_components` 1; all others must pass."""
 
     def _column(self, X, *, reset=False):
         return read_matrix(self, X, reset=reset)[:, 0]

@@ -1,4 +1,4 @@
-"""What chunks may be, and what they may not."""
+"""Accepted and refused forms of `chunks`."""
 
 import duckdb
 import numpy as np
@@ -157,7 +157,7 @@ def test_one_iterator_given_twice_is_refused_before_it_is_read():
 
 
 def after(calls, first, then):
-    """Give other chunks from some call on."""
+    """Return other chunks from some call on."""
     made = []
 
     def chunks():

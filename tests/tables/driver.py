@@ -1,6 +1,6 @@
-"""``mog-jax`` in a process of its own, without JAX, in small chunks, and killed where it is told.
+"""Runs ``mog-jax`` in a process of its own, without JAX, in small chunks, and kills it on request.
 
-Arguments: where to die (a number of the places below, -1 for nowhere), a pause in each chunk in
+Arguments: the number of the place below at which to exit (-1 for none), a pause in each chunk in
 seconds, then the command line.
 """
 
@@ -23,7 +23,7 @@ left, pause = int(sys.argv[1]), float(sys.argv[2])
 
 
 def place(function):
-    """Die before or after `function` when it is the turn of this place."""
+    """Exit before or after `function` if this is the chosen place."""
 
     @functools.wraps(function)
     def wrapper(*arguments, **keywords):
