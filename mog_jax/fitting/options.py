@@ -6,7 +6,6 @@ them here.
 """
 
 import dataclasses
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.suggestions import nearest
 
 # Which ascents a fit may begin, defined in mog_jax.fitting.multistart.starts.
 STARTS = ("thorough", "quick")
@@ -267,12 +267,12 @@ def refuse_unknown(
         For the first of `unknown`, if there is one.
     """
     for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         meant = {**_ELSEWHERE, **hints}
         if name in meant:
             hint = meant[name]
-        elif near:
-            hint = f"did you mean `{near[0]}`?"
+        elif near is not None:
+            hint = f"did you mean `{near}`?"
         else:
             hint = f"it has {', '.join(known)}"
         end = "" if hint.endswith("?") else "."
