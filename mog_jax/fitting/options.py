@@ -6,9 +6,11 @@ them here.
 """
 
 import dataclasses
+import functools
+import inspect
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -242,6 +244,16 @@ def options_of(function: str, given: Mapping[str, Any]) -> FitOptions:
     """
     refuse_unknown(function, [name for name in given if name not in FIT_OPTIONS], FIT_OPTIONS)
     return checked_options(**{name: given[name] for name in OPTIONS if name in given})
+
+
+@functools.cache
+def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Give the keyword-only parameters of a function, by name and in order."""
+    return tuple(
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    )
 
 
 def refuse_unknown(
