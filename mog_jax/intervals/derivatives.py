@@ -1,14 +1,14 @@
-r"""The interval likelihood of two components, and its derivatives written out by hand.
+r"""Computes the interval likelihood of two components, and its derivatives in closed form.
 
-The whole rule: in the formulas for points, replace each power :math:`z^j` of a standardised
-residual by the truncated moment :math:`m_j`, its mean over the interval. At a half-width of 0 they
-are the same formulas, so points and intervals may stand side by side; a point enters by its
-density, an interval by its probability.
+In the formulas for points, each power :math:`z^j` of a standardised residual is replaced by the
+truncated moment :math:`m_j`, its mean over the interval. At a half-width of 0 the formulas are
+those of points, so a dataset may hold both; a point contributes its density, an interval its
+probability.
 
 Coordinates are those of the fitter, :math:`\theta=(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\
-\log\sigma_1^2,\ \log\sigma_2^2)`. Each function sees one dataset: `centre`, `half_width` and
-`counts` of shape (n,), as :mod:`mog_jax.intervals.moments` explains them. A negative count takes an
-interval away: that of a window outside of which nothing was recorded, as often as there are values.
+\log\sigma_1^2,\ \log\sigma_2^2)`. Each function takes one dataset: `centre`, `half_width` and
+`counts` of shape (n,), defined in :mod:`mog_jax.intervals.moments`. A window outside which nothing
+was recorded is an interval whose count is minus the number of values.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,20 @@ import jax.numpy as jnp
 from mog_jax.intervals.moments import Moments, is_half_line, truncated_moments
 
 Theta = Sequence[jax.Array] | jax.Array
-# Rows and columns of a symmetric matrix, in the order in which its upper triangle is written down.
+# Rows and columns of the entries of a symmetric matrix's upper triangle, in the order of `Terms`.
 UPPER = [(i, j) for i in range(5) for j in range(i, 5)]
 
 
 class Terms(NamedTuple):
-    """What each interval adds to the log-likelihood, its gradient and its information.
+    """Contribution of each interval to the log-likelihood, its gradient and its information.
 
     Attributes
     ----------
     log_probability : array, shape (n,)
+        In nats; for a point, the log-density.
     gradient : tuple of 5 arrays, shape (n,)
     information : tuple of 15 arrays, shape (n,)
-        The upper triangle: its places are `UPPER`.
+        The upper triangle, in the order of `UPPER`.
     """
 
     log_probability: jax.Array
@@ -45,8 +46,8 @@ def log_likelihood(
 ) -> jax.Array:
     r"""Log-likelihood of intervals and points, :math:`\sum_ic_i\log\sum_k\pi_kP_{ik}`, in nats.
 
-    It has no derivative rule of its own: the functions below are held against JAX's derivative of
-    it.
+    It has no derivative rule of its own: the functions below are tested against JAX's derivatives
+    of it.
 
     References
     ----------
@@ -84,9 +85,9 @@ def observed_information(
 
 
 def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.Array) -> jax.Array:
-    r"""One step of EM: coordinates of which the likelihood is not lower, shape (5,).
+    r"""Coordinates after one EM step, shape (5,); the likelihood is not lower.
 
-    The counts must not be negative: what a window hides has no responsibilities to be averaged.
+    The counts must not be negative: the step does not hold for a window.
 
     References
     ----------
@@ -110,7 +111,7 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
 def interval_terms(
     theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
 ) -> Terms:
-    r"""Give what each interval adds to value, gradient and information.
+    r"""Return the contribution of each interval to value, gradient and information.
 
     Parameters
     ----------
@@ -150,14 +151,14 @@ def interval_terms(
     }
     return Terms(
         log_probability=_log_of_sum(*log_joint),
-        # As r1 - p1, of which less is left than of this where both are nearly 1.
+        # The first is r1 - p1, in a form that does not cancel where both are nearly 1.
         gradient=(r1 * p2 - r2 * p1, r1 * a1, r2 * a2, r1 * b1, r2 * b2),
         information=tuple(information[place] for place in UPPER),
     )
 
 
 def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
-    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    # `largest` is a constant to the derivative: its terms outside and inside the sum cancel.
     largest = jnp.maximum(*jax.lax.stop_gradient((one, other)))
     return largest + jnp.log(jnp.exp(one - largest) + jnp.exp(other - largest))
 
@@ -165,7 +166,7 @@ def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
 def _component(
     log_variance: jax.Array, m: Moments
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
-    """First and second derivatives of one component's probability, relative to itself."""
+    """Return first and second derivatives of one component's probability, divided by it."""
     precision = jnp.exp(-0.5 * log_variance)
     return (
         precision * m.m1,
@@ -179,8 +180,8 @@ def _component(
 def _both(
     theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
 ) -> tuple[Moments, Moments]:
-    """Moments of the intervals under each component."""
-    # What is infinite remains so in any unit: no derivative goes through it.
+    """Return the moments of the intervals under each component."""
+    # An infinite half-width is so in any unit: the derivative leaves it out.
     half_width = jnp.asarray(half_width)
     is_open = is_half_line(half_width)
     finite = jnp.where(is_open, 0, half_width)
@@ -195,7 +196,7 @@ def _both(
 def _log_joint(
     theta: Theta, first: Moments, second: Moments, half_width: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Logarithms of each component's weight times its probability, or its density at a point."""
+    """Return the logarithm of each component's weight times its probability, or density."""
     is_point = half_width == 0
     log_weights = -jnp.log1p(jnp.exp(-theta[0])), -jnp.log1p(jnp.exp(theta[0]))
     one, other = (

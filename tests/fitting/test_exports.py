@@ -205,8 +205,8 @@ def with_record(table, **changes):
 
 
 STRANGE = {
-    "no record": (lambda t: t.replace_schema_metadata(None), "no whole file that `Fit.save`"),
-    "damaged": (lambda t: t.replace_schema_metadata({b"mog_jax.Fit": b"["}), "no whole file"),
+    "no record": (lambda t: t.replace_schema_metadata(None), "not a complete file written by"),
+    "damaged": (lambda t: t.replace_schema_metadata({b"mog_jax.Fit": b"["}), "not a complete file"),
     "later": (lambda t: with_record(t, format=2), "a format that this version .* does not know"),
     "text": (lambda t: with_record(t, is_batch="yes"), "its record is damaged"),
     "single": (lambda t: with_record(t, is_batch=False), "must hold one dataset; it holds 4"),

@@ -1,1 +1,1 @@
-"""One climb: what the nine sums say, the directions, the ascent, and the program of it."""
+"""One climb: derivatives from the nine sums, directions, the ascent, and its compiled program."""

@@ -1,1 +1,1 @@
-"""From what was given to datasets on their standard scale."""
+"""Reads datasets in all accepted forms, divides them into blocks, and standardises them."""

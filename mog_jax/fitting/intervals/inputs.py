@@ -1,4 +1,4 @@
-"""What is said about values besides themselves, read: resolution, limits, upper ends, a window."""
+"""Reads data whose values are intervals, as resolution, limits, upper ends or a window say."""
 
 import itertools
 import warnings
@@ -12,23 +12,24 @@ from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.intervals.observations import Observed
 
-# Of a step, and of the values: more values than this farther off than this are on no such grid.
+# A value farther from the grid than this share of a step is off it; a warning is given if more than
+# this share of the values is.
 _OFF_GRID, _SHARE_OFF_GRID = 0.1, 0.1
 
 
 class Words(NamedTuple):
-    """What a caller says of the values, as it was given; None where nothing was.
+    """The arguments that say the values are intervals, as they were given; None if not given.
 
     Attributes
     ----------
     upper : in the form of the data
-        The upper ends of intervals of which the data are the lower ones.
+        Upper ends of intervals whose lower ends are the data.
     resolution : number, or one for each dataset
-        To which the values were rounded.
+        The step to which the values were rounded.
     limits : pair of them or None
-        At or beyond, only that is known.
+        Limits of detection: a value at a limit or beyond is censored there.
     window : pair of them or None
-        Values outside were never recorded.
+        Range outside which values were not recorded.
     """
 
     upper: Any = None
@@ -38,30 +39,31 @@ class Words(NamedTuple):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Words":
-        """Pick the words out of options of `fit`."""
+        """Return these arguments among options of `fit`."""
         return cls(**{name: options[name] for name in cls._fields if name in options})
 
     @property
     def are_given(self) -> bool:
-        """Whether anything is said."""
+        """Whether any of them is given."""
         return any(word is not None for word in self)
 
 
 def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[Observed], Array]:
-    """Validate data and words, and give the distinct intervals of each dataset.
+    """Validate data and words, and return the distinct intervals of each dataset.
 
     Returns
     -------
     source : Source
-        Of the data.
+        The data as they were given.
     datasets : list of Observed
+        The distinct intervals.
     is_finite : array of bool, shape (b,)
-        Whether an infinite value, where there is one, says something.
+        False for a dataset with an infinite value that neither a limit nor an interval explains.
 
     Raises
     ------
     ValueError
-        If a word has a wrong value, or does not go with another one or with the data.
+        If an argument has a wrong value, or does not agree with another one or with the data.
     """
     _refuse_combinations(words)
     source = read(data, counts)
@@ -97,20 +99,20 @@ def _refuse_combinations(words: Words) -> None:
     for name in ("resolution", "limits"):
         if words.upper is not None and getattr(words, name) is not None:
             raise ValueError(
-                f"`{name}` and `upper` exclude each other: where `upper` is given, each interval "
-                "says it all; a half-line has an infinite end."
+                f"`{name}` and `upper` exclude each other: with `upper` each value is an interval "
+                "of its own; a half-line has an infinite end."
             )
 
 
 class _Names(NamedTuple):
-    """How to name a value in a message."""
+    """Names of values for messages."""
 
     source: Source
     row: Array
     place: Array
 
     def of(self, name: str, at: int) -> str:
-        """Give what a value is called."""
+        """Return the name of a value, such as ``data[3][0]``."""
         if self.source.is_single:
             return f"{name}[{self.place[at]}]"
         own: Any = int(self.row[at])
@@ -143,9 +145,9 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
     if one_missing.any():
         at = int(np.argmax(one_missing))
         raise ValueError(
-            f"an end that is NaN says nothing of the other: got {names.of('data', at)} = {low[at]} "
-            f"and {names.of('upper', at)} = {high[at]}. An open end is infinite; a missing value "
-            "is NaN at both."
+            f"an interval must not have NaN at one end only: got {names.of('data', at)} = "
+            f"{low[at]} and {names.of('upper', at)} = {high[at]}. An open end is infinite; a "
+            "missing value is NaN at both."
         )
     wrong = low > high
     wrong |= (low == high) & np.isinf(low)
@@ -155,7 +157,7 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
             f"`upper` must not be below `data`, nor both at one infinity; got "
             f"{names.of('data', at)} = {low[at]} and {names.of('upper', at)} = {high[at]}."
         )
-    # What may be anything says nothing.
+    # An interval open at both ends carries no information: it is a missing value.
     missing = np.isnan(low) | (np.isinf(low) & np.isinf(high))
     with np.errstate(invalid="ignore", over="ignore"):
         middle = np.where(
@@ -192,7 +194,7 @@ def _from_values(x: Array, row: Array, words: Words, b: int) -> tuple[Array, Arr
 
 
 def _check_grid(x: Array, row: Array, step: Array, b: int) -> None:
-    """Refuse a step that is coarser than all data, and warn of values that it does not fit."""
+    """Refuse a step that is coarser than the range of all datasets; warn of values off the grid."""
     low, high = np.full(b, np.inf), np.full(b, -np.inf)
     np.minimum.at(low, row, x)
     np.maximum.at(high, row, x)
@@ -226,11 +228,11 @@ def _check_grid(x: Array, row: Array, step: Array, b: int) -> None:
 
 
 class OffGridWarning(UserWarning):
-    """Values lie between the steps to which they are said to be rounded."""
+    """Values do not lie on the grid that `resolution` gives."""
 
 
 def of_each_dataset(name: str, value: Any, b: int) -> Array:
-    """Give a number for each dataset, of one for all or one for each."""
+    """Return a number for each dataset, shape (b,), from one for all or one for each."""
     try:
         found = np.asarray(real_array(value, name), np.float64)
     except (TypeError, ValueError):
@@ -246,7 +248,7 @@ def of_each_dataset(name: str, value: Any, b: int) -> Array:
 
 
 def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
-    """Give lower and upper ends for each dataset, infinite where there is none."""
+    """Return lower and upper ends for each dataset, shape (b,) each, infinite if not given."""
     if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
         raise ValueError(
             f"`{name}` must be a pair, lower and upper, of which one may be None; got {value!r}."
@@ -281,7 +283,7 @@ def _refuse_outside(
 
 
 def _distinct(row: Array, centre: Array, half_width: Array, times: Array, b: int) -> list[Observed]:
-    """Count repeats: the intervals of each dataset that differ, in order."""
+    """Return the distinct intervals of each dataset, in order, with the counts of repeats."""
     some = np.flatnonzero(times > 0)
     order = some[np.lexsort((half_width[some], centre[some], row[some]))]
     keys = row[order], centre[order], half_width[order]
@@ -302,7 +304,7 @@ def _distinct(row: Array, centre: Array, half_width: Array, times: Array, b: int
 
 
 def _seen_through(one: Observed, low: float, high: float) -> Observed:
-    """Add the window: an interval that is taken away as often as there are values."""
+    """Add the window as an interval with a negative count: minus the number of values."""
     if np.isinf(low):
         centre, half = high, -np.inf
     elif np.isinf(high):

@@ -1,4 +1,4 @@
-"""Distinct intervals of each dataset, on its standard scale: what the climbs go through."""
+"""Defines the data of the climbs: distinct intervals of each dataset, on its standard scale."""
 
 import dataclasses
 from typing import NamedTuple
@@ -7,22 +7,23 @@ import numpy as np
 
 from mog_jax.arrays import HostArray as Array
 
-# Representatives of intervals that stand for a dataset while starts are sought.
+# Largest number of points that stand for a dataset while starts are computed.
 _SAMPLE = 512
-# A dataset of more distinct intervals is searched on as many groups of neighbours.
+# A dataset of more distinct intervals is searched on this number of groups of neighbours.
 _SEARCHED = 512
 
 
 class Observed(NamedTuple):
-    """One dataset in its own unit: distinct intervals, as `mog_jax.intervals.moments` has them.
+    """One dataset in its own unit: distinct intervals, in the form of `mog_jax.intervals.moments`.
 
     Attributes
     ----------
     centre, half_width, counts : array, shape (m,)
-        Of a half-line `centre` is its end.
+        The `centre` of a half-line is its finite end.
     total : float
-        Sum of the counts; without what a window takes away.
+        Sum of the counts, without the negative count of a window.
     n_missing : int
+        Number of missing values.
     """
 
     centre: Array
@@ -42,12 +43,15 @@ class Intervals:
     offsets : array of int, shape (b + 1,)
         Where each dataset begins.
     total : array, shape (b,)
-        Sum of the counts; without what a window takes away.
+        Sum of the counts, without the negative count of a window.
     n_missing : array of int, shape (b,)
+        Number of missing values.
     mean, scale : array, shape (b,)
+        Mean and standard deviation of the centres, in the data's unit.
     n_exact : array, shape (b,)
-        Sum of the counts of points, which enter by their density and so have a unit.
+        Sum of the counts of exact values, whose density depends on the unit.
     n_distinct : array of int, shape (b,)
+        Number of distinct intervals.
     """
 
     centre: Array
@@ -66,20 +70,20 @@ class Intervals:
 
     @property
     def is_usable(self) -> Array:
-        """Which datasets have at least two places, at a distance that is a number."""
+        """Which datasets have at least two centres, at a distance that does not overflow."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             square = np.square(self.scale)
         usable: Array = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
         return usable
 
     def rows(self, dataset: int) -> tuple[Array, Array, Array]:
-        """Give centres, half-widths and counts of one dataset."""
+        """Return centres, half-widths and counts of one dataset."""
         some = slice(self.offsets[dataset], self.offsets[dataset + 1])
         return self.centre[some], self.half_width[some], self.counts[some]
 
 
 def standardised(datasets: list[Observed]) -> Intervals:
-    """Put datasets on their standard scales, one after the other."""
+    """Return datasets on their standard scales, one after the other."""
     mean, scale = np.zeros((2, len(datasets)))
     for place, one in enumerate(datasets):
         mean[place], scale[place] = _mean_and_scale(one)
@@ -107,10 +111,10 @@ def _joined(parts: list[Array]) -> Array:
     return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
 
-# What overflows has no scale, and is said to be out of range.
+# A dataset that overflows has the scale NaN, and the status OUT_OF_RANGE.
 @np.errstate(over="ignore", invalid="ignore")
 def _mean_and_scale(one: Observed) -> tuple[float, float]:
-    """Mean and standard deviation of the representatives: 0 of one place, NaN out of range."""
+    """Return mean and standard deviation of the centres: 0 if all are equal, NaN out of range."""
     seen = one.counts > 0
     if not seen.any():
         return 0.0, 0.0
@@ -126,7 +130,7 @@ def _mean_and_scale(one: Observed) -> tuple[float, float]:
 
 
 def sample(data: Intervals, dataset: int) -> Array:
-    """Sorted points of equal count that stand for a dataset where starts are sought."""
+    """Return sorted points of equal count that stand for a dataset while starts are computed."""
     centre, _, counts = data.rows(dataset)
     seen = counts > 0
     order = np.argsort(centre[seen], kind="stable")
@@ -138,7 +142,7 @@ def sample(data: Intervals, dataset: int) -> Array:
 
 
 def coarsened(data: Intervals) -> Intervals:
-    """Give datasets of many distinct intervals as groups of neighbours, for the search."""
+    """Return the data for the search: many distinct intervals are grouped with neighbours."""
     parts = [_grouped(*data.rows(dataset)) for dataset in range(len(data))]
     sizes = [part[0].size for part in parts]
     if sum(sizes) == data.centre.size:
@@ -154,7 +158,7 @@ def coarsened(data: Intervals) -> Intervals:
 
 
 def _grouped(centre: Array, half_width: Array, counts: Array) -> tuple[Array, Array, Array]:
-    """Average neighbours of equal shares; half-lines and windows are no neighbours of anything."""
+    """Average neighbours in groups of equal counts; half-lines and windows are left as they are."""
     if centre.size <= _SEARCHED:
         return centre, half_width, counts
     apart = np.isinf(half_width) | (counts < 0)

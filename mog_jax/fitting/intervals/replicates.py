@@ -1,4 +1,4 @@
-"""Values drawn from one Gaussian, and rounded, censored, binned and truncated as the data are."""
+"""Draws values from one Gaussian, and rounds, censors, bins and truncates them as the data are."""
 
 from typing import Any, NamedTuple
 
@@ -10,13 +10,14 @@ from mog_jax.fitting.intervals.inputs import Words, of_each_dataset, pair_of_eac
 
 
 class Recording(NamedTuple):
-    """How the values of one dataset came to be intervals; None where nothing is said.
+    """How the values of one dataset were recorded; None for what does not apply.
 
     Attributes
     ----------
     step, origin : float or None
-        Of the grid to which they were rounded.
+        Step and one value of the grid to which they were rounded.
     limits, window : pair of floats or None
+        Limits of detection, and range outside which nothing was recorded.
     bins : pair of arrays or None
         Lower and upper ends, ascending.
     """
@@ -28,7 +29,7 @@ class Recording(NamedTuple):
     bins: tuple[Array, Array] | None
 
     def record(self, normals: Array, mean: float, deviation: float) -> tuple[Array, Array | None]:
-        """Give values, and upper ends if there are any, of draws from a standard normal."""
+        """Return recorded values, and upper ends or None, from draws of a standard normal."""
         from scipy.special import ndtr, ndtri
 
         x = mean + deviation * normals
@@ -52,20 +53,20 @@ class Recording(NamedTuple):
         return x, None
 
     def words(self) -> dict[str, Any]:
-        """Give the words that say so of replicates; their upper ends are values of their own."""
+        """Return the options of `fit` that describe replicates, except their upper ends."""
         if self.bins is not None:
             return {"window": self.window}
         return {"resolution": self.step, "limits": self.limits, "window": self.window}
 
 
 def recordings(data: Any, words: Words) -> list[Recording]:
-    """Say of each dataset how its values came to be intervals.
+    """Return, for each dataset, how its values were recorded.
 
     Raises
     ------
     ValueError
-        If the intervals that `upper` gives are no bins, so that nobody knows into which interval
-        a replicate's value would fall.
+        If the intervals that `upper` gives overlap: then the interval of a replicate's value is
+        not determined.
     """
     source = read(data, None)
     upper = None if words.upper is None else read(words.upper, None)
@@ -100,7 +101,7 @@ def _bins(lower: Array, upper: Array) -> tuple[Array, Array]:
     low, high = ends[:, 0], ends[:, 1]
     if (low == high).any() or (low[1:] < high[:-1]).any():
         raise ValueError(
-            "`upper`: the intervals must be bins that do not overlap, or nobody knows how "
-            "replicates would be recorded; say `resolution` or `limits` in its place."
+            "`upper`: the intervals must be bins that do not overlap, or the interval of a "
+            "replicate's value is not determined; give `resolution` or `limits` instead."
         )
     return low, high

@@ -1,1 +1,1 @@
-"""Many climbs of each dataset, side by side: starts, search, pruning, polish."""
+"""Multi-start maximisation of a block of datasets: starts, search, pruning, polish, choice."""

@@ -1,4 +1,4 @@
-"""What deserves a remark of a fit: in sentences, for people."""
+"""Writes remarks on a fit, as sentences: a higher maximum, a grid, narrow components, misfit."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from mog_jax.fitting.results.map_points import Points
 from mog_jax.inference import kolmogorov_distance
 from mog_jax.mixture import Mixture
 
-# Of the Kolmogorov distance times the root of the number of points: exceeded once in a hundred
-# datasets of which the distribution was known; less often where it was fitted.
+# Bound of the Kolmogorov distance times the root of the number of points. One dataset in a hundred
+# exceeds it if its distribution is known beforehand; fewer do if the distribution is fitted.
 _FAR_OFF = 1.63
 
 
 def higher(by: float, points: float) -> list[str]:
-    """Say that another maximum lies higher.
+    """Return the remark that another maximum is higher, in a list; an empty list if none is.
 
     Parameters
     ----------
     by : float
-        Nats; 0, or NaN, where there is none.
+        Nats; 0, or NaN, if there is none.
     points : float
-        In its smaller component.
+        Points in the smaller component of that maximum.
     """
     if not by > 0:
         return []
@@ -40,20 +40,20 @@ def about_data(
     distances: tuple[float, float],
     is_atom: bool,
 ) -> list[str]:
-    """Compare a fit with its data.
+    """Return the remarks that need the data.
 
     Parameters
     ----------
     distinct : array, shape (d,)
         The distinct values that were fitted, sorted.
     n_points : float
-        How many points there are.
+        Number of points.
     deviations : array, shape (2,)
         Standard deviations of the components.
     distances : pair of float
-        Kolmogorov distances, of one Gaussian and of two.
+        Kolmogorov distances of one Gaussian and of two from the data.
     is_atom : bool
-        Whether one component is an atom, and known to be narrow.
+        Whether one component is an atom: then it is known to be narrow.
     """
     said = []
     step = grid_step(distinct[np.isfinite(distinct)], n_points)
@@ -75,13 +75,13 @@ def about_data(
 
 
 def remarks_of(fit: Any, points: Points | None) -> list[Any]:
-    """Give the remarks of a fit, or a list of them for each fit of a batch.
+    """Return the remarks on a fit, or a list of them for each fit of a batch.
 
     Parameters
     ----------
     fit : Fit
     points : Points, optional
-        What was fitted.
+        The points that were fitted.
     """
     by, held = (np.atleast_1d(each) for each in (fit.higher_by, fit.higher_points))
     said = [higher(float(by[i]), float(held[i])) for i in range(by.size)]
@@ -109,7 +109,7 @@ def _one_gaussian(fit: Any) -> Mixture:
 
 
 def _seen(points: Points, i: int) -> tuple[Array, float]:
-    """Give the distinct values of a dataset, and how many points there are."""
+    """Return the distinct values of a dataset, and its number of points."""
     values, counts = points.source.rows(np.array([0 if points.source.is_single else i]))
     times = np.ones(values.shape) if counts is None else counts
     there = ~np.isnan(values[0]) & (times[0] > 0)

@@ -189,7 +189,7 @@ def test_counts_need_not_be_whole(rounded):
     ("arguments", "text"),
     [
         ({"upper": X - 1}, r"`upper` must not be below `data`.*data\[0\] = 79.*upper\[0\] = 78"),
-        ({"upper": np.where(X == 79, np.nan, X)}, r"an end that is NaN says nothing of the other"),
+        ({"upper": np.where(X == 79, np.nan, X)}, r"must not have NaN at one end only"),
         ({"upper": X[:5]}, r"`upper` must have the form and shape of `data`"),
         ({"upper": X, "resolution": 1}, r"`resolution` and `upper` exclude each other"),
         ({"upper": X, "limits": (0, None)}, r"`limits` and `upper` exclude each other"),
