@@ -26,6 +26,7 @@ FLOORS = [
         "parameter_names",
         "program_cache",
         "progress",
+        "suggestions",
         "threads",
     },
     {"array_like"},

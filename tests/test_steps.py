@@ -144,6 +144,23 @@ OTHER = dataclasses.replace(MIXTURE, means=np.array([0, 2.9]))
 @pytest.mark.parametrize(
     "function", [statistics.gradient, statistics.em_step, statistics.newton_step]
 )
+def test_sums_about_a_mean_that_xla_takes_for_zero_are_taken(function):
+    close = dataclasses.replace(MIXTURE, variances=np.array([0.5, 1.0]))
+    almost = dataclasses.replace(close, means=np.array([-1.25e-308, 3]))
+    result = function(almost, statistics.sums(almost, X))
+    for leaf, expected in zip(
+        jax.tree.leaves(result),
+        jax.tree.leaves(function(close, statistics.sums(close, X))),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(leaf, expected)
+    with pytest.raises(ValueError, match="`sums` must be taken at `mixture`"):
+        function(close, statistics.sums(dataclasses.replace(close, means=np.array([1e-307, 3])), X))
+
+
+@pytest.mark.parametrize(
+    "function", [statistics.gradient, statistics.em_step, statistics.newton_step]
+)
 def test_sums_of_another_mixture_are_refused(function):
     whole = statistics.sums(MIXTURE, X)
     with pytest.raises(ValueError, match=r"`sums` must be taken at `mixture`, .* mean 2\.9; got"):

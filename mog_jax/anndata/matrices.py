@@ -1,12 +1,12 @@
 """Reads the matrix to fit from an AnnData object, cells in rows, and the groups of its cells."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.suggestions import did_you_mean
 
 _PARTS = ("obs", "var", "layers", "obsm", "varm", "uns")
 
@@ -102,6 +102,5 @@ def _part(argument: str, there: Any, name: Any) -> Any:
 
 def _no_such(argument: str, name: Any, there: Iterable[Any], what: str) -> ValueError:
     names = [str(each) for each in there]
-    near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}."
-    return ValueError(f"`{argument}` must be {what}; got {name!r}; {hint}")
+    hint = did_you_mean(name, names, otherwise=f"; there are: {', '.join(names) or 'none'}.")
+    return ValueError(f"`{argument}` must be {what}; got {name!r}{hint}")

@@ -25,6 +25,9 @@ columns of the answer, after those of --by:
   threshold_reason                            why there is no threshold
   gain_left                                   estimate of the nats still to be gained
   n_points n_missing lowest highest           of the values
+  histogram                                   of 32 bins between these; not in a CSV
+  higher_by higher_points                     another maximum that lies higher: by how many nats,
+                                              and the points in its smaller component
   status                                      converged, or why not; what has no meaning is empty
   p_value q_value                             with --bootstrap: of one component against two
 

@@ -18,12 +18,11 @@ from mog_jax.fitting.options import (
     DEFAULTS,
     AscentOptions,
     checked_options,
+    keywords_of,
     refuse_unknown,
 )
 from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
 from mog_jax.mixture import Mixture
-
-_OPTIONS = ("counts", "direction", "tolerance", "max_steps", "variance_floor")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,7 +106,7 @@ def ascent_path(
     >>> mog_jax.ascent_path(mog_jax.datasets.faithful(), start)
     AscentPath(... mixtures, log-likelihood ... to -1034.001750 in ... passes, converged)
     """
-    refuse_unknown("ascent_path", unknown, _OPTIONS)
+    refuse_unknown("ascent_path", unknown, keywords_of(ascent_path))
     options = checked_options(
         direction=direction,
         tolerance=tolerance,

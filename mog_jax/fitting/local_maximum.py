@@ -22,7 +22,13 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.intervals.held import interval_maximum
 from mog_jax.fitting.intervals.inputs import Words
-from mog_jax.fitting.options import DEFAULTS, WORDS, AscentOptions, checked_options, refuse_unknown
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    AscentOptions,
+    checked_options,
+    keywords_of,
+    refuse_unknown,
+)
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, totals
@@ -30,16 +36,6 @@ from mog_jax.lane_shapes import pad_rows, pad_to_power
 from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
-
-_OPTIONS = (
-    "counts",
-    "tolerance",
-    "max_steps",
-    "variance_floor",
-    "equal_variances",
-    "fixed",
-    *WORDS,
-)
 
 
 def local_maximum(
@@ -126,7 +122,7 @@ def local_maximum(
     >>> print(f"{slope[-1]:.4f}")
     -0.0105
     """
-    refuse_unknown("local_maximum", unknown, _OPTIONS)
+    refuse_unknown("local_maximum", unknown, keywords_of(local_maximum))
     options = checked_options(
         tolerance=tolerance,
         max_steps=max_steps,

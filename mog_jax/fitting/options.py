@@ -6,10 +6,11 @@ them here.
 """
 
 import dataclasses
-import difflib
+import functools
+import inspect
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.suggestions import nearest
 
 # Sets of starts, defined in mog_jax.fitting.multistart.starts.
 STARTS = ("thorough", "quick")
@@ -244,6 +246,16 @@ def options_of(function: str, given: Mapping[str, Any]) -> FitOptions:
     return checked_options(**{name: given[name] for name in OPTIONS if name in given})
 
 
+@functools.cache
+def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Give the keyword-only parameters of a function, by name and in order."""
+    return tuple(
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    )
+
+
 def refuse_unknown(
     function: str,
     unknown: Iterable[str],
@@ -267,12 +279,12 @@ def refuse_unknown(
         For the first of `unknown`, if there is one.
     """
     for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         meant = {**_ELSEWHERE, **hints}
         if name in meant:
             hint = meant[name]
-        elif near:
-            hint = f"did you mean `{near[0]}`?"
+        elif near is not None:
+            hint = f"did you mean `{near}`?"
         else:
             hint = f"it has {', '.join(known)}"
         end = "" if hint.endswith("?") else "."

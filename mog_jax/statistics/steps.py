@@ -262,8 +262,10 @@ def _check(mixture: Mixture, sums: Any) -> None:
         )
     if is_traced((mixture, sums)):
         return
-    narrower = _narrower_mean(mixture)
-    if not np.array_equal(narrower, np.asarray(sums.centre), equal_nan=True):
+    narrower, centre = _narrower_mean(mixture), np.asarray(sums.centre)
+    # XLA takes for zero what lies below the smallest normal number.
+    smallest = np.finfo(centre.dtype).tiny
+    if not np.isclose(narrower, centre, rtol=0, atol=smallest, equal_nan=True).all():
         raise ValueError(
             f"`sums` must be taken at `mixture`, whose narrower component has mean {narrower}; "
             f"got sums about {sums.centre}."

@@ -9,25 +9,10 @@ from mog_jax.chunks import maximum
 from mog_jax.chunks.levels import fit_levels
 from mog_jax.fitting import Fit
 from mog_jax.fitting.data.fixed import read_fixed
-from mog_jax.fitting.options import DEFAULTS, OPTIONS, checked_options, refuse_unknown
+from mog_jax.fitting.options import DEFAULTS, OPTIONS, checked_options, keywords_of, refuse_unknown
 from mog_jax.mixture import Mixture
 from mog_jax.streams.sources import open_chunks
 
-_OPTIONS = (
-    "column",
-    "count",
-    "starts",
-    "tolerance",
-    "max_steps",
-    "variance_floor",
-    "min_points",
-    "equal_variances",
-    "choose",
-    "fixed",
-    "resolution",
-    "limits",
-    "window",
-)
 _HINTS = {
     "upper": "count the intervals, and give them to `fit` with `counts`",
     "counts": "give pairs of values and counts as chunks, or the column that holds them as `count`",
@@ -126,7 +111,7 @@ def fit_chunks(
     Fit(0.3609 N(54.6149, sd 5.871) + 0.6391 N(80.0911, sd 5.868); log-likelihood -1034.001750, 272
     points, converged)
     """
-    refuse_unknown("fit_chunks", unknown, _OPTIONS, _HINTS)
+    refuse_unknown("fit_chunks", unknown, keywords_of(fit_chunks), _HINTS)
     options = checked_options(
         starts=starts,
         tolerance=tolerance,

@@ -1,11 +1,12 @@
 """The error of the tables, and DuckDB's errors as one line of it."""
 
 import contextlib
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 
 import duckdb
+
+from mog_jax.suggestions import did_you_mean
 
 
 class TableError(ValueError):
@@ -15,9 +16,8 @@ class TableError(ValueError):
 def no_such(kind: str, wanted: str, there: Iterable[str], *, source: str) -> TableError:
     """Say that `source` has no such column (or other thing), what it has, and the nearest."""
     names = [name if name.isprintable() else ascii(name) for name in there]
-    near = difflib.get_close_matches(wanted, names, n=1)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = did_you_mean(wanted, names)
     return TableError(f"{source} has no {kind} {wanted!r}; it has {shown}{hint}")
 
 

@@ -17,16 +17,20 @@ EXAMPLES = 25
 FAR = (np.ones(2), np.array([[25.0, 0.0]] * 3))
 # Shares that single precision rounds by nearly half an ulp: of half of the digits it keeps fewer.
 UNEVEN = (np.ones(2), np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
+# The first of each kind. A snippet compiles everything anew; how it is written depends on the kind,
+# and on what the functions refer to, for which `report/test_snippet.py` has the cases.
+SHOWN = {kind: name for name, (_, kind) in reversed(WRONG.items())}
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_called_by_its_name_and_shown_again(name):
+def test_what_is_wrong_is_called_by_its_name_and_each_kind_is_shown_again(name):
     derivative, kind = WRONG[name]
     report = crosscheck(log_sum, derivative, inputs(), examples=EXAMPLES, edges=[FAR, UNEVEN])
     assert not report.ok
     assert report.findings[0].kind == kind
     assert {finding.kind for finding in report.findings} == {kind}
-    assert f"\n{kind}: " in shown_by(report.findings[0].reproduce)
+    if SHOWN[kind] == name:
+        assert f"\n{kind}: " in shown_by(report.findings[0].reproduce)
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -5,9 +5,6 @@ import pytest
 from mog_jax.tables import stream
 from mog_jax.tables.schema import ANSWERS
 
-# A program that tests start, not a module of tests.
-collect_ignore = ["driver.py"]
-
 
 def plain_answer(values, lengths, counts, n_missing, options):
     """A substitute for `fit`: numbers that change with a group's points, counts or order."""

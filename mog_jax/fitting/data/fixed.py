@@ -1,6 +1,5 @@
 """Reads fixed parameters: a mapping by name or a mixture, for all datasets or for each."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from mog_jax.array_like import real_array
 from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
 from mog_jax.parameter_names import PARAMETERS, out_of_range
+from mog_jax.suggestions import did_you_mean
 
 # A fixed mean may be this many standard deviations of the data away from them, and a fixed standard
 # deviation this many times smaller or larger: single precision can hold the fourth power.
@@ -97,8 +97,7 @@ def _by_name(fixed: Mixture, b: int) -> dict[str, ArrayLike]:
 
 def _of_each(name: Any, value: Any, b: int) -> Array:
     if name not in PARAMETERS:
-        near = difflib.get_close_matches(str(name), PARAMETERS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = did_you_mean(name, PARAMETERS)
         raise ValueError(
             f"`fixed` must name parameters, {', '.join(PARAMETERS)}; got {name!r}{hint}"
         )

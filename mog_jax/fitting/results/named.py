@@ -1,12 +1,12 @@
 """Looks up fits by the names of their datasets, and puts data given by name in their order."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mog_jax.arrays import HostArray
+from mog_jax.suggestions import did_you_mean
 
 
 def place_of(names: HostArray | None, index: Any) -> Any:
@@ -51,7 +51,6 @@ def _place(names: HostArray | None, name: str) -> int:
         raise KeyError(f"{name!r}: these fits have no names; fit a mapping from name to values.")
     found = np.flatnonzero(names == name)
     if not found.size:
-        near = difflib.get_close_matches(name, names[:10_000], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, names[:10_000], otherwise="")
         raise KeyError(f"no dataset is called {name!r}{hint}")
     return int(found[0])
