@@ -90,7 +90,7 @@ def draw_many(seed: int, n_datasets: int, n_points: int) -> Array:
 
 
 def real(folder: Path = REAL_DATA) -> Iterator[tuple[str, Array]]:
-    """Give the name and the values of each sample in `folder`: one column of a CSV file each."""
+    """Yield the name and the values of each sample in `folder`, a CSV file with one column."""
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.reader(file) if row]

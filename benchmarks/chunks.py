@@ -109,7 +109,7 @@ def of_a_part(path: Path, n: int) -> dict[str, Any]:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Give what a function gives, and its seconds."""
+    """Return the result of a function, and its seconds."""
     start = time.perf_counter()
     return function(), time.perf_counter() - start
 

@@ -136,7 +136,7 @@ PACKAGES = {"spark": "pyspark", "ray": "ray", "dask": "distributed"}
 
 
 def missing(engine: str) -> str | None:
-    """Say what an engine lacks here."""
+    """Return what an engine lacks here."""
     if engine in PACKAGES and importlib.util.find_spec(PACKAGES[engine]) is None:
         return f"not installed: pip install 'mog_jax[{engine}]'"
     if engine == "spark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -149,7 +149,7 @@ def in_order(table: pyarrow.Table) -> list[dict[str, Any]]:
 
 
 def difference(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
-    """Say whether two answers are the same in every bit, or how far apart they are."""
+    """Return whether two answers are equal bit by bit, or how much they differ."""
     if ours == theirs:
         return "the same"
     if [row["gene"] for row in ours] != [row["gene"] for row in theirs]:

@@ -230,7 +230,7 @@ def _table(family: str, results: dict[str, Result], size: Size, seed: int) -> Ta
 
 
 def _plain(run: _workers.Run, quality: _quality.Quality) -> dict[str, Any]:
-    """Say a result in what JSON has."""
+    """Return a result as types of JSON."""
     return {
         **dataclasses.asdict(run.problem),
         "milliseconds_a_fit": run.milliseconds_a_fit.tolist(),
@@ -262,7 +262,7 @@ def _is_sound(results: dict[str, Result], console: Console) -> bool:
 def _real(
     workers: _workers.Workers, tools: Sequence[str], folder: Path, console: Console
 ) -> dict[str, dict[str, float]]:
-    """Show how many nats each tool is short of the best known regular maximum of each sample."""
+    """Print by how many nats each tool misses the best known regular maximum of each sample."""
     short: dict[str, dict[str, float]] = {name: {} for name in tools}
     samples = dict(_problems.real(folder))
     for sample, x in samples.items():

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(x: np.ndarray, fits: mog_jax.Fit) -> None:
-    """Hold the reported log-likelihoods against the textbook formula, on every hundredth row."""
+    """Compare the reported log-likelihoods with the textbook formula, on every hundredth row."""
     rows = np.flatnonzero(np.asarray(fits.converged))[::100]
     mixture = fits.mixture
     fitted = _quality.Fitted(
