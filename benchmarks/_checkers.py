@@ -1,4 +1,4 @@
-"""The gradient checkers compared, each in its documented use, behind one signature.
+"""Runs each gradient checker that is compared, in its documented use, behind one signature.
 
 A checker takes a case and returns whether it found fault. The peers are given the points that their
 own documentation suggests: a few, of ordinary size. They difference the function in the arithmetic

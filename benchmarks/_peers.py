@@ -1,4 +1,4 @@
-"""The tools that fit two-component mixtures, each as its users call it, behind one signature.
+"""Runs the tools that fit two-component mixtures, as their users call them, by one signature.
 
 A tool takes a batch ``(b, n)`` in float64 and returns weights, means and variances in the data's
 units. Those that fit one dataset at a time are looped over. Each keeps its own stopping rule: what

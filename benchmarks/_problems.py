@@ -1,4 +1,4 @@
-"""The data that the benchmarks fit: seeded random mixtures in families, and real samples.
+"""Makes the data that the benchmarks fit: families of seeded random mixtures, and real samples.
 
 A family says where its parameters are drawn from. Everything follows from the family's name, a
 seed and a shape, so that any figure in a table can be had again.

@@ -1,4 +1,4 @@
-"""How good a batch of fits is: judged by the textbook formula, not by what a tool reports."""
+"""Measures the quality of a batch of fits by the textbook formula, not by a tool's report."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""Best known regular maxima: a slow, thorough search that shares no code with the package.
+"""Searches regular maxima slowly and thoroughly, by code that is not the package's.
 
 To test whether a fit reaches the maximum, the maximum must be known from another method, in another
 way. Here each dataset is climbed from more than a hundred starts (contiguous splits, narrow cores,

@@ -1,4 +1,4 @@
-"""Timing on a noisy machine: warm, interleaved, with medians and quartiles."""
+"""Times functions on a noisy machine: warm, interleaved, with medians and quartiles."""
 
 import platform
 import sys

@@ -1,4 +1,4 @@
-"""Write tests/data/real/truth.json: the best known regular maximum of each dataset, to 50 digits.
+"""Writes tests/data/real/truth.json: each dataset's best known regular maximum, to 50 digits.
 
 The maximum is found by :mod:`benchmarks._reference`, which shares no code with the package, and
 polished by Newton's method on difference quotients of the log-likelihood in 120 digits: no

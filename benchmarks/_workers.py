@@ -1,4 +1,4 @@
-"""Tools timed in processes of their own, in turn, so that drift of the machine hits all alike.
+"""Times tools in separate processes, in turn, so that drift of the machine affects all alike.
 
 A process of its own gives each tool its own peak memory, its own threads, and JAX's flags as it
 wants them. All processes live until the end and sleep while another works; in each round every

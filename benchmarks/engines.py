@@ -1,8 +1,8 @@
-"""Do Spark, Ray and Dask give the bits of one process, and what do they cost beside the fitter?
+"""Compares the answers of Spark, Ray and Dask with those of one process, and their overheads.
 
-The same rows, in no order, are fitted in this process and by each engine that is installed, with
-two workers on this machine. In each the first worker that is to fit is killed. Printed are the
-rows of the answer, whether they are the same bits, the time, and what of it is not the fitter's.
+The same rows, unordered, are fitted in this process and by each installed engine, with
+two workers on this machine. In each engine the first worker that fits is killed. It prints the
+rows of the answer, whether they agree bit for bit, the time, and its part outside the fitter.
 """
 
 import argparse

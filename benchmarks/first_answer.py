@@ -1,10 +1,10 @@
-"""How long is it from a new process to the answer: on a new machine, the next time, and once warm?
+"""Times the first answer of a new process: on a new machine, the next time, and once warm.
 
 Whole processes: interpreter, imports, compilation and all. *New machine*: nothing has been compiled
 before, and JAX's own cache is off. *Next process*: the same one again, which finds what the package
 keeps on disk. *Warm*: the same calls once more in that process. Beside them scikit-learn, with a
 loop over the datasets, on one thread. Processor seconds are of all threads together, and less
-troubled than seconds by the clock by what else the machine does. Programs are those that XLA has
+disturbed than wall time by other load on the machine. Programs are those that XLA has
 compiled. Every answer is compared with the textbook likelihood.
 """
 

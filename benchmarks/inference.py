@@ -1,4 +1,4 @@
-"""What does inference cost, as a share of the fit that it follows?
+"""Times inference, as a share of the fit that it follows.
 
 The same batch is fitted, and its methods are called, in float64. Methods without data (standard
 errors, intervals, criteria, thresholds, modes) use the information that the fit has stored; the

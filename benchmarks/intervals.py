@@ -1,4 +1,4 @@
-"""What do intervals cost, and do they tell one Gaussian from two where points do not?
+"""Times fits of intervals, and compares their choice of one or two components with that of points.
 
     python benchmarks/intervals.py
 

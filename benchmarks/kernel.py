@@ -1,6 +1,6 @@
-"""What does a pass with all nine sums cost, against one exponential and against autodiff?
+"""Times one pass with all nine sums against one exponential, and against autodiff.
 
-The floor is ``sum(exp(x))`` over the same points: whoever evaluates a Gaussian pays at least that.
+The floor is ``sum(exp(x))`` over the same points: evaluating a Gaussian costs at least that.
 The nine sums give value, gradient, EM step and exact Hessian; the textbook programs give what their
 names say. The kernel and the floor run on the same tiles of datasets, small enough for the caches,
 with one thread a core, compiled with the same options. The textbook programs run as people write

@@ -1,4 +1,4 @@
-"""Does the maximum that is chosen mean something, on data as they are?
+"""Measures how often the chosen maximum is the right one, on simulated data of several families.
 
 For each family of simulated data: how often the answer is right, how often it finds two components
 where there is one, and how often a component holds fewer than five points, for both values of

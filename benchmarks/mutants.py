@@ -1,4 +1,4 @@
-"""How many wrong derivatives does a gradient checker catch, and how many right ones does it fail?
+"""Counts the wrong derivatives that a gradient checker catches, and the right ones it fails.
 
     python -m benchmarks.mutants --json mutants.json            every case, every checker
     python -m benchmarks.mutants --json mutants.json --resume   those that the file lacks

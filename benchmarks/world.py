@@ -1,4 +1,4 @@
-"""Is the harness right about derivatives that nobody planted: those of JAX and its libraries?
+"""Measures whether the harness is right about the derivatives of JAX and its libraries.
 
     python benchmarks/world.py                          every part, one after the other
     python benchmarks/world.py jax.nn optax.losses      some
