@@ -105,14 +105,13 @@ REMARKS = {
     Kind.UNDEFINED_ORDER: "this mode of differentiation is not defined for the code",
     Kind.AGREES_AS_DECLARED: "differs from the derivative by no more than `agrees_to` declares",
     Kind.APPROXIMATE_FUNCTION: "a special function, as JAX computes it, differs from the function "
-    "that it stands for, which the derivative is not blamed for unless `min_digits` asks",
+    "that it approximates; this fails only with `min_digits`",
     Kind.SURROGATE: "the formula was not judged, since it is not meant to be the derivative",
     Kind.OVERDUE: "an input was not judged, because it took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself does not run in float32 as in float64, so that only "
     "float64 is judged",
-    Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "
-    "excused because automatic differentiation of the function loses them as well, and is not if "
-    "`min_digits` asks for them",
+    Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose, and so "
+    "does automatic differentiation of the function; this fails only with `min_digits`",
     Kind.SECOND_ORDER_UNSTABLE: "differentiating the derivative loses digits, "
     "which differentiating the function twice does not",
     Kind.SECOND_ORDER_NOT_FINITE: "the derivative's own derivative is NaN or infinite in its "
