@@ -63,9 +63,7 @@ LONGEST = (
     "benchmarks/test_mutants.py",
     "crosscheck/test_verdicts.py",
     "crosscheck/test_crosscheck.py",
-    "benchmarks/test_world.py",
     "test_guide.py",
-    "tables/test_run.py",
     "engines/test_spark.py",
     "crosscheck/test_linear_algebra.py",
     "test_gradients.py",
@@ -73,7 +71,6 @@ LONGEST = (
     "test_program_cache.py",
     "crosscheck/mutation/test_score.py",
     "crosscheck/exact/test_structure.py",
-    "crosscheck/judge/test_memory.py",
     "fitting/test_local_maximum.py",
     "crosscheck/test_arguments.py",
     "test_array_like.py",
@@ -81,10 +78,12 @@ LONGEST = (
     "test_plots.py",
     "crosscheck/test_pytest_plugin.py",
     "crosscheck/judge/test_conditioning.py",
+    "tables/test_run.py",
     "crosscheck/exact/test_machine.py",
     "test_readme.py",
     "test_devices.py",
     "test_cli.py",
+    "crosscheck/judge/test_memory.py",
 )
 
 
