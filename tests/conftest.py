@@ -1,4 +1,4 @@
-"""Strict settings for every test: promotion explicit, warnings as errors, examples reproducible."""
+"""Strict settings for all tests: explicit promotion, warnings as errors, reproducible examples."""
 
 import gc
 import os
@@ -16,9 +16,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def _compiled_programs() -> Path:
-    """Folder for what JAX compiles: the user's cache, so that every checkout and clone shares it.
+    """Folder of JAX's compilation cache: the user's, so that all checkouts and clones share it.
 
-    Where there is no home, or it cannot be written, it lies in this checkout: JAX would warn of a
+    If there is no home, or it cannot be written, the folder is in this checkout: JAX warns of a
     folder that it cannot write, and a warning fails a test.
     """
     try:
@@ -32,9 +32,9 @@ def _compiled_programs() -> Path:
     return HERE.parent / ".pytest_cache" / "jax"
 
 
-# What one test has compiled the others load, on any worker, and so do the processes that tests
-# start and the next run. Cross-checks compile the same small programs over and over, some in a
-# hundredth of a second, of which loading takes a part.
+# Workers load what another one has compiled, and so do the processes that tests start and the
+# next run. Cross-checks compile the same small programs in many tests, some in a hundredth of a
+# second, of which loading takes a part.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_compiled_programs()))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
@@ -57,7 +57,7 @@ settings.register_profile("ci", max_examples=60, derandomize=True, database=None
 settings.register_profile("nightly", max_examples=2_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# The files that take longest, longest first: a worker that begins one of them last works alone
+# The files that take longest, longest first: a worker that begins one of them late works alone
 # while the others wait. `pytest --durations=0` says how long each test takes.
 LONGEST = (
     "benchmarks/test_mutants.py",
@@ -94,30 +94,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was collected and imported: it stays to the end.
+    """Exclude the collected tests and imported modules from garbage collection.
 
-    With Python's own threshold for the youngest objects, which tracing a program makes by the
-    hundred thousand, a tenth of the suite's time is collection of garbage that there is none of.
+    They live to the end. Tracing a program creates hundreds of thousands of objects: with Python's
+    own thresholds a tenth of the suite's processor time is garbage collection that finds little.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
 
-# In bytes. A worker that never lets programs go takes many gigabytes by the last file.
+# In bytes. A worker that never clears its programs takes many gigabytes by the last file.
 _MUCH = 3e9
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _programs_are_let_go() -> Iterator[None]:
-    """Let the compiled programs go where they fill the memory; else the next file may use them."""
+    """Clear the compiled programs if they fill the memory; else the next file may use them."""
     yield
     if _resident_bytes() > _MUCH:
         jax.clear_caches()
 
 
 def _resident_bytes() -> float:
-    """Memory of this process; infinite where the system does not say."""
+    """Memory of this process in bytes; infinite if the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

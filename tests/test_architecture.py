@@ -1,4 +1,4 @@
-"""The structure that the design promises, held."""
+"""The structure of the package: layers, imports and public names."""
 
 import ast
 import inspect
@@ -46,7 +46,7 @@ FLOORS = [
 ]
 
 
-# The same inside a package, whose rooms are held as well; ground floor first.
+# The same inside the packages, lowest floor first.
 INNER_FLOORS = {
     "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
@@ -164,7 +164,7 @@ WITHOUT_CIRCLES = [
     "streams",
     "tables",
 ]
-# The one file that may look inside JAX's programs.
+# The only file that may import `jax.extend`.
 JAXPRS = "crosscheck/jaxpr_types.py"
 
 

@@ -1,4 +1,4 @@
-"""What contributors and users are told of the project is so: places, versions, licences, CI."""
+"""Statements about the project are true: places, versions, licences, CI."""
 
 import ast
 import dataclasses

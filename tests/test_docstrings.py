@@ -28,7 +28,7 @@ PUBLIC = {
     if callable(function := getattr(module, name)) and not inspect.isclass(function)
 }
 COMPUTING = {name: function for name, function in PUBLIC.items() if name.split(".")[1] in NUMERICAL}
-# There is nothing that they could refuse: a mixture, or numbers that are counted.
+# These take a mixture, or numbers that need no check, and raise nothing.
 REFUSE_NOTHING = {"ashman_d", "bimodality_index", "lane_sums", "modes", "n_parameters"}
 REFUSE_NOTHING |= {"affine", "totals"}
 
@@ -51,7 +51,7 @@ def test_numerical_functions_say_how_accurate_they_are_and_which_test_measures_i
     accuracy = sections(function).get("Accuracy", "")
     named = re.findall(r"``(tests/[\w/]+\.py)``", accuracy)
     assert named, "its section Accuracy names no test"
-    # What is called in the test: the function, or the one that the section names in its place.
+    # The name that the test must call: the function, or the one that the section names instead.
     called = {function.__name__, *re.findall(r"(?<!`)`(?:\w+\.)?(\w+)`", accuracy)}
     for path in named:
         text = (ROOT / path).read_text(encoding="utf-8")

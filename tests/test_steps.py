@@ -1,4 +1,4 @@
-"""What follows from the nine sums, against the functions of the points themselves."""
+"""Functions of the nine sums, against the same functions of the points themselves."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What a planted case is: a subject, and one more derivative for it, right or wrong.
+"""Defines a planted case: a subject, and another derivative of it, right or wrong.
 
 A *subject* is a function as a careful person writes it, its right derivative, and two kinds of
 inputs: the strategy that the same person would declare for that function (one for all its cases,
@@ -118,7 +118,7 @@ class Collection:
         return self._plant(subject, kind, expected)
 
     def rewriting(self, subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Plant the decorated claim, which is right: nothing must be found."""
+        """Plant the decorated claim, which is right: the check must pass."""
         return self._plant(subject, "rewriting", ())
 
     def _plant(

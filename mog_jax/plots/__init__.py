@@ -1,8 +1,8 @@
-"""Pictures of fits. They need matplotlib: ``pip install 'mog_jax[plot]'``.
+"""Draws fits. Needs matplotlib: ``pip install 'mog_jax[plot]'``.
 
 Each function takes axes, or makes its own, and returns them as an array, shape (n,). So one line
-saves any picture: ``plot_fit(fit, data)[0].figure.savefig("fit.png")``. Colours are Okabe and
-Ito's, told apart by the colour-blind; line styles and markers do the same in grey.
+saves any figure: ``plot_fit(fit, data)[0].figure.savefig("fit.png")``. Colours are Okabe and Ito's
+palette for colour-blind readers; line styles and markers serve the same purpose in grey.
 """
 
 from mog_jax.plots.batch import plot_batch, plot_fits

@@ -1,4 +1,4 @@
-"""Bars of values of which only an interval is known: bins, and what lies beyond a limit."""
+"""Draws bars of values that are intervals: bins, and values beyond a limit."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ import numpy as np
 from mog_jax.arrays import HostArray as Array
 from mog_jax.plots import style
 
-# Of the range, the width of a bar for what lies somewhere beyond a limit.
+# Width of the bar for values beyond a limit, as a share of the range.
 _BEYOND = 0.06
 
 
 def draw_bars(axes: Any, lower: Array, upper: Array, times: Array) -> tuple[float, float, float]:
-    """Draw each interval as a bar over its own width, and half-lines hatched beside their end.
+    """Draw each interval as a bar over its own width, and half-lines as hatched bars beside it.
 
     Parameters
     ----------
     axes : matplotlib axes
     lower, upper : array, shape (n,)
-        Ends; of an exact value both are the same.
+        Ends; both are equal for an exact value.
     times : array, shape (n,)
         How often each was seen.
 
@@ -32,14 +32,14 @@ def draw_bars(axes: Any, lower: Array, upper: Array, times: Array) -> tuple[floa
     beyond = _BEYOND * ((high - low) or 1.0)
     from_below, to_above = np.isinf(lower), np.isinf(upper)
     edges = np.unique(ends)
-    # A point has no width of its own: it is drawn as wide as one bar of sixty.
+    # A point has no width: it is drawn with a sixtieth of the range.
     narrow = max((high - low) / 60, 1e-12) if edges.size > 1 else 1.0
     heights = np.zeros(0)
     finite = ~(from_below | to_above)
     if finite.any():
         starts, widths = lower[finite], np.maximum(upper[finite] - lower[finite], narrow)
         starts = np.where(upper[finite] > lower[finite], starts, starts - 0.5 * narrow)
-        # Overlapping intervals add up where they lie over each other.
+        # Where intervals overlap, their densities are added.
         places = np.unique(np.concatenate([starts, starts + widths]))
         middle = 0.5 * (places[1:] + places[:-1])
         over = (starts <= middle[:, None]) & (middle[:, None] <= starts + widths)

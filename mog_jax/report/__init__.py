@@ -1,4 +1,4 @@
-"""One page of all fits, to sort, search and look at: see :mod:`mog_jax.report.page`."""
+"""Writes an HTML page of all fits, to sort, search and view: see :mod:`mog_jax.report.page`."""
 
 from mog_jax.report.page import write_report
 

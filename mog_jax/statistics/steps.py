@@ -126,7 +126,7 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
 
 
 def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
-    """Give the next mixture of Newton's method, uphill also where the likelihood is not concave.
+    """Return the next mixture of Newton's method, uphill also where the likelihood is not concave.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def gain_left(mixture: Mixture, sums: Sums) -> jax.Array:
 
 
 def partial_derivatives(mixture: Mixture, sums: Sums) -> Mixture:
-    """Give the gradient, as part of a program."""
+    """Return the gradient, as part of a program."""
     counts, first, second = (
         jnp.moveaxis(field, 0, -1) for field in (sums.effective_counts, sums.first, sums.second)
     )

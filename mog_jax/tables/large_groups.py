@@ -27,7 +27,7 @@ _TAKEN = OPTIONS.keys() - {"direction"}
 
 
 def most_rows_in_memory(options: dict[str, Any], *, of_intervals: bool) -> int | None:
-    """Give the number of rows beyond which a group is fitted by passes; None: there is none.
+    """Return the number of rows beyond which a group is fitted by passes; None: there is none.
 
     A climb by passes is Newton's, on points: under another direction, and where values are
     intervals, all groups are in memory.

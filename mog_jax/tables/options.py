@@ -45,12 +45,12 @@ def table_options(function: str, given: Mapping[str, Any], own: tuple[str, ...])
 
 
 def words_of(given: Mapping[str, Any]) -> list[str]:
-    """Give the words for intervals that are said: they go for all groups alike."""
+    """Return the names of the given arguments for intervals; they apply to all groups."""
     return sorted(name for name in _WORDS if given.get(name) is not None)
 
 
 def plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options as a record in JSON holds them."""
+    """Return the options as a record in JSON holds them."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in given.items()

@@ -1,4 +1,4 @@
-"""The benchmark of public functions: what it calls right, a finding, refused, and no derivative."""
+"""The benchmark of public functions: right, finding, refused, and no derivative."""
 
 import importlib
 from pathlib import Path

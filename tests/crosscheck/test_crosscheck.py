@@ -1,4 +1,4 @@
-"""The tester, tested: with derivatives that are wrong on purpose, and with right ones."""
+"""`crosscheck` on derivatives that are wrong on purpose, and on right ones."""
 
 import json
 
@@ -13,7 +13,7 @@ from mog_jax.crosscheck import CrosscheckError, crosscheck, crosscheck_rule
 from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right, shown_by
 
 EXAMPLES = 25
-# One share is far below the other at every point: what a random draw seldom gives.
+# One share is far below the other at every point, which random draws seldom give.
 FAR = (np.ones(2), np.array([[25.0, 0.0]] * 3))
 # Shares that single precision rounds by nearly half an ulp: of half of the digits it keeps fewer.
 UNEVEN = (np.ones(2), np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
@@ -38,7 +38,7 @@ def test_what_is_right_passes(name):
     report = crosscheck(log_sum, RIGHT[name], inputs(), examples=EXAMPLES)
     assert report.ok, str(report)
     assert report.claims["derivative"].judged > EXAMPLES // 2
-    # The promise of the error measure: right code costs a few roundings, not a fraction of 1,000.
+    # Right code has errors of a few roundings, far fewer than 1,000.
     assert report.claims["derivative"].executions["jit"].roundings < 30
 
 
@@ -307,7 +307,7 @@ def test_of_digits_in_second_order_only_a_rule_has_to_keep_as_many_as_jax():
     def power(x):
         return jnp.exp(x)
 
-    # The exponential on paper, and a difference of two large numbers.
+    # The formula is the exponential; the program is a difference of two large numbers.
     power.defjvp(lambda p, t: (power(p[0]), (jnp.cosh(p[0]) + jnp.sinh(p[0])) * t[0]))
     given = [(0.5,), (-20.0,)]
     report = crosscheck(jnp.exp, power, given)

@@ -1,4 +1,4 @@
-"""The methods of a fit: on the published datasets, in batches, and where there is no answer."""
+"""The methods of a fit: on the published datasets, in batches, and without an answer."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Options: checked alike by every function that takes them, in one sentence."""
+"""Options: all functions that take them check them in the same way, in one sentence."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""``mog-jax`` in a process of its own, without JAX, in small chunks, and killed where it is told.
+"""Runs ``mog-jax`` in a process of its own, without JAX, in small chunks, and kills it on request.
 
 Each is forked from one process that has imported the package, which takes a second, once.
 """

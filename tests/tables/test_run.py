@@ -1,4 +1,4 @@
-"""A run that cannot be lost: killed anywhere, resumed, refused to others, and out of room."""
+"""Interrupted runs: killed anywhere, resumed, refused to other runs, and with a full disk."""
 
 import functools
 import random

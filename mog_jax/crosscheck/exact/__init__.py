@@ -1,11 +1,11 @@
 """Exact evaluation of JAX programs in ball arithmetic.
 
-A floating-point program that is off by a rounding error and one that is off by a wrong formula look
-alike in floating point. Here the formula itself is evaluated: every number is enclosed in a ball
-whose radius is as small as one asks. Two formulas whose balls are disjoint differ, provably.
+In floating point a rounding error and the error of a wrong formula look alike. Here the formula
+itself is evaluated: every number is enclosed in a ball whose radius can be made as small as needed.
+Two formulas whose balls are disjoint differ, provably.
 
 =====================  ================================================================
-`evaluate`             the outputs to a number of digits, the precision found on the way
+`evaluate`             the outputs to a number of digits; it chooses the precision
 `evaluate_at`          the outputs at one precision
 `register_primitive`   a rule for a primitive that has none
 =====================  ================================================================

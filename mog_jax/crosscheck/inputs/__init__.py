@@ -1,1 +1,1 @@
-"""Inputs: arguments as they are drawn, and the directions that belong to each."""
+"""Inputs of a check: validated arguments, and a direction for each input."""

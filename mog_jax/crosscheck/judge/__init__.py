@@ -1,1 +1,1 @@
-"""Judging one claim at one input; see the map in `mog_jax.crosscheck`."""
+"""Judges one claim at one input; see the map in `mog_jax.crosscheck`."""

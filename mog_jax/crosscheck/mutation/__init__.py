@@ -1,1 +1,1 @@
-"""Mutation testing: standard bugs, and how many of them a set of inputs shows."""
+"""Mutation testing: plants standard bugs, and counts those that a set of inputs shows."""

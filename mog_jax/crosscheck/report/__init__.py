@@ -1,1 +1,1 @@
-"""The outcome of a cross-check: as an object, as text, as a plot, as a program to paste."""
+"""The report of a cross-check: an object, its text, its plot, and programs that reproduce it."""

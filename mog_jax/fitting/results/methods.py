@@ -321,7 +321,7 @@ class FitMethods:
         x : array-like
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
-            Whether the posterior of the upper component may never fall as x rises.
+            Whether to make the posterior of the upper component monotone in x.
 
         Returns
         -------
@@ -339,7 +339,7 @@ class FitMethods:
         x : array-like
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
-            Whether the posterior of the upper component may never fall as x rises.
+            Whether to make the posterior of the upper component monotone in x.
 
         Returns
         -------

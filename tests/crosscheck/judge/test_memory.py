@@ -1,4 +1,4 @@
-"""What a check keeps: programs of the last few shapes, and next to nothing for each input."""
+"""The memory of a check: programs of the last few shapes, and almost nothing for each input."""
 
 import gc
 import tracemalloc

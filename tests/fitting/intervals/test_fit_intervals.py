@@ -1,4 +1,4 @@
-"""What is said of the values, in every form, and laws that intervals obey."""
+"""Fits of intervals: upper ends, resolution, limits and window, in all forms, and their laws."""
 
 import math
 
@@ -107,7 +107,7 @@ def test_a_window_makes_up_for_what_was_never_recorded():
     assert seen.converged
     np.testing.assert_allclose(seen.mixture.means, [0, 5], atol=0.3)
     np.testing.assert_allclose(seen.mixture.weights, [0.6, 0.4], atol=0.05)
-    # Without a word of it the lower component is a narrow one.
+    # Without the resolution the lower component is narrow.
     assert mog_jax.fit(x[x > -0.5]).mixture.means[0] > 0.3
 
 

@@ -1,4 +1,4 @@
-"""The words of `fit` for intervals, in the functions that pass them on, and in the guide."""
+"""The arguments of `fit` for intervals, in other functions that take them, and in the guide."""
 
 import re
 from pathlib import Path
