@@ -32,9 +32,9 @@ def _compiled_programs() -> Path:
     return HERE.parent / ".pytest_cache" / "jax"
 
 
-# What one test has compiled the others load, on any worker, and so do the processes that tests
-# start and the next run. Cross-checks compile the same small programs over and over, some in a
-# hundredth of a second, of which loading takes a part.
+# Workers load what another one has compiled, and so do the processes that tests start and the
+# next run. Cross-checks compile the same small programs in many tests, some in a hundredth of a
+# second, of which loading takes a part.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_compiled_programs()))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
@@ -63,9 +63,7 @@ LONGEST = (
     "benchmarks/test_mutants.py",
     "crosscheck/test_verdicts.py",
     "crosscheck/test_crosscheck.py",
-    "benchmarks/test_world.py",
     "test_guide.py",
-    "tables/test_run.py",
     "engines/test_spark.py",
     "crosscheck/test_linear_algebra.py",
     "test_gradients.py",
@@ -73,7 +71,6 @@ LONGEST = (
     "test_program_cache.py",
     "crosscheck/mutation/test_score.py",
     "crosscheck/exact/test_structure.py",
-    "crosscheck/judge/test_memory.py",
     "fitting/test_local_maximum.py",
     "crosscheck/test_arguments.py",
     "test_array_like.py",
@@ -81,10 +78,12 @@ LONGEST = (
     "test_plots.py",
     "crosscheck/test_pytest_plugin.py",
     "crosscheck/judge/test_conditioning.py",
+    "tables/test_run.py",
     "crosscheck/exact/test_machine.py",
     "test_readme.py",
     "test_devices.py",
     "test_cli.py",
+    "crosscheck/judge/test_memory.py",
 )
 
 
@@ -95,10 +94,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exempt what was collected and imported, which stays to the end, from garbage collection.
+    """Exclude the collected tests and imported modules from garbage collection.
 
-    With Python's own threshold for the youngest objects, which tracing a program makes by the
-    hundred thousand, a tenth of the suite's time is collection that finds no garbage.
+    They live to the end. Tracing a program creates hundreds of thousands of objects: with Python's
+    own thresholds a tenth of the suite's processor time is garbage collection that finds little.
     """
     gc.collect()
     gc.freeze()

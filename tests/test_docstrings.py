@@ -64,3 +64,15 @@ def test_sections_are_in_the_order_of_numpydoc(function):
     order += ["Examples"]
     found = list(sections(function))
     assert found == sorted(found, key=order.index)
+
+
+def described(function):
+    """Names in the section Parameters, in order."""
+    heads = re.findall(r"^(\**\w+(?:, \**\w+)*)(?: :.*)?$", sections(function)["Parameters"], re.M)
+    return [name.lstrip("*") for head in heads for name in head.split(", ")]
+
+
+@pytest.mark.parametrize("function", PUBLIC.values(), ids=PUBLIC)
+def test_every_parameter_is_described_and_no_other(function):
+    parameters = [name for name in inspect.signature(function).parameters if name != "unknown"]
+    assert sorted(described(function)) == sorted(set(parameters) - {"self", "cls"})

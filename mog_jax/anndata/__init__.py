@@ -1,6 +1,8 @@
 """Fits mixtures to AnnData objects: one for each gene, protein or guide.
 
 ===========  ======================================================================================
+`matrices`   the matrix to fit, cells in rows, and the groups of its cells
+`storage`    answers in the object's columns, and back
 `fit`        fits ``adata.X``, a layer or an array of ``obsm``, all cells or group by group; the
              answers become columns of ``adata.var``
 `posterior`  the posterior probability of the upper component of every cell, as a layer

@@ -8,19 +8,24 @@ Stages
 Each imports only from those above it.
 
 ==================  ==============================================================================
+`session`           settings that all checks of a test session share; `progress` shows a line
 `findings`          the kinds of verdict, the ways of running a program, one `Finding`
 `precisions`        running in float64 and float32, with the arrays that functions close over
 `special`           special functions of JAX that are evaluated by their definition
-`jaxprs`            programs as data: tracing, walking, opening custom rules
+`jaxprs`            programs as data: tracing, walking, opening custom rules (`jaxpr_types`)
 `exact`             a program's values in ball arithmetic: proved, to any number of digits
+`strategies`        Hypothesis strategies for numbers, probabilities and data
 `inputs`            arguments as they are drawn, on a simplex, with a direction for each
 `judge`             one *claim* (a subject and a trusted reference) at one input:
                     `claims` -> `executions` (its compiled programs) -> `case` (its facts)
                     -> `trial` (the tests, the gravest first) -> `judgement`
 `mutation`          standard bugs planted in a derivative, and whether the inputs show them
 `report`            judgements gathered into a `Report`; text, plot, a snippet to paste
+`forms`             values and auxiliary outputs apart; `validation` refuses what cannot be checked
+`options`           the options of a check; `verdict` selects the findings to report
 `search`            Hypothesis draws inputs, `judge` judges them, failures are shrunk
 `api`               validates arguments and makes the claims; `checking` runs the search and reports
+`pytest_plugin`     lists every check at the end of a test session
 `discovery`         the derivative rules in a user's module, and inputs to check them at
 ==================  ==============================================================================
 

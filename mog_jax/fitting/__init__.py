@@ -21,6 +21,10 @@ A fit passes through these modules once, in this order; b datasets, n points, L 
 `results.describe`             back to the data's unit and order -> `Fit`
 =============================  =====================================================================
 
+`api` has `fit`; `fit_block` and `in_blocks` take blocks through these stages. Beside them stand
+`local_maximum`, one climb under `jit`, `vmap` and `grad`, and `ascent_path`, one climb with all its
+steps; `parameterisation` converts between mixtures and the coordinates of a climb.
+
 Values that are intervals (rounded, binned, censored, truncated) go through `intervals` instead,
 which has a map of its own; the result is a `Fit` as well.
 

@@ -4,6 +4,9 @@
 `GaussianMixture`     the interface of scikit-learn's own, for two components and one column
 `MixtureTransformer`  a mixture for each column; returns the posterior of the upper component
 ====================  ============================================================================
+
+They are in `gaussian_mixture` and `mixture_transformer`; `reading` validates matrices and sample
+weights for both.
 """
 
 try:

@@ -9,6 +9,23 @@ Two formulas whose balls are disjoint differ, provably.
 `evaluate_at`          the outputs at one precision
 `register_primitive`   a rule for a primitive that has none
 =====================  ================================================================
+
+Inside:
+
+=============  =====================================================================================
+`balls`        one real number, enclosed; `functions` of it, `ball_arrays` of many
+`evaluation`   the state of one evaluation at one precision; `deadlines` and `errors` end it
+`interpreter`  a program, equation by equation, each by the rule of its primitive
+`refinement`   the precision is raised until the balls are small
+`arithmetic`   rules for elementwise primitives, and `complex_numbers` for those inside a real
+               program
+`reductions`   rules that fold an axis; `windows` slide over one
+`linear`       products, convolutions, triangular systems; `decompositions`: eigenvalues, singular
+               values, QR; `sparse`: products
+`structure`    rules that move elements; `control`: calls, branches, loops; `machine`: random bits,
+               bit patterns, axes of a mesh
+`special`      functions that JAX approximates, by their definition
+=============  =====================================================================================
 """
 
 from mog_jax.crosscheck.exact.deadlines import Overdue, deadline, time_left
