@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mog_jax.fitting.multistart.block import Block
 from mog_jax.fitting.multistart.climbs import begin_climbs
 from mog_jax.fitting.multistart.pruning import ValueBounds, keep_mask
 from mog_jax.fitting.options import SEARCH_TOLERANCE
@@ -154,3 +155,22 @@ def test_only_the_impatient_drop_what_may_still_rise():
     state.gain_left[:] = [1e-5, 2.0, 1e-5, 0.5]
     np.testing.assert_array_equal(going(climbs, 2, patient=True), [True, True, True, False])
     np.testing.assert_array_equal(going(climbs, 2, patient=False), [True, False, True, False])
+
+
+def test_values_on_a_sample_are_trusted_less_than_those_on_all_points():
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.normal(size=(2, 40)))
+    block = Block(
+        points=points,
+        counts=None,
+        n=np.array([40, 40]),
+        total=np.array([40.0, 40.0]),
+        sample=points[:, ::2],
+        n_sample=np.array([20, 40]),
+        free=np.ones((5, 2), bool),
+        fixed=np.full((5, 2), np.nan),
+    )
+    assert block.bounds.scale.tolist() == [2.0, 1.0]
+    assert block.bounds.margin == pytest.approx([2.2, 0.2], abs=1e-3)
+    assert (block.coreset_bounds.margin > block.bounds.margin + 1).all()
+    assert (block.coreset_bounds.jitter > block.bounds.jitter).all()
