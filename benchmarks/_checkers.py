@@ -1,6 +1,6 @@
-"""The gradient checkers compared, each in its documented use, behind one signature.
+"""Runs each gradient checker that is compared, in its documented use, behind one signature.
 
-A checker takes a case and says whether it found fault. The peers are handed the points that their
+A checker takes a case and returns whether it found fault. The peers are given the points that their
 own documentation suggests: a few, of ordinary size. They difference the function in the arithmetic
 it runs in, so a hand-written derivative becomes the rule of a function, as their users do it.
 
@@ -34,7 +34,7 @@ SCIPY_TOLERANCE = 1e-5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a checker said about a case."""
+    """The result of a checker for a case."""
 
     found: bool
     kinds: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ def crosscheck(case: Case, examples: int = 200) -> Outcome:
 
 
 def crosscheck_report(case: Case, examples: int = 200) -> Any:
-    """Give the harness's whole report on a case."""
+    """Return the harness's whole report on a case."""
     from mog_jax.crosscheck import crosscheck, crosscheck_rule
 
     subject = case.subject
@@ -129,7 +129,7 @@ PEERS: dict[str, Callable[[Case, list[tuple[Any, ...]]], Outcome]] = {
 
 
 def checkers(names: list[str], *, examples: int, wide: bool) -> Iterator[tuple[str, Checker]]:
-    """Give the named checkers; `wide` adds each peer on inputs like those of the harness."""
+    """Return the named checkers; `wide` adds each peer on inputs like those of the harness."""
     for name in names:
         if name == "crosscheck":
             yield name, lambda case: crosscheck(case, examples)
@@ -141,7 +141,7 @@ def checkers(names: list[str], *, examples: int, wide: bool) -> Iterator[tuple[s
 
 
 def timed(check: Checker, case: Case) -> Outcome:
-    """Run a checker on a case in float64, compilation included; what breaks down is reported."""
+    """Run a checker on a case in float64, compilation included; its own errors are recorded."""
     jax.clear_caches()
     began, busy = time.perf_counter(), time.process_time()
     try:
@@ -157,7 +157,7 @@ def timed(check: Checker, case: Case) -> Outcome:
 
 
 def missing(names: list[str]) -> list[str]:
-    """Give the names of checkers whose package is not installed."""
+    """Return the names of checkers whose package is not installed."""
     import importlib.util
 
     needs = {"chex": "chex", "scipy": "scipy"}
@@ -165,7 +165,7 @@ def missing(names: list[str]) -> list[str]:
 
 
 def typical_points(case: Case) -> list[tuple[Any, ...]]:
-    """Draw points of ordinary size: what the documentation of the peers shows."""
+    """Draw points of ordinary size, as in the documentation of the peers."""
     rng = np.random.default_rng(0)
     return [_arrays(case.subject.typical(rng)) for _ in range(POINTS)]
 
@@ -203,7 +203,7 @@ def _with(case: Case, args: tuple[Any, ...], changed: tuple[Any, ...]) -> tuple[
 
 
 def _ruled(case: Case, args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """Give the function with the case's derivative as its rule, of the differentiated arguments."""
+    """Return the function of the differentiated arguments, with the case's derivative as rule."""
     subject = case.subject
     primals = tuple(args[i] for i in subject.differentiated)
     if subject.is_rule:
@@ -226,7 +226,7 @@ def _ruled(case: Case, args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple
 
 
 def _modes(function: Callable[..., Any], primals: tuple[Any, ...]) -> tuple[str, ...]:
-    """Leave forward mode out where the function has no forward rule, as its author knows."""
+    """Return the modes to check: without forward mode if the function has no forward rule."""
     try:
         jax.jvp(function, primals, primals)
     except TypeError:

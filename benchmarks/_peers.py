@@ -1,6 +1,6 @@
-"""The tools that fit two-component mixtures, each as its users call it, behind one signature.
+"""Runs the tools that fit two-component mixtures, as their users call them, by one signature.
 
-A tool takes a batch ``(b, n)`` in float64 and gives weights, means and variances in the data's
+A tool takes a batch ``(b, n)`` in float64 and returns weights, means and variances in the data's
 units. Those that fit one dataset at a time are looped over. Each keeps its own stopping rule: what
 it costs and where it then stands are two columns of one table, and neither is to be read alone.
 
@@ -46,7 +46,7 @@ class Tool:
     note: str
 
     def datasets(self, n_datasets: int, n_points: int, share: float = 1.0) -> int:
-        """How many of `n_datasets` it is given."""
+        """Number of datasets, out of `n_datasets`, that it is given."""
         return max(1, min(n_datasets, int(share * self.at_most * 500 / n_points)))
 
     @property
@@ -56,13 +56,13 @@ class Tool:
 
 
 def standardised(x: Array) -> tuple[Array, Array, Array]:
-    """Subtract each row's mean and divide by its standard deviation; give those, too."""
+    """Return each row standardised, with its mean and standard deviation."""
     mean, deviation = x.mean(axis=1, keepdims=True), x.std(axis=1, keepdims=True)
     return (x - mean) / deviation, mean, deviation
 
 
 def two_means(x: Array) -> tuple[Array, Array, Array]:
-    """Start from the exact 2-means split: weights, means and variances, each ``(b, 2)``.
+    """Return the exact 2-means split: weights, means and variances, each ``(b, 2)``.
 
     In one dimension the best split is contiguous, so all of them are looked at, by running sums.
     It is the start of the peers that leave the start to their user.

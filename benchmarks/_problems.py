@@ -1,4 +1,4 @@
-"""The data that the benchmarks fit: seeded random mixtures in families, and real samples.
+"""Makes the data that the benchmarks fit: families of seeded random mixtures, and real samples.
 
 A family says where its parameters are drawn from. Everything follows from the family's name, a
 seed and a shape, so that any figure in a table can be had again.
@@ -90,7 +90,7 @@ def draw_many(seed: int, n_datasets: int, n_points: int) -> Array:
 
 
 def real(folder: Path = REAL_DATA) -> Iterator[tuple[str, Array]]:
-    """Give the name and the values of each sample in `folder`: one column of a CSV file each."""
+    """Yield the name and the values of each sample in `folder`, a CSV file with one column."""
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.reader(file) if row]

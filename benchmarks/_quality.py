@@ -1,4 +1,4 @@
-"""How good a batch of fits is: judged by the textbook formula, not by what a tool reports."""
+"""Measures the quality of a batch of fits by the textbook formula, not by a tool's report."""
 
 import dataclasses
 from typing import Any
@@ -14,7 +14,7 @@ SHORT = 1e-6
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What a tool found: weights, means and variances, each ``(b, 2)``, in the data's units."""
+    """The fits of a tool: weights, means and variances, each ``(b, 2)``, in the data's units."""
 
     weights: Array
     means: Array
@@ -94,6 +94,6 @@ def judge(x: Array, fitted: Fitted, reference: _reference.Reference) -> Quality:
 
 
 def rows(reference: _reference.Reference, n: int) -> _reference.Reference:
-    """Give the reference of the first `n` datasets."""
+    """Return the reference of the first `n` datasets."""
     fields = {f.name: getattr(reference, f.name) for f in dataclasses.fields(reference)}
     return _reference.Reference(**{name: array[:n] for name, array in fields.items()})

@@ -1,10 +1,10 @@
-"""Best known regular maxima: a slow, thorough search that shares no code with the package.
+"""Searches regular maxima slowly and thoroughly, by code that is not the package's.
 
-Whoever claims to reach the maximum needs something to be measured against that was found in another
+To test whether a fit reaches the maximum, the maximum must be known from another method, in another
 way. Here each dataset is climbed from more than a hundred starts (contiguous splits, narrow cores,
 random intervals, random points with random scales) by Levenberg-Marquardt on the exact Hessian,
 damped by the complete-data information, until the Newton decrement says that 1e-9 nats are left.
-Nothing is screened out after a few steps: a start that looks poor often ends best.
+No start is dropped after a few steps: a start that looks poor often ends best.
 
 *Regular*: each component holds an effective count of at least 5, and its variance is at least 1e-6
 of the data's. A dataset may have no such maximum: the likelihood then rises all the way to a spike
@@ -98,7 +98,7 @@ def load_or_find(family: str, seed: int, x: Array, folder: Path | None = None) -
 
 
 def default_folder() -> Path:
-    """Give the folder in which references are kept: in the user's cache."""
+    """Return the folder of the references, in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "mog_jax"
 
@@ -124,7 +124,7 @@ def find(x: Array) -> Reference:
 
 
 def starts(z: Array, index: int) -> Array:
-    """Give all starts for one standardised dataset, ``(5, s)``."""
+    """Return all starts for one standardised dataset, ``(5, s)``."""
     z = np.sort(z)
     n = len(z)
     groups = []
@@ -154,7 +154,7 @@ def starts(z: Array, index: int) -> Array:
 
 
 def _clusters(z: Array) -> list[Array]:
-    """Give the tightest runs of neighbouring points, for each of several sizes.
+    """Return the tightest runs of neighbouring points, for each of several sizes.
 
     The definition of regular admits clusters of five points, and nothing but a start in the right
     place finds them. A run of k points is scored by what it gains, as a component of its own, over
@@ -363,7 +363,7 @@ class _Lanes:
 
     @property
     def dead(self) -> Array:
-        """Inside a spike, down to one component, or no numbers any more."""
+        """Return which lanes are in a spike, down to one component, or not finite."""
         spike = self.theta[3:].min(axis=0) < np.log(MIN_VARIANCE)
         alone = np.abs(self.theta[0]) > 12.0
         return spike | alone | ~np.isfinite(self.value)
@@ -466,7 +466,7 @@ def _in_threads(climb: Callable[[Array], _Lanes], parts: list[Array]) -> list[_L
 
 
 def _merge(lanes: _Lanes) -> _Lanes:
-    """Make one lane of those on a dataset that have come together, up to the labels' order."""
+    """Merge the lanes of a dataset that have met, up to the order of the components."""
     swapped = lanes.theta[[0, 2, 1, 4, 3]] * np.array([-1.0, 1.0, 1.0, 1.0, 1.0])[:, None]
     theta = np.where(lanes.theta[1] <= lanes.theta[2], lanes.theta, swapped)
     key = np.vstack([lanes.dataset, np.rint(theta / 1e-4)])
@@ -476,7 +476,7 @@ def _merge(lanes: _Lanes) -> _Lanes:
 
 
 def _best(ended: list[_Lanes], mean: Array, deviation: Array, n_points: int) -> Reference:
-    """Choose each dataset's highest regular maximum, and say it in the data's units."""
+    """Return each dataset's highest regular maximum, in the data's units."""
     lanes = _join(ended)
     logit, m1, m2, l1, l2 = lanes.theta
     weight = 1.0 / (1.0 + np.exp(-logit))
@@ -519,7 +519,7 @@ def _best(ended: list[_Lanes], mean: Array, deviation: Array, n_points: int) -> 
 
 
 def _check(z: Array, mean: Array, deviation: Array, reference: Reference) -> None:
-    """Hold value and gradient at the maxima against autodiff of the textbook log-likelihood."""
+    """Compare value and gradient at the maxima with autodiff of the textbook log-likelihood."""
 
     def textbook(weight: Any, means: Any, variances: Any, z: Any) -> Any:
         densities = jax.scipy.stats.norm.logpdf(z[:, None], means[None], jnp.sqrt(variances)[None])

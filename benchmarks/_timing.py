@@ -1,4 +1,4 @@
-"""Timing that can be trusted on a noisy machine: warm, interleaved, medians and quartiles."""
+"""Times functions on a noisy machine: warm, interleaved, with medians and quartiles."""
 
 import platform
 import sys
@@ -34,12 +34,12 @@ def quartiles(values: np.ndarray) -> str:
 
 
 def figure(value: float) -> str:
-    """Show three digits, and all of them before the point."""
+    """Return a number with three digits, and all digits before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def provenance() -> str:
-    """Say what was measured with, without saying whose machine it is."""
+    """Return the versions and the kind of machine, without names."""
     return (
         f"jax {jax.__version__} on {jax.default_backend()}, {jax.device_count()} device(s), "
         f"{platform.machine()}, Python {platform.python_version()}"
@@ -47,5 +47,5 @@ def provenance() -> str:
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal, and in a file wide enough for all of them."""
+    """Return a console: as wide as the terminal, and in a file wide enough for all tables."""
     return Console(width=None if sys.stdout.isatty() else 132)

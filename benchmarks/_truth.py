@@ -1,8 +1,8 @@
-"""Write tests/data/real/truth.json: the best known regular maximum of each dataset, to 50 digits.
+"""Writes tests/data/real/truth.json: each dataset's best known regular maximum, to 50 digits.
 
 The maximum is found by :mod:`benchmarks._reference`, which shares no code with the package, and
-polished by Newton's method on difference quotients of the log-likelihood itself in 120 digits: no
-derivative written by anybody is used.
+polished by Newton's method on difference quotients of the log-likelihood in 120 digits: no
+hand-written derivative is used.
 
     python -m benchmarks._truth
 """
@@ -27,7 +27,7 @@ ABOUT = (
 
 
 def log_likelihood(theta: list[Any], x: list[Any]) -> Any:
-    """Sum the logarithms of the density, as it is defined."""
+    """Return the log-likelihood by its definition."""
     logit, *rest = theta
     means, log_variances = rest[:2], rest[2:]
     weights = [1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))]
@@ -42,7 +42,7 @@ def log_likelihood(theta: list[Any], x: list[Any]) -> Any:
             s * mpmath.exp(-h * (point - m) ** 2)
             for s, h, m in zip(scales, halves, means, strict=True)
         )
-        # The exponent of a multiprecision number has no end, its logarithm is expensive.
+        # A multiprecision product does not overflow, and one logarithm is cheaper than many.
         if i % 64 == 63:
             total, product = total + mpmath.log(product), mpmath.mpf(1)
     return total + mpmath.log(product)

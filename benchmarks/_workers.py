@@ -1,4 +1,4 @@
-"""Tools timed in processes of their own, in turn, so that drift of the machine hits all alike.
+"""Times tools in separate processes, in turn, so that drift of the machine affects all alike.
 
 A process of its own gives each tool its own peak memory, its own threads, and JAX's flags as it
 wants them. All processes live until the end and sleep while another works; in each round every
@@ -27,7 +27,7 @@ Seconds = tuple[float, float]  # by the clock, and of the processor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A batch of datasets: the same for every tool, from nothing but these."""
+    """A batch of datasets, defined by these fields: the same for every tool."""
 
     family: str
     seed: int
@@ -41,7 +41,7 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """What came of a tool on a problem.
+    """The result of a tool on a problem.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class Workers:
         return self._pools[name].submit(function, *arguments).result()
 
 
-# What runs in a tool's process: the problem that it has in hand, and the bytes of its imports.
+# State of a tool's process: its current problem, and the bytes of its imports.
 
 _held: dict[str, Any] = {}
 _imports: dict[str, int] = {}
@@ -181,7 +181,7 @@ def _fit(name: str, x: Array) -> Fitted:
 
 
 def forget_peak() -> int:
-    """Let the peak start from here, where the system can; give the bytes that are held now."""
+    """Reset the peak of memory, if the system can; return the bytes in use now."""
     gc.collect()
     clear = Path("/proc/self/clear_refs")
     if clear.exists():

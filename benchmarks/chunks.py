@@ -1,9 +1,9 @@
-"""How many passes, how long and how much memory does a dataset take that no memory holds?
+"""Measures the passes, time and memory of fitting one dataset that is larger than memory.
 
 Writes points of two Gaussians to a Parquet file and fits the file by `mog_jax.fit_chunks`. A pass
-is compared with DuckDB's own sum of the same column, which is the least that reading costs. On a
-part that memory holds the answer must be that of `mog_jax.fit`, to the last digits that a sum has,
-and scikit-learn is timed on the same part, with how far below the maximum it stops.
+is compared with DuckDB's own sum of the same column, the lower bound of the cost of reading. On a
+part that fits into memory the answer must be that of `mog_jax.fit`, to the rounding of a sum,
+and scikit-learn is timed on the same part, with the distance from the maximum at which it stops.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def of_a_part(path: Path, n: int) -> dict[str, Any]:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Give what a function gives, and its seconds."""
+    """Return the result of a function, and its seconds."""
     start = time.perf_counter()
     return function(), time.perf_counter() - start
 

@@ -1,4 +1,4 @@
-"""Do 95 % intervals cover 95 %, and does the bootstrap test err as often as it says?
+"""Measures the coverage of 95 % intervals, and the size and power of the bootstrap test.
 
 Data come from known mixtures of 500 points, three standard deviations apart, and the share of
 intervals that hold the truth is counted, parameter by parameter. The test's size is the share of

@@ -1,8 +1,8 @@
-"""Do Spark, Ray and Dask give the bits of one process, and what do they cost beside the fitter?
+"""Compares the answers of Spark, Ray and Dask with those of one process, and their overheads.
 
-The same rows, in no order, are fitted in this process and by each engine that is installed, with
-two workers on this machine. In each the first worker that is to fit is killed. Printed are the
-rows of the answer, whether they are the same bits, the time, and what of it is not the fitter's.
+The same rows, unordered, are fitted in this process and by each installed engine, with
+two workers on this machine. In each engine the first worker that fits is killed. It prints the
+rows of the answer, whether they agree bit for bit, the time, and its part outside the fitter.
 """
 
 import argparse
@@ -136,7 +136,7 @@ PACKAGES = {"spark": "pyspark", "ray": "ray", "dask": "distributed"}
 
 
 def missing(engine: str) -> str | None:
-    """Say what an engine lacks here."""
+    """Return what an engine lacks here."""
     if engine in PACKAGES and importlib.util.find_spec(PACKAGES[engine]) is None:
         return f"not installed: pip install 'mog_jax[{engine}]'"
     if engine == "spark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -149,7 +149,7 @@ def in_order(table: pyarrow.Table) -> list[dict[str, Any]]:
 
 
 def difference(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
-    """Say whether two answers are the same in every bit, or how far apart they are."""
+    """Return whether two answers are equal bit by bit, or how much they differ."""
     if ours == theirs:
         return "the same"
     if [row["gene"] for row in ours] != [row["gene"] for row in theirs]:

@@ -1,11 +1,11 @@
-"""How long is it from a new process to the answer: on a new machine, the next time, and once warm?
+"""Times the first answer of a new process: on a new machine, the next time, and once warm.
 
 Whole processes: interpreter, imports, compilation and all. *New machine*: nothing has been compiled
 before, and JAX's own cache is off. *Next process*: the same one again, which finds what the package
 keeps on disk. *Warm*: the same calls once more in that process. Beside them scikit-learn, with a
 loop over the datasets, on one thread. Processor seconds are of all threads together, and less
-troubled than seconds by the clock by what else the machine does. Programs are those that XLA has
-compiled. Every answer is held against the textbook likelihood.
+disturbed than wall time by other load on the machine. Programs are those that XLA has
+compiled. Every answer is compared with the textbook likelihood.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_data(folder: Path, *, quick: bool) -> dict[str, str]:
-    """Write the datasets of all calls; say what they are."""
+    """Write the datasets of all calls, and return their description."""
     from mog_jax import datasets
 
     n_groups, longest, n_many = (12, 1_000, 20) if quick else (300, 30_000, 200)
@@ -163,7 +163,7 @@ def work(data: Path, started: float, names: list[str]) -> list[dict[str, Timed]]
 
 
 def count_programs(programs: list[str]) -> None:
-    """Let a list grow by one for each program that XLA compiles."""
+    """Append an entry to a list for each program that XLA compiles."""
     import jax
 
     def listen(event: str, _: float, **__: Any) -> None:
@@ -181,7 +181,7 @@ def timed(function: Callable[[], None], programs: list[str]) -> Timed:
 
 @dataclasses.dataclass
 class Session:
-    """What one process has read and fitted so far."""
+    """The data and fits of one process so far."""
 
     folder: Path
     sets: dict[str, list[Array]] = dataclasses.field(default_factory=dict)
@@ -195,7 +195,7 @@ class Session:
         return self.sets[name]
 
     def check(self) -> None:
-        """Hold the log-likelihoods of the package's fits against the textbook formula."""
+        """Compare the log-likelihoods of the package's fits with the textbook formula."""
         for name, fits in self.fits.items():
             rows = self.rows(name)
             pairs = zip(rows, (fit for batch in fits for fit in batch), strict=True)

@@ -1,4 +1,4 @@
-"""How soon, and how often, does each tool reach the highest maximum of the likelihood?
+"""Measures how fast and how often each tool reaches the highest maximum of the likelihood.
 
 Every tool keeps its own stopping rule, because that is what its users get; so a time means little
 without the two shares beside it. They say how often a tool ended within 1e-6 nats per point
@@ -13,11 +13,11 @@ Both come from a search that shares no code with the package (_reference.py) and
 user's cache folder. Log-likelihoods are computed from the fitted parameters by the textbook
 formula, in float64, for all tools alike. Peers that leave the start to their user begin at the
 exact 2-means split. Loops over datasets (SciPy, scikit-learn) run on one core, where they are
-fastest; whoever spreads them over processes may divide by the number of cores.
+fastest; with one process per core, divide by the number of cores.
 
 Times are per fit: the batch's wall time over its size, median and quartiles over rounds in which
-the tools take turns; beside it the processor time of all threads, which suffers less from whatever
-else the machine does. What the first call took beyond that, mostly compilation, is stated apart.
+the tools take turns; beside it the processor time of all threads, which is disturbed less by
+other load. The excess of the first call, mostly compilation, is stated separately.
 The peak is the memory of the tool's own process beyond its imports and the data.
 """
 
@@ -230,7 +230,7 @@ def _table(family: str, results: dict[str, Result], size: Size, seed: int) -> Ta
 
 
 def _plain(run: _workers.Run, quality: _quality.Quality) -> dict[str, Any]:
-    """Say a result in what JSON has."""
+    """Return a result as types of JSON."""
     return {
         **dataclasses.asdict(run.problem),
         "milliseconds_a_fit": run.milliseconds_a_fit.tolist(),
@@ -262,7 +262,7 @@ def _is_sound(results: dict[str, Result], console: Console) -> bool:
 def _real(
     workers: _workers.Workers, tools: Sequence[str], folder: Path, console: Console
 ) -> dict[str, dict[str, float]]:
-    """Show how many nats each tool is short of the best known regular maximum of each sample."""
+    """Print by how many nats each tool misses the best known regular maximum of each sample."""
     short: dict[str, dict[str, float]] = {name: {} for name in tools}
     samples = dict(_problems.real(folder))
     for sample, x in samples.items():

@@ -1,7 +1,7 @@
-"""What does a hand-written gradient cost, against autodiff of the textbook log-likelihood?
+"""Times the hand-written gradient against autodiff of the textbook log-likelihood.
 
-The floor is one bare exponential-and-sum pass over the same points: whoever evaluates a Gaussian
-pays at least that. All programs are jitted, in float64, on the same data, and agree before they
+The floor is one exponential-and-sum pass over the same points: any evaluation of a Gaussian
+costs at least that. All programs are jitted, in float64, on the same data, and agree before they
 are timed.
 """
 

@@ -1,9 +1,9 @@
-"""What does inference cost, as a share of the fit that it follows?
+"""Times inference, as a share of the fit that it follows.
 
-The same batch is fitted and asked, in turn, in float64. Answers that need no data (standard errors,
-intervals, criteria, thresholds, modes) read the information that the fit has kept; the others
-(sandwich, ICL, responsibilities, Kolmogorov's distance) take a pass over the data. Beside them, 999
-bootstrap replicates of one dataset. A last column says what share of the fit's time it is.
+The same batch is fitted, and its methods are called, in float64. Methods without data (standard
+errors, intervals, criteria, thresholds, modes) use the information that the fit has stored; the
+others (sandwich, ICL, responsibilities, Kolmogorov's distance) make a pass over the data. In
+addition, 999 bootstrap replicates of one dataset. The last column is the share of the fit's time.
 """
 
 import argparse

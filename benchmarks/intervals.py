@@ -1,4 +1,4 @@
-"""What do intervals cost, and do they tell one Gaussian from two where points do not?
+"""Times fits of intervals, and compares their choice of one or two components with that of points.
 
     python benchmarks/intervals.py
 
@@ -30,7 +30,7 @@ THETA = np.array([0.0, -1, 1, 0, 0])
 
 
 def passes() -> dict:
-    """Give programs that go once through the data: points, intervals that differ, and counted."""
+    """Return programs of one pass over the data: points, distinct intervals, counted intervals."""
     x = np.random.default_rng(0).normal(size=N)
     levels, counts = np.unique(np.round(x, 1), return_counts=True)
     each = standardised([Observed(x, np.full(N, 0.05), np.ones(N), float(N), 0)])
@@ -52,7 +52,7 @@ def passes() -> dict:
 
 
 def whole_fits() -> dict:
-    """Give programs that fit a dataset of two components from the start."""
+    """Return programs that fit a dataset of two components."""
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=6 * N // 10), rng.normal(4, 1, 4 * N // 10)])
     return {

@@ -1,6 +1,6 @@
-"""What does a pass with all nine sums cost, against one exponential and against autodiff?
+"""Times one pass with all nine sums against one exponential, and against autodiff.
 
-The floor is ``sum(exp(x))`` over the same points: whoever evaluates a Gaussian pays at least that.
+The floor is ``sum(exp(x))`` over the same points: evaluating a Gaussian costs at least that.
 The nine sums give value, gradient, EM step and exact Hessian; the textbook programs give what their
 names say. The kernel and the floor run on the same tiles of datasets, small enough for the caches,
 with one thread a core, compiled with the same options. The textbook programs run as people write
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(n_datasets: int, n_points: int, rounds: int) -> dict[str, np.ndarray]:
-    """Give nanoseconds per point of each program, one value a round."""
+    """Return nanoseconds per point of each program, one value for each round."""
     x, theta = _draw(n_datasets, n_points)
     batch = (jax.tree.map(lambda array: jnp.asarray(array.T), theta), jnp.asarray(x))
     groups = np.split(np.arange(n_datasets), n_datasets // TILE)
@@ -113,7 +113,7 @@ def _on_tiles(
 
 
 def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    """Log-likelihood of one dataset, as it stands in the books."""
+    """Log-likelihood of one dataset, by the textbook formula."""
     terms = (
         jax.nn.log_softmax(theta["logits"])
         - 0.5 * (np.log(2.0 * np.pi) + theta["log_variances"])
@@ -123,7 +123,7 @@ def textbook(theta: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 
 
 def _check(kernel: Any, gradients: Any, tile: Any, upright: Any) -> None:
-    """Hold the gradient that the sums give against autodiff's."""
+    """Compare the gradient from the sums with autodiff's."""
     theta, x, _ = jax.tree.map(lambda array: jnp.concatenate(array, axis=-1), tile)
     sums = jax.tree.map(lambda array: jnp.concatenate(array, axis=-1), kernel(tile)).stacked()
     weights, variances = jnp.exp(theta.logits), jnp.exp(theta.log_variances)

@@ -1,4 +1,4 @@
-"""Does the maximum that is chosen mean something, on data as they are?
+"""Measures how often the chosen maximum is the right one, on simulated data of several families.
 
 For each family of simulated data: how often the answer is right, how often it finds two components
 where there is one, and how often a component holds fewer than five points, for both values of
@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(
     family: Family, number: int, options: argparse.Namespace, choose: str
 ) -> dict[str, float]:
-    """Give a family's shares for one rule."""
+    """Return a family's shares for one rule."""
     sets = max(family.sets // 20, 1) if options.quick else family.sets
     drawn = [family.draw(np.random.default_rng([options.seed, number, i])) for i in range(sets)]
     fits = mog_jax.fit([x for x, _ in drawn], choose=choose)
@@ -198,7 +198,7 @@ def parameters(fit: Any) -> tuple[Array, Array, Array]:
 
 
 def upper(weights: Array, means: Array, variances: Array, x: Array) -> Array:
-    """Give the posterior of the second component, by the textbook formula."""
+    """Return the posterior of the second component, by the textbook formula."""
     with np.errstate(all="ignore"):
         logs = (
             np.log(weights)
@@ -209,7 +209,7 @@ def upper(weights: Array, means: Array, variances: Array, x: Array) -> Array:
 
 
 def error(weights: Array, means: Array, variances: Array, x: Array, group: Array) -> float:
-    """Give the error of the classification, averaged over the groups, whichever is which."""
+    """Return the error of the classification, averaged over the groups, by the better labels."""
     called = upper(weights, means, variances, x) > 0.5
     rate = 0.5 * (called[group == 0].mean() + (~called[group == 1]).mean())
     return float(min(rate, 1 - rate))

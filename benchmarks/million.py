@@ -1,4 +1,4 @@
-"""How long do a million small datasets take in one call, and how much memory beyond the data?
+"""Measures time, and memory beyond the data, of fitting a million small datasets in one call.
 
 One million datasets of 50 points, 400 MB of float64. The peak is that of the process while it
 fits, less what it held with the data before, compilation included. Every dataset must come back
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(x: np.ndarray, fits: mog_jax.Fit) -> None:
-    """Hold the reported log-likelihoods against the textbook formula, on every hundredth row."""
+    """Compare the reported log-likelihoods with the textbook formula, on every hundredth row."""
     rows = np.flatnonzero(np.asarray(fits.converged))[::100]
     mixture = fits.mixture
     fitted = _quality.Fitted(

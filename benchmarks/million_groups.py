@@ -1,7 +1,7 @@
-"""What does it cost to fit a million groups of a Parquet file: time, memory, and being killed?
+"""Measures time and memory of fitting a million groups of a Parquet file, also when it is killed.
 
-Makes the file (rows in no order, keys of text), fits it with ``mog-jax fit`` in a process of its
-own, and prints the total, what of it is spent outside the fitter, and the peak of memory. Then it
+Makes the file (rows unordered, keys of text), fits it with ``mog-jax fit`` in a process of its
+own, and prints the total time, its part outside the fitter, and the peak of memory. Then it
 runs the same command again, kills it at random moments, and compares the answers bit for bit.
 """
 

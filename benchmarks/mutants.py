@@ -1,4 +1,4 @@
-"""How many wrong derivatives does a gradient checker catch, and how many right ones does it fail?
+"""Counts the wrong derivatives that a gradient checker catches, and the right ones it fails.
 
     python -m benchmarks.mutants --json mutants.json            every case, every checker
     python -m benchmarks.mutants --json mutants.json --resume   those that the file lacks
@@ -76,7 +76,7 @@ class Judged:
     outcomes: dict[str, Outcome]
 
     def grade(self, checker: str) -> str:
-        """Give `caught`, `missed`, `misnamed`, `passed`, `false alarm` or `broke down`."""
+        """Return `caught`, `missed`, `misnamed`, `passed`, `false alarm` or `broke down`."""
         outcome = self.outcomes[checker]
         if outcome.broke_down:
             return "broke down"
@@ -192,7 +192,7 @@ def _judge_all(
             found[judged.case.name] = judged
             keep(found)
             progress.update(task, advance=1, description=judged.case.name)
-            # Where there is no bar to watch, as in a log, each case leaves a line.
+            # Without a progress bar, as in a log, each case prints a line.
             if _is_failure(judged) or not console.is_terminal:
                 progress.console.print(_line(judged), highlight=False, soft_wrap=True)
     return [found[name] for name in names]
@@ -267,7 +267,7 @@ def _table(judged: list[Judged], title: str) -> Table:
     alarms = (str(sum(one.grade(n) != "passed" for one in right)) for n in names)
     table.add_row("right ones failed", str(len(right)), *alarms)
     table.add_section()
-    # Processor time: what else the machine does is no matter.
+    # Processor time, which depends less on other load of the machine.
     for label, summary in (("median", statistics.median), ("most", max)):
         seconds = (summary([one.outcomes[n].processor_seconds for one in judged]) for n in names)
         table.add_row(f"processor seconds, {label}", "", *(f"{s:.1f}" for s in seconds))
@@ -300,7 +300,7 @@ def _show_one(name: str, options: Options) -> int:
 
 
 def _read(path: Path, options: Options) -> dict[str, Judged]:
-    """Give what a file holds; what was run with other options or packages is no part of it."""
+    """Return the results in a file, without those of other options or packages."""
     if not path.exists():
         return {}
     read = json.loads(path.read_text())
@@ -320,7 +320,7 @@ def _read(path: Path, options: Options) -> dict[str, Judged]:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    """Replace a file in one step: killed at any moment, it is the old one or the new one."""
+    """Replace a file atomically: if the process is killed, it is the old one or the new one."""
     beside = path.with_name(path.name + ".part")
     beside.write_text(json.dumps(content, indent=1) + "\n")
     beside.replace(path)

@@ -1,7 +1,7 @@
-"""Run every benchmark: quick sizes, unless ``--full`` is given.
+"""Runs every benchmark, in quick sizes unless ``--full`` is given.
 
-Each benchmark is a file beside this one that answers the question in its first line. It can be
-run alone, too; its ``--help`` lists its sizes and options.
+Each benchmark is a file beside this one; its first line says what it measures. It can also be
+run alone; its ``--help`` lists its sizes and options.
 """
 
 import argparse

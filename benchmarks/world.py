@@ -1,4 +1,4 @@
-"""Is the harness right about derivatives that nobody planted: those of JAX and its libraries?
+"""Measures whether the harness is right about the derivatives of JAX and its libraries.
 
     python benchmarks/world.py                          every part, one after the other
     python benchmarks/world.py jax.nn optax.losses      some
@@ -6,8 +6,8 @@
     python benchmarks/world.py --json world.json        keep what comes out, and go on from there
     python benchmarks/world.py --json world.json --markdown world.md --no-run    the table alone
 
-Each function's own derivative, in forward and in reverse mode, is held against the function without
-any custom rule, at inputs with the structure that it is made for (`benchmarks/public_functions`). A
+Each function's own derivative, in forward and in reverse mode, is checked against the function
+without any custom rule, at suitable inputs (`benchmarks/public_functions`). A
 finding is *true* or a *false alarm*: each was adjudicated by other means, mostly mpmath, and
 `benchmarks/findings.md` has a heading for it with a snippet and the right value. The exit status is
 1 if there is a finding without one, or a false alarm.
@@ -42,7 +42,7 @@ _ROWS = ("judged", "right", "true", "false alarm", "not adjudicated", "refused",
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one function.
+    """The result of one function.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class _at_most:  # noqa: N801, used like a function
 
 
 def _can_be_differentiated(entry: Entry) -> bool:
-    """Whether JAX itself gives a derivative, in one of its modes."""
+    """Return whether JAX itself has a derivative, in one of its modes."""
     try:
         return bool(_differentiable(entry))
     except Exception:
@@ -171,7 +171,7 @@ def _can_be_differentiated(entry: Entry) -> bool:
 
 
 def _differentiable(entry: Entry) -> tuple[int, ...]:
-    """Give the arguments by which JAX differentiates, in one of its modes."""
+    """Return the arguments by which JAX differentiates, in one of its modes."""
     quick = hypothesis.settings(database=None, max_examples=1)
     args = hypothesis.find(entry.inputs, lambda _: True, settings=quick)
     floats = [i for i, arg in enumerate(args) if arg.dtype.kind == "f"]
@@ -238,7 +238,7 @@ def _cells(found: dict[str, list[Outcome]]) -> Iterator[tuple[str, ...]]:
 
 
 def _refusals(found: dict[str, list[Outcome]]) -> dict[str, list[str]]:
-    """Group what was refused by what is said of it."""
+    """Group refused functions by the reason."""
     reasons: dict[str, list[str]] = {}
     for outcomes in found.values():
         for outcome in outcomes:
@@ -253,7 +253,7 @@ def _reason(text: str) -> str:
 
 
 def _markdown(found: dict[str, list[Outcome]]) -> str:
-    """Write the long table: each part, what was found, and what was refused."""
+    """Write the long table: each part, its findings and refusals."""
     header = ("part", "functions", *_ROWS)
     lines = [f"| {' | '.join(header)} |", "| --- |" + " ---: |" * (len(header) - 1)]
     lines += [f"| {' | '.join(cells)} |" for cells in _cells(found)]

@@ -7,27 +7,43 @@ Each imports only from those above it in this table, which a test checks.
 ====================  ============================================================================
 `crosscheck`          a checker of hand-written derivatives for any JAX function; it imports
                       nothing of the rest, and has a map of its own
-`arrays` to           what everything stands on: reading arrays (`array_like`), float64 without a
-`program_cache`       global flag (`precision`), threads, progress, compiled programs on disk
+`datasets`            small real datasets
+`arrays`              types of arrays
+`threads`,            blocks of work on threads and on accelerators, and a bar that shows progress
+`devices`,
+`progress`
+`program_cache`       compiled programs, kept on disk
+`fuse`,               one loop over the lanes, its shapes, and the same under `jax.shard_map`
+`lane_shapes`,
+`manual_axes`
+`explained`,          outcomes with a sentence each, names of parameters, the name that was meant
+`parameter_names`,
+`suggestions`
+`array_like`          arrays, read from any form
+`precision`           float64 without a global flag
 `mixture`             the parameters of a mixture, validated; shape (..., k)
 `intervals`           the likelihood of values of which only an interval is known, and its
                       derivatives by hand
 `likelihood`          the textbook log-likelihood, which everything else is judged by
+`penalty`             on variances far from the data's; it decides among the maxima
 `kernel`              nine sums over the points of one dataset, shape (n,), by one exponential each
 `gradients`           the derivatives written by hand, as functions of points and a mixture
-`statistics`          the nine sums as a public, additive statistic
 `inference`           from a mixture and its information: errors, thresholds, criteria, shape
 `fitting`             from data to `Fit`: read, standardise, climb from many starts, describe
+`statistics`          the nine sums as a public, additive statistic
 `selection`,          one component or two; by BIC, by bootstrap; intervals by profiles
 `bootstrap`,
 `profile`
 `self_check`          every hand-written derivative of the package under `crosscheck`
+`chunks`              one dataset that does not fit into memory, by passes over its chunks
+`plots`               pictures
+`sklearn`             fits as estimators of scikit-learn
+`anndata`             fits of what an AnnData object holds
 `tables`              a table in, a row per group out; runs that can be killed and resumed
-`plots`, `report`     pictures, and a page of all fits
-`sklearn`             the same as estimators of scikit-learn
-`anndata`             the same for what an AnnData object holds
-`spark`, `ray`,       the same on a cluster: thin, as the engine does the work
+`report`              a page of all fits of a table
+`spark`, `ray`,       tables on a cluster: thin, as the engine does the work
 `dask`
+`streams`             `fit_chunks`: sources that `chunks` can read once for each pass
 `cli`                 ``mog-jax``
 ====================  ============================================================================
 

@@ -96,7 +96,7 @@ def seen_points(x: Any, counts: Any) -> tuple[Array, Array | None]:
 
 
 def _mask(value: Any) -> Array | None:
-    """Give which values are masked, or None where none are."""
+    """Return which values are masked, or None where none are."""
     if isinstance(value, list | tuple) and any(
         issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, value))
     ):
@@ -158,14 +158,14 @@ def _no_array(error: Exception, name: str) -> ValueError:
 
 
 def _standard(array: Array) -> Array:
-    """Give float32 for small floats that NumPy does not know, and this machine's order of bytes."""
+    """Return small floats that NumPy does not know as float32, in this machine's byte order."""
     if array.dtype.kind not in _REAL_KINDS:
         return array.astype(np.float32)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _of_another_kind(value: Any, name: str) -> str:
-    """Say what to do about containers that NumPy converts to one object, or converts slowly."""
+    """Return what to do about containers that NumPy converts to one object, or converts slowly."""
     kind = type(value).__name__
     if all(hasattr(value, field) for field in ("X", "obs", "var")):
         return (
@@ -189,7 +189,7 @@ def _of_another_kind(value: Any, name: str) -> str:
 
 
 def _declared_numbers(value: Any, array: Array) -> Array:
-    """Give pandas' numbers that may be missing as floats: NumPy makes objects of some."""
+    """Return pandas' numbers that may be missing as floats: NumPy makes objects of some."""
     declared = getattr(value, "dtypes", getattr(value, "dtype", None))
     kinds = {getattr(dtype, "kind", "O") for dtype in np.ravel(np.asarray(declared, object))}
     if not hasattr(value, "to_numpy") or not kinds or not kinds <= set(_REAL_KINDS):
@@ -218,7 +218,7 @@ def _shown(value: Any, array: Array, name: str) -> str:
 
 
 def _as_floats(value: Any, name: str) -> str:
-    """Say how the caller can convert the argument to floats."""
+    """Return how the caller can convert the argument to floats."""
     return f"`{name}.astype(float)`" if hasattr(value, "astype") else f"`np.asarray({name}, float)`"
 
 

@@ -1,4 +1,4 @@
-"""What the package's annotations call an array."""
+"""Array types of the package's annotations."""
 
 from typing import Any
 

@@ -246,7 +246,7 @@ def _against_null(
     stop_after: int | None,
     refit: Callable[[jax.Array], Fit],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Give p-value, error and replicates used, for statistics of datasets of one size."""
+    """Return p-value, error and replicates used, for statistics of datasets of one size."""
     enough = replicates + 1 if stop_after is None else stop_after
     keys = jax.random.split(jax.random.fold_in(key, size), replicates)
     most = max(1, _BUDGET // size)
@@ -261,7 +261,7 @@ def _against_null(
 
 
 def _standard_null(size: int, options: dict[str, Any]) -> Callable[[jax.Array], Fit]:
-    """Give the fits of datasets of standard normals, one for each key."""
+    """Return the fits of datasets of standard normals, one for each key."""
 
     def refit(keys: jax.Array) -> Fit:
         draws = _standard_normals(keys, size)
@@ -274,9 +274,9 @@ def _standard_null(size: int, options: dict[str, Any]) -> Callable[[jax.Array], 
 def _recorded_nulls(
     fits: Fit, recorded: list[Recording], options: dict[str, Any]
 ) -> list[Callable[[jax.Array], Fit]]:
-    """For each dataset, fits of draws from its own Gaussian that are recorded as it is.
+    """Return, for each dataset, fits of draws from its own Gaussian, recorded as the dataset is.
 
-    Of intervals the ratio is no pivot: it depends on how the standard deviation compares with the
+    For intervals the ratio is not a pivot: it depends on the standard deviation relative to the
     resolution, and on where the limits lie.
     """
     options = {name: value for name, value in _of_replicates(options).items() if name not in WORDS}
@@ -304,7 +304,7 @@ def _compare_each(
     replicates: int,
     stop_after: int | None,
 ) -> BootstrapTest:
-    """Hold each statistic against replicates of its own dataset."""
+    """Compare each statistic with replicates of its own dataset."""
     flat, sizes = np.atleast_1d(statistic), np.atleast_1d(np.asarray(fits.n_points))
     known = ~np.isnan(flat)
     _refuse_sizes(sizes[known])

@@ -1,4 +1,4 @@
-"""Work on all accelerators of this process, one thread for each."""
+"""Distributes work over all accelerators of this process, one thread for each."""
 
 import itertools
 import operator
@@ -16,10 +16,10 @@ _chosen_device = operator.attrgetter("jax_default_device")
 
 
 def shared_out() -> list[jax.Device]:
-    """Give the devices that work is shared out over; none where it stays on JAX's default.
+    """Return the devices that share the work; an empty list if it stays on JAX's default device.
 
     A CPU is one device, whose cores the threads use already; several CPU devices, as
-    ``jax_num_cpu_devices`` makes them, are the same cores. Where a user has chosen a device, work
+    ``jax_num_cpu_devices`` makes them, are the same cores. If a user has chosen a device, the work
     stays there.
     """
     devices = jax.local_devices()
@@ -31,7 +31,7 @@ def shared_out() -> list[jax.Device]:
 def on_own_device(
     function: Callable[[Item], Answer], devices: Sequence[jax.Device]
 ) -> Callable[[Item], Answer]:
-    """Let a function use the device of the thread that it is called on, each thread another."""
+    """Return the function run on a device of its own for each thread that calls it."""
     if not devices:
         return function
     place, thread = itertools.count(), threading.local()

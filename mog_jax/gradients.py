@@ -175,7 +175,7 @@ def weight_gradient(mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = N
 def lagrangian_weight_condition(
     mixture: Mixture, x: ArrayLike, counts: ArrayLike | None = None
 ) -> jax.Array:
-    r"""What must vanish at a maximum over the weights, with the multiplier put in.
+    r"""The expressions that are zero at a maximum over the weights, with the multiplier inserted.
 
     .. math:: \sum_i c_i\,\frac{\gamma_{ik}}{\pi_k}-m,\qquad m=\sum_i c_i
 
@@ -496,7 +496,7 @@ def observed_information(
 def _ratios_responsibilities_and_residuals(
     mixture: Mixture, x: ArrayLike
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    r"""Give the ratios :math:`\mathcal N_k(x_i)/p(x_i)`, :math:`\gamma_{ik}` and :math:`z_{ik}`."""
+    r"""Return :math:`\mathcal N_k(x_i)/p(x_i)`, :math:`\gamma_{ik}` and :math:`z_{ik}`."""
     x = points(mixture, x)
     _, scaled = scaled_densities(mixture, x)
     weights = mixture.weights[None, :]

@@ -59,7 +59,7 @@ class Totals:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Sums:
-    r"""What one pass over a dataset yields at one mixture.
+    r"""The sums that one pass over a dataset computes at one mixture.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ class Sums:
     centre: jax.Array
 
     def stacked(self) -> "Sums":
-        """Give the same with arrays in place of tuples of arrays."""
+        """Return the same with arrays in place of tuples of arrays."""
         return self._with_leading_axis(jnp.stack)
 
     def unstacked(self) -> "Sums":
-        """Give the same with tuples of arrays in place of arrays."""
+        """Return the same with tuples of arrays in place of arrays."""
         return self._with_leading_axis(tuple)
 
     def _with_leading_axis(self, form: Callable[[Any], Any]) -> "Sums":
@@ -236,7 +236,7 @@ class LogOdds:
 
 
 def log_odds(coordinates: Coordinates) -> LogOdds:
-    """Give the log-odds of lanes of mixtures; the logits are the logarithms of the weights."""
+    """Return the log-odds of lanes of mixtures; the logits are the logarithms of the weights."""
     second = coordinates.log_variances[0] <= coordinates.log_variances[1]
     log_weight, wide_log_weight = _narrow_first(second, coordinates.logits)
     mean, wide_mean = _narrow_first(second, coordinates.means)
@@ -301,12 +301,12 @@ def _strips(n: int, given_bytes: int) -> int:
 # The sums are carried as one array: XLA runs a loop of more than eight arrays as a graph, whose
 # nodes are distributed over threads.
 def nothing_added(width: int, dtype: Any) -> jax.Array:
-    """Give the product of no factors and the nine sums of no points, shape (10, width)."""
+    """Return the product of no factors and the nine sums of no points, shape (10, width)."""
     return jnp.concatenate([jnp.ones((1, width), dtype), jnp.zeros((9, width), dtype)])
 
 
 def sums_so_far(whole: jax.Array) -> tuple[jax.Array, ...]:
-    """Give the nine sums of all turns that were added."""
+    """Return the nine sums of all turns that were added."""
     factor, excess, *moments = whole
     return (excess + jnp.log(factor), *moments)
 
@@ -410,7 +410,7 @@ def _moments(weight: jax.Array, u: jax.Array, degree: int) -> tuple[jax.Array, .
 def assemble(
     odds: LogOdds, whole: tuple[jax.Array, ...], coordinates: Coordinates, totals: Totals
 ) -> Sums:
-    """Give both components' sums, unstacked, from those of the narrower one."""
+    """Return both components' sums, unstacked, from those of the narrower one."""
     excess, narrow_0, narrow_1, narrow_2, *cross = whole
     # What the narrower component leaves of the data's moments is the wider one's share, ...
     shift = totals.mean - odds.centre

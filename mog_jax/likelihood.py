@@ -281,7 +281,7 @@ def check_order(mixture: Any, x: Any) -> None:
 
 
 def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
-    """Give `x` as an array of the mixture's precision, refusing anything but one dataset."""
+    """Return `x` as an array of the mixture's precision, refusing anything but one dataset."""
     check_order(mixture, x)
     x = jnp.asarray(x)
     if jnp.ndim(mixture.means) != 1 or x.ndim != 1:
@@ -293,7 +293,7 @@ def points(mixture: Mixture, x: ArrayLike) -> jax.Array:
 
 
 def multiplicities(by_point: jax.Array, counts: ArrayLike) -> jax.Array:
-    """Give `counts` as an array, refusing another shape than the points'."""
+    """Return `counts` as an array, refusing another shape than the points'."""
     counts = jnp.asarray(counts, dtype=by_point.dtype)
     if counts.shape != by_point.shape:
         raise ValueError(

@@ -13,7 +13,7 @@ Tree = TypeVar("Tree")
 
 
 def varying_as(values: Tree, given: object) -> Tree:
-    """Let the initial values of a loop vary over the device axes that its inputs vary over.
+    """Make the initial values of a loop vary over the device axes that its inputs vary over.
 
     Parameters
     ----------

@@ -94,15 +94,15 @@ class Mixture:
         return _square_root(self.variances)
 
     def to_coordinates(self) -> "Coordinates":
-        """Give the unconstrained coordinates: log-weights as logits, means, log-variances."""
+        """Return the unconstrained coordinates: log-weights as logits, means, log-variances."""
         return _to_coordinates(self)
 
     def ordered(self) -> "Mixture":
-        """Give the same mixture with its components by ascending mean (then variance, weight)."""
+        """Return the same mixture with its components by ascending mean (then variance, weight)."""
         return _ordered(self)
 
     def affine(self, scale: ArrayLike, shift: ArrayLike) -> "Mixture":
-        r"""Give the distribution of :math:`ax+b` where :math:`x` follows this mixture.
+        r"""Return the distribution of :math:`ax+b` where :math:`x` follows this mixture.
 
         Parameters
         ----------
@@ -178,12 +178,12 @@ class Coordinates:
     log_variances: jax.Array
 
     def to_mixture(self) -> Mixture:
-        """Give the mixture that has these coordinates."""
+        """Return the mixture that has these coordinates."""
         return _to_mixture(self)
 
 
 def read_key(key: Any) -> jax.Array:
-    """Give a key for random numbers: the given one, or the key of a seed.
+    """Return a key for random numbers: the given one, or the key of a seed.
 
     Raises
     ------

@@ -6,7 +6,7 @@ PARAMETERS = ("weight_1", "weight_2", "mean_1", "mean_2", "sd_1", "sd_2")
 
 
 def out_of_range(name: str, lowest: float, highest: float) -> str:
-    """Say what a parameter must be, if the range from `lowest` to `highest` is not that."""
+    """Return what a parameter must be, if the range from `lowest` to `highest` is not that."""
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         return "finite"
     if name.startswith("weight") and not 0 < lowest <= highest < 1:

@@ -1,17 +1,17 @@
-r"""A penalty on variances that are far from the data's own: it bounds the likelihood of a mixture.
+r"""Computes a penalty on variances that are far from the data's, which bounds the likelihood.
 
 .. math:: p(\theta)=-a\sum_k\Big(\frac{s^2}{\sigma_k^2}+\log\frac{\sigma_k^2}{s^2}\Big),\qquad
           a=\frac{\text{strength}}{\sqrt m}
 
 with the data's variance :math:`s^2` and number of points :math:`m` (Chen, Tan and Zhang 2008). It
 is highest where both variances are the data's, and falls without bound as one goes to 0, faster
-than any likelihood of two or more points rises. A penalised climb looks as if each component held
-:math:`2a` points more, with the data's variance.
+than the likelihood of two or more points can rise. A penalised climb behaves as if each component
+held :math:`2a` points more, with the data's variance.
 
-The functions see the five coordinates :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\
-\log\sigma_1^2,\ \log\sigma_2^2)`, five arrays or one with them in front, and nothing of the data
-but :math:`s^2`: whatever the likelihood is made of, they are added to it. They work on arrays of
-JAX, and of NumPy with ``xp=numpy``. A penalty of `weight` 0 changes nothing.
+The functions take the five coordinates :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\
+\log\sigma_1^2,\ \log\sigma_2^2)`, as five arrays or one with five rows. Of the data they need only
+:math:`s^2`, so that they can be added to any likelihood. They work on arrays of JAX, and of NumPy
+with ``xp=numpy``. A penalty of `weight` 0 changes nothing.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ import jax.numpy as jnp
 
 from mog_jax.arrays import Array
 
-# Of the five coordinates: the log-variances, which alone are penalised.
+# Indices of the log-variances, the only coordinates that are penalised.
 LOG_VARIANCES = (3, 4)
 
 
 def penalty_weight(n_points: Array, strength: Array | float = 1.0, xp: Any = jnp) -> Array:
-    """Give the penalty's weight, a, for so many points.
+    """Return the weight :math:`a` of the penalty for `n_points` points.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def penalty_weight(n_points: Array, strength: Array | float = 1.0, xp: Any = jnp
 
 
 def penalty(theta: Any, weight: Array, variance: Array | float = 1.0, xp: Any = jnp) -> Array:
-    """Give the penalty, in nats: what is added to the log-likelihood.
+    """Return the penalty, in nats, which is added to the log-likelihood.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def penalty(theta: Any, weight: Array, variance: Array | float = 1.0, xp: Any = 
     weight : array, shape (*lanes)
         From :func:`penalty_weight`.
     variance : array, shape (*lanes)
-        The data's: 1 where they are standardised.
+        Variance of the data: 1 if they are standardised.
     xp : module
         `jax.numpy` or `numpy`.
 
@@ -84,7 +84,7 @@ def penalty(theta: Any, weight: Array, variance: Array | float = 1.0, xp: Any = 
 def penalty_slopes(
     theta: Any, weight: Array, variance: Array | float = 1.0, xp: Any = jnp
 ) -> tuple[Array, Array]:
-    """Give the penalty's derivatives by the two log-variances; those by the others are 0.
+    """Return the penalty's derivatives by the two log-variances; those by the others are 0.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def penalty_slopes(
 def penalty_information(
     theta: Any, weight: Array, variance: Array | float = 1.0, xp: Any = jnp
 ) -> tuple[Array, Array]:
-    """Give minus the penalty's second derivatives by the two log-variances; the others are 0.
+    """Return minus the penalty's second derivatives by the two log-variances; the others are 0.
 
     Parameters
     ----------
@@ -135,18 +135,18 @@ def penalty_information(
 def penalised_variance(
     squares: Array, points: Array, weight: Array, variance: Array | float = 1.0, n_shared: int = 1
 ) -> Array:
-    """Give the variance at which a penalised EM step ends.
+    """Return the variance of a component after a penalised EM step.
 
     Parameters
     ----------
     squares : array, shape (*lanes)
-        Sum of the squared distances from the new mean, of the points that a component holds.
+        Sum of the squared distances of the component's points from its new mean.
     points : array, shape (*lanes)
-        How many it holds.
+        Number of its points.
     weight, variance : array, shape (*lanes)
         As for :func:`penalty`.
     n_shared : int
-        How many components share that variance: `squares` and `points` are of all of these.
+        Number of components that share the variance: `squares` and `points` are sums over these.
 
     Returns
     -------

@@ -30,12 +30,12 @@ COMPILER = {"xla_cpu_prefer_vector_width": 512}
 
 
 def is_traced(tree: Any) -> bool:
-    """Whether any leaf of `tree` is being traced by ``jit``, ``grad`` or ``vmap``."""
+    """Return whether any leaf of `tree` is being traced by ``jit``, ``grad`` or ``vmap``."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def working_dtype(tree: Any) -> np.dtype[Any]:
-    """Give the precision in which to compute with `tree`: float64 or float32.
+    """Return the precision in which to compute with `tree`: float64 or float32.
 
     The widest of its floating-point arrays decides. Integer arrays say nothing about precision,
     and lists of numbers are NumPy's float64; where there is nothing else, it is float64.

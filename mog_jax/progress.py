@@ -16,7 +16,7 @@ def silent(stage: str, done: int, total: int, groups: int) -> None:
 
 @contextlib.contextmanager
 def bar(*, show: bool) -> Iterator[ReportProgress]:
-    """Give a `Report` that draws a bar on standard error, or a silent one."""
+    """Yield a `ReportProgress` that draws a bar on standard error, or `silent`."""
     if not show:
         yield silent
         return

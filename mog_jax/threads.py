@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 def workers() -> int:
     """Number of threads that work at a time: the number of cores, or ``OMP_NUM_THREADS``.
 
-    ``OMP_NUM_THREADS`` says how many, as it does to NumPy and SciPy. Spark, Ray and Dask set it to
+    ``OMP_NUM_THREADS`` limits the threads of NumPy and SciPy as well. Spark, Ray and Dask set it to
     1 in their workers, each of which has a core to itself.
     """
     cores = os.cpu_count() or 1
@@ -29,8 +29,8 @@ def in_threads(
 ) -> None:
     """Call a function with each item, on several threads.
 
-    If a call raises, or the caller is interrupted, the items that have not begun never do, and the
-    exception is passed on as soon as those under way have ended.
+    If a call raises, or the caller is interrupted, items that have not begun are cancelled, and the
+    exception is raised as soon as the calls in progress have ended.
 
     Parameters
     ----------
@@ -39,10 +39,9 @@ def in_threads(
     items : iterable
         Read at once.
     take : callable
-        Called on this thread with each item and what `function` made of it, in the order in which
-        the calls end.
+        Called on this thread with each item and its result, in the order in which the calls end.
     threads : int, optional
-        How many: by default as many as `workers` says.
+        Number of threads: by default `workers()`.
     """
     waiting = list(items)
     if not waiting:
@@ -52,7 +51,7 @@ def in_threads(
         try:
             jobs = {pool.submit(function, item): item for item in waiting}
             for job in concurrent.futures.as_completed(jobs):
-                # Removed, so that no result is kept until the last one is there.
+                # Removed, so that results are not all kept until the last one is there.
                 take(jobs.pop(job), job.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -60,9 +59,9 @@ def in_threads(
 
 
 def in_order(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
-    """Call a function with each item, on as many threads as there are cores.
+    """Call a function with each item, on `workers()` threads.
 
-    Items are read on this thread, and no more of them than there is work for.
+    Items are read on this thread, one more than there are threads ahead of the results.
 
     Parameters
     ----------

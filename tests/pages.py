@@ -1,7 +1,7 @@
 """Pages whose code runs: README and the guide, by one set of rules.
 
-A page is read from top to bottom in one folder and one process, as by a reader. What a fenced block
-does is said by its language:
+A page is run from top to bottom in one folder and one process, as by a reader. The language of a
+fenced block says what is done with it:
 
 ===========  =====================================================================================
 ``python``   runs in the page's namespace; the functions ``test_*`` that it defines are called
@@ -68,13 +68,13 @@ class Page:
         return [line for block in self.blocks("sh") for line in block.text.splitlines() if line]
 
     def links(self) -> list[str]:
-        """Where its links lead, without what stands behind a #; code is left out."""
+        """The targets of its links, without fragments; code is left out."""
         prose = re.sub(r"^```.*?^```$", "", self.text, flags=re.DOTALL | re.MULTILINE)
         prose = re.sub(r"`[^`\n]*`", "", prose)
         return re.findall(r"\]\(([^)#\s]+)", prose)
 
     def run(self, folder: Path) -> tuple[str, dict]:
-        """Run its blocks in a folder; give what the Python ones printed, and their namespace."""
+        """Run its blocks in a folder; return the output of the Python ones, and their namespace."""
         matplotlib.use("agg")
         namespace = {"__name__": self.path.stem}
         printed, everything = None, []

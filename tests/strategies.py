@@ -1,4 +1,4 @@
-"""Inputs that the tests draw: mixtures and points with the structure that real ones have."""
+"""Strategies of mixtures and points with the structure of real data."""
 
 import hypothesis.strategies as st
 import numpy as np

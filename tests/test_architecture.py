@@ -1,4 +1,4 @@
-"""The structure that the design promises, held."""
+"""The structure of the package: layers, imports and public names."""
 
 import ast
 import inspect
@@ -26,6 +26,7 @@ FLOORS = [
         "parameter_names",
         "program_cache",
         "progress",
+        "suggestions",
         "threads",
     },
     {"array_like"},
@@ -45,7 +46,7 @@ FLOORS = [
 ]
 
 
-# The same inside a package, whose rooms are held as well; ground floor first.
+# The same inside the packages, lowest floor first.
 INNER_FLOORS = {
     "anndata": [{"matrices"}, {"storage"}, {"fit", "posterior"}],
     "chunks": [
@@ -167,7 +168,7 @@ WITHOUT_CIRCLES = [
     "streams",
     "tables",
 ]
-# The one file that may look inside JAX's programs.
+# The only file that may import `jax.extend`.
 JAXPRS = "crosscheck/jaxpr_types.py"
 
 
@@ -340,3 +341,35 @@ def lines_of_code(path):
 def test_modules_fit_in_a_head():
     lengths = {str(path.relative_to(PACKAGE)): lines_of_code(path) for path in MODULES}
     assert {path: length for path, length in lengths.items() if length > 430} == {}
+
+
+# The map of a package is the docstring of its `__init__`.
+
+
+PACKAGES = sorted(init.parent for init in PACKAGE.rglob("__init__.py"))
+
+
+def map_of(package):
+    return ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: str(p.relative_to(PACKAGE.parent)))
+def test_the_map_of_a_package_names_every_module(package):
+    text = map_of(package) + (map_of(package.parent) if package != PACKAGE else "")
+    modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
+    modules |= {init.parent.name for init in package.glob("*/__init__.py")}
+    on_the_map = {word for name in re.findall(r"`([\w.]+)`", text) for word in name.split(".")}
+    assert modules <= on_the_map
+
+
+@pytest.mark.parametrize(
+    ("package", "floors"), [("", FLOORS), ("crosscheck", INNER_FLOORS["crosscheck"])]
+)
+def test_a_map_that_promises_an_order_has_that_of_the_floors(package, floors):
+    text = map_of(PACKAGE / package)
+    assert "Each imports only from those above it" in text
+    floor_of = {module: number for number, floor in enumerate(floors) for module in floor}
+    rows = re.findall(r"^`(\w+)`", text, re.MULTILINE)
+    numbers = [floor_of[module] for module in rows if module in floor_of]
+    assert len(numbers) > 10
+    assert numbers == sorted(numbers)

@@ -1,4 +1,4 @@
-"""Every public function reads data in one way: what is masked is missing, the rest is refused."""
+"""All public functions read data in one way: masked values are missing; other types are refused."""
 
 import datetime
 import decimal
@@ -122,7 +122,7 @@ DOORS = {**OF_EACH_POINT, **SUMS, **OF_A_DATASET}
 
 
 class Annotated:
-    """As much of an AnnData as tells it."""
+    """The attributes by which an AnnData object is recognised."""
 
     X = scipy.sparse.csr_matrix(np.eye(3))
     obs = var = None
@@ -295,7 +295,7 @@ def from_disk(tmp_path_factory):
 
 
 class Wrapped:
-    """As much of an xarray.DataArray, or of any other array, as NumPy asks for."""
+    """The attributes of an xarray.DataArray, or of any other array, that NumPy uses."""
 
     def __array__(self, dtype=None, copy=None):
         return GOOD

@@ -1,4 +1,4 @@
-"""What the benchmarks measure with: the random data, the reference maxima and the marks."""
+"""The tools of the benchmarks: random data, reference maxima and scores."""
 
 import dataclasses
 import importlib

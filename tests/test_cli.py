@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it refuses, and with which exit code."""
+"""The command line: its output, refusals and exit codes."""
 
 import json
 import multiprocessing

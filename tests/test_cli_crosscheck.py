@@ -1,4 +1,4 @@
-"""``mog-jax crosscheck``: what it prints, what it refuses, and with which exit code."""
+"""``mog-jax crosscheck``: its output, refusals and exit codes."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The command line on tables: groups in, rows out, one line for each thing that is wrong."""
+"""The command line on tables: a row for each group, and one line for each error."""
 
 import csv
 import io

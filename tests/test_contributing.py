@@ -1,20 +1,34 @@
-"""What contributors and users are told of the project is so: places, versions, licences, CI."""
+"""Statements about the project are true: places, versions, licences, CI."""
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+import mog_jax
 from mog_jax import Status
-from mog_jax.cli import command_line
-from mog_jax.crosscheck.exact import arithmetic, control, linear, reductions, structure
+from mog_jax.cli import command_line, fit_arguments, show
+from mog_jax.crosscheck.exact import (
+    arithmetic,
+    control,
+    decompositions,
+    linear,
+    machine,
+    reductions,
+    sparse,
+    structure,
+    windows,
+)
 from mog_jax.crosscheck.exact.interpreter import _RULES
 from mog_jax.fitting.climb.directions import DIRECTIONS
+from mog_jax.fitting.results.columns import COLUMNS, TEST_COLUMNS
 from tests.conftest import HERE, LONGEST
 from tests.pages import Page
 
@@ -74,6 +88,7 @@ def test_there_are_lists_for_all_that_is_often_added():
     headings = re.findall(r"^### (.*)", CONTRIBUTING, re.MULTILINE)
     assert headings == [
         "a direction",
+        "an option of a fit",
         "a primitive to exact evaluation",
         "a hand-written gradient",
         "a status",
@@ -91,10 +106,38 @@ def test_the_command_line_offers_every_direction():
 
 
 @pytest.mark.parametrize(
-    "table", [arithmetic, reductions, linear, structure, control], ids=lambda t: t.__name__
+    "table",
+    [
+        arithmetic,
+        control,
+        decompositions,
+        linear,
+        machine,
+        reductions,
+        sparse,
+        structure,
+        windows,
+    ],
+    ids=lambda table: table.__name__,
 )
-def test_every_table_of_primitives_is_looked_into(table):
+def test_every_table_of_primitives_is_looked_into_and_in_the_list(table):
     assert table.RULES.keys() <= _RULES.keys()
+    assert f"{table.__name__.replace('.', '/')}.py" in CONTRIBUTING
+
+
+def test_what_the_command_line_counts_as_a_maximum_has_converged():
+    fit = mog_jax.fit(mog_jax.datasets.faithful())
+    converged = [
+        status for status in Status if dataclasses.replace(fit, status=np.int32(status)).converged
+    ]
+    assert [status.name.lower() for status in converged] == [*show.AT_MAXIMUM]
+
+
+def test_the_help_of_fit_has_every_column():
+    shown = set(re.findall(r"\w+", fit_arguments._EPILOG))
+    columns = {column.name for column in COLUMNS + TEST_COLUMNS}
+    # "mean_1_se ... sd_2_se" stands for those between them.
+    assert columns - shown == {"mean_2_se", "sd_1_se"}
 
 
 @pytest.mark.parametrize("status", Status)

@@ -1,4 +1,4 @@
-"""Sums over several devices, and over several processes: `psum` is the addition."""
+"""Sums over several devices and several processes, by `psum`."""
 
 import os
 import socket

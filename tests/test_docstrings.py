@@ -28,7 +28,7 @@ PUBLIC = {
     if callable(function := getattr(module, name)) and not inspect.isclass(function)
 }
 COMPUTING = {name: function for name, function in PUBLIC.items() if name.split(".")[1] in NUMERICAL}
-# There is nothing that they could refuse: a mixture, or numbers that are counted.
+# These take a mixture, or numbers that need no check, and raise nothing.
 REFUSE_NOTHING = {"ashman_d", "bimodality_index", "lane_sums", "modes", "n_parameters"}
 REFUSE_NOTHING |= {"affine", "totals"}
 
@@ -51,7 +51,7 @@ def test_numerical_functions_say_how_accurate_they_are_and_which_test_measures_i
     accuracy = sections(function).get("Accuracy", "")
     named = re.findall(r"``(tests/[\w/]+\.py)``", accuracy)
     assert named, "its section Accuracy names no test"
-    # What is called in the test: the function, or the one that the section names in its place.
+    # The name that the test must call: the function, or the one that the section names instead.
     called = {function.__name__, *re.findall(r"(?<!`)`(?:\w+\.)?(\w+)`", accuracy)}
     for path in named:
         text = (ROOT / path).read_text(encoding="utf-8")
@@ -64,3 +64,15 @@ def test_sections_are_in_the_order_of_numpydoc(function):
     order += ["Examples"]
     found = list(sections(function))
     assert found == sorted(found, key=order.index)
+
+
+def described(function):
+    """Names in the section Parameters, in order."""
+    heads = re.findall(r"^(\**\w+(?:, \**\w+)*)(?: :.*)?$", sections(function)["Parameters"], re.M)
+    return [name.lstrip("*") for head in heads for name in head.split(", ")]
+
+
+@pytest.mark.parametrize("function", PUBLIC.values(), ids=PUBLIC)
+def test_every_parameter_is_described_and_no_other(function):
+    parameters = [name for name in inspect.signature(function).parameters if name != "unknown"]
+    assert sorted(described(function)) == sorted(set(parameters) - {"self", "cls"})

@@ -1,4 +1,4 @@
-"""Computed in one loop or in many: the same values."""
+"""`fuse` does not change values."""
 
 import jax
 import jax.numpy as jnp

@@ -55,7 +55,7 @@ def exact_log_likelihood(weights, means, variances, x, counts):
 
 @mpmath.workdps(80)
 def exact_gradient(mixture, x, counts):
-    """Difference quotients of the definition in 80 digits: they owe nothing to any rule."""
+    """Difference quotients of the definition in 80 digits, which use no derivative rule."""
     fields = [[mpmath.mpf(float(v)) for v in field] for field in jax.tree.leaves(mixture)]
     # Each parameter moves by so much of its natural unit, not of itself: it may be 0.
     units = [fields[0], [mpmath.sqrt(variance) for variance in fields[2]], fields[2]]

@@ -1,4 +1,4 @@
-"""The guide: its code runs, its links lead somewhere, and it is complete."""
+"""The guide: its code runs, its links resolve, and it is complete."""
 
 import re
 

@@ -307,7 +307,7 @@ def test_a_fit_that_is_not_at_a_maximum_says_so_in_its_picture(faithful):
     [
         (lambda data, fits: plot_fit(fits, data[0]), "`fit` must be of one dataset"),
         (lambda data, fits: plot_fit(fits[0], data), r"`data` must have shape \(n,\)"),
-        (lambda data, fits: plot_fit(data[0], fits[0]), "`fit` must be what .*; got ndarray"),
+        (lambda data, fits: plot_fit(data[0], fits[0]), "`fit` must be a result .*; got ndarray"),
         (lambda data, fits: plot_fits(fits, data, names=["a"]), "one for each of 7 fits; got 1"),
         (lambda data, fits: plot_fits(fits, data, chosen=[]), "`chosen` must be at least one"),
         (lambda data, fits: plot_fits(fits, data, axes=[1] * 7), "axes of matplotlib; got int"),

@@ -1,4 +1,4 @@
-"""Programs that are kept on disk: found whole and in the same circumstances, or compiled anew."""
+"""The cache of compiled programs: loaded if complete and in the same circumstances."""
 
 import contextlib
 import errno
@@ -153,14 +153,14 @@ def files(store):
 
 
 def check(result):
-    """Hold a result of `both` against NumPy."""
+    """Compare a result of `both` with NumPy."""
     x, others = ARGUMENTS
     np.testing.assert_allclose(result.first, 2 * np.exp(x / 10), rtol=1e-6)
     np.testing.assert_array_equal(result.second[1], others["shift"])
 
 
 def stored(tiny, store, compilations):
-    """Compile and store the one program; give its file, and forget it in memory."""
+    """Compile and store the one program; return its file, and remove it from memory."""
     check(tiny.both(*ARGUMENTS))
     assert len(compilations) == 1
     compilations.clear()
@@ -869,7 +869,7 @@ def start(source, store, before="", **variables):
 
 
 def finish(process):
-    """Await a process that must be right and silent; give the number of compilations."""
+    """Wait for a process that must be right and silent; return the number of compilations."""
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     values, count = json.loads(out)

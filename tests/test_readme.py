@@ -1,4 +1,4 @@
-"""Every command and code block of README runs, and answers a first user's questions."""
+"""All commands and code blocks of README run, and its examples answer a first user's questions."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SET_UP = [command for command in README.commands() if "-m venv" in command]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """What README's blocks print, and the names that they define."""
+    """The output of README's blocks, and the names that they define."""
     return README.run(tmp_path_factory.mktemp("readme"))
 
 

@@ -44,7 +44,7 @@ def test_sums_are_what_they_are_defined_to_be(drawn, counted):
     reach = np.abs(x[:, None] - mixture.means).max() + np.ptp(mixture.means)
     reach = max(reach, 1e-15 * np.abs(x).max())
     number, first, second = textbook(mixture, x, counts)
-    # XLA may take what is subnormal for 0.
+    # XLA may flush subnormal numbers to 0.
     least = x.size * float(np.finfo(np.float64).tiny)
     np.testing.assert_allclose(found.effective_counts, number, rtol=loss, atol=loss)
     np.testing.assert_allclose(found.first, first, rtol=loss, atol=loss * reach + least)

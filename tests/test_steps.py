@@ -1,4 +1,4 @@
-"""What follows from the nine sums, against the functions of the points themselves."""
+"""Functions of the nine sums, against the same functions of the points themselves."""
 
 import dataclasses
 
@@ -139,6 +139,23 @@ def test_batches_are_their_mixtures_one_by_one():
 
 MIXTURE = Mixture.from_arrays(weights=[0.5, 0.5], means=[0, 3], variances=[1, 0.5])
 OTHER = dataclasses.replace(MIXTURE, means=np.array([0, 2.9]))
+
+
+@pytest.mark.parametrize(
+    "function", [statistics.gradient, statistics.em_step, statistics.newton_step]
+)
+def test_sums_about_a_mean_that_xla_takes_for_zero_are_taken(function):
+    close = dataclasses.replace(MIXTURE, variances=np.array([0.5, 1.0]))
+    almost = dataclasses.replace(close, means=np.array([-1.25e-308, 3]))
+    result = function(almost, statistics.sums(almost, X))
+    for leaf, expected in zip(
+        jax.tree.leaves(result),
+        jax.tree.leaves(function(close, statistics.sums(close, X))),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(leaf, expected)
+    with pytest.raises(ValueError, match="`sums` must be taken at `mixture`"):
+        function(close, statistics.sums(dataclasses.replace(close, means=np.array([1e-307, 3])), X))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a planted case is: a subject, and one more derivative for it, right or wrong.
+"""Defines a planted case: a subject, and another derivative of it, right or wrong.
 
 A *subject* is a function as a careful person writes it, its right derivative, and two kinds of
 inputs: the strategy that the same person would declare for that function (one for all its cases,
@@ -7,7 +7,7 @@ never tuned to a bug), and typical points, as the documentation of other checker
 A *case* claims to be the subject's derivative. What is expected of a checker is a verdict: the
 kinds of finding of which at least one must be reported, or none for a right derivative. A subject
 with `is_rule` is differentiated by JAX itself: its cases are the function with a `custom_jvp` or
-`custom_vjp` rule, to be held against the function without.
+`custom_vjp` rule, to be compared with the function without one.
 """
 
 from collections.abc import Callable, Iterator
@@ -72,12 +72,12 @@ class Subject:
 
     @property
     def is_rule(self) -> bool:
-        """Whether its cases are functions with a rule of their own, not derivatives."""
+        """Whether its cases are functions with their own rule, rather than derivatives."""
         return self.derivative is None
 
     @property
     def differentiated(self) -> tuple[int, ...]:
-        """The positions of the arguments that it is differentiated by."""
+        """The positions of the arguments that it is differentiated with respect to."""
         return self.wrt if isinstance(self.wrt, tuple) else (self.wrt,)
 
 
@@ -95,7 +95,7 @@ class Case:
 
     @property
     def is_bug(self) -> bool:
-        """Whether a checker is to find fault with it."""
+        """Whether a checker should report it."""
         return bool(self.expected)
 
 
@@ -118,7 +118,7 @@ class Collection:
         return self._plant(subject, kind, expected)
 
     def rewriting(self, subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Plant the decorated claim, which is right: nothing must be found."""
+        """Plant the decorated claim, which is right: the check must pass."""
         return self._plant(subject, "rewriting", ())
 
     def _plant(

@@ -1,4 +1,4 @@
-"""What the strategies of several subjects are made of: structure, not bare floats."""
+"""Parts of the strategies of several subjects: structured numbers, not bare floats."""
 
 import numpy as np
 from hypothesis import strategies as st

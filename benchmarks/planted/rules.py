@@ -1,4 +1,4 @@
-"""Functions with a rule of their own, held against the same function without it."""
+"""Functions with their own rule, compared with the same function without it."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Ways in which a JAX function can be one thing called plainly and another when transformed."""
+"""Makes JAX functions that differ when they are called and when they are transformed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ def is_traced(*arrays: Any) -> bool:
 
 
 def with_batching_rule(plain: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `plain` a rule of its own under vmap; everything else about it stays.
+    """Return `plain` with a rule of its own under vmap, and otherwise unchanged.
 
     JAX cannot differentiate a `custom_vmap` in reverse, so `plain` testifies to the derivative.
     """

@@ -1,7 +1,7 @@
-"""Public functions of JAX and of libraries upon it, each with inputs of the structure it is for.
+"""Public functions of JAX and of libraries based on it, each with suitable inputs.
 
 A part is a module of the public surface, such as ``jax.nn``; its functions are listed by a function
-that imports the library when it is called, so that what is not installed is left out alone.
+that imports the library when it is called: libraries that are not installed are left out.
 """
 
 from collections.abc import Callable, Iterator

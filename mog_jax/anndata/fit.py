@@ -22,40 +22,40 @@ def fit(
     key: str = "mixture",
     **options: Any,
 ) -> Fit | dict[str, Fit]:
-    """Fit a two-component mixture to each gene, protein or guide, and keep the answers.
+    """Fit a two-component mixture to each gene, protein or guide, and store the answers.
 
     Parameters
     ----------
     adata : AnnData
-        Cells in rows. A sparse matrix is not filled in; one that is backed by a file is read.
+        Cells in rows. A sparse matrix stays sparse; a matrix that is backed by a file is read.
     layer : str, optional
-        A layer to fit in place of ``adata.X``.
+        A layer to fit instead of ``adata.X``.
     obsm : str, optional
-        An array of ``adata.obsm`` to fit in its place, such as the proteins of CITE-seq.
+        An array of ``adata.obsm`` to fit instead, such as the proteins of CITE-seq.
     by : str, optional
-        A column of ``adata.obs``: each of its groups is fitted apart. Cells without a group are in
-        none.
+        A column of ``adata.obs``: each of its groups is fitted separately. Cells without a group
+        are left out.
     zeros : "keep" or "drop"
-        Whether a zero is a measurement like any other, or none: "drop" fits what is not zero in
-        each column, as is done for the counts of guides. NaN is missing in any case.
+        "keep" takes zeros for measurements like any other. "drop" fits the nonzero values of each
+        column, as is done for guide counts. NaN is a missing value with either.
     key : str
-        Under which name to keep the answers; what it held before goes.
+        Name under which the answers are stored; earlier answers of that name are removed.
     **options
-        Passed on to :func:`mog_jax.fit`.
+        Options of :func:`mog_jax.fit`.
 
     Returns
     -------
     Fit, or dict from group to Fit
-        Named by the variables. The answers are in `adata` as well: as columns of ``adata.var``,
-        ``mixture_mean_1``, ``mixture_threshold``, ``mixture_delta_bic``, ``mixture_status`` and so
-        on, or with `by` as a frame ``adata.varm["mixture_<group>"]`` for each group; of an array
-        of ``obsm`` in ``adata.uns["mixture"]["fits"]``.
+        Named by the variables. The answers are stored in `adata` as well: as columns of
+        ``adata.var``, ``mixture_mean_1``, ``mixture_threshold``, ``mixture_delta_bic``,
+        ``mixture_status`` and so on; with `by`, as a frame ``adata.varm["mixture_<group>"]`` for
+        each group; for an array of ``obsm``, in ``adata.uns["mixture"]["fits"]``.
 
     Raises
     ------
     ValueError
-        If `adata` is something else, or has no such layer, array or column; if an argument cannot
-        be used.
+        If `adata` is not an AnnData object, or has no such layer, array or column; or if an
+        argument has a wrong value.
     """
     refuse_other_objects(adata)
     check_key(key)

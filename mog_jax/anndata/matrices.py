@@ -1,18 +1,18 @@
-"""What is fitted of an AnnData object: a matrix with cells in rows, and groups of the cells."""
+"""Reads the matrix to fit from an AnnData object, cells in rows, and the groups of its cells."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.suggestions import did_you_mean
 
 _PARTS = ("obs", "var", "layers", "obsm", "varm", "uns")
 
 
 def refuse_other_objects(adata: Any) -> None:
-    """Raise `ValueError` unless this is an AnnData object."""
+    """Raise `ValueError` unless `adata` is an AnnData object."""
     if hasattr(adata, "mod"):
         raise ValueError(
             "`adata` must be an AnnData object; got MuData: give a modality, as mdata['prot']."
@@ -22,12 +22,12 @@ def refuse_other_objects(adata: Any) -> None:
 
 
 def matrix_of(adata: Any, layer: str | None, obsm: str | None) -> tuple[Any, Array]:
-    """Give what is to be fitted: an array or a sparse matrix, and the names of its columns.
+    """Return the array or sparse matrix to fit, and the names of its columns.
 
     Raises
     ------
     ValueError
-        If there is no such layer, or it is not a matrix.
+        If the layer or array does not exist, or is not a matrix.
     """
     if layer is not None and obsm is not None:
         raise ValueError("give `layer` or `obsm`, not both.")
@@ -53,7 +53,7 @@ def matrix_of(adata: Any, layer: str | None, obsm: str | None) -> tuple[Any, Arr
 
 
 def in_memory(matrix: Any) -> Any:
-    """Read a matrix that is backed by a file, or lazy; a sparse one stays sparse."""
+    """Return a matrix in memory, if it is backed by a file, or lazy; a sparse one stays sparse."""
     from scipy import sparse
 
     if hasattr(matrix, "to_memory"):
@@ -66,12 +66,12 @@ def in_memory(matrix: Any) -> Any:
 
 
 def groups_of(adata: Any, by: str) -> dict[str, Array]:
-    """Give the cells of each group of ``obs``: from its name to a mask, shape (n_obs,).
+    """Return the cells of each group of ``obs``: from its name to a mask, shape (n_obs,).
 
     Raises
     ------
     ValueError
-        If there is no such column, or a name cannot be kept in a file.
+        If the column does not exist, or the name of a group cannot be stored in a file.
     """
     if not isinstance(by, str) or by not in adata.obs:
         raise _no_such("by", by, adata.obs.columns, "a column of adata.obs")
@@ -102,6 +102,5 @@ def _part(argument: str, there: Any, name: Any) -> Any:
 
 def _no_such(argument: str, name: Any, there: Iterable[Any], what: str) -> ValueError:
     names = [str(each) for each in there]
-    near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}."
-    return ValueError(f"`{argument}` must be {what}; got {name!r}; {hint}")
+    hint = did_you_mean(name, names, otherwise=f"; there are: {', '.join(names) or 'none'}.")
+    return ValueError(f"`{argument}` must be {what}; got {name!r}{hint}")

@@ -14,27 +14,27 @@ from mog_jax.fitting.options import true_or_false
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.mixture import Mixture
 
-# Entries of a matrix that are filled in at a time.
+# Number of entries of a sparse matrix that are made dense at a time.
 _BLOCK = 1 << 22
 
 
 def posterior(adata: Any, *, key: str = "mixture", monotone: bool = False) -> None:
-    """Write the posterior probability of each cell's upper component: ``mixture_posterior``.
+    """Store the posterior probability of each cell's upper component as ``mixture_posterior``.
 
-    It becomes a layer, or an entry of ``obsm`` if such a one was fitted, in float32. After
-    ``fit(..., zeros="drop")`` it is sparse and has an entry where there is a count; of a zero it is
-    0, for no count is no call. After ``zeros="keep"`` zeros have a posterior, too, and it is dense:
+    It becomes a layer, or an entry of ``obsm`` if an array of ``obsm`` was fitted, in float32.
+    After ``fit(..., zeros="drop")`` it is sparse, with an entry for each nonzero value; the
+    posterior of a zero is 0. After ``zeros="keep"`` zeros have a posterior, too, and it is dense:
     four bytes for each cell and variable.
 
     Parameters
     ----------
     adata : AnnData
-        With what `fit` has written, and what was fitted.
+        With the answers of `fit`, and the matrix that was fitted.
     key : str
-        The name that `fit` was given.
+        The `key` that was given to `fit`.
     monotone : bool
-        Whether the posterior may never fall as the value rises. With variances that differ it does
-        far out, where the wider component is on both sides.
+        Whether the posterior is made monotone. If the variances differ, the posterior of the upper
+        component falls again far out, where the wider component dominates on both sides.
 
     Raises
     ------
@@ -62,7 +62,10 @@ def _of_all(
     mixtures: dict[str | None, Mixture],
     monotone: bool,
 ) -> Array:
-    """Give the posterior of every entry, some columns at a time; NaN for cells without a group."""
+    """Return the posterior of every entry, computed in blocks of columns.
+
+    It is NaN for cells without a group.
+    """
     whole = np.full(matrix.shape, np.nan, np.float32)
     for group, rows in cells.items():
         some = matrix[rows]
@@ -82,7 +85,7 @@ def _of_counts(
     mixtures: dict[str | None, Mixture],
     monotone: bool,
 ) -> Any:
-    """Give the posterior of what is not zero, as a sparse matrix."""
+    """Return the posterior of the nonzero entries, as a sparse matrix."""
     from scipy import sparse
 
     places, found = [], []

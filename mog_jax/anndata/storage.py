@@ -1,10 +1,10 @@
-"""Where the answers lie in an AnnData object, so that they are written and read with it.
+"""Stores the answers in an AnnData object, and reads them back.
 
 =======================  ==========================================================================
 all cells                columns of ``adata.var``: ``mixture_mean_1``, ``mixture_threshold``, ...
 groups of cells          a frame for each: ``adata.varm["mixture_<group>"]``
 an array of ``obsm``     frames in ``adata.uns["mixture"]["fits"]``, by group, or "all"
-how they came about      ``adata.uns["mixture"]``
+the arguments of `fit`   ``adata.uns["mixture"]``
 =======================  ==========================================================================
 """
 
@@ -19,13 +19,13 @@ from mog_jax.fitting import Fit
 from mog_jax.fitting.results.columns import COLUMNS, columns_of
 from mog_jax.mixture import Mixture
 
-# The name under which the fits of all cells lie beside those of groups.
+# The key of the fits of all cells, where those of groups have the group's name.
 _ALL = "all"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What was fitted; see `mog_jax.anndata.fit` for the fields."""
+    """The arguments that say what was fitted; see `mog_jax.anndata.fit` for the fields."""
 
     layer: str | None
     obsm: str | None
@@ -34,14 +34,14 @@ class Choice:
 
 
 def check_key(key: Any) -> str:
-    """Raise `ValueError` unless answers can be kept under this name."""
+    """Return `key`; raise `ValueError` if answers cannot be stored under this name."""
     if not isinstance(key, str) or not key or "/" in key:
         raise ValueError(f"`key` must be a text without '/'; got {key!r}.")
     return key
 
 
 def keep(adata: Any, key: str, choice: Choice, fits: Mapping[Any, Fit]) -> None:
-    """Write the fits of each group, or of all cells under None; what `key` held before goes."""
+    """Store the fits of each group, or of all cells under None; remove earlier ones of `key`."""
     _forget(adata, key)
     frames = {group: _frame(found) for group, found in fits.items()}
     record = {name: value for name, value in dataclasses.asdict(choice).items() if value}
@@ -60,12 +60,12 @@ def keep(adata: Any, key: str, choice: Choice, fits: Mapping[Any, Fit]) -> None:
 
 
 def kept(adata: Any, key: str) -> tuple[Choice, dict[str | None, Mixture]]:
-    """Read back what was fitted, and the mixtures of each group, or of all cells under None.
+    """Return what was fitted, and the mixtures of each group, or of all cells under None.
 
     Raises
     ------
     ValueError
-        If there is nothing of that name.
+        If there are no fits of that name.
     """
     record = adata.uns.get(key)
     if not isinstance(record, dict) or "groups" not in record or "zeros" not in record:
@@ -98,7 +98,7 @@ def _forget(adata: Any, key: str) -> None:
 
 
 def _frame(fits: Fit) -> Any:
-    """Give the answers as a frame that goes into a file: a text that is missing is no text."""
+    """Return the answers as a frame that can be written to a file: texts become categories."""
     import pandas
 
     columns = {

@@ -1,13 +1,13 @@
-"""One dataset that does not fit into memory, fitted by passes over its chunks.
+"""Fits one dataset that does not fit into memory, by passes over its chunks.
 
-- `blocks`: chunks of any length become blocks of one length, of the points that are there;
-- `passes`: the blocks' nine sums, added up, and whether each pass has seen the same points;
+- `blocks`: regroups chunks of any length to blocks of one length, without missing values;
+- `passes`: sums the nine sums of the blocks, and checks that each pass has the same points;
 - `survey`: the first pass: size, mean, variance and a sample;
-- `starts`: the fits of the sample;
-- `climb`: from there to the maxima of all points;
-- `answer`: which of them is the answer;
-- `maximum`: all of this, one after the other;
-- `levels`: the one pass that rounded or censored values take, which counts distinct ones.
+- `starts`: fits the sample, for the starts of the climbs;
+- `climb`: climbs from the starts to maxima of all points;
+- `answer`: chooses the answer among them;
+- `maximum`: calls all of these;
+- `levels`: counts the distinct values of rounded or censored data, in one pass.
 """
 
 from mog_jax.chunks.blocks import Chunk, Chunks

@@ -1,4 +1,4 @@
-"""Which of the maxima that were climbed to is the answer: the choice of the fitter."""
+"""Chooses the answer among the maxima that the climbs reached, by the rule of the fitter."""
 
 from collections.abc import Sequence
 
@@ -24,10 +24,10 @@ from mog_jax.penalty import penalty_weight
 
 
 def answer_of(climbs: Sequence[Climb], data: Survey, options: FitOptions) -> Climb:
-    """Give the answer among some climbs of one dataset.
+    """Return the answer among some climbs of one dataset.
 
-    Where the fitter climbs once more with the penalty, a bound on what that would reach ranks them
-    here: another climb would be as many more passes.
+    The fitter ranks maxima by climbs with the penalty; here a lower bound of the value that such a
+    climb would reach ranks them, as another climb would cost more passes.
     """
     highest = min(
         climbs,
@@ -60,7 +60,7 @@ def answer_of(climbs: Sequence[Climb], data: Survey, options: FitOptions) -> Cli
 
 
 def is_on_atom(climb: Climb, data: Survey, options: FitOptions) -> bool:
-    """Whether a component is one value that a tenth of the sample has, and no other nearly has."""
+    """Return whether the narrower component is the atom of the sample, on the variance floor."""
     theta = np.asarray(climb.state.theta)
     if not np.isfinite(theta).all() or not on_floor(theta[:, None], options.variance_floor)[0]:
         return False
@@ -68,7 +68,10 @@ def is_on_atom(climb: Climb, data: Survey, options: FitOptions) -> bool:
 
 
 def higher_than(answer: Climb, climbs: Sequence[Climb]) -> Higher:
-    """Say whether another climb has ended higher, and how many points its smaller component has."""
+    """Return by how many nats another climb ended higher, and the points of its smaller component.
+
+    Both are 0 if none did.
+    """
 
     def value(climb: Climb) -> float:
         return float(climb.state.sums.log_likelihood)

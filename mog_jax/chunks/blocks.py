@@ -1,7 +1,7 @@
-"""Chunks of any length become blocks of one length, of the points that are there.
+"""Regroups chunks of any length to blocks of one length, without missing and infinite values.
 
-Which points share a block depends on their order alone, and not on how they were cut into chunks;
-the same holds for the sums. One length needs one compiled program.
+The blocks depend on the order of the points only, not on how they are divided into chunks; so do
+the sums. Blocks of one length need one compiled program.
 """
 
 import dataclasses
@@ -23,24 +23,24 @@ class Chunk(NamedTuple):
     counts: HostArray | None
 
 
-# Gives the chunks, from the first, each time it is called.
+# Returns an iterator of the chunks, from the first, each time it is called.
 Chunks = Callable[[], Iterator[Chunk]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Block:
-    """Points that are there, in float64.
+    """Finite points with a positive count, in float64.
 
     Parameters
     ----------
     number : int
-        Which block of the stream it is.
+        Number of the block in the stream.
     values : array, shape (BLOCK,)
-        Padded with the last one.
+        Padded with the last point.
     counts : array, shape (BLOCK,), or None
-        How often each was seen, 0 for padding; None where all are seen once.
+        How often each was seen, 0 for padding; None if all were seen once.
     n : int
-        How many there are, at least one.
+        Number of points, at least one.
     """
 
     number: int
@@ -51,20 +51,20 @@ class Block:
 
 @dataclasses.dataclass(eq=False)
 class LeftOut:
-    """How many values of a stream are no points, so far."""
+    """Numbers of missing and infinite values of a stream so far."""
 
     n_missing: int = 0
     n_infinite: int = 0
 
 
 def in_blocks(chunks: Iterable[Chunk], left_out: LeftOut) -> Iterator[Block]:
-    """Fill blocks with the points of chunks: those that are finite and were seen at all.
+    """Yield blocks of the finite points of chunks with a positive count.
 
     Parameters
     ----------
     chunks : iterable of Chunk
     left_out : LeftOut
-        Counted up on the way.
+        Its numbers are increased for each value that is left out.
     """
     number = filled = 0
     values, counts = np.empty(BLOCK), None
@@ -92,7 +92,7 @@ def in_blocks(chunks: Iterable[Chunk], left_out: LeftOut) -> Iterator[Block]:
 def _points(
     chunks: Iterable[Chunk], left_out: LeftOut
 ) -> Iterator[tuple[HostArray, HostArray | None]]:
-    """Give the points of chunks in pieces that fit into memory; a chunk may be a mapped file."""
+    """Yield the points of chunks in pieces that fit into memory; a chunk may be a mapped file."""
     for chunk in chunks:
         for lo in range(0, chunk.values.size, BLOCK):
             values = chunk.values[lo : lo + BLOCK].astype(np.float64, copy=False)

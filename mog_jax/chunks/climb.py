@@ -1,4 +1,4 @@
-"""From the sample's fits to the maximum of all points: the package's own ascent, a step a pass."""
+"""Climbs from the starts to maxima of all points, by the package's ascent, one step a pass."""
 
 import dataclasses
 import functools
@@ -24,7 +24,7 @@ _PATIENCE = 10
 
 
 class Climb(NamedTuple):
-    """A climb, without lanes: where it stands, the observed information there, and what is free."""
+    """A climb, without lanes: its state, the observed information there, and what is free."""
 
     state: Ascent
     information: Array
@@ -34,21 +34,21 @@ class Climb(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class _Taken:
-    """A dataset whose sums at the climb's proposal are already known."""
+    """A dataset whose nine sums at the climb's proposal are already computed."""
 
     taken: Sums
     count: jax.Array
     free: jax.Array
 
     def sums(self, coordinates: Coordinates) -> Sums:
-        """Give those sums."""
+        """Return those sums."""
         return self.taken.unstacked()
 
 
 def climb(
     passes: Passes, starts: Sequence[Start], options: FitOptions, whole: Whole
 ) -> list[Climb]:
-    """Climb from each start to the maximum above it, a step of all in each pass.
+    """Climb from each start to the maximum above it; each pass is one step of all climbs.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def climb(
     Returns
     -------
     list of Climb
-        Where they ended, without climbs that came to the same place as another one, or stayed
-        for long below a regular maximum.
+        Their ends, without climbs that met another one, or stayed for long below a regular
+        maximum.
     """
     climbs = [Climb(begin(start.theta), np.full((5, 5), np.nan), start.free) for start in starts]
     ascent = options.ascent(searching=False)
@@ -78,7 +78,7 @@ def climb(
 
 
 def _not_trailing(climbs: Sequence[Climb], options: FitOptions) -> list[Climb]:
-    """Give up climbs under way below a regular maximum that another one has reached."""
+    """Return the climbs without active ones below a regular maximum that another has reached."""
     reached = max(
         (
             climb.state.sums.log_likelihood

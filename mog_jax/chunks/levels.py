@@ -1,4 +1,4 @@
-"""One pass that counts distinct values: where these are rounded or censored, they are few."""
+"""Fits rounded or censored values by counting the distinct ones in one pass."""
 
 import dataclasses
 from typing import Any
@@ -9,17 +9,17 @@ from mog_jax.arrays import HostArray
 from mog_jax.chunks.blocks import Chunks
 from mog_jax.fitting import Fit, fit
 
-# Distinct values that are held.
+# Largest number of distinct values.
 _MOST = 1 << 22
 
 
 def fit_levels(chunks: Chunks, limits: Any, **options: Any) -> Fit:
-    """Count the levels of a stream, and fit them as intervals.
+    """Count the distinct values of a stream, and fit them as intervals.
 
     Raises
     ------
     ValueError
-        If there are more distinct values than can be held, or `fit` refuses an option.
+        If there are more than 4,194,304 distinct values, or `fit` refuses an option.
     """
     levels, counts, n_missing, n_values = np.zeros(0), np.zeros(0), 0, 0
     for chunk in chunks():

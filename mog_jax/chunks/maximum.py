@@ -1,4 +1,4 @@
-"""One dataset, from its chunks to its fit: once through all the stages."""
+"""Fits one dataset from its chunks: survey, starts, climbs, answer."""
 
 import jax
 import numpy as np
@@ -23,20 +23,24 @@ _DOUBLE = np.dtype(np.float64)
 
 
 def maximum(chunks: Chunks, known: Mixture, options: FitOptions) -> Fit:
-    """Find the maximum of all points of a stream, in as many passes as it takes.
+    """Fit a mixture to all points of a stream.
 
     Parameters
     ----------
     chunks : Chunks
     known : Mixture, fields of shape (1, 2)
-        What is fixed; NaN where free.
+        Fixed values; NaN where free.
     options : FitOptions
+
+    Returns
+    -------
+    Fit
 
     Raises
     ------
     ValueError
-        If there is no point at all, not even a missing one, or a pass sees other points than the
-        first.
+        If the stream has no values, not even missing ones, or the points of a pass differ from
+        those of the first.
     """
     passes = Passes(chunks)
     data = survey(passes)
@@ -71,7 +75,7 @@ def maximum(chunks: Chunks, known: Mixture, options: FitOptions) -> Fit:
 
 
 def _standardised(data: Survey) -> Standardised:
-    """Say how the data are standardised; their points are not kept."""
+    """Return mean, scale and size of the data for `describe`, without their points."""
     is_finite = data.seen.n_infinite == 0
     n = data.seen.n_points
     return Standardised.without_points(

@@ -1,4 +1,4 @@
-"""Passes over the blocks of a stream: the nine sums at a mixture, of all points."""
+"""Makes passes over the blocks of a stream, for the nine sums of all points at a mixture."""
 
 import dataclasses
 import functools
@@ -21,13 +21,14 @@ Answer = TypeVar("Answer")
 
 
 class Seen(NamedTuple):
-    """A summary of the points of a pass; the same for every pass, in any order.
+    """A summary of the points of a pass, which must be the same for every pass.
 
     Parameters
     ----------
     n_points, n_missing, n_infinite : int
+        Numbers of finite, missing and infinite values.
     digest : int
-        Sum of the points' bits, and of their counts'.
+        Sum of the bits of the points and of their counts.
     """
 
     n_points: int
@@ -45,7 +46,7 @@ class Whole(NamedTuple):
 
 
 class Passes:
-    """A stream of points, and how often it was read.
+    """A stream of points, and the number of passes over it, `n_passes`.
 
     Parameters
     ----------
@@ -65,19 +66,23 @@ class Passes:
         Parameters
         ----------
         function : callable
-            What is made of each block: on any thread, in float64.
+            Called with each block, on any thread, in float64.
         take : callable
-            Called with each block and what `function` made of it, in the order of the stream.
+            Called with each block and the result of `function`, in the order of the stream.
+
+        Returns
+        -------
+        Seen
 
         Raises
         ------
         ValueError
-            If there are other points than in the pass before.
+            If the points differ from those of the pass before.
         """
         left_out, n_points, digest = LeftOut(), 0, 0
 
         def work(block: Block) -> tuple[Block, Answer, int]:
-            # JAX's configuration is per thread.
+            # JAX's configuration holds for one thread only.
             with jax.enable_x64(True):
                 return block, function(block), _digest(block)
 
@@ -96,7 +101,7 @@ class Passes:
         Parameters
         ----------
         thetas : sequence of arrays, shape (5,)
-            Where they are taken, on the standard scale.
+            Coordinates of the mixtures, on the standard scale.
         whole : Whole
 
         Returns
@@ -135,7 +140,7 @@ class Passes:
 def _digest(block: Block) -> int:
     total = int(block.values[: block.n].view(np.uint64).sum())
     if block.counts is not None:
-        # Two separate sums: a value and a count must not be exchanged.
+        # With a factor, so that an exchange of a value and a count changes the sum.
         total += 3 * int(block.counts[: block.n].view(np.uint64).sum())
     return total
 
@@ -145,8 +150,8 @@ def _on_host(sums: Sums) -> Sums:
     return found
 
 
-# The sums are linear in a part of each block and in the moments of all points. The moments are
-# taken once, and each block adds its part: moments of each block would cost half a pass more.
+# Each of the nine sums is a sum over the blocks plus a term in the moments of all points. The term
+# is computed once: moments of each block would cost half a pass more.
 @jax.jit
 def _sums_of_moments(theta: Any, total: Any) -> Sums:
     nothing = jnp.zeros(pad_rows(0), theta.dtype)
@@ -170,5 +175,5 @@ def _sums_of_points(theta: Any, x: Any, counts: Any, mean: Any, per_scale: Any) 
     none = Totals(count=zero, mean=zero, variance=zero)
     by_lane = lane_sums(at, z, none, counts).stacked()
     part: Sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=-1), by_lane)
-    # The centre does not add up.
+    # The centre is not a sum: it comes from the moments.
     return dataclasses.replace(part, centre=jnp.zeros_like(part.centre))

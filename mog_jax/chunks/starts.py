@@ -1,8 +1,8 @@
-"""Starts of the climbs: the fits of the sample, as it is and smoothed.
+"""Computes the starts of the climbs: the fits of the sample, as it is and smoothed.
 
-A few points of the sample that lie close by chance stand for many points, and may have a higher
-likelihood than the true maximum. Means of neighbouring points have no such clusters; they also lose
-narrow components, so that both samples are fitted.
+A few points of the sample that are close by chance stand for many points, and may have a higher
+likelihood than the true maximum. Means of neighbouring points have no such clusters; but they also
+lose narrow components, so both samples are fitted.
 """
 
 from typing import NamedTuple
@@ -21,26 +21,26 @@ from mog_jax.mixture import Mixture
 _NEIGHBOURS = 64
 # Logarithm of the ratio of weights beyond which one of them underflows.
 _EMPTY = 700.0
-# Two are at the same place when means are apart by less than this in standard deviations, and
-# weights and variances by less than this in their logarithms.
+# Two mixtures are the same if their means differ by less than this in standard deviations, and the
+# logarithms of weights and variances by less than this.
 _SAME_PLACE = 0.05
 
 
 class Start(NamedTuple):
-    """Where a climb begins on the standard scale, and what is not held fixed; shape (5,) each."""
+    """Coordinates of a start on the standard scale, and which are free; shape (5,) each."""
 
     theta: Array
     free: Array
 
 
 def starts(data: Survey, known: Mixture, options: FitOptions) -> list[Start]:
-    """Give the starts, no two of them at the same place.
+    """Return the starts, no two of which are nearly the same mixture.
 
     Parameters
     ----------
     data : Survey
     known : Mixture, shape (1, 2)
-        What is fixed, NaN where it is free.
+        Fixed values, NaN where free.
     options : FitOptions
     """
     samples = [(data.values, data.counts)]
@@ -55,14 +55,14 @@ def starts(data: Survey, known: Mixture, options: FitOptions) -> list[Start]:
 
 
 def same_place(one: Array, other: Array) -> bool:
-    """Whether coordinates stand for nearly the same mixture."""
+    """Return whether coordinates are those of nearly the same mixture."""
     unit = np.ones(5)
     unit[1:3] = np.exp(-0.5 * np.maximum(one[3:], other[3:]))
     return bool(np.all(np.abs(one - other) * unit < _SAME_PLACE))
 
 
 def _smoothed(values: HostArray, counts: HostArray, n_ends: int) -> tuple[HostArray, HostArray]:
-    """Replace all points but those at either end by means of neighbours."""
+    """Replace all points except those at either end by means of neighbours."""
     order = n_ends + np.argsort(values[n_ends:])
     edges = np.arange(0, order.size, _NEIGHBOURS)
     mass = np.add.reduceat(counts[order], edges)
@@ -79,7 +79,7 @@ def _fitted(
     known: Mixture,
     options: FitOptions,
 ) -> Start:
-    """Give where a sample's fit ends."""
+    """Return the fit of a sample as a start."""
     found = fit(
         values,
         counts=counts,

@@ -1,8 +1,8 @@
-"""The first pass: size, mean, variance and range of a stream, exactly, and a sample of its points.
+"""Makes the first pass: size, mean, variance and range of a stream, and a sample of its points.
 
 The search for the maximum begins in the sample. Points are drawn by a hash of their place in the
-stream: the same stream gives the same sample, however it is cut. The lowest and the highest points,
-most of which a sample of a hundred million would miss, are always in it.
+stream: the same stream gives the same sample, however it is divided into chunks. The sample always
+holds the lowest and the highest points, most of which a random sample of a long stream would miss.
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ from mog_jax.chunks.blocks import Block
 from mog_jax.chunks.passes import Passes, Seen
 from mog_jax.fitting.multistart.choice import most_frequent
 
-# Points of the sample; a stream of at most as many points is its own sample.
+# Number of points of the sample; a shorter stream is its own sample.
 _SAMPLED = 2**17
-# How many of them are from either end.
+# Number of points of the sample from either end.
 _EXTREMES = 1024
 
 
@@ -31,6 +31,7 @@ class Survey:
     Parameters
     ----------
     seen : Seen
+        Summary of the points, to compare later passes with.
     total : float
         Sum of the counts.
     mean, scale : float
@@ -38,12 +39,12 @@ class Survey:
     low, high : float
         The lowest and the highest point.
     values : array, shape (m,)
-        The sample: all points where those are few.
+        The sample: all points if those are few.
     counts : array, shape (m,), or None
-        How many points each stands for: 1, if None.
+        Number of points that each stands for: 1, if None.
     n_ends : int
-        How many of the sample, its first, are the lowest and the highest points of all; the others
-        were drawn. 0 where the sample is all points.
+        Number of points at the front of the sample that are the lowest and the highest of all; the
+        others were drawn. 0 if the sample is all points.
     """
 
     seen: Seen
@@ -58,7 +59,7 @@ class Survey:
 
     @functools.cached_property
     def atom(self) -> float:
-        """The atom of the sample, on the standard scale of the data; NaN where there is none."""
+        """The atom of the sample, on the standard scale of the data; NaN if there is none."""
         order = np.argsort(self.values)
         counts = None if self.counts is None else self.counts[order][None]
         found = most_frequent(self.values[order][None], counts, np.array([order.size]))
@@ -91,7 +92,7 @@ class _Moments(NamedTuple):
     # An overflow gives the status out_of_range.
     @np.errstate(over="ignore", under="ignore", invalid="ignore")
     def joined(self, other: "_Moments") -> "_Moments":
-        """Give the moments of both parts. No square is taken that might overflow."""
+        """Return the moments of both parts, without squares that might overflow."""
         total = self.total + other.total
         ours, theirs = self.total / total, other.total / total
         apart = np.float64(other.mean) - self.mean
@@ -128,7 +129,7 @@ def _moments(block: Block) -> _Moments:
 
 
 class _Points(NamedTuple):
-    """Points of a stream: where they stood, their rank in the draw, and what they are."""
+    """Points of a stream: their places, ranks in the draw, values and counts."""
 
     place: HostArray
     rank: HostArray
@@ -151,12 +152,12 @@ class _Picks:
     def __init__(self) -> None:
         self._drawn = self._low = self._high = _NONE
         self._waiting: list[_Points] = []
-        # The rank from which on points can no longer be picked.
+        # Bounds beyond which points can no longer be picked: rank, lowest and highest value.
         self._last, self._below, self._above = np.uint64(2**64 - 1), np.inf, -np.inf
         self._ranks = _scrambled(np.arange(blocks.BLOCK, dtype=np.uint64))
 
     def of(self, block: Block) -> _Points:
-        """Give the points of a block that may be picked, on any thread."""
+        """Return the points of a block that may be picked; called on any thread."""
         x = block.values[: block.n]
         # Another order in each block.
         rank = self._ranks[: block.n] ^ _scrambled(np.array([block.number + 2**32], np.uint64))
@@ -165,7 +166,7 @@ class _Picks:
         return _Points(block.number * blocks.BLOCK + at, rank[at], x[at], counts)
 
     def add(self, found: _Points) -> None:
-        """Take in the points of the next block."""
+        """Add the points of the next block."""
         self._waiting.append(found)
         if sum(each.place.size for each in self._waiting) >= _SAMPLED:
             self._settle()
@@ -180,7 +181,7 @@ class _Picks:
             self._below, self._above = self._low.values.max(), self._high.values.min()
 
     def sample(self, n_points: int) -> dict[str, Any]:
-        """Give the fields of `Survey` that are about the sample."""
+        """Return the fields of `Survey` for the sample."""
         self._settle()
         if n_points <= _SAMPLED:
             whole = self._drawn.take(np.argsort(self._drawn.place))
@@ -195,7 +196,7 @@ class _Picks:
 
 
 def _first(points: _Points, key: Callable[[_Points], HostArray], number: int) -> _Points:
-    """Give the points of which a key is lowest; of equals those that came first."""
+    """Return the points with the lowest key; of equal keys, those that came first."""
     return points.take(np.argsort(key(points), kind="stable")[:number])
 
 

@@ -1,18 +1,19 @@
 """The command line: ``mog-jax check``, ``crosscheck``, ``fit``, ``label``, ``plot``, ``report``.
 
 ==================  ==============================================================================
-`argument_types`    numbers and names as argparse reads them
-`check`             every hand-written gradient against the likelihood, with exit code
-`crosscheck`        the derivative rules of any module against autodiff, with exit code
-`fit`               a file or a table in, parameters or a table of them out
-`label`             every row with its posterior, label and uncertainty
-`plot`              the picture of one fit of a table
-`report`            a page of all fits
-`completion`        a script that completes commands in the shell
+`argument_types`    argument types for argparse: numbers with a range, pairs
+`check`             checks every hand-written gradient against the likelihood
+`crosscheck`        checks the derivative rules of any module against autodiff
+`fit`               fits a column, or every group of a table: `fit_arguments` defines its arguments,
+                    `intervals` those for values that are intervals, `show` prints the answers
+`label`             writes every row with its posterior, label and uncertainty
+`plot`              draws the fit of one group of a table, or of several
+`report`            writes a page of all fits
+`completion`        prints a script that completes commands in the shell
 `command_line`      the parser, and `main`
 ==================  ==============================================================================
 
-Nothing here imports JAX before there is something to compute: ``--help`` takes no time.
+These modules import JAX only when there is something to compute, so that ``--help`` is fast.
 """
 
 from mog_jax.cli.command_line import main

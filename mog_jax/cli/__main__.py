@@ -1,4 +1,4 @@
-"""``python -m mog_jax.cli`` is ``mog-jax``."""
+"""Runs the command line: ``python -m mog_jax.cli`` is ``mog-jax``."""
 
 import sys
 

@@ -14,7 +14,7 @@ def positive(text: str) -> float:
 
 
 def non_negative(text: str) -> float:
-    """Read a number that may be 0."""
+    """Read a non-negative number."""
     number = _read(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be non-negative and finite; got {text}")
@@ -22,7 +22,7 @@ def non_negative(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """Read a part of a whole, a tenth at most."""
+    """Read a positive number of at most 0.1."""
     number = positive(text)
     if number > 0.1:
         raise argparse.ArgumentTypeError(f"must be at most 0.1; got {text}")

@@ -1,4 +1,4 @@
-"""``mog-jax check``: every hand-written gradient compared with the likelihood."""
+"""``mog-jax check``: checks every hand-written gradient against the likelihood."""
 
 import argparse
 import os
@@ -13,19 +13,19 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser's."""
     check = commands.add_parser(
         "check",
-        help="hold every hand-written gradient against the likelihood",
-        description="Hold every hand-written gradient against the log-likelihood's own derivative: "
-        "the formula in exact arithmetic, the program by the digits that it keeps, on mixtures and "
-        "data drawn at random.",
+        help="check every hand-written gradient against the likelihood",
+        description="Check every hand-written gradient against the log-likelihood's own "
+        "derivative: the formula in exact arithmetic, the program by the digits that it keeps, on "
+        "mixtures and data drawn at random.",
     )
     check.add_argument(
         "--examples",
         type=argument_types.count,
         default=200,
         metavar="N",
-        help="inputs each (default: 200)",
+        help="inputs for each function (default: 200)",
     )
-    check.add_argument("--seed", type=int, default=0, help="which inputs are drawn (default: 0)")
+    check.add_argument("--seed", type=int, default=0, help="seed of the inputs (default: 0)")
     check.add_argument(
         "--jobs",
         type=argument_types.count,
@@ -41,14 +41,14 @@ def add_to(commands: Any) -> None:
 
 
 def _cores() -> int:
-    # The processors that this process may use, where the system says so.
+    # The processors that this process may use, if the system tells.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, and show what was found."""
+    """Run the checks and print their reports; return the exit code."""
     import json
 
     from rich.console import Console
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from mog_jax.self_check import check, self_checks
 
     if options.plot and not Path(options.plot).absolute().parent.is_dir():
-        # Checked before the checks, which take a minute, rather than after them.
+        # Tested before the checks, which take a minute, not after them.
         print(f"mog-jax: --plot: no folder {Path(options.plot).parent}", file=sys.stderr)
         return 2
     names = [claim.name for claim in self_checks()]
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         _draw_check(options.plot)
         if not options.quiet:
-            # Not on standard output, where JSON may be.
+            # Not on standard output, which may hold JSON.
             print(f"picture        {options.plot}", file=sys.stderr)
     return 1 if failed else 0
 

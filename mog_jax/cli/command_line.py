@@ -1,7 +1,7 @@
-"""The parser of ``mog-jax``, and its exit codes.
+"""Defines the parser of ``mog-jax``, and `main` with its exit codes.
 
-0 for success; 1 when a check fails, or with ``--strict`` when a fit has not converged; 2 for input
-that cannot be used, with one line on standard error that says what is wrong.
+0 for success; 1 if a check fails, or with ``--strict`` if a fit has not converged; 2 for input that
+cannot be used, with one line on standard error that says what is wrong.
 """
 
 import argparse
@@ -16,16 +16,16 @@ from mog_jax.cli import check, completion, crosscheck, fit, label, plot, report
 
 _EPILOG = """\
 examples:
-  mog-jax check                              hold every hand-written gradient against autodiff
-  mog-jax crosscheck mypackage               hold every derivative rule in it against autodiff
+  mog-jax check                              check every hand-written gradient
+  mog-jax crosscheck mypackage               check every derivative rule in it against autodiff
   mog-jax fit faithful                       fit the waiting times of Old Faithful
   mog-jax fit cells.csv --value intensity    fit a column of a CSV file
   mog-jax fit cells.parquet --by gene --value expression --out fits.parquet
-                                             fit every gene; killed, the same command goes on
+                                             fit every gene; if killed, run it again to go on
   mog-jax label fits.parquet --out rows.csv  every row's posterior, label and uncertainty
   mog-jax plot fits.parquet --group CD4      draw the fit of one gene
   mog-jax completion bash                    a script that completes commands in the shell
-  mog-jax report fits.parquet -o fits.html   a page with every fit, to sort, search and look at
+  mog-jax report fits.parquet -o fits.html   a page with every fit, to sort, search and view
 
 exit codes:
   0  done
@@ -33,7 +33,7 @@ exit codes:
   2  input that cannot be used; one line on standard error says what is wrong
 """
 
-# Errors that are for people, by the module that has them: it is there if one was raised.
+# Errors that are printed without a traceback, by the module that defines them.
 _FOR_PEOPLE = {
     "mog_jax.tables.errors": "TableError",
     "mog_jax.crosscheck.discovery.errors": "TargetError",
@@ -41,10 +41,10 @@ _FOR_PEOPLE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code."""
+    """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
     if options.command.__module__ in ("mog_jax.cli.check", "mog_jax.cli.crosscheck"):
-        # A fit keeps its programs itself.
+        # A fit has a cache of its own.
         _keep_compiled_programs()
     try:
         code: int = options.command(options)
@@ -58,21 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("mog-jax: stopped; what was kept with --out is kept.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python would complain once more at its end.
+        # The reader has closed the pipe (`| head`). Python would report that again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
 
 
 def _keep_compiled_programs() -> None:
-    """Let JAX keep what it compiles between runs; where, and whether, its own variables decide."""
+    """Set JAX's compilation cache to the user's cache folder, unless its variables are set."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mog_jax" / "jax"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 
 def _is_for_people(error: Exception) -> bool:
-    """Whether the message says all: what is wrong with the input. Anything else is a bug."""
+    """Return whether an error is one of the input, whose message suffices; others are bugs."""
     if isinstance(error, ImportError):
         return "pip install" in str(error)
     return any(
@@ -82,7 +82,7 @@ def _is_for_people(error: Exception) -> bool:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Prints the version, which is looked up only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         print(f"mog_jax {mog_jax.__version__}")
@@ -90,7 +90,7 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, like everything else here."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_to(commands)
     for each in commands.choices.values():
         each.add_argument(
-            "-q", "--quiet", action="store_true", help="say nothing but what was asked for"
+            "-q", "--quiet", action="store_true", help="print only the requested output"
         )
     completion.add_to(commands, parser)
     return parser

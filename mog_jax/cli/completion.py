@@ -1,4 +1,4 @@
-"""``mog-jax completion``: the script by which a shell completes commands and options."""
+"""``mog-jax completion``: prints a script by which a shell completes commands and options."""
 
 import argparse
 import functools
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 _SHELLS = ("bash", "zsh", "tcsh")
-# What arguments that name files are called in the help.
+# Names in the help of arguments that are files.
 _FILES = ("FILE", "FITS", "SOURCE")
 
 
 def add_to(commands: Any, parser: argparse.ArgumentParser) -> None:
-    """Add the command to the parser's; the script is of `parser`."""
+    """Add the command to the parser's; the script completes the commands of `parser`."""
     completion = commands.add_parser(
         "completion",
         help="print a script that completes commands in the shell",
@@ -42,7 +42,7 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Give the arguments of a parser, and those of its commands."""
+    """Yield the arguments of a parser, and those of its commands."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

@@ -1,4 +1,4 @@
-"""``mog-jax crosscheck``: the derivative rules of any module, held against autodiff."""
+"""``mog-jax crosscheck``: checks the derivative rules of any module against autodiff."""
 
 import argparse
 import json
@@ -16,8 +16,8 @@ examples:
 
 inputs:
   package.module:name is a Hypothesis strategy that yields tuples of arguments, a list of such
-  tuples, a function that gives either, or, for a module, a dict of them by function. Anything else
-  is read as an expression, in which are the strategies of Hypothesis and those of
+  tuples, a function that returns either, or, for a module, a dict of them by function. Anything
+  else is evaluated as an expression, which may use the strategies of Hypothesis and those of
   mog_jax.crosscheck.strategies.
 """
 
@@ -26,17 +26,17 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser's."""
     command = commands.add_parser(
         "crosscheck",
-        help="hold the derivative rules of a module against autodiff",
-        description="Find the custom derivative rules of a module (or take one function) and hold "
+        help="check the derivative rules of a module against autodiff",
+        description="Find the custom derivative rules of a module (or take one function) and check "
         "each against the same function without it: formulas in exact arithmetic, programs by the "
         "digits that they keep, at inputs that are drawn from its signature or from a strategy.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("target", metavar="MODULE[:FUNCTION]", help="a module, or one function")
-    command.add_argument("--inputs", metavar="INPUTS", help="what to try; see below")
+    command.add_argument("--inputs", metavar="INPUTS", help="the inputs to try; see below")
     command.add_argument(
-        "--derivative", metavar="MODULE:FUNCTION", help="what FUNCTION's derivative should be"
+        "--derivative", metavar="MODULE:FUNCTION", help="a hand-written derivative to check"
     )
     command.add_argument(
         "--skip", metavar="NAME", action="append", default=[], help="a function to leave out"
@@ -51,13 +51,13 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--examples", type=argument_types.count, default=100, metavar="N", help="default: 100"
     )
-    command.add_argument("--seed", type=int, default=0, help="which inputs are drawn (default: 0)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the inputs (default: 0)")
     command.add_argument(
         "--min-digits",
         type=argument_types.non_negative,
         default=0.0,
         metavar="D",
-        help="digits that each result must keep where conditioning allows three more",
+        help="digits that each result must keep if conditioning allows three more",
     )
     command.add_argument(
         "--agrees-to",
@@ -67,7 +67,7 @@ def add_to(commands: Any) -> None:
         help="relative difference up to which derivatives are meant to agree",
     )
     command.add_argument(
-        "--normwise", action="store_true", help="count digits by the largest entry of each array"
+        "--normwise", action="store_true", help="errors relative to each array's largest entry"
     )
     command.add_argument(
         "--deadline",
@@ -81,12 +81,12 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, and show what was found."""
+    """Run the checks and print their reports; return the exit code."""
     from rich.console import Console
 
     from mog_jax.crosscheck.discovery.checks import check
 
-    # As for `python -m`: what lies in this folder can be named.
+    # As for `python -m`, modules in the current folder can be named.
     if "" not in sys.path:
         sys.path.insert(0, "")
     targets, given, failed = _chosen(options)
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> tuple[list[Any], dict[str, Any], list[Any]]:
-    """Give what to check, the inputs that were given by name, and what could not be imported."""
+    """Return the targets, the inputs that were given by name, and errors of imports."""
     from mog_jax.crosscheck.discovery.checks import inputs_by_name, inputs_named, rules_of
     from mog_jax.crosscheck.discovery.errors import TargetError
     from mog_jax.crosscheck.discovery.targets import function_named

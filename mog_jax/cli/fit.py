@@ -1,4 +1,4 @@
-"""``mog-jax fit``: from a file to a row per group."""
+"""``mog-jax fit``: fits a column, or every group of a table."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit, and show or keep the answers."""
+    """Fit, and print or write the answers; return the exit code."""
     from mog_jax.progress import bar
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.run import fit_source
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         statuses = results.statuses()
         table = None if options.out else results.table()
         run = results.run or {}
-    # Of AnnData each feature is fitted where nothing else is asked for.
+    # By default each feature of an AnnData file is fitted.
     if is_single and run["columns"]["by"]:
         is_single = False
         if options.plot:
@@ -84,7 +84,7 @@ def _faithful() -> str:
 
 
 def _refuse_unusable(name: str, row: dict[str, Any], source: Any, run: dict[str, Any]) -> None:
-    """One column of numbers and no fit: then the data are at fault, and that is an error."""
+    """Raise `TableError` if a single column cannot be fitted, saying why."""
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import group_values
 

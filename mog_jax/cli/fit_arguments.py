@@ -1,4 +1,4 @@
-"""The arguments of ``mog-jax fit``, and what they say to the fitter."""
+"""Defines the arguments of ``mog-jax fit``, and converts them to arguments of functions."""
 
 import argparse
 from typing import Any
@@ -23,28 +23,32 @@ columns of the answer, after those of --by:
                                               favours two, above 10 strongly
   threshold threshold_se                      where to cut between the components
   threshold_reason                            why there is no threshold
-  gain_left                                   nats that the climb has left, by its own estimate
+  gain_left                                   estimate of the nats still to be gained
   n_points n_missing lowest highest           of the values
+  histogram                                   of 32 bins between these; not in a CSV
+  higher_by higher_points                     another maximum that lies higher: by how many nats,
+                                              and the points in its smaller component
   status                                      converged, or why not; what has no meaning is empty
   p_value q_value                             with --bootstrap: of one component against two
 
-Without --by, one column is fitted and the answer is for reading. With --by or --columns there is a
-row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json), or in
---out. A group with a missing key is a group of its own; missing values are left out and counted.
+Without --by, one column is fitted and the answer is printed as text. With --by or --columns there
+is a row for each group: on standard output as CSV (a table on a terminal, JSON lines with --json),
+or in --out. Rows with a missing key are a group of their own; missing values are left out and
+counted.
 
---out FILE.duckdb keeps the answers in a database (table `fits`), chunk by chunk. FILE.parquet and
-FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which goes when they are
-complete. If a run is killed, the same command takes it up where it was. Earlier answers at FILE are
+--out FILE.duckdb writes the answers to a database (table `fits`), chunk by chunk. FILE.parquet and
+FILE.csv are written from such a database beside them, FILE.parquet.duckdb, which is removed when
+they are complete. If a run is killed, the same command continues it. Earlier answers at FILE are
 replaced; a file of any other kind only with --overwrite, and the input never.
-Names of groups stand in a CSV as they are: a spreadsheet may take one that begins with = + - or @
-for a formula. Let it import that column as text, or give it the Parquet file.
+Names of groups are written to a CSV unchanged: a spreadsheet may take a name that begins with
+= + - or @ for a formula. Import that column as text, or use the Parquet file.
 
 exit codes: 0 done; 1 with --strict, some groups did not converge; 2 input that cannot be used.
 """
 
 
 def add_to(commands: Any) -> Any:
-    """Add the command to the parser's, and give its own."""
+    """Add the command to the parser's, and return its own parser."""
     fit = commands.add_parser(
         "fit",
         help="fit a two-component mixture to a column, or to every group of a table",
@@ -62,21 +66,21 @@ def add_to(commands: Any) -> Any:
     )
     what = fit.add_argument_group("what to fit")
     what.add_argument(
-        "--by", metavar="COLUMN", action="append", default=[], help="fit each of its groups apart"
+        "--by", metavar="COLUMN", action="append", default=[], help="fit each of its groups"
     )
     what.add_argument("--value", metavar="COLUMN", help="the column to fit")
     what.add_argument("--count", metavar="COLUMN", help="how often each value occurs")
     what.add_argument(
         "--columns",
         metavar="A,B,...",
-        help="for a wide table: fit each of these columns; patterns will do, as in 'CD*'",
+        help="for a wide table: fit each of these columns; patterns are allowed, as in 'CD*'",
     )
     what.add_argument(
         "--fixed",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="hold weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
+        help="fix weight_1, mean_1, sd_1, ... at a number, or at each group's value in a column: "
         "a component known from controls is --fixed mean_1=0 --fixed sd_1=control_sd",
     )
     what.add_argument(
@@ -86,23 +90,27 @@ def add_to(commands: Any) -> Any:
         help="test one component against two with at most N replicates: columns p_value, q_value",
     )
     what.add_argument(
-        "--bootstrap-seed", type=int, default=0, metavar="SEED", help="of these (default: 0)"
+        "--bootstrap-seed",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="seed of the replicates (default: 0)",
     )
     intervals.add_to(fit)
     _add_reading(fit)
     where = fit.add_argument_group("output")
-    where.add_argument("--out", metavar="FILE", help="keep the answers: .duckdb, .parquet or .csv")
+    where.add_argument("--out", metavar="FILE", help="write the answers: .duckdb, .parquet or .csv")
     where.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace what is at --out or --plot, whoever wrote it",
+        help="replace any file at --out or --plot, not only earlier answers or figures",
     )
     where.add_argument(
         "--json", action="store_true", help="answers on standard output as JSON lines"
     )
     where.add_argument("--strict", action="store_true", help="exit code 1 if any did not converge")
     where.add_argument("--plot", metavar="FILE.png", help="also draw the fit (without --by)")
-    how = fit.add_argument_group("how the maximum is searched for")
+    how = fit.add_argument_group("search for the maximum")
     how.add_argument("--direction", choices=("newton", "em", "gradient"), help="default: newton")
     how.add_argument("--starts", choices=("thorough", "quick"), help="default: thorough")
     how.add_argument(
@@ -118,19 +126,19 @@ def add_to(commands: Any) -> Any:
         "--min-points",
         type=argument_types.non_negative,
         metavar="N",
-        help="least that a component holds (default: 5)",
+        help="least number of points of a component (default: 5)",
     )
     how.add_argument(
         "--tolerance",
         type=argument_types.positive,
         metavar="NATS",
-        help="what may be left to gain (default: 1e-9)",
+        help="log-likelihood that may be left to gain (default: 1e-9)",
     )
     how.add_argument(
         "--max-steps",
         type=argument_types.count,
         metavar="N",
-        help="when to give up (default: 200 of Newton's steps, 10000 of others)",
+        help="largest number of steps (default: 200 for newton, 10000 for others)",
     )
     how.add_argument(
         "--variance-floor",
@@ -142,9 +150,9 @@ def add_to(commands: Any) -> Any:
 
 
 def _add_reading(fit: Any) -> None:
-    text = fit.add_argument_group("how the source is written, where that is ambiguous")
+    text = fit.add_argument_group("format of the source, where it is ambiguous")
     text.add_argument(
-        "--separator", metavar="CHARACTER", help="of cells: ',', ';', tab, blank, ..."
+        "--separator", metavar="CHARACTER", help="separator of cells: ',', ';', tab, blank, ..."
     )
     text.add_argument("--decimal", choices=(".", ","), help="the decimal mark")
     text.add_argument(
@@ -155,14 +163,16 @@ def _add_reading(fit: Any) -> None:
         help="a word or number for a missing value, as in --missing - --missing=-999",
     )
     text.add_argument("--comment", metavar="MARK", help="skip lines that begin with it")
-    text.add_argument("--encoding", metavar="NAME", help="of a text that is not Unicode: latin-1")
     text.add_argument(
-        "--layer", metavar="NAME", help="of an .h5ad file: the layer to fit in place of X"
+        "--encoding", metavar="NAME", help="encoding of a text that is not Unicode, as latin-1"
+    )
+    text.add_argument(
+        "--layer", metavar="NAME", help="for an .h5ad file: the layer to fit instead of X"
     )
     text.add_argument(
         "--zeros",
         choices=("keep", "drop"),
-        help="of an .h5ad file: whether a zero is a value (default) or none, as for guides",
+        help="for an .h5ad file: whether a zero is a value (default) or left out, as for guides",
     )
     text.add_argument(
         "--header", choices=("yes", "no"), help="whether the first line holds the columns' names"
@@ -170,7 +180,7 @@ def _add_reading(fit: Any) -> None:
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the options of the fit that were set."""
+    """Return the options of the fit that were set."""
     names = (
         "direction",
         "starts",
@@ -189,7 +199,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def reading(options: argparse.Namespace) -> Any:
-    """Give how the source is to be read."""
+    """Return the options for reading the source."""
     from mog_jax.tables.read_options import read_options
 
     return read_options(
@@ -210,7 +220,7 @@ def fixed(given: list[str]) -> dict[str, float | str]:
     Raises
     ------
     TableError
-        If one is no pair.
+        If one is not such a pair.
     """
     from mog_jax.tables.errors import TableError
 

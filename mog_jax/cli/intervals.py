@@ -1,4 +1,4 @@
-"""What the command line says of values besides themselves: rounded, censored, binned, cut off."""
+"""Arguments of ``mog-jax fit`` for values that are rounded, censored, binned or truncated."""
 
 import argparse
 from typing import Any
@@ -8,11 +8,11 @@ from mog_jax.cli import argument_types
 
 def add_to(fit: Any) -> None:
     """Add the options to the parser of ``mog-jax fit``."""
-    what = fit.add_argument_group("what the values are, where they are not exact")
+    what = fit.add_argument_group("values that are not exact")
     what.add_argument(
         "--upper",
         metavar="COLUMN",
-        help="the upper ends of intervals, of which --value holds the lower ones; open is inf",
+        help="upper ends of intervals, whose lower ends are in --value; an open end is inf",
     )
     what.add_argument(
         "--resolution",
@@ -32,22 +32,22 @@ def add_to(fit: Any) -> None:
         "--window",
         type=argument_types.pair,
         metavar="LOW,HIGH",
-        help="values outside were never recorded; leave out one, as in --window 18,",
+        help="values outside were not recorded; one may be left out, as in --window 18,",
     )
 
 
 def remark(
     options: argparse.Namespace, source: Any, row: dict[str, Any], run: dict[str, Any]
 ) -> None:
-    """Say that the values lie on a grid, where nothing is said of how they were recorded."""
+    """Print a remark if the values lie on a grid and no option says how they were recorded."""
     words = options.resolution, options.limits, options.window, options.upper
-    # What came from standard input is gone.
+    # Standard input cannot be read again.
     if options.json or options.quiet or source == "-" or any(word is not None for word in words):
         return
     from mog_jax.fitting.data.grid import grid_step, most_levels
     from mog_jax.tables.group import group_levels
 
-    # The values themselves may be more than memory holds.
+    # Distinct values only: all values may not fit into memory.
     total = row["n_points"]
     levels = group_levels(source, run, [row["column"]], most_levels(total))
     step = float("nan") if levels is None else grid_step(levels, total)

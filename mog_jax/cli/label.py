@@ -1,4 +1,4 @@
-"""``mog-jax label``: every row that was fitted, with its posterior, label and uncertainty."""
+"""``mog-jax label``: writes every fitted row with its posterior, label and uncertainty."""
 
 import argparse
 import json
@@ -29,18 +29,18 @@ def add_to(commands: Any) -> None:
         "  mog-jax label fits.duckdb --source moved.csv > labels.csv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    label.add_argument("fits", metavar="FITS", help="what `mog-jax fit --out` has written")
-    label.add_argument("--source", metavar="SOURCE", help="where the rows are now, if they moved")
+    label.add_argument("fits", metavar="FITS", help="answers of `mog-jax fit --out`")
+    label.add_argument("--source", metavar="SOURCE", help="the file of the rows, if it moved")
     label.add_argument("--out", metavar="FILE", help=".parquet or .csv; default: standard output")
     label.add_argument(
-        "--overwrite", action="store_true", help="replace FILE even if it holds no labels of ours"
+        "--overwrite", action="store_true", help="replace any FILE, not only earlier labels"
     )
     label.add_argument("--json", action="store_true", help="on standard output as JSON lines")
     label.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the labels."""
+    """Write the labels; return the exit code."""
     from mog_jax.tables.labels import label_table, labelled_rows
 
     if options.out:

@@ -1,4 +1,4 @@
-"""``mog-jax plot``: the fit of one group, drawn with its values."""
+"""``mog-jax plot``: draws the fit of one group with its values, or the fits of several."""
 
 import argparse
 import re
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Mark of the pictures of this command, in the formats that have a field for it.
+# Mark of the figures of this command, in the formats that have a field for it.
 _MARK = "drawn by mog_jax"
 _FIELDS = {"png": "Software", "svg": "Creator", "pdf": "Creator", "ps": "Creator", "eps": "Creator"}
 
@@ -25,41 +25,41 @@ def add_to(commands: Any) -> None:
         "  mog-jax plot fits.duckdb --group CD4 treated    after --by gene --by arm",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    plot.add_argument("fits", metavar="FITS", help="what `mog-jax fit --out` has written")
+    plot.add_argument("fits", metavar="FITS", help="answers of `mog-jax fit --out`")
     plot.add_argument(
         "--group",
         metavar="NAME",
         nargs="+",
         action="append",
         required=True,
-        help="its value of --by; one for each, in their order; again for another group",
+        help="the group's value of --by, one for each column of --by; repeat it for more groups",
     )
     plot.add_argument(
-        "-o", "--output", metavar="FILE.png", help="default: NAME.png; of several, groups.png"
+        "-o", "--output", metavar="FILE.png", help="default: NAME.png; for several, groups.png"
     )
-    plot.add_argument("--source", metavar="SOURCE", help="where the values are now, if they moved")
+    plot.add_argument("--source", metavar="SOURCE", help="the file of the values, if it moved")
     plot.add_argument(
         "--scale",
         choices=("density", "counts"),
         default="density",
-        help="what the heights are (default: density)",
+        help="scale of the heights (default: density)",
     )
     plot.add_argument(
         "--components",
         metavar="LOWER,UPPER",
         default="lower,upper",
-        help="what the components are called, as in negative,positive",
+        help="names of the components, as in negative,positive",
     )
     plot.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace FILE.png even if it is no picture of ours",
+        help="replace any FILE.png, not only an earlier figure",
     )
     plot.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw one group, or several."""
+    """Draw one group, or several; return the exit code."""
     from mog_jax.tables.errors import TableError
     from mog_jax.tables.group import recorded_source
     from mog_jax.tables.results import open_results
@@ -93,9 +93,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def refuse_lost(path: str, sources: Any, *, overwrite: bool) -> None:
-    """Raise `TableError` if a picture at `path` would replace an input or a foreign file.
+    """Raise `TableError` if a figure at `path` would replace an input or a foreign file.
 
-    Pictures of this command are recognised in PNG, SVG, PDF and PostScript.
+    Figures of this command are recognised in PNG, SVG, PDF and PostScript.
     """
     from mog_jax.tables.outputs import refuse_foreign, refuse_input
 
@@ -120,12 +120,12 @@ def draw(
     title: str = "",
     **how: Any,
 ) -> None:
-    """Fit the values of one group once more and draw them, as `mog_jax.plots.plot_fit` is told.
+    """Fit the values of one group once more and draw them; `how` are options of `plot_fit`.
 
     Raises
     ------
     TableError
-        If the values cannot be read, or the picture cannot be written.
+        If the values cannot be read, or the figure cannot be written.
     """
     from mog_jax.plots import plot_fit
 
@@ -146,12 +146,12 @@ def draw_several(
     titles: list[str],
     **how: Any,
 ) -> None:
-    """Fit the values of some groups once more and draw them, a panel each.
+    """Fit the values of some groups once more and draw them, one panel each.
 
     Raises
     ------
     TableError
-        If the values cannot be read, or the picture cannot be written.
+        If the values cannot be read, or the figure cannot be written.
     """
     import jax
     import numpy as np
@@ -220,5 +220,5 @@ def _save(figure: Any, path: str) -> None:
 
 
 def _plain(name: str) -> str:
-    """Escape dollar signs, which begin a formula in Matplotlib."""
+    """Return a name with dollar signs escaped, which begin a formula in Matplotlib."""
     return name.replace("$", r"\$")

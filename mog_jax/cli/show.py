@@ -1,11 +1,11 @@
-"""What ``mog-jax fit`` prints: one fit for reading, or a row for each group."""
+"""Prints the answers of ``mog-jax fit``: one fit as text, or a row for each group."""
 
 import argparse
 import json
 import sys
 from typing import Any
 
-# What is a maximum above the variance floor.
+# Statuses of an accepted maximum above the variance floor.
 AT_MAXIMUM = ("converged", "few_points")
 
 
@@ -15,7 +15,7 @@ def say(text: str) -> None:
 
 
 def say_unconverged(statuses: dict[str, int]) -> None:
-    """Say of how many groups the fit is at no maximum, and why."""
+    """Print how many groups did not converge, by status."""
     others = {status: groups for status, groups in statuses.items() if status not in AT_MAXIMUM}
     if others:
         listed = ", ".join(f"{groups:,} {status}" for status, groups in others.items())
@@ -24,7 +24,7 @@ def say_unconverged(statuses: dict[str, int]) -> None:
 
 
 def summarise(options: argparse.Namespace, statuses: dict[str, int]) -> None:
-    """Say how many groups were fitted, and where the answers are."""
+    """Print how many groups were fitted, and where the answers are."""
     if options.json:
         summary = {"out": options.out, "groups": sum(statuses.values()), "statuses": statuses}
         print(json.dumps(summary))
@@ -35,7 +35,7 @@ def summarise(options: argparse.Namespace, statuses: dict[str, int]) -> None:
 
 
 def show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
-    """Print one fit for reading, or as a line of JSON."""
+    """Print one fit as text, or as a line of JSON."""
     if options.json:
         print(json.dumps({name: row[name] for name in row if name != "histogram"}))
         return
@@ -72,7 +72,7 @@ def show_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
 
 
 def meaning(status: str) -> str:
-    """Give the sentence of a status."""
+    """Return the message of a status."""
     from mog_jax.fitting import Status
 
     return Status[status.upper()].message

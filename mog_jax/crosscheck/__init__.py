@@ -1,37 +1,42 @@
-r"""A gradient checker whose verdict can be trusted, for any JAX function.
+r"""Checks derivatives of JAX functions by exact evaluation, without tolerances.
 
-`crosscheck` holds a hand-written derivative against the function that it claims to differentiate;
-`crosscheck_rule` holds a function with a custom derivative rule against the same one without.
+`crosscheck` compares a hand-written derivative with the function that it claims to differentiate;
+`crosscheck_rule` compares a function that has a custom derivative rule with the same one without.
 
 Stages
 ------
 Each imports only from those above it.
 
 ==================  ==============================================================================
+`session`           settings that all checks of a test session share; `progress` shows a line
 `findings`          the kinds of verdict, the ways of running a program, one `Finding`
 `precisions`        running in float64 and float32, with the arrays that functions close over
-`special`           special functions of JAX that are known by what they mean
-`jaxprs`            programs as data: tracing, walking, opening custom rules
-`exact`             a program's values in ball arithmetic: proved, to as many digits as asked
+`special`           special functions of JAX that are evaluated by their definition
+`jaxprs`            programs as data: tracing, walking, opening custom rules (`jaxpr_types`)
+`exact`             a program's values in ball arithmetic: proved, to any number of digits
+`strategies`        Hypothesis strategies for numbers, probabilities and data
 `inputs`            arguments as they are drawn, on a simplex, with a direction for each
 `judge`             one *claim* (a subject and a trusted reference) at one input:
                     `claims` -> `executions` (its compiled programs) -> `case` (its facts)
-                    -> `trial` (the questions, in the order of blame) -> `judgement`
+                    -> `trial` (the tests, the gravest first) -> `judgement`
 `mutation`          standard bugs planted in a derivative, and whether the inputs show them
 `report`            judgements gathered into a `Report`; text, plot, a snippet to paste
+`forms`             values and auxiliary outputs apart; `validation` refuses what cannot be checked
+`options`           the options of a check; `verdict` selects the findings to report
 `search`            Hypothesis draws inputs, `judge` judges them, failures are shrunk
 `api`               validates arguments and makes the claims; `checking` runs the search and reports
-`discovery`         the derivative rules in somebody's module, and inputs to check them at
+`pytest_plugin`     lists every check at the end of a test session
+`discovery`         the derivative rules in a user's module, and inputs to check them at
 ==================  ==============================================================================
 
-What flows: inputs are tuples of pytrees, floats in float64. A `Draw` is one input with its leaves
-as exact numbers. Every output of a program is flattened to one vector of `n` numbers, the
-*entries*; exact values are `n` balls, error bounds and accuracies `n` floats each.
+Data between the stages: inputs are tuples of pytrees, floats in float64. A `Draw` is one input with
+its leaves as exact numbers. Every output of a program is flattened to one vector of `n` numbers,
+the *entries*; exact values are `n` balls, error bounds and accuracies `n` floats each.
 
 Glossary
 --------
 claim
-    One assertion about a derivative: a program that is judged, and one that says what it should be.
+    One assertion about a derivative: a program that is judged, and one that gives the right values.
 subject, reference
     Those two programs. The reference is differentiated from a function without custom rules.
 witness
@@ -39,19 +44,19 @@ witness
 execution
     One way of running a program: eager, jit, vmap, float32.
 ball
-    A number enclosed: an interval of arbitrary precision that contains the exact value.
+    An interval of arbitrary precision that contains the exact value of a number.
 kink
     An input at which the function has no derivative, or the program meets an exact tie.
 one rounding
     The error that rounding each input and intermediate of the reference once may cause.
 finding, remark
-    What fails the check; what is worth knowing but fails nothing.
+    A finding fails the check; a remark is information that does not.
 verdict
     The kind of a finding, such as ``"wrong_formula"``.
 mutant
-    A derivative with a bug planted in it, to ask whether the inputs would show one.
+    A derivative with a bug planted in it, to test whether the inputs would show such a bug.
 
-Names are loaded on first use: importing this loads neither JAX nor Hypothesis.
+Names are loaded on first use: importing this package loads neither JAX nor Hypothesis.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`crosscheck` and `crosscheck_rule`: validate arguments, make claims, search inputs, report."""
+"""`crosscheck` and `crosscheck_rule`: validate arguments, make claims, run the check."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ def crosscheck(
     plant_bugs: bool = False,
     name: str | None = None,
 ) -> Report:
-    r"""Hold a hand-written derivative against the function that it claims to differentiate.
+    r"""Check a hand-written derivative against the function that it claims to differentiate.
 
     The formula is compared with the function's own derivative in ball arithmetic, where two values
     that differ are *proved* to differ; there is no tolerance. The program is then run eagerly,
@@ -58,54 +58,57 @@ def crosscheck(
         ``function(*args)``, a JAX function with floating-point outputs.
     derivative : callable
         ``derivative(*args)``: the derivative with respect to ``args[wrt]``, of the same pytree
-        structure; a tuple of such if `wrt` is a tuple; or a pair of the function's value and that,
-        as ``jax.value_and_grad`` gives it. Of a function of more than one number it is the
-        Jacobian, as ``jax.jacrev`` gives it, and is judged in first order.
+        structure; a tuple of such if `wrt` is a tuple; or a pair of the function's value and the
+        derivative, as ``jax.value_and_grad`` returns it. For a function with more than one output
+        number it is the Jacobian, as ``jax.jacrev`` returns it, and is judged in first order.
     inputs : Hypothesis strategy, or sequence of tuples
-        Yields ``args``, tuples of pytrees of NumPy arrays and numbers, typed random keys, and what
-        is static: strings, flags and functions. Each new shape, and each new static value, is
+        Yields ``args``, tuples of pytrees of NumPy arrays and numbers, typed random keys, and
+        static values: strings, flags and functions. Each new shape, and each new static value, is
         compiled anew: draw them from a small set.
     wrt : int or tuple of int
         Which arguments are differentiated. Every entry is taken to be free: for weights that sum
         to 1 the derivative is the partial one, unless `simplex` says otherwise.
     examples : int
-        How many inputs to draw from a strategy.
+        Number of inputs to draw from a strategy.
     seed : int
-        Which ones: the same seed draws the same inputs.
+        Seed of the drawn inputs: the same seed draws the same inputs.
     order : int
-        1, 2 or 3: how often, less one, the hand-written derivative is itself differentiated and
-        checked. In third order it is the formula alone, along the direction drawn for an input.
+        1, 2 or 3: the highest order of derivative that is checked. For 2, the hand-written
+        derivative is itself differentiated; for 3, twice, and then only the formula is checked,
+        along the direction drawn for an input.
     min_digits : float
-        Fewer digits than this fail as ``unstable``, where conditioning allows three more. Without
+        A result with fewer digits fails as ``unstable`` if conditioning allows three more. Without
         it, a result fails that keeps fewer than half of the digits that conditioning allows.
     agrees_to : float
-        Relative difference up to which the derivative is meant to agree with the function's, as
-        that of an iterative solver or a truncated series. It is compared exactly, and bugs that are
-        planted still count.
+        Relative difference up to which the derivative is meant to agree with the function's, for an
+        iterative solver or a truncated series. The comparison is exact, and planted bugs still
+        count.
     surrogate : bool
         Whether the derivative is not meant to be the function's, as in straight-through estimators:
-        its formula is not judged, but its values, digits and programs are, against what the
-        formula gives in exact arithmetic; and bugs that are planted still count.
+        its formula is not judged, but its values, digits and programs are, against the formula's
+        own values in exact arithmetic; and planted bugs still count.
     normwise : bool
-        Count the digits of each array by its largest entry, as error bounds of linear algebra do,
-        not entry by entry. The formula is judged entry by entry all the same.
+        Whether to measure the digits of each array relative to its largest entry, as error bounds
+        of linear algebra do, and not entry by entry. The formula is judged entry by entry in either
+        case.
     simplex : mapping of str to str, optional
-        By the name of a leaf, such as ``"mixture.weights"``: its last axis sums to exactly 1, and
-        its derivative is the ``"partial"`` one, or right along the simplex only, ``"tangent"``.
+        From the name of a leaf whose last axis sums to exactly 1, such as ``"mixture.weights"``, to
+        its kind of derivative: ``"partial"``, or ``"tangent"`` for one that is right along the
+        simplex only.
     has_aux : bool
-        Whether `function` gives a pair, the value and an auxiliary output that is not judged, and
+        Whether `function` returns a pair, the value and an auxiliary output that is not judged, and
         `derivative` as well, as ``jax.grad`` and ``jax.value_and_grad`` do.
     edges : sequence of tuples
-        Inputs that are always tried, beside those drawn.
+        Inputs that are always tried, in addition to those drawn.
     deadline : float, optional
         Seconds that exact evaluation and compiled loops may take for one input, beyond which the
         input is reported as not judged; None for no limit.
     plant_bugs : bool
-        Once the derivative has passed, plant standard bugs in it, one at a time, and report how
-        many of them these inputs show: `Report.planted`. A bug that is missed asks for other
-        inputs, unless it changes nothing, as in a ``max`` that is there for stability only.
+        Whether to plant standard bugs in a derivative that has passed, one at a time, and to report
+        how many of them these inputs show: `Report.planted`. A missed bug means that other inputs
+        are needed, unless it changes nothing, as in a ``max`` that is there for stability only.
     name : str, optional
-        What to call this check in reports.
+        Name of this check in reports.
 
     Returns
     -------
@@ -114,9 +117,9 @@ def crosscheck(
     Raises
     ------
     ValueError
-        If an argument cannot be used: naming it, what it got and what it wants.
+        If an argument cannot be used; the message names it, its value and what is required.
     UnknownPrimitive
-        If exact evaluation does not know an operation that one of the programs uses.
+        If exact evaluation has no rule for an operation that one of the programs uses.
 
     Examples
     --------
@@ -193,28 +196,28 @@ def crosscheck_rule(
     deadline: float | None = 60.0,
     name: str | None = None,
 ) -> Report:
-    """Hold a function with a custom derivative rule against the same function without it.
+    """Check a function with a custom derivative rule against the same function without it.
 
-    Values, first derivatives in forward and in reverse mode, and second derivatives, each where it
-    is defined for the rule; in the same way as `crosscheck`.
+    Compared are values, first derivatives in forward and in reverse mode, and second derivatives,
+    each if it is defined for the rule; in the same way as by `crosscheck`.
 
     Parameters
     ----------
     function : callable
-        A JAX function with a ``custom_jvp`` or ``custom_vjp`` rule; any pytree as output.
+        A JAX function with a ``custom_jvp`` or ``custom_vjp`` rule; its output is any pytree.
     plain : callable
-        The same function without the rule. A rule in it is not used. Where `function` has none, a
+        The same function without the rule. A rule in it is not used. If `function` has no rule, a
         remark says so.
     inputs, examples, seed, min_digits, agrees_to, normwise, edges, deadline, name
         As for `crosscheck`.
     wrt : int or tuple of int, optional
         Which arguments are differentiated; all floating-point ones if not given.
     surrogate : bool
-        Whether the rule is not meant to be the function's derivative: values are judged, and of the
-        derivatives only what their own formula gives in exact arithmetic.
+        Whether the rule is not meant to be the function's derivative: values are judged, and
+        derivatives only against their own formula in exact arithmetic.
     order : int
-        0 for values alone, 1 for first derivatives too, 2 for second derivatives too; 3 for the
-        formula of third derivatives too, along the direction drawn for an input.
+        0 for values only, 1 to add first derivatives, 2 to add second derivatives, 3 to add the
+        formula of third derivatives along the direction drawn for an input.
 
     Returns
     -------
@@ -261,7 +264,7 @@ def crosscheck_rule(
 
 
 def _as_given(report: Report) -> Report:
-    """Show inputs as their user gave them."""
+    """Return the report with the inputs as the user gave them."""
     report.findings = [
         dataclasses.replace(found, args=released(found.args)) for found in report.findings
     ]

@@ -1,4 +1,4 @@
-"""Arrays of floats, and what rounding does to one of them."""
+"""Defines the array type of the harness, and the unit roundoff of a precision."""
 
 import functools
 from typing import Any
@@ -11,6 +11,6 @@ Array = np.ndarray[Any, Any]
 
 @functools.cache
 def unit_roundoff(dtype: Any) -> float:
-    """Half an ulp of 1: the most that rounding to nearest changes a number, relative to it."""
+    """Return half an ulp of 1: the largest relative error of rounding to nearest."""
     limits: Any = jnp.finfo
     return float(limits(dtype).eps) / 2

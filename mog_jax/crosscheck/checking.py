@@ -1,4 +1,4 @@
-"""One check from its claims to its report."""
+"""Runs one check, from its claims to its report."""
 
 import re
 import time
@@ -35,7 +35,7 @@ def checked(
     plant_bugs: bool = False,
     remarks: Sequence[Finding] = (),
 ) -> Report:
-    """Search the inputs, judge every claim at each, and report what was found."""
+    """Search the inputs, judge every claim at each, and return the report."""
     start = time.perf_counter()
     report = Report(title, options.seed)
     undefined: list[Finding] = []

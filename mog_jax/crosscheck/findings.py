@@ -1,4 +1,4 @@
-"""What a cross-check found: the kinds of verdict, and one finding."""
+"""Defines the kinds of findings, the ways of running a program, and one finding."""
 
 import dataclasses
 import math
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class _Word(StrEnum):
-    """A string of a closed set, which shows itself as a string does."""
+    """A string of a closed set, whose repr is that of the string."""
 
     def __repr__(self) -> str:
         return repr(self.value)
 
 
 class Kind(_Word):
-    """What a finding is called: a failure, or a remark that fails nothing."""
+    """The kind of a finding: a failure, or a remark, which does not fail the check."""
 
     WRONG_SHAPE_OR_DTYPE = "wrong_shape_or_dtype"
     RAISED = "raised"
@@ -43,7 +43,7 @@ class Kind(_Word):
 
 
 class Execution(_Word):
-    """One way of running a program, or what was asked in its place."""
+    """One way of running a program, or another source of a finding."""
 
     JIT = "jit"
     EAGER = "eager"
@@ -57,7 +57,7 @@ class Execution(_Word):
     FORWARD_FLOAT32 = "forward autodiff, float32"
     HESSIAN = "hessian"
 
-    # No run, but what a finding may rest upon as well.
+    # Not runs, but other sources of findings.
     EXACT = "exact"
     TRACING = "tracing"
     FLOAT64 = "float64"
@@ -96,7 +96,7 @@ FAILURES = {
     Kind.DIFFERS_UNDER_VMAP: "batched and single programs give different values",
     Kind.NOT_JUDGED: "no input could be judged, so that nothing was checked",
 }
-"""What fails a check, most severe first, which is the order of a report."""
+"""The kinds that fail a check, most severe first, in the order of a report."""
 
 REMARKS = {
     Kind.ROUNDED_CONSTANT: "differs by no more than the rounding of a constant explains",
@@ -105,20 +105,19 @@ REMARKS = {
     Kind.UNDEFINED_ORDER: "this mode of differentiation is not defined for the code",
     Kind.AGREES_AS_DECLARED: "differs from the derivative by no more than `agrees_to` declares",
     Kind.APPROXIMATE_FUNCTION: "a special function, as JAX computes it, differs from the function "
-    "that it stands for, which the derivative is not blamed for unless `min_digits` asks",
+    "that it approximates; this fails only with `min_digits`",
     Kind.SURROGATE: "the formula was not judged, since it is not meant to be the derivative",
     Kind.OVERDUE: "an input was not judged, because it took longer than `deadline`",
     Kind.NO_FLOAT32: "the function itself does not run in float32 as in float64, so that only "
     "float64 is judged",
-    Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose; it is "
-    "excused because automatic differentiation of the function loses them as well, and is not if "
-    "`min_digits` asks for them",
+    Kind.REFERENCE_LOSES_DIGITS: "the program loses digits that the problem does not lose, and so "
+    "does automatic differentiation of the function; this fails only with `min_digits`",
     Kind.SECOND_ORDER_UNSTABLE: "differentiating the derivative loses digits, "
     "which differentiating the function twice does not",
     Kind.SECOND_ORDER_NOT_FINITE: "the derivative's own derivative is NaN or infinite in its "
     "program, and so is the function's second derivative",
 }
-"""What is worth knowing, but fails nothing."""
+"""The kinds of remarks, which do not fail a check."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,7 +129,7 @@ class Finding:
     kind : Kind
         One of the failures, or of the remarks; a string.
     claim : str
-        What was judged: ``"derivative"``, or a second order or a rule's mode.
+        Name of the claim: ``"derivative"``, or a second order or a rule's mode.
     entry : str
         The argument and component, such as ``"mixture.means[1]"``.
     execution : Execution
@@ -139,15 +138,15 @@ class Finding:
     explanation : str
         One sentence.
     exact, got : str, optional
-        What it should be and what it was, where there are such numbers.
+        The exact value and the program's, if the finding is about a number.
     digits_kept, digits_allowed : float, optional
         Decimal digits, kept by the program and allowed by conditioning.
     roundings : float, optional
-        The error, in units of what one rounding of everything may cause.
+        The error, in units of one rounding.
     args : tuple, optional
         The simplest input that was found to show it.
     reproduce : str
-        A snippet that shows it again when it is pasted.
+        A program that shows it again.
     """
 
     kind: Kind
@@ -169,7 +168,7 @@ class Finding:
         return self.kind in FAILURES
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the finding as what JSON can hold."""
+        """Return the finding as a dict that JSON can hold."""
         fields = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -195,13 +194,13 @@ class Finding:
 
 
 def remark(kind: Kind, claim: str, explanation: str, entry: str = "") -> Finding:
-    """Make a finding that belongs to no single input."""
+    """Return a finding that belongs to no single input."""
     return Finding(
         kind=kind, claim=claim, entry=entry, execution=Execution.NONE, explanation=explanation
     )
 
 
 def error_line(error: BaseException) -> str:
-    """Describe an exception in a line."""
+    """Return an exception's type and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"

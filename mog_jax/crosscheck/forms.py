@@ -1,4 +1,4 @@
-"""In which form functions hand out values: beside an auxiliary output, or beside a gradient."""
+"""Separates values from auxiliary outputs, and gradients from the values beside them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ Program = Callable[..., Any]
 
 
 def without_auxiliary(function: Program) -> Program:
-    """Leave out the second output of a function."""
+    """Return the function without its second output."""
 
     def first(*args: Any) -> Any:
         output = function(*args)
@@ -34,11 +34,12 @@ def _described(output: Any) -> str:
 def gradient_and_value(
     derivative: Program, contract: Signature, *, has_aux: bool
 ) -> tuple[Program, Program]:
-    """Take a derivative apart into what gives the gradient and what gives the value beside it.
+    """Split a derivative into a function for the gradient and one for the value beside it.
 
-    It may give the gradient alone, or as ``jax.value_and_grad`` does a pair of the value and the
-    gradient; if it `has_aux`, then with an auxiliary output, as JAX has them: ``(gradient, aux)``
-    or ``((value, aux), gradient)``. Where there is no value beside it, the second gives None.
+    A derivative may return the gradient alone, or a pair of the value and the gradient as
+    ``jax.value_and_grad`` does; with `has_aux`, an auxiliary output is added in JAX's form,
+    ``(gradient, aux)`` or ``((value, aux), gradient)``. If there is no value beside the gradient,
+    the second function returns None.
     """
 
     def part(which: int) -> Program:
@@ -68,9 +69,9 @@ def _parts(output: Any, wanted: Any, *, has_aux: bool) -> tuple[Any, Any]:
 
 
 def _like(wanted: Any, output: Any) -> Any:
-    """Give an output the structure of the differentiated arguments; None if it has another.
+    """Return an output with the structure of the differentiated arguments; None if it differs.
 
-    In the place of what is no array it may have anything, such as None.
+    In the place of an argument that is not an array the output may hold anything, such as None.
     """
     try:
         result = jax.tree.map(

@@ -1,4 +1,4 @@
-"""What JAX's programs consist of. This is the one file that uses ``jax.extend``."""
+"""Imports the types of JAX's programs. This is the only file that uses ``jax.extend``."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ __all__ = [
 
 
 def opened(program: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, Sequence[Any]]:
-    """Give a program, closed or not, as its body and its constants."""
+    """Return the body and the constants of a program, closed or not."""
     if isinstance(program, ClosedJaxpr):
         return program.jaxpr, program.consts
     return program, ()
 
 
 def equations(program: ClosedJaxpr | Jaxpr) -> Iterator[JaxprEqn]:
-    """Yield the equations of a program, however deep."""
+    """Yield the equations of a program, including those of nested programs."""
     for equation in opened(program)[0].eqns:
         yield equation
         for inner in jaxprs_in_params(equation.params):

@@ -1,10 +1,10 @@
-"""Programs as data: tracing a function, and running its jaxpr with another meaning.
+"""Traces functions to jaxprs, and runs a jaxpr with a rule for each equation.
 
-A jaxpr is a list of equations. `run` walks it and asks a rule what each equation means; equations
-that only wrap another program (``jit``, ``checkpoint``, a custom derivative rule) are entered, so
-that a rule sees arithmetic and control flow alone. Entering a custom derivative rule means running
-its plain body: a rule that is being judged must not testify for itself. Special functions that are
-known by what they mean are not entered.
+A jaxpr is a list of equations. `run` calls a rule for each of them. Equations that only wrap
+another program (``jit``, ``checkpoint``, a custom derivative rule) are entered, so that a rule gets
+arithmetic and control flow only. Entering a custom derivative rule means running its plain body: a
+rule that is judged must not take part in its own reference. Special functions that are evaluated by
+their definition are not entered.
 """
 
 import functools
@@ -61,15 +61,15 @@ CALLS = {
     "custom_vjp_call": "call_jaxpr",
     "custom_vmap_call": "call",
 }
-"""Primitives that run one program on their operands as they are; each with its parameter for it."""
+"""Primitives that run one program on their operands unchanged, with the parameter that holds it."""
 
 
 HIGH_LEVEL = "call_hi_primitive"
-"""Calls a primitive that somebody defined by its plain function, `expand`, and derivative rules."""
+"""Primitive that calls a user's primitive, defined by a function `expand` and derivative rules."""
 
 
 def expanded(primitive: Any) -> ClosedJaxpr:
-    """Give what a high-level primitive computes, as its plain function says."""
+    """Return the program of a high-level primitive, traced from its plain function."""
     program: ClosedJaxpr = _expanded(primitive, tuple(primitive.in_avals_flat))
     return program
 
@@ -84,7 +84,10 @@ def _expanded(primitive: Any, avals: tuple[Any, ...]) -> Any:
 
 
 def implemented(equation: JaxprEqn) -> ClosedJaxpr | None:
-    """Give what a library's primitive computes, if its implementation consists of others."""
+    """Return the implementation of a library's primitive as a program of other primitives.
+
+    None if the implementation does not consist of other primitives.
+    """
     primitive: Any = equation.primitive
     avals: list[Any] = [atom.aval for atom in equation.invars]
     wide = any(getattr(getattr(a, "dtype", None), "itemsize", 0) == 8 for a in avals)
@@ -92,20 +95,20 @@ def implemented(equation: JaxprEqn) -> ClosedJaxpr | None:
         try:
             closed = jax.make_jaxpr(lambda *xs: primitive.impl(*xs, **equation.params))(*avals)
         except Exception:
-            return None  # It runs on the machine, as JAX's own do.
+            return None  # Implemented natively, as JAX's own primitives are.
     inside = [inner.primitive for inner in equations(closed) if inner.primitive.name != "jit"]
     return None if inside == [primitive] else closed
 
 
 def trace(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
-    """Trace a function to a closed jaxpr; also give its output's structure of shapes and dtypes."""
-    # A new function each time: JAX remembers traces by function, and would miss a change of what
-    # the function calls.
+    """Return a function's closed jaxpr, and its output's structure of shapes and dtypes."""
+    # A new function each time: JAX caches traces by function, and would miss a change in a function
+    # that it calls.
     return jax.make_jaxpr(lambda *values: function(*values), return_shape=True)(*args)
 
 
 def inner_program(equation: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]] | None:
-    """Give the program that an equation merely wraps, with its constants; None for arithmetic."""
+    """Return the program that an equation wraps, with its constants; None if it wraps none."""
     if equation.primitive.name == HIGH_LEVEL:
         return opened(expanded(equation.params["_prim"]))
     parameter = CALLS.get(equation.primitive.name)
@@ -121,7 +124,7 @@ def run(
     rule: Rule,
     literal: Callable[[Any], Any] = lambda value: value,
 ) -> list[Any]:
-    """Evaluate a jaxpr, with `rule` giving each equation's results and `literal` each constant."""
+    """Evaluate a jaxpr: `rule` returns each equation's results, and `literal` each constant."""
     values: dict[Any, Any] = {}
 
     def read(atom: Any) -> Any:
@@ -145,10 +148,10 @@ def run(
 
 
 def _as_declared(value: Any, aval: Any) -> Any:
-    """Give a constant the dtype that its program declares and that this precision has.
+    """Return a constant in the dtype that its program declares, in the current precision.
 
-    JAX keeps an array that a function closes over as it is, and may find it again with the dtype of
-    an earlier trace: in float64, even in a program that was traced in float32.
+    JAX keeps the arrays of a closure, and may use one with the dtype of an earlier trace: in
+    float64, even in a program that was traced in float32.
     """
     if isinstance(value, jax.Array) or not isinstance(getattr(value, "dtype", None), np.dtype):
         return value
@@ -157,7 +160,7 @@ def _as_declared(value: Any, aval: Any) -> Any:
 
 
 def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:
-    """Evaluate an equation as JAX would, with the derivatives of what special functions mean."""
+    """Evaluate an equation as JAX would; special functions have their definition's derivatives."""
     known = special.recognised(equation.params)
     if known is not None:
         return jax.tree.leaves(known.differentiable(*operands[-known.arity :]))
@@ -166,7 +169,7 @@ def bind(equation: Any, operands: Sequence[Any]) -> list[Any]:
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the same function without any custom derivative rule in it, however deep."""
+    """Return the function without any custom derivative rule in it, at any depth."""
 
     def opened(*args: Any) -> Any:
         closed, shapes = trace(function, *args)
@@ -211,7 +214,7 @@ def closed_call(
 def scan(
     equation: Any, operands: list[Any], body: Callable[[Any, list[Any]], list[Any]]
 ) -> list[Any]:
-    """Evaluate a ``scan`` equation with another meaning for its body."""
+    """Evaluate a ``scan`` equation with `body` in place of its own."""
     parameters = equation.params
     n_consts, n_carry = parameters["num_consts"], parameters["num_carry"]
     constants, start = operands[:n_consts], operands[n_consts : n_consts + n_carry]
@@ -247,17 +250,17 @@ def _has_custom_rule(program: Any) -> bool:
 
 
 def has_rule(program: Any) -> bool:
-    """Whether a derivative in a program is what somebody wrote, and not what JAX makes of it."""
+    """Return whether a program has a derivative rule that was written by hand."""
     return _has_custom_rule(program) or uses(program, "linear_call")
 
 
 def uses(program: Any, primitive: str) -> bool:
-    """Whether a program uses a primitive, however deep."""
+    """Return whether a program uses a primitive, at any depth."""
     return primitive in _primitives(program)
 
 
 def takes_numbers_apart(program: Any) -> bool:
-    """Whether a program looks at the bits of a number, of which tiny steps move none."""
+    """Return whether a program reads the bits of a float, which tiny steps leave unchanged."""
     return any(
         equation.primitive.name == "bitcast_convert_type" and is_float(equation.invars[0].aval)
         for equation in equations(program)
@@ -269,5 +272,5 @@ def _primitives(program: ClosedJaxpr | Jaxpr) -> Iterator[str]:
 
 
 def is_float(value: Any) -> bool:
-    """Whether a value, aval or variable holds floating-point numbers."""
+    """Return whether a value, aval or variable holds floating-point numbers."""
     return bool(jax.numpy.issubdtype(value.dtype, jax.numpy.floating))

@@ -1,4 +1,4 @@
-"""The options that `crosscheck` and `crosscheck_rule` share."""
+"""Defines and validates the options that `crosscheck` and `crosscheck_rule` share."""
 
 import dataclasses
 import inspect
@@ -26,13 +26,13 @@ class Options:
 
     @property
     def strictness(self) -> Strictness:
-        """What is asked of each program."""
+        """The requirements on the accuracy of each program."""
         return Strictness(
             min_digits=self.min_digits, agrees_to=self.agrees_to, normwise=self.normwise
         )
 
     def validate(self, *, lowest_order: int) -> None:
-        """Refuse what cannot be used, by its name."""
+        """Raise `ValueError` for an option that cannot be used, with its name."""
         if not _is_integer(self.examples) or self.examples < 1:
             raise ValueError(f"`examples` must be a positive integer; got {self.examples!r}.")
         if not _is_integer(self.seed):
@@ -66,7 +66,7 @@ class Options:
 
 
 def unusual(entry: Callable[..., Any], options: Options, **others: Any) -> dict[str, Any]:
-    """Pick the options that do not have their defaults, of those that one input is judged by."""
+    """Return the options that affect the judgement of an input and are not at their defaults."""
     given = others | {
         "seed": options.seed,
         "order": options.order,

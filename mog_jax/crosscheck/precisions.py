@@ -1,9 +1,9 @@
-"""Running in float64 and in float32, with the arrays that a function closes over as their user has.
+"""Runs functions in float64 and in float32, with unchanged arrays in their closures.
 
-JAX converts a NumPy array that a function closes over to the precision of the day, and keeps the
-result for as long as some trace holds it, also when the precision changes: afterwards a float64
-program is given float32 data, or the other way round. So each precision is given a copy of its own
-of every such array, put in the place of the original while a program is traced or run.
+JAX converts a NumPy array that a function closes over to the current precision, and keeps the
+result as long as a trace holds it, even when the precision changes: then a float64 program gets
+float32 data, or the other way round. So each precision has a copy of its own of every such array,
+which replaces the original while a program is traced or run.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import numpy as np
 
-# Functions of these modules close over nothing of the user's but what their closures hold.
+# Functions of these modules hold arrays of the user in their closures only, not in globals.
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "builtins", "functools")
-# Where wrappers keep what they wrap: `functools.wraps`, `partial`, custom rules.
+# Attributes that hold the wrapped function: of `functools.wraps`, `partial`, custom rules.
 _WRAPPED = ("__wrapped__", "__func__", "func", "fun", "jvp", "fwd", "bwd")
 
 _current: contextvars.ContextVar["ClosedOver | None"] = contextvars.ContextVar(
@@ -36,7 +36,7 @@ class ClosedOver:
 
     @contextlib.contextmanager
     def copied(self, wide: bool) -> Iterator[None]:
-        """Put the copies of a precision in the place of the originals."""
+        """Replace the arrays by the copies of a precision inside the block."""
         if wide not in self._copies:
             self._copies[wide] = [_copy(place.value) for place in self._places]
         before = [place.value for place in self._places]
@@ -51,7 +51,7 @@ class ClosedOver:
 
 @contextlib.contextmanager
 def closing_over(functions: Sequence[Callable[..., Any]]) -> Iterator[None]:
-    """Let `in_float64` and `in_float32` look after the arrays of these functions."""
+    """Let `in_float64` and `in_float32` replace the arrays of these functions inside the block."""
     token = _current.set(ClosedOver(functions))
     try:
         yield
@@ -87,7 +87,7 @@ class _Place:
         self.value, self._put = value, put
 
     def put(self, value: Any) -> None:
-        """Put another value there."""
+        """Replace the value."""
         self._put(value)
         self.value = value
 
@@ -112,7 +112,7 @@ def _places(functions: Sequence[Callable[..., Any]]) -> Iterator[_Place]:
 
 
 def _held_by(value: Any) -> Iterator[_Place]:
-    """Yield what a callable holds: cells, globals, defaults, bound arguments, attributes."""
+    """Yield the places of a callable: cells, globals, defaults, bound arguments, attributes."""
     if isinstance(value, types.FunctionType):
         for cell in value.__closure__ or ():
             with contextlib.suppress(ValueError):  # not yet assigned
@@ -160,7 +160,7 @@ def _has_arrays(value: Any) -> bool:
 
 
 def _is_wide(leaf: Any) -> bool:
-    # Arrays of 64 bits are those whose dtype depends on the precision.
+    # JAX converts only arrays of 64 bits when the precision changes.
     return isinstance(leaf, np.ndarray) and leaf.dtype.itemsize >= 8 and leaf.dtype.kind in "fciu"
 
 

@@ -1,11 +1,11 @@
-"""A line on the terminal while a check takes long."""
+"""Shows a progress line on the terminal while a check takes long."""
 
 import sys
 import time
 
 
 class Progress:
-    """A line on the terminal, if a check takes longer than a few seconds and somebody looks."""
+    """A line on standard error, if that is a terminal and the check takes more than 3 seconds."""
 
     _PATIENCE = 3.0
 
@@ -15,7 +15,7 @@ class Progress:
         self._used = False
 
     def __call__(self, count: int) -> None:
-        """Show how many inputs have been judged."""
+        """Show the number of inputs that have been judged."""
         now = time.monotonic()
         if now - self._start < self._PATIENCE or now - self._shown < 0.2:
             return

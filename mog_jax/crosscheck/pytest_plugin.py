@@ -1,6 +1,6 @@
 """A pytest plugin that lists every cross-check and its digits at the end of a session.
 
-It loads neither JAX nor Hypothesis: a test session that cross-checks nothing pays nothing.
+It loads neither JAX nor Hypothesis: a test session without cross-checks is not slowed down.
 """
 
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from mog_jax.crosscheck import session
 
-# Travels from pytest-xdist's workers with each test's report.
+# pytest-xdist sends this property from its workers with each test's report.
 _PROPERTY = "mog_jax_crosscheck"
 
 
@@ -27,14 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let cross-checks remember failing inputs from run to run."""
+    """Set the number of examples, and keep failing inputs from run to run."""
     session.current.examples = config.getoption("--crosscheck-examples")
     session.current.remember = True
     config.pluginmanager.register(_Summary(), "mog_jax_crosscheck_summary")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind."""
+    """Reset the settings."""
     session.current.examples, session.current.remember = None, False
 
 
@@ -51,7 +51,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 class _Summary:
-    """Collects from every worker, and prints."""
+    """Collects the lines of all workers, and prints them at the end of the session."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[bool, str]] = []

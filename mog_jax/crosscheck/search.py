@@ -1,4 +1,4 @@
-"""Draws inputs, judges them, and shrinks what fails to the simplest input that shows it."""
+"""Draws inputs, judges them, and shrinks each failure to the simplest input that shows it."""
 
 import contextlib
 import dataclasses
@@ -22,24 +22,26 @@ from mog_jax.crosscheck.judge.judge import Judge
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem
 from mog_jax.crosscheck.verdict import DISPROOFS, FINAL, Found, lowest_disproved_order, most_severe
 
-# One input in so many also gets the checks that cost more; all do where there are few.
+# One input in eight also gets the expensive checks; all inputs do if there are at most 40.
 _THOROUGH = 8
 _FEW = 40
-# And the first ones, which are the simplest; and those with a zero or a tie, where formulas change.
+# So do the first ones, which are the simplest, and those with a zero or a tie, where formulas
+# change; at most this many.
 _FIRST = 6
 _MOST_SPECIAL = 24
-# Inputs whose formula is looked at before anything is compiled: most wrong ones are wrong there.
+# Number of inputs whose formula is judged before anything is compiled: most wrong formulas are
+# found there.
 _FORMULA_FIRST = 30
-# Inputs that are judged in search of a simpler one, for each kind of failure.
+# Largest number of inputs that are judged to shrink a failure.
 _SHRINKS = 300
-# Hypothesis climbs towards bad inputs only if there are enough of them to climb with.
+# Least number of examples with which Hypothesis is told how close each came to failing.
 _AIM_FROM = 500
 _AIMED = (Execution.JIT, Execution.FLOAT32)
 _NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
 
 
 class _Settled(BaseException):
-    """There is nothing more to look for; no Exception, which Hypothesis would take for a bug."""
+    """The search can end. Not an `Exception`, which Hypothesis would take for a bug."""
 
 
 class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an input is interesting
@@ -47,15 +49,15 @@ class _Failure(Exception):  # noqa: N818, no error: it tells Hypothesis that an 
 
 
 class Search:
-    """Goes through inputs twice: once to see everything, once more for each failure to shrink it.
+    """Judges all inputs in a first pass, and shrinks each failure in a pass of its own.
 
-    A lesser failure must not end the search for a more severe one, so the first pass fails nothing.
-    The second draws the same inputs again, and what was judged once is not judged again.
+    A lesser failure must not end the search for a more severe one, so the first pass does not stop
+    at failures. A shrinking pass draws the same inputs; judgements are kept, not repeated.
 
     Parameters
     ----------
     make_judges : callable
-        Given the first input, makes the contract and a judge for each claim.
+        Returns the contract and a judge for each claim, given the first input.
     observe : callable
         Called with each new draw and its judgements.
     deadline : float, optional
@@ -64,7 +66,7 @@ class Search:
     Attributes
     ----------
     found : Found
-        By kind and claim, the problem and the simplest draw that shows it.
+        From kind and claim to the problem and the simplest draw that shows it.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Search:
         self._last: tuple[Any, list[Judgement]] = None, []
 
     def over_list(self, inputs: Sequence[Any], *, thorough: bool = False) -> None:
-        """Judge given inputs, each as it is and, if that is another, rounded to float32."""
+        """Judge given inputs, each as it is and, if that differs, rounded to float32."""
         thorough = thorough or len(inputs) <= _FEW
         for drawn in inputs:
             args = validated(drawn)
@@ -121,8 +123,8 @@ class Search:
         told: dict[Any, bool] = {}
 
         def fail(draw: Draw) -> None:
-            # Whether a simpler input is a disproof as well is told without compiling anything.
-            # It is told once: Hypothesis asks again, and a deadline may be met the next time.
+            # Whether a simpler input is a disproof as well is tested without compiling anything.
+            # The answer is kept: Hypothesis repeats inputs, and the deadline may pass next time.
             if wanted[0] == Kind.WRONG_FORMULA and _mark(draw) not in self._judged:
                 asked = wanted, _mark(draw)
                 if asked not in told:
@@ -157,7 +159,7 @@ class Search:
         name: str,
         database: Any,
     ) -> None:
-        """Let Hypothesis draw; what is wrong with the inputs themselves is raised as it is."""
+        """Let Hypothesis draw inputs; errors of the inputs themselves are raised unchanged."""
         shown: set[Any] = set()
         attempts = 0
 
@@ -169,7 +171,7 @@ class Search:
                 draw = self._draw(validated(drawn), narrow=not wide)
                 mark = _mark(draw)
                 if shown and mark not in shown:
-                    # From here on Hypothesis tries simpler inputs; enough is enough.
+                    # From here on Hypothesis tries simpler inputs: their number is limited.
                     attempts += 1
                     if attempts > _SHRINKS:
                         return
@@ -197,11 +199,11 @@ class Search:
             suppress_health_check=list(HealthCheck),
             phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
         )
-        # Hypothesis often takes the simplest choice: one that float32 can hold, judged in both
-        # precisions. What is drawn last it takes most often, so that this comes first.
+        # Hypothesis often takes the simplest choice, False: an input that float32 can hold, judged
+        # in both precisions. It varies the last choice most, so that this one comes first.
         drawn = hypothesis.given(st.booleans(), inputs)(attempt)
         try:
-            # In this order: `seed` takes the database away.
+            # In this order, as `seed` removes the database.
             settings(hypothesis.seed(seed)(drawn))()
         except Unsatisfiable:
             self._error = self._error or ValueError(_NOTHING)
@@ -218,7 +220,7 @@ class Search:
         return draw_of(args, self._known[0], narrow=narrow)
 
     def _look(self, draw: Draw) -> None:
-        """Judge a draw; of the first ones the formula alone, and the rest of them later."""
+        """Judge a draw; the first draws at first by the formula only, and in full later."""
         if self._is_settled():
             return
         if self._formula_first and not self._disproved_at(draw):
@@ -241,7 +243,7 @@ class Search:
 
     @property
     def _lower(self) -> list[Judge]:
-        """Judges of values and first derivatives: no finding explains what is disproved there."""
+        """Judges of values and first derivatives, whose disproofs no other finding explains."""
         assert self._known is not None
         return [judge for judge in self._known[1] if judge.claim.order < 2]
 
@@ -260,7 +262,7 @@ class Search:
         return any(kind in FINAL for kind, _ in self.found)
 
     def _is_thorough(self, draw: Draw) -> bool:
-        """Choose the inputs that get the checks that cost more, each once and for all."""
+        """Return whether an input gets the expensive checks; the choice is kept."""
         mark = _mark(draw)
         if mark not in self._thorough:
             chosen = sum(self._thorough.values())
@@ -269,7 +271,7 @@ class Search:
         return self._thorough[mark]
 
     def _failures(self, draw: Draw, *, thorough: bool) -> list[tuple[Problem, Draw]]:
-        """Judge every claim at one draw, once; remember what fails, and at which draw."""
+        """Return the failures of all claims at one draw; the result is kept."""
         mark = _mark(draw)
         known = self._judged.get(mark)
         if known is not None:
@@ -289,9 +291,9 @@ class Search:
         return failures
 
     def _beyond_float32(self, draw: Draw) -> Draw | None:
-        """Give a draw rounded to float32 if programs then give no number that float64 gives.
+        """Return the draw rounded to float32 if programs overflow there and not in float64.
 
-        Not every input is judged in both precisions, and few reach the end of a range.
+        Not every input is judged in both precisions, and few are near the end of a range.
         """
         rounded = None if draw.narrow else self._draw(draw.args, narrow=True)
         if rounded is None or not rounded.narrow:
@@ -303,7 +305,7 @@ class Search:
             return rounded  # To be judged, and so reported as not done in time.
 
     def _in_time(self, draw: Draw, judge: Callable[[], list[Judgement]]) -> list[Judgement]:
-        """Judge a draw, unless that takes longer than one input may."""
+        """Judge a draw; beyond the deadline, return a judgement that says so."""
         try:
             with deadline(self._deadline):
                 return judge()
@@ -313,7 +315,7 @@ class Search:
 
     def _judge(self, draw: Draw, thorough: bool) -> list[Judgement]:
         assert self._known is not None
-        # What is wrong in a derivative is wrong in what is derived from it: no need to look there.
+        # The derivatives of a disproved derivative are wrong as well: they are not judged.
         disproved = lowest_disproved_order(self.found)
         judgements = []
         for judge in self._known[1]:
@@ -327,7 +329,7 @@ class Search:
         return judgements
 
     def _compared_with_siblings(self, problem: Problem, judge: Judge, draw: Draw) -> Problem:
-        """Call a disproof by its name if another mode of differentiation is right."""
+        """Return the problem, as FORWARD_REVERSE_DIFFER if another mode's claim is right."""
         assert self._known is not None
         if problem.kind not in DISPROOFS or not judge.claim.directed:
             return problem
@@ -363,7 +365,7 @@ def _is_chosen(mark: Any) -> bool:
 
 
 def _is_special(draw: Draw) -> bool:
-    """Whether an input has a zero or two equal neighbours, where programs often branch."""
+    """Return whether an input has a zero or two equal neighbours, where programs often branch."""
     floats = [leaf for leaf in jax.tree.leaves(draw.args) if leaf.dtype.kind == "f"]
     return any(
         np.any(leaf == 0) or np.any(leaf.reshape(-1)[1:] == leaf.reshape(-1)[:-1])

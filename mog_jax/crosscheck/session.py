@@ -1,6 +1,7 @@
-"""Settings that the cross-checks of one test session share.
+"""Holds the settings that all cross-checks of a test session share.
 
-The pytest plugin sets it; without the plugin nothing is recorded. Importing this loads nothing.
+The pytest plugin sets them; without the plugin nothing is recorded. Importing this module loads
+neither JAX nor Hypothesis.
 """
 
 import dataclasses
@@ -17,11 +18,11 @@ class Session:
     record : Callable[[dict[str, Any]], None], optional
         Called with a summary of each cross-check.
     examples : int, optional
-        Replaces the number of examples that a check asks for.
+        Replaces the `examples` of each check.
     remember : bool
         Whether Hypothesis keeps failing inputs in its example database.
     test : str
-        The test that is running.
+        Name of the test that is running.
     """
 
     record: Callable[[dict[str, Any]], None] | None = None

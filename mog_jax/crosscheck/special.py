@@ -1,9 +1,9 @@
-"""Special functions of JAX that are known by what they mean, and not by their programs.
+"""Recognises special functions of JAX, to evaluate them by their definition, not their program.
 
 JAX computes some special functions by series and rational approximations. Taken literally these are
 other functions, with other derivatives. They are recognised here by their programs, as traced from
-JAX itself, so that a user's function of the same name is not mistaken for one; exact evaluation
-then takes the function that is meant, and differentiation the derivative of that.
+JAX itself, so that a user's function of the same name is not mistaken for one. Then exact
+evaluation uses the function that is approximated, and differentiation its derivative.
 
 Only functions that JAX wraps in a custom rule can be recognised.
 """
@@ -21,9 +21,9 @@ from jax.ad_checkpoint import checkpoint_name
 
 from mog_jax.crosscheck.jaxpr_types import ClosedJaxpr, Jaxpr, equations
 
-# A shorter program, such as that of `xlogy`, is the definition of its function.
+# A program with fewer equations, such as that of `xlogy`, is the definition of its function.
 _SHORT = 15
-# Unless it is a primitive that JAX differentiates by the rule alone.
+# Exceptions: primitives that JAX differentiates by the rule only.
 _WITHOUT_DERIVATIVE = ("zeta",)
 _MARK = "mog_jax.crosscheck:"
 
@@ -35,13 +35,13 @@ class Special:
     Attributes
     ----------
     name : str
-        What JAX calls it.
+        Its name in JAX.
     original : callable
-        JAX's own.
+        JAX's own function.
     differentiable : callable
-        The same, with the derivative of the function that is meant.
+        The same, with the derivative of the function that it approximates.
     arity : int
-        How many real numbers it takes.
+        Number of real arguments.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Special:
 
 
 def recognised(parameters: dict[str, Any]) -> Special | None:
-    """Find the special function that an equation with a custom rule calls, if it is one."""
+    """Return the special function that an equation with a custom rule calls; None if it is none."""
     call = parameters.get("call_jaxpr")
     jaxpr = getattr(call, "jaxpr", None)
     if jaxpr is None or "jvp_jaxpr_fun" not in parameters:
@@ -62,7 +62,7 @@ def recognised(parameters: dict[str, Any]) -> Special | None:
 
 
 def are_in(program: ClosedJaxpr) -> bool:
-    """Whether a program calls a known special function."""
+    """Return whether a program calls a known special function."""
     return any(recognised(equation.params) is not None for equation in equations(program))
 
 
@@ -97,26 +97,26 @@ def _text_of(special: Special, avals: tuple[Any, ...]) -> str:
         with jax.enable_x64(wide):
             closed = jax.make_jaxpr(lambda *values: special.original(*values))(*arguments)
     except (TypeError, ValueError):
-        # It does not take arguments like these, so that it is not what is called with them.
+        # It does not take such arguments, so it is not the function that is called.
         return ""
     calls = [eqn for eqn in closed.jaxpr.eqns if eqn.primitive.name == "custom_jvp_call"]
     return str(calls[0].params["call_jaxpr"].jaxpr) if calls else ""
 
 
 def _meant(original: Callable[..., Any], *slopes: Callable[..., Any]) -> Any:
-    """Give a function the slopes of what is meant, one for each argument."""
+    """Return the function with the derivatives `slopes`, one for each argument."""
     made: Any = jax.custom_jvp(lambda *args: original(*args))
     made.defjvps(*slopes)
     return made
 
 
 def _marked(name: str, function: Callable[[Any], Any], slope: Callable[..., Any]) -> Any:
-    """Make a function of one number that is recognised by a name within its program."""
+    """Return a function of one number that is recognised by a name within its program."""
     mark: Any = checkpoint_name
     return _meant(lambda x: function(mark(x, _MARK + name)), slope)
 
 
-# What derivatives of special functions consist of: with constants that are no doubles.
+# Parts of the derivatives of special functions, whose constants are not doubles.
 _MARKS: dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]] = {
     "times_pi": (lambda x: x * jnp.pi, lambda t, y, x: _mark("times_pi", t)),
     "times_two_over_root_pi": (
@@ -170,8 +170,8 @@ def _of_owens_t_by_slope(t: Any, y: Any, h: Any, a: Any) -> Any:
     return t * _mark("over_root_two_pi", _mark("over_root_two_pi", density))
 
 
-# By the name of a function of JAX, the slope by each of its arguments: of the tangent, the value
-# and the arguments. Without slopes: its own rules, for the last argument, are right.
+# From the name of a JAX function to its derivative by each argument: a function of the tangent, the
+# value and the arguments. An empty list: JAX's own rule, for the last argument, is exact.
 _SLOPES: dict[str, list[Callable[..., Any]]] = {
     "log_ndtr": [lambda t, y, x: t * _mark("normal_hazard", x)],
     "expi": [lambda t, y, x: t * jnp.exp(x) / x],
@@ -201,5 +201,5 @@ def _known(name: str, slopes: list[Callable[..., Any]]) -> Special:
     return Special(name, original, differentiable, _ARITY.get(name, 1))
 
 
-# Some are new in JAX.
+# Older versions of JAX lack some.
 SPECIAL = [_known(name, slopes) for name, slopes in _SLOPES.items() if hasattr(jsp, name)]

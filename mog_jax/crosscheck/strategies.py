@@ -1,9 +1,9 @@
-r"""Ready-made inputs with the structure that numerical code meets.
+r"""Hypothesis strategies for inputs of numerical code: scales, offsets, probabilities, data.
 
-Bare floats find ties at once and an offset together with a scale almost never. So sizes, scales,
-offsets and standard scores are drawn apart, each with its edges (0, ties, 1,000 standard
-deviations) drawn often. Everything is float64; every array of a strategy has one shape, or one of
-a few given ones, because each new shape is compiled anew.
+Bare `floats()` yields ties at once, but hardly ever an offset together with a scale. So sizes,
+scales, offsets and standard scores are drawn separately, each with its edges (0, ties, 1,000
+standard deviations) drawn often. All arrays are float64; the arrays of a strategy have one shape,
+because each new shape is compiled anew.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def simplex_weights(
     Parameters
     ----------
     k : int
-        How many.
+        Number of probabilities.
     smallest : float
         The ratio of the smallest to the largest is at least this, and it is drawn often.
     zeros : bool
@@ -135,9 +135,9 @@ def data_around(
     largest: float = 1e3,
     distinct: int = 8,
 ) -> Array:
-    """Draw `n` points as standard scores about given centres, a few of them repeated.
+    """Draw `n` points as standard scores about given centres, some of them repeated.
 
-    At most `distinct` different ones are drawn and then repeated to fill `n`, so that there are
+    At most `distinct` different points are drawn and then repeated to fill `n`, so that there are
     ties, and points exactly on a centre.
 
     Examples
@@ -161,7 +161,7 @@ def _filled(
 ) -> st.SearchStrategy[Array]:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     size = int(np.prod(shape, dtype=int))
-    # Ties are drawn on purpose: independent floats never give any.
+    # Ties are drawn on purpose: independent floats are never equal.
     each = st.lists(element, min_size=size, max_size=size)
     if size > 1:
         each = each | element.map(lambda value: [value] * size)

@@ -1,4 +1,4 @@
-"""Refuses functions and inputs that cannot be checked, each in one clear sentence."""
+"""Refuses functions and inputs that cannot be checked, each with one clear sentence."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from mog_jax.crosscheck.precisions import in_float64
 
 
 def listed(inputs: Any) -> list[Any]:
-    """Give inputs that are no strategy as a list; refuse anything else."""
+    """Return a sequence of inputs as a list; refuse anything else."""
     if isinstance(inputs, tuple) or not isinstance(inputs, Sequence):
         raise ValueError(
             "`inputs` must be a Hypothesis strategy or a list of tuples of arguments; "
@@ -23,14 +23,20 @@ def listed(inputs: Any) -> list[Any]:
 
 
 def refuse_uncallable(**functions: Any) -> None:
-    """Refuse, by its name, what is no function."""
+    """Raise `ValueError` for the first argument that is not callable, with its name."""
     for name, function in functions.items():
         if not callable(function):
             raise ValueError(f"`{name}` must be callable; got {type(function).__name__}.")
 
 
 def refuse_unusable(function: Callable[..., Any], example: tuple[Any, ...]) -> bool:
-    """Refuse a function without floats, or that JAX cannot trace; tell if it is scalar."""
+    """Refuse a function whose outputs are not floats, or that JAX cannot trace.
+
+    Returns
+    -------
+    bool
+        Whether the function has one scalar output.
+    """
     output = refuse_untraceable("function", function, example)
     leaves = jax.tree.leaves(output)
     if not leaves or any(leaf.dtype.kind != "f" for leaf in leaves):
@@ -43,7 +49,7 @@ def refuse_unusable(function: Callable[..., Any], example: tuple[Any, ...]) -> b
 
 
 def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
-    """Refuse a function that JAX cannot trace; give the shapes and dtypes of its output."""
+    """Refuse a function that JAX cannot trace; return the shapes and dtypes of its output."""
     try:
         with in_float64():
             return trace(function, *example)[1]
@@ -63,7 +69,7 @@ def refuse_untraceable(name: str, function: Callable[..., Any], example: tuple[A
 
 
 def float_arguments(example: tuple[Any, ...]) -> tuple[int, ...]:
-    """Find the arguments that hold floating-point numbers only."""
+    """Return the indices of the arguments that hold floating-point numbers only."""
     return tuple(
         i
         for i, arg in enumerate(example)

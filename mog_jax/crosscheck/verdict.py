@@ -1,4 +1,4 @@
-"""Which of the things that were found are worth reporting."""
+"""Selects the findings to report: those that a more severe finding does not explain."""
 
 from mog_jax.crosscheck.findings import FAILURES, Kind
 from mog_jax.crosscheck.inputs.draws import Draw
@@ -12,31 +12,31 @@ DISPROOFS = (
     Kind.WRONG_SECOND_ORDER,
     Kind.WRONG_THIRD_ORDER,
 )
-"""Kinds that make every judgement of what is derived from the same program worthless, and the
-digits of the program itself: it keeps digits of something else."""
+"""Kinds after which judgements of the program's own derivatives are worthless, and those of its
+digits as well: they would be digits of a wrong value."""
 
 FINAL = (Kind.WRONG_SHAPE_OR_DTYPE, Kind.WRONG_FORMULA)
-"""Once one of these is found, nothing else is looked for."""
+"""Once one of these is found, the search ends."""
 
 _OF_DIGITS = (Kind.UNSTABLE, Kind.NOT_FINITE)
 
 Key = tuple[Kind, str]
 Found = dict[Key, tuple[Problem, Draw]]
-"""By kind and claim, a problem and the simplest draw that shows it."""
+"""From kind and claim to a problem and the simplest draw that shows it."""
 
 
 def most_severe(found: Found) -> list[Key]:
-    """Choose what a more severe finding does not explain; most severe first."""
+    """Return the findings that a more severe one does not explain, most severe first."""
     limit = lowest_disproved_order(found)
     keys = [key for key, (problem, _) in found.items() if problem.order <= limit]
     if any(kind in DISPROOFS[:4] for kind, _ in keys):
         keys = [key for key in keys if key[0] not in _OF_DIGITS]
-    # Nor digits of what is derived from a program that has lost them already.
+    # Likewise digits of derivatives of a program that has lost digits itself.
     lost = min((found[key][0].order for key in keys if key[0] in _OF_DIGITS), default=3)
     keys = [key for key in keys if key[0] not in _OF_DIGITS or found[key][0].order <= lost]
     return sorted(keys, key=lambda key: list(FAILURES).index(key[0]))
 
 
 def lowest_disproved_order(found: Found) -> int:
-    """Give the lowest order at which something is disproved; beyond 3 if nothing is."""
+    """Return the lowest order of a disproved claim; 4 if none is disproved."""
     return min((p.order for p, _ in found.values() if p.kind in DISPROOFS), default=4)

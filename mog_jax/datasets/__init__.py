@@ -1,4 +1,4 @@
-"""Small real datasets, for examples and tests."""
+"""Small real datasets, for examples and tests: the eruptions of Old Faithful (`geyser`)."""
 
 from mog_jax.datasets.geyser import faithful
 

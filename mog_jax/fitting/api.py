@@ -1,4 +1,4 @@
-"""`fit`: checks the arguments, sorts the datasets into blocks, and fits these on threads."""
+"""`fit`: checks the arguments, divides the datasets into blocks, and fits these on threads."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -58,45 +58,47 @@ def fit(
     """Fit a two-component mixture to each dataset: the best maximum of its likelihood.
 
     A maximum is regular if each component holds at least `min_points` points (the sum of its
-    responsibilities) and has a variance above the floor. The best one is that which ranks first by
-    a penalised likelihood, and is regular; or holds fewer points, two at least, and beats one
-    Gaussian (``few_points``); or has one value as a component that a tenth of the points have
-    (``atom``). The same data give the same fit every time: nothing is random.
+    responsibilities) and has a variance above the floor. The best one is the first in the order of
+    a penalised likelihood that is regular; or holds fewer points, at least two, and has a lower BIC
+    than one Gaussian (``few_points``); or has as a component one value that a tenth of the points
+    have (``atom``). Nothing is random: the same data give the same fit every time.
 
     Parameters
     ----------
     data : array-like, shape (n,) or (b, n); list of arrays; mapping; or Ragged
-        One dataset, or many: a dataset in each row. NaN is a missing value, and so is what is
-        masked, or a null. A mapping goes from names to values, and the fits keep the names:
-        ``fits["CD4"]``.
+        One dataset, or many: a dataset in each row. NaN, a masked value and a null are missing
+        values. A mapping goes from names to values, and the fits keep the names: ``fits["CD4"]``.
     counts : of the same shape, optional
-        How often each point was seen: non-negative, not necessarily whole. To count a point twice
-        is to give it twice. The counts of a dataset sum to 1e30 at most, or it is out of range.
+        How often each point was seen: non-negative, not necessarily whole. A count of 2 is the same
+        as giving the point twice. The counts of a dataset sum to 1e30 at most, or it is out of
+        range.
     upper : of the same shape, optional
-        Upper ends of intervals, of which `data` are the lower ones: equal ends are an exact value,
-        an infinite one is open, NaN at both is missing.
+        Upper ends of intervals, whose lower ends are `data`: equal ends are an exact value, an
+        infinite end is open, NaN at both is a missing value.
     resolution : float, or array-like of shape (b,), optional
         The step to which the values were rounded: each is known to half a step.
     limits : pair of numbers or None, optional
-        Limits of detection, (lower, upper), None for none; or of each dataset. Of a value at a
-        limit or beyond, only that is known.
+        Limits of detection, (lower, upper), None for none; or of each dataset. A value at a limit
+        or beyond is censored there.
     window : pair of numbers or None, optional
-        Values outside were never recorded, and nobody knows how many there were.
+        Range of the recorded values: the data are truncated, as values outside were not recorded
+        and their number is unknown.
     direction : "newton", "em", "gradient" or Direction
-        How to climb. Intervals are climbed by Newton's method.
+        Direction of the ascent. Intervals are always fitted by Newton's method.
     starts : "thorough" or "quick"
-        How many climbs to begin: 14 or 5 for each dataset.
+        Number of starts: 14 or 5 for each dataset.
     tolerance : float
-        A climb has arrived when less than this is left to be gained, in nats.
+        A climb has converged when less than this is left to be gained, in nats.
     max_steps : int, optional
-        Steps after which to give a climb up: by default 200 of Newton's, 10,000 of the others.
+        Largest number of steps of a climb: by default 200 for Newton's method, 10,000 for the
+        others.
     variance_floor : float
         Lowest variance of a component, in units of the dataset's variance.
     min_points : float
-        Points that a component of a regular maximum holds at least.
+        Least number of points in each component of a regular maximum.
     dtype : "float32" or "float64", optional
         Precision of the last climb and of the answer; by default float32 for float32 data, and
-        float64 for all other.
+        float64 for all other data.
     progress : bool
         Whether to show a progress bar, on standard error.
     equal_variances : bool
@@ -105,12 +107,12 @@ def fit(
         Which maximum is the answer: the best one by the penalised likelihood, or the highest
         regular one.
     fixed : Mixture, fields of shape (2,) or (b, 2), or mapping, optional
-        What is known beforehand, such as a component from controls. A mixture is NaN where it is
+        Parameters that are known, such as a component from controls. A mixture is NaN where it is
         free; a mapping goes from ``weight_1``, ``mean_1``, ``sd_1`` and so on to a number, or to
         one for each dataset. A mean farther from the data than a million of their standard
         deviations, or a standard deviation as many times narrower or wider than theirs, is out of
-        range. As the components of a fit are in the order of their means, one that
-        was fixed as the first may come out as the second.
+        range. As the components of a fit are in the order of their means, a component that was
+        fixed as the first may come out as the second.
 
     Returns
     -------
@@ -120,17 +122,17 @@ def fit(
     Raises
     ------
     ValueError
-        If an argument has a wrong type, shape or range; among them the shape (n, 1) that other
-        libraries want, n datasets of one value here: give ``x.ravel()``. What is wrong with single
-        datasets is told by their status instead.
+        If an argument has a wrong type, shape or range; among these the shape (n, 1) that other
+        libraries take, which here means n datasets of one value: give ``x.ravel()``. A fault of a
+        single dataset sets its status instead.
 
     Warns
     -----
     UserWarning
-        If all rows are too short for a regular maximum, less than twice `min_points`, and the
-        columns are not: the datasets of a frame with a feature in each column are the rows of
-        ``frame.to_numpy().T``, and of ``fit_table(frame, columns=[...])``. Counts, or lengths that
-        are given as `Ragged`, say that the rows are meant.
+        If all rows are shorter than twice `min_points`, too short for a regular maximum, and the
+        columns are not. The datasets of a frame with a feature in each column are the rows of
+        ``frame.to_numpy().T``; ``fit_table(frame, columns=[...])`` fits them too. There is no
+        warning if counts are given, or lengths by `Ragged`.
 
     Examples
     --------
@@ -185,12 +187,12 @@ def _fit_all(
 
     def fit_some(index: Array) -> Fit:
         own = jax.tree.map(lambda field: field[index], fixed)
-        # JAX's configuration is per thread.
+        # JAX's configuration holds for one thread only.
         with jax.enable_x64(True):
             return fit_block(source, index, own, options, precision)
 
     if len(source):
-        # The search, which comes first, has a program of its own.
+        # The polish has a program of its own, which compiles while the search runs.
         layout = Layout(precision, source.counts is not None, bool(is_held.any()))
         compile_ahead(options.ascent(searching=False), layout)
     devices = shared_out()

@@ -1,4 +1,4 @@
-"""One climb, step by step, from a start of one's own: to look at how an ascent goes its way."""
+"""`ascent_path`: one climb from a given start, with the mixture after each step."""
 
 import dataclasses
 from typing import Never
@@ -18,24 +18,23 @@ from mog_jax.fitting.options import (
     DEFAULTS,
     AscentOptions,
     checked_options,
+    keywords_of,
     refuse_unknown,
 )
 from mog_jax.fitting.parameterisation import mixture_at, theta_of, to_standard_scale
 from mog_jax.mixture import Mixture
 
-_OPTIONS = ("counts", "direction", "tolerance", "max_steps", "variance_floor")
-
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class AscentPath:
-    """Where an ascent came by: the start, and every mixture that it moved to.
+    """The path of an ascent: the start, and every mixture that it moved to.
 
     Parameters
     ----------
     mixture : Mixture, shape (moves + 1, 2)
         In the data's unit, the components in the order of the start.
     log_likelihood : array, shape (moves + 1,)
-        At each of them, in nats. It never falls, but for rounding.
+        Of each mixture, in nats. It never falls, except by rounding.
     n_passes : int
         Passes over the data: one for each mixture, and one for each proposal that did not climb.
     converged : bool
@@ -69,25 +68,25 @@ def ascent_path(
     variance_floor: float = DEFAULTS.variance_floor,
     **unknown: Never,
 ) -> AscentPath:
-    """Climb the likelihood of one dataset from a given start, and tell every step.
+    """Climb the likelihood of one dataset from a given start, and return every mixture on the way.
 
-    It is the ascent of :func:`mog_jax.fit`, which begins at several starts of its own and keeps
-    the highest end; from one start the end may be another maximum, or the variance floor.
+    It is the ascent of :func:`mog_jax.fit`, which climbs from several starts of its own and chooses
+    among their ends; from one start the end may be another maximum, or the variance floor.
 
     Parameters
     ----------
     data : array-like, shape (n,)
         NaN is a missing value.
     start : Mixture, fields of shape (2,)
-        Where to begin, in the data's unit.
+        The start, in the data's unit.
     counts : array-like, shape (n,), optional
         How often each point was seen.
     direction : "newton", "em", "gradient" or Direction
-        How to climb.
+        Direction of the ascent.
     tolerance : float
-        The climb has arrived when less than this is left to be gained, in nats.
+        The climb has converged when less than this is left to be gained, in nats.
     max_steps : int, optional
-        Steps after which to give up: by default 200 of Newton's, 10,000 of the others.
+        Largest number of steps: by default 200 for Newton's method, 10,000 for the others.
     variance_floor : float
         Lowest variance of a component, in units of the data's variance.
 
@@ -98,7 +97,7 @@ def ascent_path(
     Raises
     ------
     ValueError
-        If `start` is no mixture of two, or the data cannot be fitted.
+        If `start` is not a mixture of two components, or the data cannot be fitted.
 
     Examples
     --------
@@ -107,7 +106,7 @@ def ascent_path(
     >>> mog_jax.ascent_path(mog_jax.datasets.faithful(), start)
     AscentPath(... mixtures, log-likelihood ... to -1034.001750 in ... passes, converged)
     """
-    refuse_unknown("ascent_path", unknown, _OPTIONS)
+    refuse_unknown("ascent_path", unknown, keywords_of(ascent_path))
     options = checked_options(
         direction=direction,
         tolerance=tolerance,
@@ -142,7 +141,7 @@ def _on_standard_scale(start: Mixture, data: Standardised) -> Array:
 
 
 def _climb(data: Standardised, theta: Array, options: AscentOptions) -> Ascent:
-    """Give the states after each step, one behind the other."""
+    """Return the states after each step, along the last axis."""
     points = standardised_points(
         data.points, data.counts, n=data.n, total=data.total, free=np.ones((5, 1), bool)
     )
@@ -157,7 +156,7 @@ def _climb(data: Standardised, theta: Array, options: AscentOptions) -> Ascent:
 
 
 def _described(path: Ascent, data: Standardised, tolerance: float) -> AscentPath:
-    """Keep the steps that moved, in the data's unit."""
+    """Return the steps that moved, in the data's unit."""
     moved = np.append(True, (np.diff(path.theta, axis=1) != 0).any(axis=0))
     total, scale = data.total[0], data.scale[0]
     standard = mixture_at(path.theta[:, moved])

@@ -1,4 +1,4 @@
-"""A block of datasets, from their values to their fits: once through all the stages."""
+"""Fits a block of datasets: standardises them, maximises, and describes the ends as `Fit`."""
 
 import functools
 from typing import Any
@@ -37,10 +37,10 @@ def fit_block(
     index : array of int, shape (b,)
         Which datasets, of similar length.
     fixed : Mixture, shape (b, 2)
-        NaN where free.
+        Fixed values, NaN where free.
     options : FitOptions
     precision : float32 or float64
-        Of the polish and of the answer.
+        Precision of the polish and of the answer.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def fit_block(
     )
     if usable.any():
         block = _block(data, usable, free, np.where(free, 0, theta_fixed), precision)
-        # In single precision what leaves its range is lost, and said to be.
+        # Climbs that overflow single precision are dropped; if all do, the status says so.
         with np.errstate(over="ignore", invalid="ignore"):
             found = maximise(block, options)
     else:
@@ -72,7 +72,7 @@ def fit_block(
     )
     higher = Higher(found.higher_by, found.higher_points)
     end = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), end)
-    # A weight may be too small for a number.
+    # A weight may underflow.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         observed = information(tuple(end.theta), end.sums, np).dense(np)
     whole = functools.partial(_spread, usable)
@@ -85,7 +85,7 @@ def fit_block(
 def _block(
     data: Standardised, usable: Array, free: Array, fixed: Array, precision: np.dtype[Any]
 ) -> Block:
-    """Give the datasets that can be fitted."""
+    """Return the block of the datasets that can be fitted."""
     sampled, n_sampled = sample(data)
     some = slice(None) if usable.all() else usable
     return Block(
@@ -101,7 +101,7 @@ def _block(
 
 
 def _spread(usable: Array, leaf: Array) -> Array:
-    """Put what was found into the places of the datasets; NaN, or 0, for the others."""
+    """Return the array with one entry for each dataset: NaN, or 0, for those not fitted."""
     if usable.all():
         return leaf
     nothing = np.nan if leaf.dtype.kind == "f" else 0

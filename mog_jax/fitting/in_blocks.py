@@ -1,4 +1,4 @@
-"""The fits of a batch, filled in block by block, on several threads."""
+"""Fills in the fits of a batch block by block, on several threads."""
 
 from collections.abc import Callable, Iterable
 
@@ -18,18 +18,18 @@ def fill_in(
     progress: bool,
     threads: int | None = None,
 ) -> None:
-    """Fit some datasets at a time, and put the answers into their places.
+    """Fit the datasets block by block, and write the answers into the arrays of `fits`.
 
     Parameters
     ----------
     fits : Fit, shape (b,)
         NumPy arrays, which are written to.
     blocks : iterable of arrays of int
-        Which datasets.
+        The datasets of each block.
     fit_block : callable
         Fits the datasets of a block; called on any thread.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar on standard error.
     threads : int, optional
         As for :func:`mog_jax.threads.in_threads`.
     """

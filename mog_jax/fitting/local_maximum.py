@@ -1,8 +1,8 @@
-r"""One climb of one dataset, as a function to build upon: `jit`, `vmap`, differentiate.
+r"""`local_maximum`: one climb of one dataset, which works under `jit`, `vmap` and `grad`.
 
-Its derivative is not that of the climb's hundreds of operations. At the maximum the gradient is
-zero whatever the data are; so when the data move, the maximum moves by the inverse information
-times what the gradient would have changed by: the implicit function theorem, in closed form.
+Its derivative does not differentiate the climb's operations. At the maximum the gradient is zero
+whatever the data are; so when the data change, the maximum moves by the inverse information times
+the change of the gradient at a fixed mixture: the implicit function theorem, in closed form.
 """
 
 import dataclasses
@@ -31,16 +31,6 @@ from mog_jax.manual_axes import varying_as
 from mog_jax.mixture import Mixture
 from mog_jax.precision import compiled, is_traced
 
-_OPTIONS = (
-    "counts",
-    "tolerance",
-    "max_steps",
-    "variance_floor",
-    "equal_variances",
-    "fixed",
-    *WORDS,
-)
-
 
 def local_maximum(
     x: ArrayLike,
@@ -60,54 +50,53 @@ def local_maximum(
 ) -> Mixture:
     r"""Climb from a mixture to the maximum of the likelihood above it: one dataset, one climb.
 
-    A pure function: it works under ``jit`` and ``vmap``, and ``grad``, ``jacfwd`` and ``hessian``
-    give how the maximum moves with the points, with their counts, and with what is held fixed,
+    A pure function: it works under ``jit`` and ``vmap``; ``grad``, ``jacfwd`` and ``hessian`` give
+    the derivatives of the maximum by the points, by their counts, and by the fixed values,
 
     .. math:: d\hat\theta=d\eta+C\Big(\sum_i\Big[s_i\,dc_i+c_i\frac{\partial s_i}{\partial x}\,
               dx_i\Big]-I\,d\eta\Big),
 
     with the observed information :math:`I`, its inverse :math:`C` on the free coordinates, the
-    scores :math:`s_i` of the points and the held values :math:`\eta`. Which maximum it is depends
-    on the start; :func:`mog_jax.fit` finds the highest, and its ``mixture`` is the start to give
-    here.
+    scores :math:`s_i` of the points and the fixed values :math:`\eta`. Which maximum it is depends
+    on the start; :func:`mog_jax.fit` finds the best one, and its ``mixture`` is a good start here.
 
     Parameters
     ----------
     x : array-like, shape (n,)
         The points. NaN is a missing value.
     start : Mixture, shape (2,)
-        Where to begin; weights strictly between 0 and 1. The maximum does not depend on it
-        smoothly: its derivative is 0.
+        The start, with weights strictly between 0 and 1. The derivative by it is 0: a small change
+        of the start does not change the maximum.
     counts : array-like, shape (n,), optional
-        How often each point was seen, non-negative; 1 where not given. A point with count 0 does
-        not exist, but has a derivative: what it would do if it were seen.
+        How often each point was seen, non-negative; 1 if not given. A point with count 0 has no
+        effect on the maximum; the derivative by its count is the effect that it would have.
     tolerance : float
-        The climb has arrived when less than this is left to be gained, in nats.
+        The climb has converged when less than this is left to be gained, in nats.
     max_steps : int, optional
-        Steps after which to give up: by default 200.
+        Largest number of steps: by default 200.
     variance_floor : float
         Lowest variance of a component, in units of the data's variance.
     equal_variances : bool
         Whether the components share one variance.
     fixed : Mixture, shape (2,), optional
-        Values that parameters are held at, in the order of `start`, NaN where they are free. A
-        weight of which the other is given need not be.
+        Fixed values of parameters, in the order of `start`, NaN where they are free. If one weight
+        is given, the other may be NaN.
     upper, resolution, limits, window : optional
-        What else is said of the values, as for :func:`mog_jax.fit`. On intervals it is no JAX
-        function: it works outside of ``jit``, ``vmap`` and ``grad`` alone.
+        Say that the values are intervals, as for :func:`mog_jax.fit`. Then the function does not
+        work under ``jit``, ``vmap`` and ``grad``.
 
     Returns
     -------
     Mixture, shape (2,)
-        Components in the order of `start`. NaN where the climb does not end at a maximum in the
-        interior: it ran out of steps, fell to the variance floor, or there is nothing to fit. The
-        derivatives are NaN there too, and where the information is singular.
+        Components in the order of `start`. NaN if the climb does not end at an interior maximum: it
+        reached the step limit or the variance floor, or the data cannot be fitted. Then the
+        derivatives are NaN too, as they are if the information is singular.
 
     Raises
     ------
     ValueError
         If the shapes do not agree, an option is out of range, or `fixed` has variances although
-        they are to be equal. Where `fixed` is traced, that gives NaN.
+        they are to be equal. If `fixed` is traced, the latter gives NaN instead.
 
     References
     ----------
@@ -127,7 +116,7 @@ def local_maximum(
     >>> print(f"{slope[-1]:.4f}")
     -0.0105
     """
-    refuse_unknown("local_maximum", unknown, _OPTIONS)
+    refuse_unknown("local_maximum", unknown, keywords_of(local_maximum))
     options = checked_options(
         tolerance=tolerance,
         max_steps=max_steps,
@@ -151,7 +140,7 @@ def local_maximum(
 def _filled_up(
     x: ArrayLike, start: Mixture, counts: ArrayLike | None
 ) -> tuple[ArrayLike, ArrayLike | None]:
-    """Fill up with missing points to one of few lengths: each is a program of its own."""
+    """Pad with missing points to one of few lengths: each length needs a program of its own."""
     points = np.asarray(x)
     if not np.issubdtype(points.dtype, np.floating):
         points = points.astype(np.asarray(start.means).dtype)
@@ -192,7 +181,7 @@ def _check_fixed(fixed: Mixture | None, equal_variances: bool) -> None:
             raise ValueError(
                 f"`fixed` must have fields of shape (2,); got {name} of shape {shape}."
             )
-    # Of what is being traced only the shape is known: there the answer is NaN.
+    # The values of a traced `fixed` are unknown: then the answer is NaN.
     if equal_variances and not is_traced(fixed) and not np.isnan(fixed.variances).all():
         raise ValueError("`fixed` variances and `equal_variances=True` exclude each other.")
 
@@ -223,8 +212,8 @@ def _maximum(
     seen = jnp.ones_like(x) if counts is None else jnp.asarray(counts, x.dtype)
     seen = jnp.where(present, seen, 0)
     x = jnp.where(present, x, 0)
-    # Any fixed change of units leaves the derivative as it is. So this one, though it is taken from
-    # the data, is a constant to it.
+    # A constant change of units does not change the derivative. So mean and scale, although they
+    # come from the data, are constants to it.
     own = jax.lax.stop_gradient(totals(x, seen))
     scale = jnp.sqrt(own.variance)
     missing = (0, pad_rows(x.shape[0]) - x.shape[0])
@@ -238,9 +227,9 @@ def _maximum(
 
 
 def _put_in_place(fixed: Mixture, start: Mixture) -> tuple[Mixture, jax.Array]:
-    """Give a start with the fixed values, and which of the five coordinates are free."""
+    """Return the start with the fixed values, and which of the five coordinates are free."""
     weights = fixed.weights
-    # One weight is what the other leaves.
+    # A missing weight is one minus the other.
     weights = jnp.where(jnp.isnan(weights), 1 - weights[::-1], weights)
     fixed = dataclasses.replace(fixed, weights=weights)
     begun = jax.tree.map(
@@ -264,7 +253,7 @@ def _climb(
     free: jax.Array | None,
     options: AscentOptions,
 ) -> jax.Array:
-    """Give the coordinates of the maximum above `theta`; NaN where the climb does not reach one."""
+    """Return the coordinates of the maximum above `theta`; NaN if the climb does not reach one."""
     data = Columns(x=z, totals=totals(z, counts), counts=counts, free=free)
     begun = dataclasses.replace(begin(np.zeros(5, theta.dtype)), theta=theta, proposal=theta)
     end = ascend(
@@ -302,6 +291,6 @@ def _climb_jvp(
     push = counts_tangent @ scores(mixture, z) + (counts * z_tangent) @ score_slopes(mixture, z)
     if free is None:
         return theta, covariance @ push
-    # What is held moves with its value, and the rest makes up for it.
+    # A fixed coordinate moves with its value; the free ones move by their response to it.
     moved = jnp.where(free, 0, start_tangent)
     return theta, moved + covariance @ (push - information @ moved)

@@ -1,4 +1,4 @@
-"""How to fit and how to climb: every option, its default and its range, in one place.
+"""Defines and checks the options of a fit and of a climb: each one's default and range.
 
 Each function that takes options of a fit (`fit`, `local_maximum`, `ascent_path`,
 `profile_interval`, `compare`, `bootstrap_test`, `fit_chunks`, `fit_table`, `fit_batches`) checks
@@ -6,10 +6,11 @@ them here.
 """
 
 import dataclasses
-import difflib
+import functools
+import inspect
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -18,48 +19,49 @@ import numpy as np
 
 from mog_jax.arrays import Array
 from mog_jax.fitting.climb.directions import DIRECTIONS, Direction, direction_of
+from mog_jax.suggestions import nearest
 
-# Which ascents a fit may begin, defined in mog_jax.fitting.multistart.starts.
+# Sets of starts, defined in mog_jax.fitting.multistart.starts.
 STARTS = ("thorough", "quick")
-# Which maximum is the answer, defined in mog_jax.fitting.multistart.choice; or the highest regular
-# one.
+# Rules for the answer: by the penalised likelihood (mog_jax.fitting.multistart.choice), or the
+# highest regular maximum.
 CHOICES = ("penalised", "regular")
-# Nats left at which the search leaves a climb to the polish.
+# Tolerance of the search, in nats: the polish goes on from there.
 SEARCH_TOLERANCE = 1e-3
-# Steps are counted in 32 bits. In a search the rounds say how many steps a climb may make.
+# Steps are counted in 32 bits. In a search the rounds limit the number of steps instead.
 _MOST_STEPS = int(np.iinfo(np.int32).max)
-# Newton's steps that have not arrived after 200 never do; the others creep.
+# Newton's method converges in 200 steps or not at all; the others converge slowly.
 _STEPS_OF_NEWTON, _STEPS = 200, 10_000
-# Above this share of the data's variance two components could not both be narrow.
+# With a floor above this share of the data's variance two components could not both be narrow.
 _HIGHEST_FLOOR = 0.1
-# Below, the squares and products of 1 / variance leave single precision, in which a fit searches.
+# Below this, squares and products of 1 / variance overflow single precision, which a search uses.
 _LOWEST_FLOOR = 1e-12
 
 
 class UnknownOptionError(TypeError, ValueError):
-    """An option that does not exist: Python's own error, and the package's."""
+    """An option that does not exist: both a `TypeError`, as in Python, and a `ValueError`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AscentOptions:
-    """How to climb. Hashable; direction and equal variances have compiled programs of their own.
+    """Options of a climb: hashable. Directions and equal variances have programs of their own.
 
     Attributes
     ----------
     direction : Direction
         How to propose a move.
     tolerance : float
-        A climb has arrived when less than this is left to be gained, in nats.
+        A climb has converged when less than this is left to be gained, in nats.
     max_steps : int
-        Steps after which a climb is given up.
+        Largest number of steps of a climb.
     variance_floor : float
         Lowest variance of a component, in units of the dataset's variance.
     equal_variances : bool
         Whether the components share one variance.
     give_up : bool
-        Whether to leave climbs alone that are held on the variance floor.
+        Whether to stop climbs that have a variance on the floor and would shrink it further.
     penalty_strength : float
-        Of the penalty on the variances (:mod:`mog_jax.penalty`): 1, or 0 for none.
+        Strength of the penalty on the variances (:mod:`mog_jax.penalty`): 1, or 0 for none.
     """
 
     direction: Direction
@@ -71,36 +73,36 @@ class AscentOptions:
     penalty_strength: float = 0.0
 
     def as_arguments(self) -> dict[str, Any]:
-        """Give what :func:`mog_jax.fitting.climb.ascent.ascend` takes, by name."""
+        """Return the keyword arguments of :func:`mog_jax.fitting.climb.ascent.ascend`."""
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         arguments["smallest"] = math.log(arguments.pop("variance_floor"))
-        # A program that is compiled for one strength needs no penalty where there is none.
+        # A program compiled for strength 0 leaves the penalty out.
         arguments["penalty_strength"] = arguments["penalty_strength"] or None
         return arguments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """How to search and climb: hashable. Made by :func:`checked_options`.
+    """Options of a fit: hashable. Made by :func:`checked_options`.
 
     Attributes
     ----------
     direction : Direction
         How to propose a move.
     starts : str
-        Which ascents to begin: one of `STARTS`.
+        Set of starts: one of `STARTS`.
     tolerance : float
-        A climb has arrived when less than this is left to be gained, in nats.
+        A climb has converged when less than this is left to be gained, in nats.
     max_steps : int
-        Steps after which a climb is given up.
+        Largest number of steps of a climb.
     variance_floor : float
         Lowest variance of a component, in units of the dataset's variance.
     min_points : float
-        Points that a component of a regular maximum holds at least.
+        Least number of points in each component of a regular maximum.
     equal_variances : bool
         Whether the components share one variance.
     choose : str
-        Which maximum is the answer: one of `CHOICES`.
+        Rule for the answer: one of `CHOICES`.
     """
 
     direction: Direction
@@ -114,7 +116,7 @@ class FitOptions:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the direction takes many steps to a maximum, as all but Newton's do."""
+        """Whether the direction takes many steps to a maximum, as all but Newton's method do."""
         return self.direction is not DIRECTIONS["newton"]
 
     def n_parameters(self, free: Array) -> Array:
@@ -123,7 +125,7 @@ class FitOptions:
         Parameters
         ----------
         free : array of bool, shape (5, ...)
-            The coordinates that are not held fixed.
+            The coordinates that are not fixed.
 
         Returns
         -------
@@ -133,7 +135,7 @@ class FitOptions:
         return number - (free[3] & free[4]) if self.equal_variances else number
 
     def ascent(self, *, searching: bool, penalised: bool = False) -> AscentOptions:
-        """Give the options of one climb, in the search or in the polish."""
+        """Return the options of a climb of the search or of the polish."""
         return AscentOptions(
             direction=self.direction,
             tolerance=SEARCH_TOLERANCE if searching else self.tolerance,
@@ -161,12 +163,12 @@ class _Defaults:
 
 DEFAULTS = _Defaults()
 OPTIONS: Mapping[str, Any] = dataclasses.asdict(DEFAULTS)
-# What else may be said of the values; `fitting.intervals` reads it.
+# Arguments that say the values are intervals; `fitting.intervals` reads them.
 WORDS = ("upper", "resolution", "limits", "window")
-# All that `fit` takes besides the data.
+# All arguments of `fit` besides the data.
 FIT_OPTIONS = ("counts", *WORDS, *OPTIONS, "dtype", "progress", "fixed")
 
-# Names of other packages, and what the same thing is called here.
+# Names of options in other packages, and how to say the same here.
 _ELSEWHERE = {
     "n_components": "two components are fitted, always; `compare` asks whether one is enough",
     "random_state": "nothing is random: the same data give the same fit, without a seed",
@@ -244,22 +246,32 @@ def options_of(function: str, given: Mapping[str, Any]) -> FitOptions:
     return checked_options(**{name: given[name] for name in OPTIONS if name in given})
 
 
+@functools.cache
+def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Give the keyword-only parameters of a function, by name and in order."""
+    return tuple(
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    )
+
+
 def refuse_unknown(
     function: str,
     unknown: Iterable[str],
     known: Iterable[str],
     hints: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Refuse options that `function` does not have, and say what is meant.
+    """Refuse options that `function` does not have, with a hint at the one that may be meant.
 
     Parameters
     ----------
     function : str
-        Whose options they are.
+        Name of the function.
     unknown, known : iterable of str
-        Those that it does not have, and those that it has.
+        The options that it does not have, and those that it has.
     hints : mapping, optional
-        What to do in place of some.
+        Further hints, by the name of the unknown option.
 
     Raises
     ------
@@ -267,12 +279,12 @@ def refuse_unknown(
         For the first of `unknown`, if there is one.
     """
     for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         meant = {**_ELSEWHERE, **hints}
         if name in meant:
             hint = meant[name]
-        elif near:
-            hint = f"did you mean `{near[0]}`?"
+        elif near is not None:
+            hint = f"did you mean `{near}`?"
         else:
             hint = f"it has {', '.join(known)}"
         end = "" if hint.endswith("?") else "."
@@ -280,12 +292,12 @@ def refuse_unknown(
 
 
 def whole_number(name: str, value: Any) -> int:
-    """Check a number of things, at least one.
+    """Return `value` as an int, at least 1.
 
     Raises
     ------
     ValueError
-        If `value` is no such number.
+        If `value` is not a whole number, or out of range.
     """
     try:
         number = operator.index(value)
@@ -300,7 +312,7 @@ def whole_number(name: str, value: Any) -> int:
 
 
 def true_or_false(name: str, value: Any) -> bool:
-    """Check a switch.
+    """Return `value` as a bool.
 
     Raises
     ------

@@ -1,8 +1,9 @@
-r"""The five coordinates in which the fitter climbs, and the mixtures that they stand for.
+r"""Converts between mixtures and the five coordinates of the ascent.
 
 .. math:: \theta=(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\ \log\sigma_2^2)
 
-on the leading axis. Each function works on arrays of NumPy, and of JAX with ``xp=jax.numpy``.
+They are on the leading axis. `theta_of` and `mixture_at` take arrays of NumPy, and of JAX
+with ``xp=jax.numpy``; the other functions take NumPy arrays.
 """
 
 from typing import Any
@@ -13,12 +14,12 @@ import numpy as np
 from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
 
-# Where each coordinate goes when the two components change places.
+# The place of each coordinate after the two components are exchanged.
 _SWAPPED = [0, 2, 1, 4, 3]
 
 
 def theta_of(mixture: Mixture, xp: Any = np) -> Array:
-    """Give the coordinates of mixtures.
+    """Return the coordinates of mixtures.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def theta_of(mixture: Mixture, xp: Any = np) -> Array:
     Returns
     -------
     array, shape (5, ...)
-        NaN where a field is, infinite where a weight is 0 or a variance has left the numbers.
+        NaN where a field is; infinite where a weight is 0, or a variance is 0 or infinite.
     """
     log_weights, log_variances = xp.log(mixture.weights), xp.log(mixture.variances)
     return xp.stack(
@@ -44,10 +45,10 @@ def theta_of(mixture: Mixture, xp: Any = np) -> Array:
 
 
 def mixture_at(theta: Array, xp: Any = np) -> Mixture:
-    """Give the mixtures at some coordinates, shape (5, ...): fields of shape (..., 2)."""
+    """Return the mixtures at some coordinates, shape (5, ...): fields of shape (..., 2)."""
     logits = xp.stack([theta[0], -theta[0]], -1)
     return Mixture(
-        # JAX's own has a derivative where exp overflows; NumPy's overflows to a weight of 0.
+        # JAX's sigmoid has a finite derivative where exp overflows; here NumPy gives a weight of 0.
         weights=1 / (1 + np.exp(-logits)) if xp is np else jax.nn.sigmoid(logits),
         means=xp.stack([theta[1], theta[2]], -1),
         variances=xp.exp(xp.stack([theta[3], theta[4]], -1)),
@@ -55,7 +56,7 @@ def mixture_at(theta: Array, xp: Any = np) -> Mixture:
 
 
 def to_standard_scale(theta: Array, mean: Array, scale: Array) -> Array:
-    """Change the unit of coordinates to that of standardised data, (x - mean) / scale."""
+    """Convert coordinates to the unit of standardised data, (x - mean) / scale."""
     logit, means, log_variances = theta[:1], theta[1:3], theta[3:]
     return np.concatenate([logit, (means - mean) / scale, log_variances - 2 * np.log(scale)])
 
@@ -66,8 +67,8 @@ def swapped(theta: Array) -> Array:
 
 
 def with_shared_variance(theta: Array) -> Array:
-    """Give both components of coordinates, shape (5, ...), the mean of their variances."""
-    # Nothing is lost of a weight, or of a variance, that is no number.
+    """Replace both variances of coordinates, shape (5, ...), by their weighted mean."""
+    # Overflow is harmless: it gives a weight of 0, or a variance of infinity.
     with np.errstate(over="ignore"):
         weight = 1 / (1 + np.exp(-theta[0]))
         pooled = np.log(weight * np.exp(theta[3]) + (1 - weight) * np.exp(theta[4]))
@@ -87,7 +88,7 @@ def in_order(theta: Array, information: Array, free: Array) -> tuple[Array, Arra
     Returns
     -------
     theta, information, free
-        Likewise.
+        The same, with the components by ascending mean.
     """
     swap = theta[1] > theta[2]
     place = np.where(swap, np.reshape(_SWAPPED, (5, 1)), np.arange(5)[:, None])

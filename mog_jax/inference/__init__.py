@@ -2,6 +2,21 @@
 
 Pure functions of a mixture and its information or data, for any number of batch axes.
 The methods of `mog_jax.Fit` call them.
+
+====================  ==============================================================================
+`reasons`             why a number is NaN: `Reason`
+`batches`             a function of one dataset, mapped over batch axes
+`root_finding`        zeros of monotone functions, lane by lane
+`two_components`      points under each component
+`information`         observed information -> covariance
+`errors`              standard errors and Wald intervals
+`scores`              the gradient of the log-density at each point
+`sandwich`            scores and information -> the covariance that holds for a wrong model, too
+`criteria`            BIC, AIC, ICL
+`threshold`           where a posterior crosses a value, with its error; `Crossing`
+`distribution`        density, distribution function, quantiles, and how well they fit
+`shape`               modes and their separation
+====================  ==============================================================================
 """
 
 from mog_jax.inference.criteria import aic, bic, icl, n_parameters

@@ -89,7 +89,7 @@ def over_rows(
 
 
 class Points(NamedTuple):
-    """How the points of one fit are cut into parts of one length.
+    """The arguments that hold the points of one fit, which are cut into parts of one length.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _on_host(leaf: Any) -> Any:
 
 
 def _fits(arguments: Sequence[Any], core: Sequence[int], points: Points | None) -> bool:
-    """Whether there are points, and each argument has the axes that it should have."""
+    """Return whether there are points, and each argument has the axes that it should have."""
     for argument, axes in zip(arguments, core, strict=True):
         if any(leaf.ndim < axes for leaf in jax.tree.leaves(argument)):
             return False
@@ -185,14 +185,14 @@ def _fits(arguments: Sequence[Any], core: Sequence[int], points: Points | None) 
 
 
 def _length(arguments: Sequence[Any], points: Points) -> int:
-    """How many points there are."""
+    """Return the number of points."""
     return int(arguments[points.at[0]].shape[-1])
 
 
 def _as_rows(
     arguments: Sequence[Any], core: Sequence[int], batch: tuple[int, ...], points: Points | None
 ) -> tuple[list[Any], int]:
-    """Give each argument with one leading axis, and how many rows each fit takes up."""
+    """Return each argument with one leading axis, and how many rows each fit takes up."""
     parts = 1 if points is None else -(-_length(arguments, points) // points.length)
     size = math.prod(batch)
 
@@ -250,7 +250,7 @@ def _joined(
 def _batch(
     arguments: Sequence[Any], core: Sequence[int]
 ) -> tuple[tuple[int, ...], list[set[tuple[int, ...]]]]:
-    """Give the batch, and the batch shapes of each argument."""
+    """Return the batch, and the batch shapes of each argument."""
     batches = [
         {leaf.shape[: leaf.ndim - axes] for leaf in jax.tree.leaves(argument)}
         for argument, axes in zip(arguments, core, strict=True)

@@ -1,4 +1,4 @@
-r"""How many components: information criteria. Lower is better, in all of them.
+r"""Computes information criteria for the number of components; lower is better in all of them.
 
 They compare the log-likelihood :math:`\mathcal L`, in nats, with the number of free parameters.
 """

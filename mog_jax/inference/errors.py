@@ -209,7 +209,7 @@ def _coordinate_errors(covariance: jax.Array, reason: jax.Array) -> tuple[jax.Ar
 
 
 def known_or_singular(covariance: jax.Array, reason: jax.Array) -> jax.Array:
-    """Give the reason as an int; where there is none but the covariance is NaN, `SINGULAR`."""
+    """Return the reason as an int; where there is none but the covariance is NaN, `SINGULAR`."""
     # It is a float here, as `compiled` makes all arguments floats.
     reason = reason.astype(jnp.int32)
     is_singular = (reason == int(Reason.KNOWN)) & jnp.isnan(covariance[0, 0])

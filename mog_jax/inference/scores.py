@@ -31,7 +31,7 @@ def scores(mixture: Mixture, x: jax.Array) -> jax.Array:
 
 
 def scores_of(pair: Pair, x: jax.Array) -> list[jax.Array]:
-    """Give the five scores of points, shape (n, *lanes)."""
+    """Return the five scores of points, shape (n, *lanes)."""
     gamma = probabilities(pair.log_odds(x))
     # Half of one difference, so that neither component's excess loses its digits.
     logit = gamma[0] * pair.weights[1][None] - gamma[1] * pair.weights[0][None]

@@ -25,7 +25,7 @@ from mog_jax.mixture import Mixture
 
 
 class Crossing(Explained):
-    """Where the posterior crosses what was asked for; ``message`` says it in a sentence."""
+    """Where the posterior crosses the given probability; ``message`` explains it in a sentence."""
 
     BETWEEN_MEANS = 0, "the threshold lies between the means"
     OUTSIDE_MEANS = 1, "no crossing lies between the means: one component holds both"

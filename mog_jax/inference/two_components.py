@@ -20,7 +20,7 @@ from mog_jax.precision import compiled, hand_back, is_traced
 
 
 def scaled_joint_densities(mixture: Mixture, x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
-    r"""Give :math:`\pi_k\,\mathcal N(x_i\mid\mu_k,\sigma_k^2)`, divided by the largest of them.
+    r"""Return :math:`\pi_k\,\mathcal N(x_i\mid\mu_k,\sigma_k^2)`, divided by the largest of them.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Pair:
         ]
 
     def log_odds(self, x: jax.Array) -> jax.Array:
-        r"""Give :math:`\log\gamma_{i1}/\gamma_{i2}` of points, shape (n, *lanes)."""
+        r"""Return :math:`\log\gamma_{i1}/\gamma_{i2}` of points, shape (n, *lanes)."""
         first, second = self.z_scores(x)
         # Not a difference of squares: those may leave the range of a double.
         return self.constant[None] + 0.5 * (second - first) * (second + first)
@@ -130,7 +130,7 @@ class Pair:
 
 @jax.custom_jvp
 def probabilities(log_odds: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Give the probabilities of two cases, each to its last digits, by a single exponential."""
+    """Return the probabilities of two cases, each to its last digits, by a single exponential."""
     e = jnp.exp(-jnp.abs(log_odds))
     larger = 1 / (1 + e)
     smaller = e * larger

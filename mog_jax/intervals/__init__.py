@@ -1,7 +1,8 @@
-"""The likelihood of values of which only an interval is known, and its derivatives by hand.
+"""Likelihood of values of which only an interval is known, and its derivatives in closed form.
 
-`moments` knows one standard normal, `derivatives` a mixture of two and its intervals. What is
-fitted to intervals is fitted in :mod:`mog_jax.fitting.intervals`.
+`moments` computes the moments of a standard normal on an interval; `derivatives` the likelihood of
+a two-component mixture and its derivatives; `mixtures` the likelihood of any number of components.
+:mod:`mog_jax.fitting.intervals` fits mixtures to intervals.
 """
 
 from mog_jax.intervals.derivatives import (

@@ -1,14 +1,14 @@
-r"""The interval likelihood of two components, and its derivatives written out by hand.
+r"""Computes the interval likelihood of two components, and its derivatives in closed form.
 
-The whole rule: in the formulas for points, replace each power :math:`z^j` of a standardised
-residual by the truncated moment :math:`m_j`, its mean over the interval. At a half-width of 0 they
-are the same formulas, so points and intervals may stand side by side; a point enters by its
-density, an interval by its probability.
+In the formulas for points, each power :math:`z^j` of a standardised residual is replaced by the
+truncated moment :math:`m_j`, its mean over the interval. At a half-width of 0 the formulas are
+those of points, so a dataset may hold both; a point contributes its density, an interval its
+probability.
 
 Coordinates are those of the fitter, :math:`\theta=(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\
-\log\sigma_1^2,\ \log\sigma_2^2)`. Each function sees one dataset: `centre`, `half_width` and
-`counts` of shape (n,), as :mod:`mog_jax.intervals.moments` explains them. A negative count takes an
-interval away: that of a window outside of which nothing was recorded, as often as there are values.
+\log\sigma_1^2,\ \log\sigma_2^2)`. Each function takes one dataset: `centre`, `half_width` and
+`counts` of shape (n,), defined in :mod:`mog_jax.intervals.moments`. A window outside which nothing
+was recorded is an interval whose count is minus the number of values.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,20 @@ from mog_jax.intervals.moments import (
 )
 
 Theta = Sequence[jax.Array] | jax.Array
-# Rows and columns of a symmetric matrix, in the order in which its upper triangle is written down.
+# Rows and columns of the entries of a symmetric matrix's upper triangle, in the order of `Terms`.
 UPPER = [(i, j) for i in range(5) for j in range(i, 5)]
 
 
 class Terms(NamedTuple):
-    """What each interval adds to the log-likelihood, its gradient and its information.
+    """Contribution of each interval to the log-likelihood, its gradient and its information.
 
     Attributes
     ----------
     log_probability : array, shape (n,)
+        In nats; for a point, the log-density.
     gradient : tuple of 5 arrays, shape (n,)
     information : tuple of 15 arrays, shape (n,)
-        The upper triangle: its places are `UPPER`.
+        The upper triangle, in the order of `UPPER`.
     """
 
     log_probability: jax.Array
@@ -50,8 +51,8 @@ def log_likelihood(
 ) -> jax.Array:
     r"""Log-likelihood of intervals and points, :math:`\sum_ic_i\log\sum_k\pi_kP_{ik}`, in nats.
 
-    It has no derivative rule of its own: the functions below are held against JAX's derivative of
-    it.
+    It has no derivative rule of its own: the functions below are tested against JAX's derivatives
+    of it.
 
     References
     ----------
@@ -90,9 +91,9 @@ def observed_information(
 
 
 def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.Array) -> jax.Array:
-    r"""One step of EM: coordinates of which the likelihood is not lower, shape (5,).
+    r"""Coordinates after one EM step, shape (5,); the likelihood is not lower.
 
-    The counts must not be negative: what a window hides has no responsibilities to be averaged.
+    The counts must not be negative: the step does not hold for a window.
 
     References
     ----------
@@ -149,7 +150,7 @@ def constants(theta: Theta) -> Constants:
 def interval_terms(
     theta: Theta, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
 ) -> Terms:
-    r"""Give what each interval adds to value, gradient and information.
+    r"""Return the contribution of each interval to value, gradient and information.
 
     Parameters
     ----------
@@ -239,7 +240,7 @@ def log_odds(
 
 
 def _log_of_sum(one: jax.Array, other: jax.Array) -> jax.Array:
-    # A constant to the derivative: what it adds outside the sum it takes away inside.
+    # `largest` is a constant to the derivative: its terms outside and inside the sum cancel.
     largest = jnp.maximum(*jax.lax.stop_gradient((one, other)))
     return largest + jnp.log(jnp.exp(one - largest) + jnp.exp(other - largest))
 
@@ -260,8 +261,8 @@ def _component(
 def _both(
     at: Constants, centre: jax.Array, half_width: jax.Array, *, unrolled: bool = False
 ) -> tuple[Moments, Moments]:
-    """Moments of the intervals under each component."""
-    # What is infinite remains so in any unit: no derivative goes through it.
+    """Return the moments of the intervals under each component."""
+    # An infinite half-width is so in any unit: the derivative leaves it out.
     half_width = jnp.asarray(half_width)
     is_open = is_half_line(half_width)
     finite = jnp.where(is_open, 0, half_width)
@@ -275,7 +276,7 @@ def _both(
 def _log_joint(
     at: Constants, moments: tuple[Moments, Moments], half_width: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Logarithms of each component's weight times its probability, or its density at a point."""
+    """Return the logarithm of each component's weight times its probability, or density."""
     is_point = half_width == 0
     one, other = (
         log_weight + each.log_mass - jnp.where(is_point, log_deviation, 0)

@@ -1,4 +1,4 @@
-"""The log-likelihood of a mixture of any number of components, where values are intervals."""
+"""Computes the log-likelihood of intervals under a mixture of any number of components."""
 
 from typing import Any
 
@@ -22,7 +22,12 @@ def log_likelihood_of(
     limits: Any,
     window: Any,
 ) -> jax.Array:
-    r"""Sum :math:`c_i\log\sum_k\pi_kP_{ik}` over intervals; the words are those of `fit`.
+    r"""Return :math:`\sum_ic_i\log\sum_k\pi_kP_{ik}`, in nats; the arguments are those of `fit`.
+
+    Raises
+    ------
+    ValueError
+        If an argument has a wrong value, or excludes another one.
 
     References
     ----------
@@ -117,7 +122,7 @@ def _from_ends(low: jax.Array, high: jax.Array) -> tuple[jax.Array, jax.Array]:
     is_below, is_above = jnp.isneginf(low), jnp.isposinf(high)
     centre = jnp.where(is_below, high, jnp.where(is_above, low, 0.5 * low + 0.5 * high))
     half = jnp.where(is_below, -jnp.inf, jnp.where(is_above, jnp.inf, 0.5 * (high - low)))
-    # What may be anything has probability 1, and says nothing.
+    # An interval open at both ends has probability 1: a centre of NaN marks it.
     return jnp.where(is_below & is_above, jnp.nan, centre), half
 
 

@@ -1,13 +1,13 @@
-r"""Probability and moments of a standard normal on an interval, stable from a point to a half-line.
+r"""Computes probability and moments of a standard normal on intervals, from points to half-lines.
 
-An interval is given by its centre and half its width, and not by its ends: of a narrow one the
-difference of the ends has few digits. A half-width of 0 is a point, an infinite one the half-line
-above `centre`, minus infinity the half-line below it.
+An interval is given by its centre and half its width, not by its ends: the difference of the ends
+of a narrow interval has few correct digits. A half-width of 0 is a point, an infinite one the
+half-line above `centre`, minus infinity the half-line below it.
 
-Two ways to compute the same. Where the interval is narrow, Gauss's quadrature with 16 nodes: no
-difference of two distribution functions is taken, so nothing cancels however far out it lies, and
-with a half-width of 0 the formulas are those of a point. Elsewhere, by :math:`\operatorname{erfc}`
-at the ends, mirrored so that both probabilities are those of a tail.
+Narrow intervals are computed by Gauss's quadrature with 16 nodes: it takes no difference of two
+distribution functions, so nothing cancels in the tails, and with a half-width of 0 the formulas are
+those of a point. Other intervals are computed by :math:`\operatorname{erfc}` at the ends, mirrored
+so that both probabilities are those of a tail.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-# To here 16 nodes give 15 digits: the half-width, and its product with the centre.
+# Largest half-width, and largest product of it with the centre, at which 16 nodes give 15 digits.
 _NARROW, _NARROW_PRODUCT = 2.0, 8.0
 # To here the terms of a series that are left out are below the last digit.
 SERIES_HALF_WIDTH, SERIES_PRODUCT = 0.25, 1.0
@@ -31,7 +31,7 @@ _TERMS = 10
 
 
 class Moments(NamedTuple):
-    r"""What the derivatives of an interval's log-probability are made of.
+    r"""Log-probability of an interval, and the moments from which its derivatives are computed.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Moments(NamedTuple):
         The probability :math:`\int\varphi` of the interval is ``factor * exp(exponent)``; for a
         point it is :math:`\varphi`.
     m1, m2, m3, m4 : array
-        :math:`\mathrm E[z^j]` of a standard normal that is known to lie in the interval.
+        :math:`\mathrm E[z^j]` of a standard normal given that it lies in the interval.
     """
 
     exponent: jax.Array
@@ -63,10 +63,10 @@ def truncated_moments(
     Parameters
     ----------
     centre, half_width : array, of one shape
-        Of the intervals, in standard deviations; as the module says.
+        The intervals, in standard deviations, in the form that the module defines.
     unrolled : bool
-        Whether to write the 16 nodes out one by one: the same sums as a longer program, which XLA
-        makes one loop over the intervals.
+        Whether to unroll the sum over the 16 nodes: a longer program, which XLA fuses to one loop
+        over the intervals.
 
     Returns
     -------
@@ -91,10 +91,10 @@ def truncated_moments(
     """
     centre, half_width = jnp.asarray(centre), jnp.asarray(half_width)
     is_narrow = (half_width >= 0) & (half_width <= _NARROW)
-    # An infinite half-width is none of the product's business.
+    # An infinite half-width is left out of the product.
     product = jnp.abs(centre) * jnp.where(is_narrow, half_width, 0)
     is_narrow = is_narrow & (product <= _NARROW_PRODUCT)
-    # Each branch sees an interval that it can do, or its NaN would reach the other's derivative.
+    # Each branch gets intervals that it can compute: NaN in one would reach the other's derivative.
     quadrature = _by_unrolled_quadrature if unrolled else _by_quadrature
     narrow = quadrature(jnp.where(is_narrow, centre, 0), jnp.where(is_narrow, half_width, 0))
     wide = _by_tails(jnp.where(is_narrow, 0, centre), jnp.where(is_narrow, _NARROW, half_width))
@@ -146,7 +146,7 @@ def narrow_moments(centre: jax.Array, half_width: jax.Array) -> Moments:
 
 
 def is_half_line(half_width: jax.Array) -> jax.Array:
-    """Whether a half-width is infinite; by order, which exact arithmetic can decide."""
+    """Return whether a half-width is infinite; by comparison, which exact arithmetic can decide."""
     return jnp.abs(half_width) > float(np.finfo(half_width.dtype).max)
 
 
@@ -189,12 +189,12 @@ def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
     low = c - finite
     log_high, rate_high = _tail(high)
     log_low, rate_low = _tail(low)
-    # What the tail below the interval is of that below its upper end.
+    # Ratio of the tail below the interval to the tail below its upper end.
     share = jnp.where(is_open, 0, jnp.exp(log_low - log_high))
     log_mass = log_high + jnp.log1p(-share)
     at_high = rate_high / (1 - share)
     at_low = rate_low * share / (1 - share)
-    # Beyond any number of standard deviations the density is 0, and so is its product with them.
+    # Where the density underflows to 0, so do its products with powers of the end.
     differences = []
     for _ in range(4):
         differences.append(at_high - at_low)
@@ -208,7 +208,7 @@ def _by_tails(c: jax.Array, d: jax.Array) -> Moments:
 
 
 def _tail(z: jax.Array) -> tuple[jax.Array, jax.Array]:
-    r"""Give :math:`\log\Phi(z)` and :math:`\varphi(z)/\Phi(z)`."""
+    r"""Return :math:`\log\Phi(z)` and :math:`\varphi(z)/\Phi(z)`."""
     is_far = z < -_FAR
     near = jnp.where(is_far, 0, z)
     # The root is rounded, and far out its error counts a thousandfold in each of the two; in the
@@ -224,7 +224,7 @@ def _tail(z: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _asymptotic(t: jax.Array) -> jax.Array:
-    """Sum 1 - t + 3 t² - 15 t³ + ..., of which the error is below the first term left out."""
+    """Return the sum 1 - t + 3 t² - 15 t³ + ...; its error is below the first term left out."""
     series = jnp.ones_like(t)
     for k in range(_TERMS, 0, -1):
         series = 1 - (2 * k - 1) * t * series

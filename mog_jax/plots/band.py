@@ -1,4 +1,4 @@
-"""How precisely a density is known, point by point."""
+"""Computes pointwise confidence bands of a density."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from scipy.stats import norm
 from mog_jax.arrays import HostArray
 from mog_jax.fitting import Fit
 
-# Beyond, a factor leaves the range of a double; and no picture shows it.
+# Larger logarithms of a factor would overflow, and are invisible in a figure.
 _MOST = 700.0
 
 
 def density_band(fit: Fit, grid: HostArray, level: float) -> tuple[HostArray, HostArray] | None:
-    """Give factors of a fit's density between which it lies with a probability.
+    """Return the confidence band of a fit's density, as factors of the density.
 
     The interval is on the logarithm of the density, by the delta method: its gradient in the
     coordinates of the information is each point's score, equation (27) of ``derivation.md``.
@@ -21,20 +21,22 @@ def density_band(fit: Fit, grid: HostArray, level: float) -> tuple[HostArray, Ho
     Parameters
     ----------
     fit : Fit
-        Of one dataset.
+        The fit of one dataset.
     grid : array, shape (m,)
+        Points at which to compute the band.
     level : float
+        Probability of the interval at each point.
 
     Returns
     -------
     pair of arrays, shape (m,), or None
-        Lower and upper factor. None where the parameters have no standard errors.
+        Lower and upper factor. None if the parameters have no standard errors.
     """
     covariance = np.asarray(fit.covariance(), dtype=np.float64)
     if not np.isfinite(covariance).all() or np.any(np.asarray(fit.reason)):
         return None
     scores = _scores(fit, grid)
-    # What is so far out that its score overflows has no density to be seen.
+    # Where a score overflows the density is 0 in a figure.
     with np.errstate(over="ignore", invalid="ignore"):
         variance = np.einsum("mi,ij,mj->m", scores, covariance, scores)
         reach = norm.ppf(0.5 + 0.5 * level) * np.sqrt(np.maximum(variance, 0))

@@ -1,4 +1,4 @@
-"""Bars of values of which only an interval is known: bins, and what lies beyond a limit."""
+"""Draws bars of values that are intervals: bins, and values beyond a limit."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def draw_bars(
     ----------
     axes : matplotlib axes
     lower, upper : array, shape (n,)
-        Ends; of an exact value both are the same.
+        Ends; both are equal for an exact value.
     times : array, shape (n,)
         How often each was seen.
     fit : Fit

@@ -1,4 +1,4 @@
-"""Many fits: a grid of them, and a whole batch at a glance."""
+"""`plot_fits` and `plot_batch`: a grid of fits, and an overview of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,20 +41,20 @@ def plot_fits(
     Parameters
     ----------
     fits : Fit
-        Of a batch.
+        The fits of a batch.
     data : array-like, shape (b, n), a list of b arrays, or a mapping from name
-        What was fitted.
+        The data that were fitted.
     counts : of the same shape, optional
         How often each point was seen.
     chosen : sequence of int, optional
-        Which of them, and in what order; the first twelve where not given.
+        Which fits to draw, in this order; the first twelve if not given.
     names : sequence of str, optional
-        Names of all datasets; where not given, those of the fits, or their numbers.
+        Names of all datasets; if not given, those of the fits, or their numbers.
     columns : int
-        Panels beside each other.
+        Number of panels in a row.
     axes : array of matplotlib axes, optional
         Where to draw, at least as many as are chosen. A new figure, with a legend for all panels,
-        where not given.
+        if not given.
     label : str
         What the data are, for the axis.
     level, scale, components, **words
@@ -63,14 +63,15 @@ def plot_fits(
     Returns
     -------
     array of matplotlib axes, shape (n,)
-        One for each of those that were chosen.
+        One for each chosen fit.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If none are chosen, `axes` are too few, or `names` not one for each fit; or as `plot_fit`.
+        If no fit is chosen, there are too few `axes`, or not one of `names` for each fit; or as for
+        `plot_fit`.
     """
     drawing = Drawing.checked(scale=scale, level=level, components=components, width=1.2)
     numbers = list(range(min(12, len(fits))) if chosen is None else chosen)
@@ -126,7 +127,7 @@ def _seen_of_each(
 
 
 def _label_grid(panels: Any, columns: int, label: str, drawing: Drawing) -> None:
-    """Write what the axes are beside the outer panels, and one legend above all."""
+    """Label the axes of the outer panels, and draw one legend above all."""
     for place, panel in enumerate(panels):
         if place % columns == 0:
             panel.set_ylabel(drawing.height, fontsize="small")
@@ -145,21 +146,21 @@ def plot_batch(
     axes: Any = None,
     **words: Any,
 ) -> Any:
-    """Draw a batch at a glance: separation against ΔBIC, statuses, and the worst fits.
+    """Draw an overview of a batch: ΔBIC against separation, statuses, and the worst fits.
 
     Parameters
     ----------
     fits : Fit
-        Of a batch.
+        The fits of a batch.
     data : array-like, shape (b, n), a list of b arrays, or a mapping from name, optional
-        What was fitted. Given, the fits that are farthest from their data are drawn below: those
-        of the largest Kolmogorov distance, measured in units of 1/√n.
+        The data that were fitted. If given, the worst fits are drawn below: those of the largest
+        Kolmogorov distance from their data, in units of 1/√n.
     counts : of the same shape, optional
         How often each point was seen.
     names : sequence of str, optional
-        Names of all datasets; where not given, those of the fits, or their numbers.
+        Names of all datasets; if not given, those of the fits, or their numbers.
     worst : int
-        How many of those.
+        Number of the worst fits.
     axes : pair of matplotlib axes, optional
         Where to draw the evidence and the statuses; then the worst fits are not drawn. A new
         figure where not given.
@@ -195,10 +196,10 @@ def plot_batch(
 
 
 def _batch_axes(worst: int) -> tuple[Any, Any]:
-    """Make a figure: evidence and statuses above, and below as many of the worst fits."""
+    """Return the axes of a new figure: two for evidence and statuses, and those of worst fits."""
     height = 5.6 if worst else 3.6
     figure = style.pyplot().figure(figsize=(7.6, height), layout="constrained")
-    # Of one figure, and no parts of it, so that each of the axes knows what is to be saved.
+    # One figure, not subfigures, so that `axes.figure.savefig` saves all of it.
     heights = (5, 0.3, 3) if worst else (5,)
     rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     upper = rows[0].subgridspec(1, 2, width_ratios=(3, 2))
@@ -295,7 +296,7 @@ def _draw_statuses(axes: Any, fits: Fit) -> None:
     axes.set_yticks(places, names)
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(0, 4 * numbers.max())
-    # The numbers stand beside the bars.
+    # Ticks are not needed, as the numbers are written beside the bars.
     axes.set_xticks([])
     axes.minorticks_off()
     axes.spines["bottom"].set_visible(False)

@@ -1,4 +1,4 @@
-"""Digits kept over a plane of mixtures: hand-written gradients beside automatic ones."""
+"""`plot_digits`: the digits that gradients keep over a plane of mixtures."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ def plot_digits(
     log10_variance_ratios : array-like, shape (r,)
         Powers of ten of the second variance over the first.
     kept : dict from execution to array, shape (r, s)
-        As :func:`mog_jax.self_check.plane` gives them.
+        From :func:`mog_jax.self_check.plane`.
     axes : array of 8 matplotlib axes, optional
-        Where to draw: four in float64, then four in float32. A new figure where not given.
+        Where to draw: four in float64, then four in float32. A new figure if not given.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def plot_digits(
         )
         figure.suptitle("Decimal digits kept by the worst entry of the log-likelihood's gradient")
     panels = style.panels(axes, 8, 8).reshape(2, 4)
-    # Whole digits, a colour each: what differs by a part of one is not worth looking at.
+    # One colour for each whole digit: smaller differences do not matter.
     for row, (precision, most) in zip(panels, (("float64", 16), ("float32", 7)), strict=True):
         colors = pyplot.get_cmap("viridis", most)
         for panel, (title, execution) in zip(row, columns.items(), strict=True):

@@ -1,4 +1,4 @@
-"""One fit: the data, the density and its components, the threshold, the responsibilities."""
+"""`plot_fit`: one fit with its data, density, components, threshold and responsibilities."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from mog_jax.plots.points import (
 )
 from mog_jax.plots.seen import SeenIntervals, SeenPoints, read_seen
 
-# Points that are drawn one by one, below the responsibilities.
+# Largest number of points that are drawn one by one, below the responsibilities.
 _RUG = 500
 _HEIGHTS = {"density": "density", "counts": "points in a bin"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """How fits are drawn; see `plot_fit`. Made by `checked`."""
+    """Options of a drawing; see `plot_fit`. Made by `checked`."""
 
     scale: str
     level: float
@@ -36,12 +36,12 @@ class Drawing:
 
     @classmethod
     def checked(cls, *, scale: Any, level: Any, components: Any, width: float = 1.6) -> "Drawing":
-        """Check what was asked for.
+        """Return validated options.
 
         Raises
         ------
         ValueError
-            If it is something else.
+            If one of them has a wrong value.
         """
         if scale not in _HEIGHTS:
             raise ValueError(f"`scale` must be 'density' or 'counts'; got {scale!r}.")
@@ -68,7 +68,7 @@ class Drawing:
 
     @property
     def height(self) -> str:
-        """What the heights are, for the axis."""
+        """Label of the axis of the heights."""
         return _HEIGHTS[self.scale]
 
 
@@ -86,26 +86,25 @@ def plot_fit(
 ) -> Any:
     """Draw one fit: histogram, density, components and threshold; responsibilities below.
 
-    Around the density and the threshold are bands: each covers what it is drawn around with the
-    probability `level`, if the mixture is right.
+    Density and threshold have confidence bands: each covers the true value with the probability
+    `level`, if the mixture is right.
 
     Parameters
     ----------
     fit : Fit
-        Of one dataset.
+        The fit of one dataset.
     data : array-like, shape (n,)
-        What was fitted; NaN is left out.
+        The data that were fitted; NaN is left out.
     counts : array-like, shape (n,), optional
         How often each point was seen.
     axes : matplotlib axes, or a pair, optional
-        Where to draw: densities alone, or densities and responsibilities. A new figure where not
-        given.
+        Where to draw: densities only, or densities and responsibilities. A new figure if not given.
     label : str
-        What the data are, for the axis.
+        Label of the data's axis.
     level : float
-        Of the threshold's confidence interval and of the density's, point by point.
+        Probability of the threshold's confidence interval and, point by point, of the density's.
     scale : "density" or "counts"
-        What the heights are: a density, or how many points a bin holds.
+        Heights as density, or as number of points in a bin.
     components : pair of str
         What the components are called, by ascending mean, as ("negative", "positive").
     **words
@@ -122,9 +121,9 @@ def plot_fit(
     ImportError
         Without matplotlib.
     ValueError
-        If `fit` is a batch, or `data` have no finite point, or lie beyond 1e300; for other axes
-        than one or two; if `scale`, `level` or `components` are something else; or for counts as
-        the scale of intervals.
+        If `fit` is a batch; if `data` have no finite point, or one beyond 1e300; if `axes` are not
+        one or two; if `scale`, `level` or `components` have a wrong value; or if `scale` is
+        "counts" for intervals.
     """
     refuse_batch(fit)
     drawing = Drawing.checked(scale=scale, level=level, components=components)
@@ -145,7 +144,7 @@ def plot_fit(
     _draw_threshold(both, fit, level, (grid[0], grid[-1]))
     both[0].set_ylabel(drawing.height)
     _draw_note(both[0], fit, points, (low, high))
-    # Above the axes: inside, there is room only where the data happen to leave some.
+    # Above the axes, as inside there may be no room beside the data.
     handles, labels = both[0].get_legend_handles_labels()
     both[0].legend(
         handles,
@@ -166,9 +165,9 @@ def plot_fit(
 
 
 def refuse_batch(fit: Any) -> None:
-    """Refuse what is not the fit of one dataset."""
+    """Raise `ValueError` unless `fit` is the fit of one dataset."""
     if not isinstance(fit, Fit):
-        raise ValueError(f"`fit` must be what `mog_jax.fit` gives; got {type(fit).__name__}.")
+        raise ValueError(f"`fit` must be a result of `mog_jax.fit`; got {type(fit).__name__}.")
     if np.ndim(fit.status) != 0:
         raise ValueError("`fit` must be of one dataset; choose one, or use plot_fits for many.")
 
@@ -200,7 +199,7 @@ def draw_densities(
         axes.fill_between(grid, low, high, color=style.TOTAL, alpha=0.15, lw=0)
         text += f" ({100 * drawing.level:g} % band)"
     axes.plot(grid, total, color=style.TOTAL, lw=drawing.width, label=text)
-    # On top of the sum, which would hide them wherever there is only one.
+    # Drawn on top of the sum, which would hide them wherever one component dominates.
     for k, (colour, dashes) in enumerate(
         [(style.LOW, style.LOW_STYLE), (style.HIGH, style.HIGH_STYLE)]
     ):
@@ -208,7 +207,7 @@ def draw_densities(
         normal = f"N({_figure(mean, deviation)}, {deviation:.3g}²)"
         text = f"{drawing.components[k]}: {float(mixture.weights[k]):.3f} · {normal}"
         axes.plot(grid, parts[:, k], linestyle=dashes, color=colour, lw=drawing.width, label=text)
-    # A spike at tied points runs out of the picture rather than flattening all the rest.
+    # A spike at tied points is cut off, as the rest would be flat beside it.
     axes.set_ylim(0, 1.08 * max(tallest, min(float(total.max()), 2.5 * tallest)))
 
 
@@ -219,9 +218,9 @@ def _draw_histogram(
     edges: np.ndarray[Any, Any],
     drawing: Drawing,
 ) -> tuple[float, float]:
-    """Draw the histogram; give what a density of 1 is as its height, and its tallest bar."""
+    """Draw the histogram; return the height of a density of 1, and of the tallest bar."""
     width = float(edges[1] - edges[0])
-    # Of the counts only the proportions matter for a density, whatever their size.
+    # A density depends on the proportions of the counts only; dividing avoids overflow.
     largest = float(times.max())
     density = times / largest / (float((times / largest).sum()) * width)
     unit = float(times.sum()) * width if drawing.scale == "counts" else 1.0
@@ -237,10 +236,10 @@ def _draw_histogram(
 
 
 def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
-    """Where to draw densities: evenly over the range, and densely around narrow components."""
+    """Return the points at which densities are drawn: an even grid, denser around components."""
     margin = 0.08 * (high - low) or around_one_value(low)
     ends = low - margin, high + margin
-    # A narrow component must not fall between two points of an even grid.
+    # A narrow component could fall between two points of an even grid.
     means = np.asarray(fit.mixture.means, dtype=np.float64)
     deviations = np.asarray(fit.mixture.standard_deviations, dtype=np.float64)
     around = (means[:, None] + deviations[:, None] * np.linspace(-5, 5, 201)).ravel()
@@ -249,7 +248,7 @@ def density_grid(fit: Fit, low: float, high: float) -> np.ndarray[Any, Any]:
 
 
 def _figure(value: float, scale: float) -> str:
-    """Show four digits of a number, or as many as it takes to see `scale`."""
+    """Return a number with four digits, or as many as a difference of `scale` needs."""
     size = abs(value) / scale if scale > 0 else 1
     if size < 1e-6:
         return "0"
@@ -259,7 +258,7 @@ def _figure(value: float, scale: float) -> str:
 def _draw_note(
     axes: Any, fit: Fit, points: np.ndarray[Any, Any], shown: tuple[float, float]
 ) -> None:
-    """Say how many points there are, what two components gain, and what is amiss."""
+    """Write the number of points, ΔBIC, a status other than converged, and points not shown."""
     lines = [f"n = {float(fit.n_points):,.6g}"]
     if np.isfinite(fit.delta_bic()):
         lines.append(f"ΔBIC = {float(fit.delta_bic()):,.1f}")
@@ -309,7 +308,7 @@ def _draw_responsibilities(
     posterior = np.asarray(fit.responsibilities(grid))
     axes.plot(grid, posterior[:, 0], ls=style.LOW_STYLE, color=style.LOW, lw=1.6)
     axes.plot(grid, posterior[:, 1], ls=style.HIGH_STYLE, color=style.HIGH, lw=1.6)
-    # Of very many points, quantiles; and lighter, so that a crowd does not become a bar.
+    # Many points are replaced by quantiles, and drawn lighter, so that they stay distinct.
     if points.size > _RUG:
         points = np.sort(points)[np.linspace(0, points.size - 1, _RUG).astype(int)]
     shade = float(np.clip(60 / points.size, 0.1, 0.6))

@@ -1,4 +1,4 @@
-"""The log-likelihood over a plane of two parameters, and the path of an ascent across it."""
+"""`plot_likelihood`: the log-likelihood over the plane of the means, and paths of ascents."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from mog_jax.plots.points import finite_points
 from mog_jax.precision import compiled
 
 _POINTS = 4096
-# In nats: of what lies deeper below the maximum nobody sees how much.
+# Largest depth below the maximum that is drawn, in nats.
 _DEEPEST = 2.0**40
 
 
@@ -33,25 +33,26 @@ def plot_likelihood(
     resolution: int = 121,
     reach: float = 1.0,
 ) -> Any:
-    """Draw the log-likelihood as a function of the two means, the rest held at the fit.
+    """Draw the log-likelihood as a function of the two means, with the others fixed at the fit.
 
     Parameters
     ----------
     fit : Fit
-        Of one dataset.
+        The fit of one dataset.
     data : array-like, shape (n,)
-        What was fitted; NaN is left out. Of more than 4,096 points, neighbours are drawn together.
+        The data that were fitted; NaN is left out. More than 4,096 points are joined with their
+        neighbours.
     counts : array-like, shape (n,), optional
         How often each point was seen.
     paths : dict from str to AscentPath, optional
-        What ascents came by, from :func:`mog_jax.ascent_path`, and what to call them. Drawn in the
-        plane of their means: their weights and variances are those of the fit only at the end.
+        Paths of ascents from :func:`mog_jax.ascent_path`, by name. They are drawn in the plane of
+        their means: their weights and variances are those of the fit only at the end.
     axes : matplotlib axes, optional
-        Where to draw. A new figure where not given.
+        Where to draw. A new figure if not given.
     resolution : int
-        Points of the grid, in each direction.
+        Number of grid points in each direction.
     reach : float
-        How far around the maxima and the paths to draw, in standard deviations of the data.
+        Margin around the maxima and the paths, in standard deviations of the data.
 
     Returns
     -------
@@ -92,11 +93,11 @@ def plot_likelihood(
     _draw_plane(axes, side, drop)
     for number, (name, means) in enumerate(passed.items()):
         _draw_path(axes, means, labels[name], number)
-    # Which component is called the first is a matter of words: there are two maxima.
+    # The order of the components is arbitrary: so there are two equal maxima.
     for place in (best, best[::-1]):
         axes.plot(*place, marker="*", ms=11, color="white", mec="black", mew=0.9, zorder=5)
     if passed:
-        # Above the axes: inside, there is room only where the paths happen to leave some.
+        # Above the axes, as inside there may be no room beside the paths.
         axes.legend(
             frameon=False,
             fontsize="small",
@@ -113,7 +114,7 @@ def plot_likelihood(
 
 
 def _drop(values: HostArray) -> HostArray:
-    """How far values lie below the largest; those that are no numbers, farther than all others."""
+    """Return how far values are below the largest, in nats; the largest depth if not finite."""
     finite = np.isfinite(values)
     top = values.max(initial=-np.inf, where=finite)
     below: HostArray = np.full(values.shape, _DEEPEST)
@@ -122,7 +123,7 @@ def _drop(values: HostArray) -> HostArray:
 
 
 def condensed(points: HostArray, times: HostArray) -> tuple[HostArray, HostArray]:
-    """Put neighbours together at their mean: the plane has thousands of places to look from."""
+    """Replace more than 4,096 points by means of neighbours: the plane has thousands of pixels."""
     if points.size <= _POINTS:
         return points, times
     order = np.argsort(points)
@@ -134,9 +135,9 @@ def condensed(points: HostArray, times: HostArray) -> tuple[HostArray, HostArray
 def _draw_plane(axes: Any, side: HostArray, drop: np.ndarray[Any, Any]) -> None:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
-    # In nats below the maximum, each level twice as far down as the last.
+    # Levels in nats below the maximum, each twice as deep as the last.
     levels = np.concatenate([[0], 2.0 ** np.arange(0, np.log2(max(drop.max(), 4)) + 1)])
-    # White at the top and never dark, so that paths stand out; the lines say the same in grey.
+    # White at the top and never dark, so that paths stand out; contour lines serve in grey.
     shades = LinearSegmentedColormap.from_list("height", ["#FFFFFF", "#B9D3E6", "#7E9DBB"])
     norm = BoundaryNorm(levels, shades.N)
     filled = axes.contourf(side, side, drop.T, levels=levels, cmap=shades, norm=norm)
@@ -152,7 +153,7 @@ def _draw_plane(axes: Any, side: HostArray, drop: np.ndarray[Any, Any]) -> None:
 
 def _draw_path(axes: Any, means: HostArray, label: str, number: int) -> None:
     colour, dashes, marker = style.PATHS[number % len(style.PATHS)]
-    # All of a few steps; of many, those at 0, 1, 2, 4, 8, ...
+    # Mark all steps if there are few; else steps 0, 1, 2, 4, 8, ...
     steps = len(means)
     marked = range(steps) if steps <= 20 else [0, *(2**k for k in range((steps - 1).bit_length()))]
     axes.plot(
@@ -178,6 +179,6 @@ def _over_plane(mixture: Mixture, x: ArrayLike, times: ArrayLike, side: ArrayLik
         return log_likelihood(moved, x, times)
 
     side = jnp.asarray(side)
-    # Row by row, so that the dataset does not have to be held once for each point of the plane.
+    # Row by row, to save memory: the dataset would be needed for each point of the plane.
     plane: jax.Array = jax.lax.map(lambda first: jax.vmap(lambda s: at(first, s))(side), side)
     return plane

@@ -1,4 +1,4 @@
-"""Points as they are drawn: which of them, over which range, in which bins."""
+"""Selects the points to draw, their range, and the bins of a histogram."""
 
 from typing import Any
 
@@ -8,14 +8,20 @@ from numpy.typing import ArrayLike
 from mog_jax.array_like import real_array
 from mog_jax.fitting import Fit
 
-# Beyond these, densities and the ends of axes leave the range of a double.
+# Larger values, and narrower ranges, would make densities or the ends of axes overflow.
 _LARGEST, _NARROWEST = 1e300, 1e-300
 
 
 def finite_points(
     data: ArrayLike, counts: ArrayLike | None = None
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Give the points that can be drawn, and how often each was seen."""
+    """Return the finite points with a positive count, and how often each was seen.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or no point can be drawn.
+    """
     points = np.asarray(real_array(data, "data"), dtype=np.float64)
     times = np.ones_like(points)
     if counts is not None:
@@ -48,7 +54,7 @@ def finite_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> np.nda
 
 
 def why_not_drawn(points: np.ndarray[Any, Any]) -> str:
-    """Say why finite points have no picture; nothing where they have one."""
+    """Return why finite points cannot be drawn; an empty string if they can."""
     if not points.size:
         return "no data"
     low, high = points.min(), points.max()
@@ -58,7 +64,7 @@ def why_not_drawn(points: np.ndarray[Any, Any]) -> str:
 
 
 def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Give the range to draw: all points, but for a few that would flatten all others."""
+    """Return the range to draw: all points except a few that are far from the others."""
     ordered = np.sort(points)
     low, high = ordered[0], ordered[-1]
     few = len(points) // 100
@@ -71,38 +77,39 @@ def shown_range(points: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 def around_one_value(value: float) -> float:
-    """Half of the width in which a single value is drawn; a large one has few digits for 0.5."""
+    """Return half of the width in which a single value is drawn: 0.5, or more for large values."""
     return max(0.5, 1e-3 * abs(value))
 
 
 def bin_edges(
     points: np.ndarray[Any, Any], times: np.ndarray[Any, Any], fit: Fit
 ) -> np.ndarray[Any, Any]:
-    """Bins of Freedman and Diaconis, of points that were seen `times` times."""
+    """Return the edges of bins by the rule of Freedman and Diaconis, for counted points."""
     low, high = shown_range(points)
     inside = (points >= low) & (points <= high)
     points, times = points[inside], times[inside]
     if low == high:
         return np.array([low - around_one_value(low), low + around_one_value(low)])
-    # Of the counts only the proportions matter, and roughly how many points they are.
+    # Only the proportions of the counts matter, and roughly their sum.
     largest = times.max()
     times = times / largest
     n = max(float(times.sum() * min(largest, _LARGEST)), 1.0)
     order = np.argsort(points)
     share = np.cumsum(times[order]) / times.sum()
     quartiles = points[order][np.searchsorted(share, [0.25, 0.75])]
-    # The quartiles of two clusters span both; within one they are 1.349 standard deviations apart.
+    # With two clusters the quartiles may span both; within a Gaussian they are 1.349 standard
+    # deviations apart.
     within = np.sqrt(np.sum(np.asarray(fit.mixture.weights) * np.asarray(fit.mixture.variances)))
     spread = np.fmin(quartiles[1] - quartiles[0], 1.349 * within)
     width = 2 * spread / n ** (1 / 3)
-    # Where half of the points are tied the rule has no width to give; Sturges' always has.
+    # If half of the points are tied the rule gives a width of 0; Sturges' rule does not.
     if not width > 0:
         width = (high - low) / np.ceil(np.log2(n) + 1)
     width = np.clip(width, (high - low) / 200, (high - low) / 5)
     unit = np.diff(np.unique(points)).min()
     steps = (points - low) / unit
     if unit > 0.2 * width and np.abs(steps - np.rint(steps)).max() < 0.01:
-        # Counts, or values that were rounded: each bin holds as many of them as the others.
+        # Counts, or rounded values: each bin holds the same number of distinct values.
         width = unit * max(1, round(width / unit))
         low = low - 0.5 * unit
         number = int(np.ceil((high + 0.49 * unit - low) / width))

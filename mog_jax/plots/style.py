@@ -1,4 +1,4 @@
-"""What all pictures share: colours, line styles, and how axes come about."""
+"""Colours, line styles and helpers for axes, which all figures share."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import numpy as np
 from mog_jax.arrays import HostArray
 from mog_jax.fitting import Status
 
-# Okabe and Ito's palette; with each colour a line style, for print in grey.
+# Okabe and Ito's palette, with a line style for each colour, for print in grey.
 LOW, HIGH, TOTAL = "#0072B2", "#D55E00", "#000000"
 LOW_STYLE, HIGH_STYLE = (0, (5, 1.5)), (0, (4, 1.2, 1, 1.2))
 CUT = "#009E73"
-# Of several paths in one picture: colour, dashes, marker.
+# Colour, dashes and marker of each of several paths in a figure.
 PATHS = (
     ("#000000", "-", "o"),
     ("#D55E00", (0, (5, 1.5)), "^"),
@@ -19,7 +19,7 @@ PATHS = (
     ("#009E73", (0, (4, 1.2, 1, 1.2)), "D"),
 )
 BARS = "#DCDCDC"
-# Colour and marker by status; of all others, which have no standard errors, grey squares.
+# Colour and marker by status; other statuses, which have no standard errors, get grey squares.
 _LOOKS = {
     Status.CONVERGED: ("#0072B2", "o"),
     Status.DEGENERATE: ("#D55E00", "^"),
@@ -32,7 +32,13 @@ _OTHERS = ("#999999", "s")
 
 
 def pyplot() -> Any:
-    """Import matplotlib's pyplot, or say how to install it."""
+    """Import and return matplotlib's pyplot.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, saying how to install it.
+    """
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -43,17 +49,17 @@ def pyplot() -> Any:
 
 
 def look_of(status: int) -> tuple[str, str]:
-    """Give the colour and the marker of a status."""
+    """Return the colour and the marker of a status."""
     return _LOOKS.get(Status(int(status)), _OTHERS)
 
 
 def panels(axes: Any, fewest: int, most: int | None = None) -> HostArray:
-    """Read axes that were given: one, a list, or an array of any shape, to an array, shape (n,).
+    """Return given axes, one, a list, or an array of any shape, as an array, shape (n,).
 
     Raises
     ------
     ValueError
-        If they are fewer or more than can be drawn on, or no axes.
+        If there are too few or too many, or they are not axes.
     """
     found = np.asarray(axes, dtype=object).ravel()
     if len(found) < fewest or (most is not None and len(found) > most):
@@ -67,13 +73,13 @@ def panels(axes: Any, fewest: int, most: int | None = None) -> HostArray:
 
 
 def bare(*axes: Any) -> None:
-    """Take away the frame's upper and right side."""
+    """Remove the upper and right side of the frame."""
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
 
 
 def key_of_components(figure: Any, components: tuple[str, str]) -> None:
-    """Write one legend above all panels of a figure: the sum, its components, the threshold."""
+    """Draw one legend above all panels of a figure: data, mixture, components, threshold."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

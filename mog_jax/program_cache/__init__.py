@@ -47,6 +47,14 @@ Environment variables, read whenever a program is looked up:
 
 `disable` and `enable` do the same from within; `clear` removes what is stored; `directory` tells
 where it is.
+
+Modules:
+
+===============  ===================================================================================
+`kept`           `keep_compiled`: `jax.jit` whose executables outlive the process
+`circumstances`  all that a program depends on besides its arguments, as text
+`storage`        files of one user, each of them whole or absent
+===============  ===================================================================================
 """
 
 from mog_jax.program_cache.kept import KeptProgram, clear, keep_compiled

@@ -145,7 +145,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def compiler_environment() -> list[tuple[str, str]]:
-    """Give the environment variables that XLA and JAX read, but for those that do not count."""
+    """Return the environment variables that XLA and JAX read, but for those that do not count."""
     return sorted(
         (name, value)
         for name, value in os.environ.items()

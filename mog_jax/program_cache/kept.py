@@ -123,7 +123,7 @@ class KeptProgram(Generic[P, R]):
         self._find(args, kwargs)
 
     def _find(self, args: Any, kwargs: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
-        """Give the program for these arguments, and those to be given by name."""
+        """Return the program for these arguments, and those to be given by name."""
         arguments = dict(kwargs)
         given = {name: arguments.pop(name) for name in self._static if name in arguments}
         static = self._defaults | given
@@ -223,7 +223,7 @@ def _kind(leaf: Any) -> Any:
 
 
 def _can_be_kept(tree: Any) -> bool:
-    """Whether the program is an ordinary one, for the one processor that is JAX's default."""
+    """Return whether the program is ordinary, for the one processor that is JAX's default."""
     if any(_debugging(jax.config)):
         return False
     if jax.default_backend() != "cpu" or jax.process_count() > 1:

@@ -99,7 +99,7 @@ def _is_off() -> bool:
 
 
 def _location() -> Path | None:
-    """Give the folder of this user, or None where there is neither a user nor a home."""
+    """Return the folder of this user, or None where there is neither a user nor a home."""
     if not hasattr(os, "geteuid"):
         return None
     named = os.environ.get("MOG_JAX_CACHE_DIR", "").strip()
@@ -112,7 +112,7 @@ def _location() -> Path | None:
 
 
 def _cache_home() -> Path:
-    """Give the folder for caches, as the XDG base directory specification has it."""
+    """Return the folder for caches, as the XDG base directory specification has it."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return named if named.is_absolute() else Path.home() / ".cache"
 

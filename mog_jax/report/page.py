@@ -1,12 +1,11 @@
-"""One page of all fits, to sort, search and look at: a file that needs no network and no server.
+"""Writes one HTML page of all fits, which can be opened without a network or a server.
 
-Tabulator keeps the table, Observable Plot draws; both lie in ``vendor`` with their licences and are
-written into the page.
+Tabulator shows the table, and Observable Plot draws the fits; both are in ``vendor`` with their
+licences, and are written into the page.
 
-Names of columns, groups and files are foreign text. They reach the page as compressed JSON, and
-its elements as text, never as HTML. Beside that the page's policy lets the browser run the scripts
-that are named by their hashes, and nothing else: no script in an attribute, no request of any kind.
-Styles likewise.
+Names of columns, groups and files are untrusted text. They are written to the page as compressed
+JSON, and into its elements as text, never as HTML. In addition, the page's Content-Security-Policy
+allows only the scripts and styles whose hashes it lists: no script in an attribute, and no request.
 """
 
 import base64
@@ -25,12 +24,12 @@ from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.results import Results
 
 _SCRIPTS = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
-# The page's own program, in this order: one script.
+# The files of the page's own program, joined to one script in this order.
 _PROGRAM = ("data", "filters", "table", "drawing", "overview", "exports", "page")
 _STYLES = ("tabulator_simple.min.css",)
-# Plot writes a style of its own into each drawing; a browser's console says its hash if it changes.
+# Plot writes a style into each drawing; if it changes, a browser's console shows the new hash.
 _STYLE_OF_PLOT = "sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
-# What tells a page of ours from another; it stands near its beginning.
+# Mark near the beginning of a page, by which pages of this module are recognised.
 _MARK = '<meta name="generator" content="mog_jax report">'
 
 
@@ -42,18 +41,21 @@ def write_report(
     Parameters
     ----------
     results : Results
-        Of `mog_jax.tables.results.open_results`.
+        From `mog_jax.tables.results.open_results`.
     path : path
-        Of the page.
+        Where to write the page.
     limit : int
-        Most groups on it: those with the highest ΔBIC. The summary counts all of them.
+        Largest number of groups on the page: those with the highest ΔBIC. The summary counts all
+        groups.
     overwrite : bool
-        Replace what is at `path`, even if it is no page of ours; never the file of the results.
+        Whether to replace any file at `path`, not only a page of this module; never the file of the
+        results.
 
     Raises
     ------
     TableError
-        If the page cannot be written, or `path` is the results' own file or one of another's.
+        If the page cannot be written, or `path` is the results' own file or, without `overwrite`,
+        any file that is not such a page.
     """
     if limit < 1:
         raise TableError(f"`limit` must be at least 1; got {limit}.")
@@ -61,7 +63,7 @@ def write_report(
     refuse_foreign(path, _is_page, overwrite=overwrite)
     page = _page(results, limit)
     with written_whole(path) as aside:
-        # A name of a file may hold bytes that are no text at all.
+        # A file name may hold bytes that are not valid text.
         aside.write_bytes(page.encode("utf-8", errors="replace"))
 
 
@@ -82,18 +84,18 @@ def _page(results: Results, limit: int) -> str:
         "data": _packed(_data(results, limit)),
         "program": scripts[-1],
     }
-    # In one pass: what is put in is not looked through for further places.
+    # In one pass, so that the inserted text is not searched for placeholders.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("page.html"))
 
 
 def _policy(scripts: list[str], style: str) -> str:
-    """Write the Content-Security-Policy that lets just these scripts and this style count."""
+    """Return the Content-Security-Policy that allows these scripts and this style only."""
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {' '.join(map(_hash, scripts))}",
             f"style-src {_hash(style)} '{_STYLE_OF_PLOT}'",
-            # The empty icon, without which a browser asks for one; and a drawing that becomes PNG.
+            # For the empty icon, without which a browser requests one, and for drawings as PNG.
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
@@ -172,7 +174,7 @@ def _text(cell: Any) -> str:
 
 
 def _short(cell: Any) -> Any:
-    """Six digits are more than can be seen; bins become two hexadecimal digits each."""
+    """Round a number to six digits, and write bins as two hexadecimal digits each."""
     if isinstance(cell, float):
         return float(f"{cell:.6g}") if abs(cell) < float("inf") else None
     if isinstance(cell, list):
@@ -181,7 +183,7 @@ def _short(cell: Any) -> Any:
 
 
 def _packed(data: Any) -> str:
-    """Compress the data, in letters among which no name can end the element that holds them."""
+    """Return the data as compressed JSON in base64, which cannot contain the end of a script."""
     text = json.dumps(data, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 6)).decode()
 
@@ -196,5 +198,5 @@ def _resource(name: str) -> str:
 
 def _vendor(name: str) -> str:
     text = _resource(f"vendor/{name}")
-    # The maps that help in debugging are not on the page.
+    # Source maps are not part of the page.
     return re.sub(r"(//# sourceMappingURL=.*|/\*# sourceMappingURL=.*?\*/)", "", text)

@@ -1,9 +1,12 @@
-"""Estimators for scikit-learn. They need it: ``pip install 'mog_jax[sklearn]'``.
+"""Estimators for scikit-learn. Needs scikit-learn: ``pip install 'mog_jax[sklearn]'``.
 
 ====================  ============================================================================
-`GaussianMixture`     scikit-learn's own, of two components and one column: a changed import
-`MixtureTransformer`  a mixture for each column of a matrix; gives the posterior of the upper one
+`GaussianMixture`     the interface of scikit-learn's own, for two components and one column
+`MixtureTransformer`  a mixture for each column; returns the posterior of the upper component
 ====================  ============================================================================
+
+They are in `gaussian_mixture` and `mixture_transformer`; `reading` validates matrices and sample
+weights for both.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""`GaussianMixture` under scikit-learn's name, with its attributes, for two components."""
+"""`GaussianMixture`: two components for one column, with scikit-learn's interface."""
 
 from typing import Any, Self
 
@@ -17,22 +17,22 @@ _COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
-    """Two Gaussians for one column, by the interface of ``sklearn.mixture.GaussianMixture``.
+    """Two Gaussians for one column, with the interface of ``sklearn.mixture.GaussianMixture``.
 
-    To use it, change the import. The fit is the best maximum of the likelihood, found from many
-    starts; it does not depend on a seed. NaN is a missing value.
+    Code for scikit-learn needs only a changed import. The fit is the best maximum of the likelihood
+    found from many starts; it does not depend on a seed. NaN is a missing value.
 
     Parameters
     ----------
     n_components : int
-        2; no other number is fitted.
+        Must be 2.
     covariance_type : {"full", "tied", "diag", "spherical"}
-        "tied" gives both components one variance. In one dimension the others are the same but for
-        the shape of ``covariances_``.
+        "tied" gives both components one variance. In one dimension the others differ only in the
+        shape of ``covariances_``.
     min_points : float
-        Points that a component of a regular maximum holds at least.
+        Least number of points in each component of a regular maximum.
     starts : {"thorough", "quick"}
-        How many climbs to begin.
+        Number of starts, as in :func:`mog_jax.fit`.
     choose : {"penalised", "regular"}
         Which maximum is the answer, as in :func:`mog_jax.fit`.
     resolution : float, optional
@@ -43,38 +43,39 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         alike; what is drawn is neither rounded nor cut off. Bins have two columns of ends: give
         them to :func:`mog_jax.fit`.
     random_state : int, RandomState or None
-        For :meth:`sample` alone.
+        Used by :meth:`sample` only.
     tol, reg_covar, max_iter, n_init, init_params, weights_init, means_init, precisions_init, \
 warm_start, verbose, verbose_interval
-        Taken, so that code need not be changed, and without effect. In scikit-learn they say where
-        EM begins and when it ends; here that is settled by the maximum. Nothing is added to the
+        Accepted without effect, so that code need not be changed. In scikit-learn they set where EM
+        begins and when it ends; here the result does not depend on these. Nothing is added to the
         variances.
 
     Attributes
     ----------
     weights_ : array, shape (2,)
-        Components are by ascending mean.
+        In the order of ascending means.
     means_ : array, shape (2, 1)
     covariances_, precisions_, precisions_cholesky_ : array
         Shape (2, 1, 1) for "full", (1, 1) for "tied", (2, 1) for "diag", (2,) for "spherical".
     converged_ : bool
-        Whether the fit is at a regular maximum. Where it is not, a `ConvergenceWarning` says why.
+        Whether the fit is converged or few_points (:class:`mog_jax.Status`). If not, a
+        `ConvergenceWarning` says why.
     n_iter_ : int
         Passes over the data or a coreset of them, summed over all climbs.
     lower_bound_ : float
         Mean log-likelihood of the samples.
     fit_ : mog_jax.Fit
-        The fit itself, for what scikit-learn has not: standard errors, the threshold, delta BIC.
+        The fit itself, with standard errors, threshold and delta BIC, which scikit-learn lacks.
     n_features_in_ : int
-        1.
+        Always 1.
     feature_names_in_ : array of str, shape (1,)
-        Where the column had a name.
+        Name of the column, if it has one.
 
     Notes
     -----
-    A column in which nothing can be fitted, such as a constant one, has parameters that are NaN;
-    its posterior probabilities and densities are NaN, and its labels -1. The same holds of a
-    missing value.
+    For a column that cannot be fitted, such as a constant one, the parameters are NaN, as are
+    posterior probabilities and densities; labels are -1. Missing values have a NaN posterior and
+    density and the label -1, too.
 
     Examples
     --------
@@ -140,21 +141,22 @@ warm_start, verbose, verbose_interval
             One column; NaN is a missing value.
         y : ignored
         sample_weight : array-like, shape (n,), optional
-            How often each sample was seen: not negative, not necessarily whole.
+            How often each sample was seen: non-negative, not necessarily whole.
 
         Returns
         -------
         GaussianMixture
+            Itself.
 
         Raises
         ------
         ValueError
-            If `n_components` is not 2, an argument is of a wrong kind, or `X` is not one column.
+            If `n_components` is not 2, an argument has a wrong value, or `X` is not one column.
 
         Warns
         -----
         ConvergenceWarning
-            If the fit is not at a regular maximum.
+            If the fit is neither converged nor few_points.
         """
         column = self._column(X, reset=True)
         self._check_parameters()
@@ -174,7 +176,7 @@ warm_start, verbose, verbose_interval
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
-        """Fit the mixture and label what it was fitted to; see `fit` and `predict`."""
+        """Fit the mixture and label the samples that it was fitted to; see `fit` and `predict`."""
         return self.fit(X, y, sample_weight).predict(X)
 
     def predict(self, X: Any) -> Array:
@@ -183,13 +185,13 @@ warm_start, verbose, verbose_interval
         Returns
         -------
         array of int, shape (n,)
-            0 for the lower mean, 1 for the upper, -1 where there is no posterior.
+            0 for the lower mean, 1 for the upper, -1 if the posterior is NaN.
         """
         upper = self.predict_proba(X)[:, 1]
         return np.where(np.isnan(upper), -1, upper > 0.5)
 
     def predict_proba(self, X: Any) -> Array:
-        """Posterior probability of each component, shape (n, 2); NaN where there is none."""
+        """Posterior probability of each component, shape (n, 2); NaN where it does not exist."""
         check_is_fitted(self)
         column = self._column(X)
         found = self.fit_.responsibilities(padded(column), **self._words())
@@ -219,19 +221,19 @@ warm_start, verbose, verbose_interval
         return float(inference.aic(total, self._n_parameters()))
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Array]:
-        """Draw samples, by `random_state`.
+        """Draw samples, with `random_state`.
 
         Returns
         -------
         X : array, shape (n_samples, 1)
-            Component by component, as scikit-learn gives them.
+            Ordered by component, as in scikit-learn.
         y : array of int, shape (n_samples,)
             Their components.
         """
         check_is_fitted(self)
         count = whole_number("n_samples", n_samples)
         if np.isnan(self.weights_).any():
-            raise ValueError("there is nothing to draw from: nothing was fitted.")
+            raise ValueError("cannot draw samples: nothing was fitted.")
         random = check_random_state(self.random_state)
         weights = np.asarray(self.weights_, dtype=np.float64)
         labels = np.repeat([0, 1], random.multinomial(count, weights / weights.sum()))
@@ -261,8 +263,8 @@ warm_start, verbose, verbose_interval
         if self.n_components != 2:
             raise ValueError(
                 f"`n_components` must be 2, which is all that mog_jax fits; got "
-                f"{self.n_components!r}. Whether one is enough, `fit_.delta_bic()` tells; for "
-                "more use scikit-learn's."
+                f"{self.n_components!r}. `fit_.delta_bic()` tells whether one is enough; for more "
+                "use scikit-learn's."
             )
         if self.covariance_type not in _COVARIANCE_TYPES:
             raise ValueError(
@@ -283,7 +285,7 @@ warm_start, verbose, verbose_interval
         self.lower_bound_ = float(self.fit_.log_likelihood) / float(self.fit_.n_points)
 
     def _in_shape(self, pair: Array) -> Array:
-        """Give a number for each component in the shape in which scikit-learn holds it."""
+        """Return a number for each component in scikit-learn's shape."""
         shapes = {"full": (2, 1, 1), "tied": (1, 1), "diag": (2, 1), "spherical": (2,)}
         return np.resize(pair, shapes[self.covariance_type])
 

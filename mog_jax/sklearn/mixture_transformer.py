@@ -1,4 +1,4 @@
-"""`MixtureTransformer`: a matrix in, the posterior of each column's upper component out."""
+"""`MixtureTransformer`: transforms each column to the posterior of its upper component."""
 
 from typing import Any, Self
 
@@ -14,21 +14,21 @@ from mog_jax.sklearn.reading import padded, read_matrix, read_weights, warn_of
 
 
 class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Fit two Gaussians to each column; give the posterior of the one with the upper mean.
+    """Fit two Gaussians to each column, and return the posterior of the one with the upper mean.
 
     Parameters
     ----------
     equal_variances : bool
         Whether the components of a column share one variance.
     monotone : bool
-        Whether the posterior may never fall as the value rises. With variances that differ it does
-        far out, where the wider component is on both sides.
+        Whether the posterior is made monotone. If the variances differ, the posterior of the upper
+        component falls again far out, where the wider component dominates on both sides.
     min_points : float
-        Points that a component of a regular maximum holds at least.
+        Least number of points in each component of a regular maximum.
     starts : {"thorough", "quick"}
-        How many climbs to begin for each column.
+        Number of starts for each column, as in :func:`mog_jax.fit`.
     choose : {"penalised", "regular"}
-        Which maximum is the answer, as in :func:`mog_jax.fit`.
+        Rule for the answer, as in :func:`mog_jax.fit`.
 
     resolution : float, or array-like of shape (features,), optional
         The step to which the values were rounded, as for :func:`mog_jax.fit`.
@@ -41,22 +41,23 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     weights_, means_, variances_ : array, shape (features, 2)
-        Of each column's components, by ascending mean.
+        Parameters of each column's components, by ascending mean.
     thresholds_ : array, shape (features,)
-        Where the posterior is one half.
+        Value at which the posterior is one half.
     converged_ : array of bool, shape (features,)
-        Whether each fit is at a regular maximum. A `ConvergenceWarning` says why some are not.
+        Whether each fit is converged or few_points (:class:`mog_jax.Status`). A
+        `ConvergenceWarning` says why others are not.
     fits_ : mog_jax.Fit
-        The fits themselves: standard errors, delta BIC, bootstrap.
+        The fits themselves, with standard errors and delta BIC.
     n_features_in_ : int
     feature_names_in_ : array of str, shape (features,)
-        Where the columns had names.
+        Names of the columns, if they have any.
 
     Notes
     -----
-    A missing value stays NaN. A column in which nothing can be fitted, such as a constant one,
-    becomes NaN throughout: there is no upper component. What takes no NaN, put behind
-    ``SimpleImputer(strategy="constant", fill_value=..., keep_empty_features=True)``.
+    A missing value stays NaN. A column that cannot be fitted, such as a constant one, becomes NaN
+    throughout: it has no upper component. If a later step does not accept NaN, put
+    ``SimpleImputer(strategy="constant", fill_value=..., keep_empty_features=True)`` in between.
 
     Examples
     --------
@@ -98,21 +99,22 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             NaN is a missing value.
         y : ignored
         sample_weight : array-like, shape (n,), optional
-            How often each sample was seen: not negative, not necessarily whole.
+            How often each sample was seen: non-negative, not necessarily whole.
 
         Returns
         -------
         MixtureTransformer
+            Itself.
 
         Raises
         ------
         ValueError
-            If an argument is of a wrong kind, shape or range.
+            If an argument has a wrong type, shape or range.
 
         Warns
         -----
         ConvergenceWarning
-            Naming the columns whose fit is not at a regular maximum.
+            With the names of the columns whose fit is neither converged nor few_points.
         """
         matrix = read_matrix(self, X, reset=True)
         weights = read_weights(sample_weight, len(matrix))
@@ -124,7 +126,7 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         columns = np.ascontiguousarray(matrix.T)
         lengths = np.full(len(columns), len(matrix))
         counts = np.ones(columns.size) if weights is None else np.tile(weights, len(columns))
-        # By their lengths, so that few samples are not taken for a wrong layout.
+        # `Ragged`, so that few samples are not taken for a wrong layout.
         self.fits_ = fitting.fit(
             fitting.Ragged(columns.ravel(), lengths),
             counts=None if weights is None else fitting.Ragged(counts, lengths),
@@ -145,7 +147,7 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Array:
-        """Give the posterior probability of each column's upper component.
+        """Return the posterior probability of each column's upper component.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What both estimators read and say: matrices, weights of samples, and fits without a maximum."""
+"""Reads matrices and sample weights for both estimators, and warns of unconverged fits."""
 
 import warnings
 from numbers import Real
@@ -19,7 +19,7 @@ def read_matrix(estimator: Any, X: Any, *, reset: bool) -> Array:
     Parameters
     ----------
     estimator : estimator
-        Its number of features, and their names, are set with `reset`, and held else.
+        Its number of features, and their names, are set with `reset`, and checked without.
     X : array-like, shape (n, features)
 
     Returns
@@ -38,12 +38,12 @@ def read_matrix(estimator: Any, X: Any, *, reset: bool) -> Array:
 
 
 def read_weights(sample_weight: Any, n: int) -> Array | None:
-    """Read how often each of `n` samples was seen: numbers that are not negative.
+    """Return how often each of `n` samples was seen, shape (n,); None if not given.
 
     Raises
     ------
     ValueError
-        If there is not one for each sample, or one is negative, or none is positive.
+        If there is not one weight for each sample, or one is negative, or none is positive.
     """
     if sample_weight is None:
         return None
@@ -59,26 +59,26 @@ def read_weights(sample_weight: Any, n: int) -> Array | None:
     if (weights < 0).any():
         raise ValueError(f"`sample_weight` must be non-negative; got {weights[weights < 0][0]}.")
     if not (weights > 0).any():
-        raise ValueError("`sample_weight` must be positive for some sample; got zeros alone.")
+        raise ValueError("`sample_weight` must be positive for some sample; got zeros only.")
     return weights
 
 
 def padded(rows: Array) -> Array:
-    """Fill rows of points up with NaN to a length that they share with others, and so a program."""
+    """Pad rows of points with NaN to one of few lengths, so that few programs are compiled."""
     n = rows.shape[-1]
     widths = [(0, 0)] * (rows.ndim - 1) + [(0, pad_rows(n) - n)]
     return np.pad(rows, widths, constant_values=np.nan)
 
 
 def warn_of(fits: Fit, names: list[str]) -> None:
-    """Warn of the fits that are not at a regular maximum, with what their status means.
+    """Warn of the fits that are neither converged nor few_points, with the meaning of their status.
 
     Parameters
     ----------
     fits : Fit
-        Of one dataset or a batch.
+        The fit of one dataset, or of a batch.
     names : list of str
-        What to call each dataset.
+        Name of each dataset for the warning.
     """
     status = np.atleast_1d(np.asarray(fits.status))
     for ending in np.unique(status[~np.isin(status, [Status.CONVERGED, Status.FEW_POINTS])]):

@@ -126,7 +126,7 @@ def em_step(mixture: Mixture, sums: Sums) -> Mixture:
 
 
 def newton_step(mixture: Mixture, sums: Sums, step: ArrayLike = 1.0) -> Mixture:
-    """Give the next mixture of Newton's method, uphill also where the likelihood is not concave.
+    """Return the next mixture of Newton's method, uphill also where the likelihood is not concave.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def gain_left(mixture: Mixture, sums: Sums) -> jax.Array:
 
 
 def partial_derivatives(mixture: Mixture, sums: Sums) -> Mixture:
-    """Give the gradient, as part of a program."""
+    """Return the gradient, as part of a program."""
     counts, first, second = (
         jnp.moveaxis(field, 0, -1) for field in (sums.effective_counts, sums.first, sums.second)
     )
@@ -262,8 +262,10 @@ def _check(mixture: Mixture, sums: Any) -> None:
         )
     if is_traced((mixture, sums)):
         return
-    narrower = _narrower_mean(mixture)
-    if not np.array_equal(narrower, np.asarray(sums.centre), equal_nan=True):
+    narrower, centre = _narrower_mean(mixture), np.asarray(sums.centre)
+    # XLA takes for zero what lies below the smallest normal number.
+    smallest = np.finfo(centre.dtype).tiny
+    if not np.isclose(narrower, centre, rtol=0, atol=smallest, equal_nan=True).all():
         raise ValueError(
             f"`sums` must be taken at `mixture`, whose narrower component has mean {narrower}; "
             f"got sums about {sums.centre}."

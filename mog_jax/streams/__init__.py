@@ -1,7 +1,7 @@
-"""One dataset that does not fit into memory, read once for each pass over it.
+"""Fits one dataset that does not fit into memory, by several passes over its chunks.
 
-- `sources`: a callable, a list of arrays, Parquet or a DuckDB relation become chunks to read again;
-- `api`: `fit_chunks`, which checks the arguments; `mog_jax.chunks` does the work.
+- `sources`: makes chunks that can be read repeatedly from a callable, arrays, Parquet or DuckDB;
+- `api`: `fit_chunks`, which checks the arguments and calls `mog_jax.chunks`.
 """
 
 from mog_jax.streams.api import fit_chunks

@@ -1,4 +1,4 @@
-"""Sources that can be read again and again: a callable, arrays, Parquet, a DuckDB relation."""
+"""Opens sources that can be read repeatedly: a callable, arrays, Parquet, a DuckDB relation."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -16,12 +16,13 @@ _ROWS = 2**18
 
 
 def open_chunks(chunks: Any, column: str | None, count: str | None) -> Chunks:
-    """Make what was given readable again and again.
+    """Return a function that yields the chunks of a source from the first, each time it is called.
 
     Raises
     ------
     ValueError
-        If it cannot be; or, from the iterators, if a chunk is none.
+        If the source cannot be read repeatedly; and, from the iterators, if a chunk is not an array
+        of numbers.
     """
     paths = chunks if isinstance(chunks, list | tuple) and chunks else [chunks]
     if all(isinstance(path, str | Path) for path in paths):
@@ -70,7 +71,7 @@ def _iterable(given: Any) -> Iterable[Any]:
 
 
 def _checked(chunks: Iterable[Any]) -> Iterator[Chunk]:
-    """Read chunks, and compare each with the first."""
+    """Yield validated chunks; all must have the dtype and form of the first."""
     before: Chunk | None = None
     for number, given in enumerate(chunks):
         chunk = _read(given, number)
@@ -140,7 +141,7 @@ def _table(path: Any, column: str | None, count: str | None) -> Chunks:
     from mog_jax.tables.sources import open_source
 
     connection = connect()
-    # A file is read where it lies: nothing is written.
+    # A file is read in place: nothing is written.
     if str(path) == "-":
         raise ValueError("`chunks` is read several times, and standard input once; give a file.")
     source = open_source(connection, path, Path(), ReadOptions())
@@ -163,9 +164,9 @@ def _selected(
     column: str | None,
     count: str | None,
 ) -> str:
-    """Write the columns as SQL: `value`, and `count` if there is one.
+    """Return the selected columns as SQL: `value`, and `count` if there is one.
 
-    `types` and `columns` go from a column's own name to its type and to its name in SQL.
+    `types` and `columns` map a column's own name to its type and to its name in SQL.
     """
     from mog_jax.tables.columns import holds_numbers
     from mog_jax.tables.errors import TableError, no_such
@@ -192,7 +193,7 @@ def _selected(
 
 
 def _batches(name: str, query: Callable[[], Any]) -> Iterator[Chunk]:
-    """Run a query, and give its answer batch by batch."""
+    """Run a query, and yield its result batch by batch."""
     from mog_jax.tables.errors import reading
 
     with reading(name):

@@ -10,7 +10,7 @@ from mog_jax.tables.keys import one_column
 
 
 def opened(batches: Any) -> tuple[pyarrow.Schema | None, Iterator[pyarrow.RecordBatch]]:
-    """Give the columns of the rows (None until the first batch is read) and the batches.
+    """Return the columns of the rows (None until the first batch is read) and the batches.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def _each(batches: Iterable[Any]) -> Iterator[pyarrow.RecordBatch]:
 def selected(
     batches: Iterable[pyarrow.RecordBatch], names: Sequence[str]
 ) -> Iterator[pyarrow.RecordBatch]:
-    """Give these columns of the batches that have rows.
+    """Return these columns of the batches that have rows.
 
     Raises
     ------

@@ -17,12 +17,12 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number, with a decimal point or comma."""
+    """Return whether a cell is a number, with a decimal point or comma."""
     return bool(_NUMBER.fullmatch(cell.strip()))
 
 
 def is_missing(cell: str, missing: Sequence[str] = ()) -> bool:
-    """Whether a cell holds no value; `missing` are further marks of that."""
+    """Return whether a cell holds no value; `missing` are further marks of that."""
     word = cell.strip().lower()
     return word in MISSING or word in missing
 
@@ -39,7 +39,7 @@ def decimal_mark(cells: list[str]) -> str | None:
 
 
 def may_be_names(cells: list[str]) -> bool:
-    """Whether these numbers may be the names of columns: equal steps, as 0, 1, 2 or 2019, 2020.
+    """Return whether these numbers may be names of columns: equal steps, as 0, 1, 2 or 2019, 2020.
 
     A single 0 is pandas' name of a column without a name.
     """

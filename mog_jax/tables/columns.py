@@ -249,7 +249,7 @@ def _spelt_out(
 
 
 def holds_numbers(kind: str) -> bool:
-    """Whether a type of DuckDB's is one of numbers."""
+    """Return whether a type of DuckDB's is one of numbers."""
     return bool(_NUMERIC.match(kind))
 
 
@@ -260,20 +260,20 @@ def _is_text(kind: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Cells:
-    """What stands in the cells of a source, as SQL."""
+    """The cells of a source, as SQL expressions."""
 
     source: TableSource
 
     def number(self, name: str) -> str:
-        """Give the number in a column; NULL where it is missing or no number."""
+        """Return the number in a column; NULL where it is missing or no number."""
         return self.number_in(self.source.columns[name], self.source.types[name])
 
     def unreadable(self, name: str) -> str:
-        """Give the text in a column where it is neither a number nor a missing value."""
+        """Return the text in a column where it is neither a number nor a missing value."""
         return self.unreadable_in(self.source.columns[name], self.source.types[name])
 
     def number_in(self, cell: str, kind: str) -> str:
-        """Give the number in an expression of this type."""
+        """Return the number in an expression of this type."""
         number = self._cast(cell) if _is_text(kind) else f"{cell}::DOUBLE"
         absent = [f"isnan({number})"]
         if codes := [word for word in self.source.options.missing if is_number(word)]:
@@ -282,7 +282,7 @@ class _Cells:
         return f"CASE WHEN {' OR '.join(absent)} THEN NULL ELSE {number} + 0.0 END"
 
     def unreadable_in(self, cell: str, kind: str) -> str:
-        """Give the text in an expression of this type, where it is neither."""
+        """Return the text in an expression of this type, where it is neither."""
         if not _is_text(kind):
             return "NULL::VARCHAR"
         missing = ", ".join(map(literal, [*MISSING, *self.source.options.missing]))

@@ -90,7 +90,7 @@ def plain_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def database_of(out: Path) -> Path:
-    """Give the path of the database for `out`: itself, or beside it until it is exported.
+    """Return the path of the database for `out`: itself, or beside it until it is exported.
 
     Raises
     ------

@@ -126,7 +126,7 @@ def find_dialect(
 
 
 def is_comment(line: str, comment: str | None) -> bool:
-    """Whether a line is a comment by the option `comment`."""
+    """Return whether a line is a comment by the option `comment`."""
     return comment is not None and line.lstrip().startswith(comment)
 
 
@@ -270,7 +270,7 @@ def _titles(found: list[list[str]]) -> int:
 def _fitted(
     header: list[str], rows: list[list[str]], width: int, separator: str, options: ReadOptions
 ) -> list[str] | None:
-    """Give the header the width of the rows, where that is unambiguous."""
+    """Return the header at the width of the rows, or None where that is ambiguous."""
     if len(header) == width:
         return header
     if len(header) > width:
@@ -285,7 +285,7 @@ def _fitted(
 
 
 def _are_row_names(cells: list[str], width: int) -> bool:
-    """Whether no two are the same, and they are texts or count 1, 2, 3.
+    """Return whether no two cells are the same, and they are texts or count 1, 2, 3.
 
     Of two columns, a counting one might be the digits before a decimal comma.
     """
@@ -296,7 +296,7 @@ def _are_row_names(cells: list[str], width: int) -> bool:
 
 
 def _has_header(name: str, layout: _Layout, lines: Sequence[str], options: ReadOptions) -> bool:
-    """Whether the first record holds names; `lines` begin with it."""
+    """Return whether the first record holds names; `lines` begin with it."""
     if options.header is not None:
         return options.header
     header, rows = [cell.strip() for cell in layout.header], layout.rows
@@ -323,5 +323,5 @@ def _is_header(record: list[str]) -> bool:
 
 
 def _is_quoted(line: str) -> bool:
-    """Whether all cells of a line stand in quotes."""
+    """Return whether all cells of a line stand in quotes."""
     return bool(_QUOTED.fullmatch(line.strip()))

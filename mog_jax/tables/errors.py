@@ -1,11 +1,12 @@
 """The error of the tables, and DuckDB's errors as one line of it."""
 
 import contextlib
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 
 import duckdb
+
+from mog_jax.suggestions import did_you_mean
 
 
 class TableError(ValueError):
@@ -13,11 +14,10 @@ class TableError(ValueError):
 
 
 def no_such(kind: str, wanted: str, there: Iterable[str], *, source: str) -> TableError:
-    """Say that `source` has no such column (or other thing), what it has, and the nearest."""
+    """Return an error: `source` has no such column (or other thing), what it has, the nearest."""
     names = [name if name.isprintable() else ascii(name) for name in there]
-    near = difflib.get_close_matches(wanted, names, n=1)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = did_you_mean(wanted, names)
     return TableError(f"{source} has no {kind} {wanted!r}; it has {shown}{hint}")
 
 
@@ -46,7 +46,7 @@ def writing(path: str) -> Iterator[None]:
 
 
 def out_of_space(error: BaseException) -> bool:
-    """Whether a write failed because there was no room for it."""
+    """Return whether a write failed because there was no room for it."""
     return bool(re.search(r"No space left|File too large|max_temp_directory_size", str(error)))
 
 
@@ -59,19 +59,19 @@ def no_space(error: BaseException) -> TableError:
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of a message, without DuckDB's name for its kind."""
+    """Return the first line of a message, without DuckDB's name for its kind."""
     line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return re.sub(r"^(\w+ )*Error: ", "", line).rstrip(" .!")
 
 
 def ragged(line: str | int, found: str | int, wanted: str | int) -> str:
-    """Say that a line has too few or too many cells."""
+    """Return a sentence that a line has too few or too many cells."""
     cells = "cell" if str(found) == "1" else "cells"
     return f"line {line} has {found} {cells}, the header {wanted}."
 
 
 def not_encoded(encoding: str, line: str | int | None) -> str:
-    """Say that a text is not in this encoding, and what to do."""
+    """Return a sentence that a text is not in this encoding, and what to do."""
     where = "" if line is None else f" (line {line})"
     return (
         f"it is not a text file in {encoding}{where}; say what it is with `encoding` "

@@ -7,7 +7,7 @@ from mog_jax.tables.errors import TableError, no_such
 
 
 def check_fixed(fixed: Mapping[str, float | str] | None) -> dict[str, float | str]:
-    """Give what is fixed: a number for all groups, or the column that has one for each.
+    """Return what is fixed: a number for all groups, or the column that has one for each.
 
     Raises
     ------
@@ -32,5 +32,5 @@ def check_fixed(fixed: Mapping[str, float | str] | None) -> dict[str, float | st
 
 
 def columns_of(fixed: Mapping[str, float | str]) -> dict[str, str]:
-    """Give the parameters that have a value for each group, and the columns that hold them."""
+    """Return the parameters that have a value for each group, and the columns that hold them."""
     return {name: value for name, value in fixed.items() if isinstance(value, str)}

@@ -88,7 +88,7 @@ class File:
     kind: str
 
     def read(self, size: int) -> bytes:
-        """Give its first bytes, unpacked."""
+        """Return its first bytes, unpacked."""
         with self.opened() as stream:
             return stream.read(size) or b""
 
@@ -153,7 +153,7 @@ def refuse_markup(name: str, text: str) -> None:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text begins as JSON; a header of CSV may begin with a bracket, too."""
+    """Return whether a text begins as JSON; a header of CSV may begin with a bracket, too."""
     return bool(_JSON.match(text.lstrip("\ufeff")[:HEAD]))
 
 

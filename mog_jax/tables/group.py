@@ -97,7 +97,7 @@ def group_levels(
 def _rows_of(
     source: Any, run: Mapping[str, Any], key: Sequence[Any]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, ChosenColumns, str, str, dict[str, Any]]]:
-    """Give a connection, the columns, the source's name, and SQL for the rows with its values."""
+    """Return a connection, the columns, the source's name, and SQL for the rows with its values."""
     columns = run["columns"]
     fixed = columns_of(run["options"].get("fixed", {}))
     with opened(None) as (connection, scratch):
@@ -118,7 +118,7 @@ def _rows_of(
 
 
 def recorded_source(run: Mapping[str, Any] | None, name: str) -> str | list[str]:
-    """Give the source of the values of a run, if it still exists."""
+    """Return the source of the values of a run, if it still exists."""
     if run is None:
         raise TableError(
             f"{name} does not say where its values came from; a .duckdb or .parquet file does."

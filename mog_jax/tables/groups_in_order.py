@@ -25,7 +25,7 @@ _BATCH_ROWS = 1 << 18
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GroupsInOrder:
-    """What is to be fitted, and how.
+    """The groups to be fitted, and the options of the fit.
 
     Attributes
     ----------

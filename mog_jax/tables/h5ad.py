@@ -1,7 +1,7 @@
-"""A file of AnnData as a table: a row for each cell and variable, beside the columns of ``obs``.
+"""Reads AnnData files as a table: a row for each cell and variable, with the columns of ``obs``.
 
-Its values go into a table of numbers alone; names of cells and variables, and the columns of
-``obs``, are joined to them when they are asked for.
+The values go into a table of numbers only; names of cells and variables, and the columns of
+``obs``, are joined to them by each query.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from mog_jax.tables.errors import TableError, first_line, no_such
 from mog_jax.tables.formats import File
 from mog_jax.tables.read_options import ReadOptions
 
-# The columns that are not of obs. One of obs that is called so is called obs_value.
+# The columns that are not from obs. A column of obs with such a name gets the prefix obs_.
 CELL, FEATURE, VALUE = OWN = ("cell", "feature", "value")
-# Entries of the matrix that are filled in at a time.
+# Number of entries of the matrix that are made dense at a time.
 _BLOCK = 1 << 21
 _NUMBERS = pyarrow.schema(
     [("cell", pyarrow.int64()), ("feature", pyarrow.int64()), ("value", pyarrow.float64())]
@@ -28,27 +28,28 @@ _NUMBERS = pyarrow.schema(
 def store(
     connection: duckdb.DuckDBPyConnection, files: list[File], options: ReadOptions
 ) -> tuple[str, list[str]]:
-    """Put the matrices of files into DuckDB.
+    """Write the matrices of files into DuckDB.
 
     Parameters
     ----------
     connection : duckdb connection
     files : list of File
-        Of AnnData, with the same columns of ``obs``.
+        AnnData files with the same columns of ``obs``.
     options : ReadOptions
-        ``layer`` names what to read in place of ``X``; ``zeros`` says whether zeros are left out.
+        ``layer`` names the layer to read instead of ``X``; ``zeros`` says whether zeros are left
+        out.
 
     Returns
     -------
     sql : str
         A table expression.
     names : list of str
-        Of its columns.
+        Names of its columns.
 
     Raises
     ------
     TableError
-        If a file is damaged or holds something else, or there is no such layer.
+        If a file is damaged or is not an AnnData file, or the layer does not exist.
     """
     names: list[str] = []
     n_cells = n_features = 0
@@ -104,7 +105,7 @@ def _opened(file: File) -> Iterator[Any]:
             yield content
     except (TableError, MemoryError, duckdb.Error):
         raise
-    # There is no list of what its readers raise over a file that was damaged.
+    # The readers may raise any exception on a damaged file.
     except Exception as error:
         raise TableError(
             f"cannot read {file.name}: it is a broken file of AnnData ({first_line(error)})."
@@ -112,7 +113,7 @@ def _opened(file: File) -> Iterator[Any]:
 
 
 def _refuse_links(file: File, content: Any) -> None:
-    """Refuse a file whose parts lie in others, which whoever made it need not be let see."""
+    """Refuse a file with links to other files: its author must not choose what is read here."""
     import h5py
 
     def look(_: str, item: Any) -> None:
@@ -132,7 +133,7 @@ def _refuse_links(file: File, content: Any) -> None:
 
 
 def _names_of(content: Any, n_cells: int, n_features: int) -> tuple[pyarrow.Table, pyarrow.Table]:
-    """Give the cells, numbered and named, with the columns of obs; and the variables likewise."""
+    """Return the cells, with numbers, names and the columns of obs; and the variables' names."""
     from anndata.io import read_elem
 
     obs, var = read_elem(content["obs"]), read_elem(content["var"])
@@ -160,7 +161,7 @@ def _numbered(table: pyarrow.Table) -> pyarrow.Table:
 
 
 def _chosen(file: File, content: Any, layer: str | None) -> Any:
-    """Give the matrix: ``X`` or a layer."""
+    """Return the matrix: ``X`` or a layer."""
     import h5py
     from anndata.io import sparse_dataset
 
@@ -183,11 +184,11 @@ def _chosen(file: File, content: Any, layer: str | None) -> Any:
 
 
 def _no_matrix(file: File, what: str) -> TableError:
-    return TableError(f"cannot read {file.name}: its matrix is of no use here: {what}.")
+    return TableError(f"cannot read {file.name}: its matrix cannot be used: {what}.")
 
 
 def _batches(matrix: Any, n_cells: int, n_features: int, drop: bool) -> Iterator[Any]:
-    """Give the entries, some rows at a time, or some columns where these lie together."""
+    """Yield the entries in blocks of rows, or of columns if the matrix is stored by column."""
     is_by_column = getattr(matrix, "format", "csr") == "csc"
     along, across = matrix.shape[::-1] if is_by_column else matrix.shape
     at_once = max(1, _BLOCK // max(1, across))

@@ -19,7 +19,7 @@ _types = pyarrow.types
 
 
 def output_schema(input_schema: pyarrow.Schema, *, by: str | Sequence[str]) -> pyarrow.Schema:
-    """Give the columns that `fit_batches` makes of rows with these columns.
+    """Return the columns that `fit_batches` makes of rows with these columns.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def column_name(argument: str, given: object) -> str:
 
 
 def one_column(schema: pyarrow.Schema, name: str) -> pyarrow.Field:
-    """Give the column of this name.
+    """Return the column of this name.
 
     Raises
     ------
@@ -153,7 +153,7 @@ class GroupEdges:
         self._seen = _Hashes()
 
     def begins(self, keys: pyarrow.RecordBatch) -> Array:
-        """Give the rows at which a group begins; the batches follow one another.
+        """Return the rows at which a group begins; the batches follow one another.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class GroupEdges:
 
 
 def take(keys: pyarrow.RecordBatch, rows: Array) -> pyarrow.RecordBatch:
-    """Give these rows of a batch."""
+    """Return these rows of a batch."""
     columns = [_taken(column, rows) for column in keys.columns]
     return pyarrow.RecordBatch.from_arrays(columns, schema=keys.schema)
 
@@ -217,7 +217,7 @@ def _comparable(column: pyarrow.Array) -> list[pyarrow.Array]:
 
 
 def _differ(column: pyarrow.Array) -> Array:
-    """Whether each value but the first differs from the one before."""
+    """Return whether each value but the first differs from the one before."""
     left, right = column.slice(0, len(column) - 1), column.slice(1)
     differ = _mask(pyarrow.compute.not_equal(left, right))
     absences = [pyarrow.compute.is_null]

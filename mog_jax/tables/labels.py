@@ -100,7 +100,7 @@ def label_table(
 def labelled_rows(
     fits: str | Path, source: Any = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, Any]]:
-    """Give a connection, the query that labels the rows, and what they are read from."""
+    """Return a connection, the query that labels the rows, and what they are read from."""
     with open_results(fits) as results:
         run, keys = results.run, results.keys
         if source is None or run is None:
@@ -234,7 +234,7 @@ def _write(
 
 
 def _is_labels(path: Path) -> bool:
-    """Whether a file holds labels of rows, as they are written here."""
+    """Return whether a file holds labels of rows, as they are written here."""
     try:
         if path.suffix == ".parquet":
             metadata = pyarrow.parquet.read_metadata(path).metadata or {}

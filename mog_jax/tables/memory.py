@@ -67,7 +67,7 @@ def _of_system() -> Iterator[int]:
 
 
 def _of_control_groups() -> Iterator[int]:
-    """What the limits of a container or a job leave, those of the groups around it too."""
+    """Yield the memory left by the limits of a container or job, and of the groups around it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             number, _, rest = line.partition(":")

@@ -110,7 +110,7 @@ def refuse_foreign(out: str | Path, is_ours: Callable[[Path], bool], *, overwrit
 
 @contextlib.contextmanager
 def written_whole(out: str | Path) -> Iterator[Path]:
-    """Give a name beside `out` to write to; without an error the file is renamed at the end.
+    """Yield a name beside `out` to write to; without an error the file is renamed at the end.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def written_whole(out: str | Path) -> Iterator[Path]:
 
 
 def is_answers(path: Path) -> bool:
-    """Whether a Parquet or CSV file holds the answers of a run, complete and with nothing added."""
+    """Return whether a Parquet or CSV file holds the complete answers of a run and nothing else."""
     try:
         return _is_parquet_of_ours(path) if path.suffix == ".parquet" else _is_csv_of_ours(path)
     except (OSError, ValueError, KeyError, TypeError, csv.Error, RecursionError):
@@ -155,7 +155,7 @@ def _is_csv_of_ours(path: Path) -> bool:
 
 
 def _ends_in(names: list[str], answers: list[str]) -> bool:
-    """Whether columns end in those of the answer, with or without those of a bootstrap."""
+    """Return whether columns end in those of the answer, with or without those of a bootstrap."""
     tests = TESTS.names
     if names[-len(tests) :] == tests:
         names = names[: -len(tests)]

@@ -1,4 +1,4 @@
-"""What a person may say of a source, where it does not say it itself."""
+"""Options for reading a source, for what the source itself does not state."""
 
 import codecs
 import dataclasses
@@ -45,7 +45,7 @@ class ReadOptions:
     zeros: str | None = None
 
     def given(self) -> dict[str, Any]:
-        """Say what was given, in JSON's terms; `read_options` takes it back."""
+        """Return the given options as JSON values; `read_options` takes them back."""
         values = dataclasses.asdict(self)
         values["missing"] = [*self.missing]
         return {name: value for name, value in values.items() if value not in (None, [])}

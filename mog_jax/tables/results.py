@@ -80,7 +80,7 @@ class Results:
         self.keys = [name for name in self.columns if name not in KNOWN]
 
     def table(self, condition: str = "true", order: str = "", limit: int = -1) -> pyarrow.Table:
-        """Give the rows that meet an SQL condition as an Arrow table."""
+        """Return the rows that meet an SQL condition as an Arrow table."""
         query = f"SELECT * FROM fits WHERE {condition}"
         query += f" ORDER BY {order}" if order else ""
         query += f" LIMIT {limit}" if limit >= 0 else ""
@@ -95,7 +95,7 @@ class Results:
         )
 
     def group(self, names: Sequence[str]) -> dict[str, Any]:
-        """Give the row of one group.
+        """Return the row of one group.
 
         Raises
         ------
@@ -136,7 +136,7 @@ def read_run(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]
 
 
 def all_whole(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
-    """Whether all texts of a column are written like whole numbers, as `str` writes them."""
+    """Return whether all texts of a column are written like whole numbers, as `str` writes them."""
     odd = connection.execute(
         f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL "
         f"AND TRY_CAST({column} AS BIGINT)::VARCHAR IS DISTINCT FROM {column} LIMIT 1"

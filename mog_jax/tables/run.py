@@ -123,7 +123,7 @@ def fit_source(
 
 
 def _refuse_loss(out: Path, source: Any, *, overwrite: bool) -> Path:
-    """Give the path of the database, unless something would be lost by writing there."""
+    """Return the path of the database, unless something would be lost by writing there."""
     refuse_input(out, source)
     database = database_of(out)
     refuse_input(database, source)

@@ -257,7 +257,7 @@ def _counts(column: pyarrow.ChunkedArray, name: str) -> Array:
 
 
 def _one_each(chunk: Chunk, name: str) -> Array:
-    """Give each group's value of a column that holds one in a whole group."""
+    """Return each group's value of a column that holds one in a whole group."""
     column = _numbers(chunk.rows[name])
     first: Array = column[np.cumsum(chunk.lengths) - chunk.lengths]
     if not np.array_equal(column, np.repeat(first, chunk.lengths), equal_nan=True):

@@ -96,7 +96,7 @@ def csv_expression(
     options: ReadOptions,
     scratch: Path,
 ) -> tuple[str, list[str], str | None]:
-    """Give a table expression for CSV files of the same columns, their names, the decimal mark.
+    """Return a table expression for CSV files of the same columns, their names, the decimal mark.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _plain(dialect: Dialect) -> Dialect:
 
 
 def _arguments(dialect: Dialect, text: Text | None) -> str:
-    """Give all arguments that DuckDB would otherwise guess."""
+    """Return all arguments that DuckDB would otherwise guess."""
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(dialect.names)))
     packing = text.file.packing if text is not None else "none"
     # DuckDB would use the first line end of the file, also one inside quotes.
@@ -170,7 +170,7 @@ def _agrees(
     arguments: str,
     options: ReadOptions,
 ) -> bool:
-    """Whether DuckDB reads the same first rows as the dialect."""
+    """Return whether DuckDB reads the same first rows as the dialect."""
     if (
         text.encoding not in ("utf-8", "utf-8-sig")
         or text.file.packing not in ("none", "gzip", "zstd")
@@ -197,7 +197,7 @@ def _agrees(
 def _rows(
     lines: Iterator[str] | Sequence[str], dialect: Dialect, options: ReadOptions
 ) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows of values, with the number of the line on which each ends."""
+    """Return the rows of values, with the number of the line on which each ends."""
     number = 0
 
     def counted() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""An AnnData object is fitted as its columns would be, and keeps the answers."""
+"""An AnnData object: its fits equal those of its columns, and are stored in it."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""The recipes of the guide run, and say what is true of their data."""
+"""The guide's recipes for single cells run, and their claims hold for their data."""
 
 import re
 from pathlib import Path

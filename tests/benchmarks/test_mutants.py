@@ -1,4 +1,4 @@
-"""The planted cases are what they say they are, and the comparison counts them rightly."""
+"""The planted cases have the bugs that they name, and the comparison counts them correctly."""
 
 import collections
 import json

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def shown_by(snippet, **names):
-    """Run a snippet in a namespace of its own: what it prints."""
+    """Run a snippet in a namespace of its own, and return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(snippet, {"__name__": "pasted", **names})

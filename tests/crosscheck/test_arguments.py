@@ -1,4 +1,4 @@
-"""What functions take besides arrays, and in which forms they hand out their values."""
+"""Arguments that are not arrays, and the forms in which functions return values."""
 
 import dataclasses
 import functools
@@ -180,7 +180,7 @@ def test_a_function_without_an_auxiliary_output_is_refused():
         crosscheck(squares, lambda x: 2 * x, [(X,)], has_aux=1)
 
 
-# What a derivative is called.
+# Names of derivatives.
 
 
 def test_derivatives_that_jax_makes_are_named_after_their_functions():

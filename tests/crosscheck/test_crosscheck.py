@@ -1,4 +1,4 @@
-"""The tester, tested: with derivatives that are wrong on purpose, and with right ones."""
+"""`crosscheck` on derivatives that are wrong on purpose, and on right ones."""
 
 import json
 
@@ -13,20 +13,24 @@ from mog_jax.crosscheck import CrosscheckError, crosscheck, crosscheck_rule
 from tests.crosscheck.subjects import RIGHT, WRONG, inputs, log_sum, right, shown_by
 
 EXAMPLES = 25
-# One share is far below the other at every point: what a random draw seldom gives.
+# One share is far below the other at every point, which random draws seldom give.
 FAR = (np.ones(2), np.array([[25.0, 0.0]] * 3))
 # Shares that single precision rounds by nearly half an ulp: of half of the digits it keeps fewer.
 UNEVEN = (np.ones(2), np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
+# The first of each kind. A snippet compiles everything anew; how it is written depends on the kind,
+# and on what the functions refer to, for which `report/test_snippet.py` has the cases.
+SHOWN = {kind: name for name, (_, kind) in reversed(WRONG.items())}
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_called_by_its_name_and_shown_again(name):
+def test_what_is_wrong_is_called_by_its_name_and_each_kind_is_shown_again(name):
     derivative, kind = WRONG[name]
     report = crosscheck(log_sum, derivative, inputs(), examples=EXAMPLES, edges=[FAR, UNEVEN])
     assert not report.ok
     assert report.findings[0].kind == kind
     assert {finding.kind for finding in report.findings} == {kind}
-    assert f"\n{kind}: " in shown_by(report.findings[0].reproduce)
+    if SHOWN[kind] == name:
+        assert f"\n{kind}: " in shown_by(report.findings[0].reproduce)
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -34,7 +38,7 @@ def test_what_is_right_passes(name):
     report = crosscheck(log_sum, RIGHT[name], inputs(), examples=EXAMPLES)
     assert report.ok, str(report)
     assert report.claims["derivative"].judged > EXAMPLES // 2
-    # The promise of the error measure: right code costs a few roundings, not a fraction of 1,000.
+    # Right code has errors of a few roundings, far fewer than 1,000.
     assert report.claims["derivative"].executions["jit"].roundings < 30
 
 
@@ -303,7 +307,7 @@ def test_of_digits_in_second_order_only_a_rule_has_to_keep_as_many_as_jax():
     def power(x):
         return jnp.exp(x)
 
-    # The exponential on paper, and a difference of two large numbers.
+    # The formula is the exponential; the program is a difference of two large numbers.
     power.defjvp(lambda p, t: (power(p[0]), (jnp.cosh(p[0]) + jnp.sinh(p[0])) * t[0]))
     given = [(0.5,), (-20.0,)]
     report = crosscheck(jnp.exp, power, given)

@@ -1,4 +1,4 @@
-"""A mistake in calling gets one clear sentence: which argument, what it got, what it wants."""
+"""Wrong arguments raise one clear sentence: the argument, its value, and what is required."""
 
 import re
 

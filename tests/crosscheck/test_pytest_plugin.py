@@ -1,4 +1,4 @@
-"""The plugin: a section at the end, an option for more, and nothing loaded without need."""
+"""The plugin: a section at the end, an option for examples, and no imports without need."""
 
 import re
 import subprocess

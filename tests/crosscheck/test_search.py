@@ -1,4 +1,4 @@
-"""What a search spends its time on, and what it calls a difference between two executions."""
+"""The search: which inputs it judges and how, and differences between executions."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The right verdict on what people write: each was wrong once, and stands for its kind."""
+"""Verdicts on real code: each of these was wrong once, and stands for its kind."""
 
 from functools import partial
 
@@ -115,7 +115,7 @@ def test_what_the_function_raises_is_not_held_against_its_derivative():
     assert "AssertionError: no float32 here" in str(report)
 
 
-# The arguments that nobody asks about may have no derivative.
+# Arguments that are not differentiated may have no derivative.
 
 
 def test_data_without_a_derivative_are_data():
@@ -130,7 +130,7 @@ def test_data_without_a_derivative_are_data():
     assert report.ok, str(report)
 
 
-# What automatic differentiation loses, the problem need not lose.
+# Automatic differentiation may lose digits that the problem allows.
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_second_derivative_that_autodiff_does_not_find_has_a_witness():
         assert set(kinds(wrong)) == {"wrong_second_order"}
 
 
-# What cannot be judged in time is said, and what the code under test raises is reported.
+# Inputs beyond the deadline are remarked on; exceptions of the code under test are findings.
 
 
 def test_an_input_that_takes_too_long_is_not_judged():
@@ -338,7 +338,7 @@ def test_numbers_without_a_digit_in_common_have_none():
     assert report.findings[0].digits_kept == 0.0
 
 
-# What is meant to agree to some digits, or not at all.
+# Derivatives that are meant to agree to some digits, or not at all.
 
 
 def root(x):
@@ -424,7 +424,7 @@ def test_a_straight_through_rule_is_judged_by_its_values():
     ]
 
 
-# Special functions are what they mean.
+# Special functions are evaluated by their definition.
 
 
 def truncated(mu):

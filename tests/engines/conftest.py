@@ -1,4 +1,4 @@
-"""One table for all engines, and a fitter that workers can be given in place of the real one."""
+"""One table for all engines, and a substitute for the fitter that can be sent to workers."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ N_GROUPS = 12
 
 
 def plain_fitter(once=None, marker=None):
-    """Make a fitter whose numbers tell any change of a group's points, and nothing of its company.
+    """Make a fitter whose numbers depend on all points of a group, and on no other group.
 
     Engines send a function that was made in a function to their workers as it is. Where `once` is
     "raise" or "kill", the first call does so, and leaves the file `marker`.
@@ -64,7 +64,7 @@ def fails_once(request, monkeypatch, tmp_path):
 
 @pytest.fixture(scope="session")
 def rows():
-    """Rows of some groups in no order; a group is called null, and some values are missing."""
+    """Unsorted rows of some groups; one group's name is null, and some values are missing."""
     rng = np.random.default_rng(0)
     group = rng.permutation(np.repeat(np.arange(N_GROUPS), 40))
     x = rng.normal(size=len(group)) + 4 * (rng.random(len(group)) < 0.4)
@@ -76,11 +76,11 @@ def rows():
 
 
 def in_order(table):
-    """Rows as Python has them, sorted by what they say."""
+    """Rows as Python objects, sorted."""
     return sorted(table.to_pylist(), key=repr)
 
 
 def fitted_here(rows):
-    """What one process makes of these rows."""
+    """The answers of a single process for these rows."""
     batches = fit_batches(rows.sort_by("gene"), by="gene", value="x")
     return in_order(pyarrow.Table.from_batches(batches))

@@ -1,4 +1,4 @@
-"""What Dask makes of a table is what one process makes of it, whatever happens to a worker."""
+"""Dask gives the answers of a single process, even if a worker fails."""
 
 import numpy as np
 import pandas
@@ -32,7 +32,7 @@ def frame(client, rows):
 
 
 def table(fits, rows):
-    """The answer in Arrow again, with the types of those that were not fitted by Dask."""
+    """The answers as Arrow, with the types of answers that Dask did not fit."""
     schema = output_schema(rows.schema, by="gene")
     return pyarrow.Table.from_pandas(fits.compute(), schema=schema, preserve_index=False)
 

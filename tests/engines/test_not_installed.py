@@ -1,4 +1,4 @@
-"""Without its engine a module can be imported, and says what to install when it is used."""
+"""Without its engine a module can be imported; its use raises, saying what to install."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""What Ray Data makes of a table is what one process makes of it, whatever happens to a worker."""
+"""Ray Data gives the answers of a single process, even if a worker fails."""
 
 import numpy as np
 import pandas

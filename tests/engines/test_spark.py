@@ -1,4 +1,4 @@
-"""What Spark makes of a table is what one process makes of it, whatever happens to its workers."""
+"""Spark gives the answers of a single process, even if its workers fail."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""Datasets that the tests of the fit draw: two Gaussians, ties and outliers."""
+"""Strategies of datasets for the tests of the fit: two Gaussians, ties and outliers."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -9,7 +9,7 @@ SIZE = 60
 
 @st.composite
 def datasets(draw, least_separation=0.0, rounded=True, outliers=True):
-    """Draw points of two Gaussians: separation, ratio, weight, ties and an outlier apart.
+    """Draw points of two Gaussians, with ties and an outlier.
 
     Their order is random. The separation is in mean standard deviations.
     """
@@ -32,5 +32,5 @@ def datasets(draw, least_separation=0.0, rounded=True, outliers=True):
 
 
 def two_clear_components():
-    """Draw datasets whose best maximum is far ahead of any other: the two components."""
+    """Draw datasets whose best maximum, the two components, is far higher than any other."""
     return datasets(least_separation=5.0, rounded=False, outliers=False)

@@ -1,4 +1,4 @@
-"""One climb from a start of one's own: monotone, and to where the fit is."""
+"""`ascent_path` from a given start: it is monotone, and ends at the fit."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def rounding(path, n):
 
 
 def in_common(path, other):
-    # Rounding decides whether a last step, of less than can be told, is a move.
+    # Rounding decides whether a last step, within rounding error, counts as a move.
     assert abs(len(path) - len(other)) <= 1
     return min(len(path), len(other))
 

@@ -1,4 +1,4 @@
-"""What cannot be fitted: refused in a sentence, or a status, and the neighbours notice nothing."""
+"""Data that cannot be fitted: an error in a sentence, or a status; others are unaffected."""
 
 import datetime
 import decimal

@@ -40,7 +40,7 @@ ORDINARY = (-10.0, -9.0, 40.0, False, False, True)
         ((-8.0, 50.0, 30.0, True, False, True), True, 0),
         ((-8.0, 50.0, 30.0, True, True, True), True, 1),
         ((-8.0, 50.0, 1.0, True, True, True), True, 0),
-        # Still climbing, or nowhere.
+        # Not converged, or not finite.
         ((-8.0, -5.0, 30.0, False, False, False), True, 0),
         ((-np.inf, -5.0, 30.0, False, False, True), True, 0),
         # Higher in likelihood, not in rank.

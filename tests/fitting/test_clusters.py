@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 import mog_jax
 from mog_jax import Mixture, local_maximum
 
-# One size, so that all share their programs; of the search on digests, too.
+# One size, so that all share their programs, those of the search on coresets included.
 SIZE = 400
 
 
 @st.composite
 def clusters(draw):
-    """Draw a bulk with a cluster, and the mixture that they are of.
+    """Draw a bulk with a cluster, and the mixture that they are drawn from.
 
     The cluster's standard deviation is from just above the variance floor, 1e-3, to a tenth of the
     whole's.

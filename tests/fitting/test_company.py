@@ -1,4 +1,4 @@
-"""A dataset's numbers do not depend on its company: the same bits alone, in a batch, ragged, ..."""
+"""A dataset's fit does not depend on other datasets: the same bits alone, in a batch, ragged."""
 
 import jax
 import numpy as np
@@ -87,7 +87,7 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 def answers(fit, x):
-    """Give all that a fit says about its data, and about itself."""
+    """Return all results of a fit."""
     return {
         "predict": fit.predict(x),
         "responsibilities": fit.responsibilities(x),
@@ -108,7 +108,7 @@ def answers(fit, x):
     }
 
 
-# So many that one call does not take them in.
+# More than one call of the program holds.
 @pytest.mark.parametrize(("number", "dtype"), [(5, "float64"), (300, "float32")])
 def test_answers_are_a_fit_s_own(number, dtype):
     lengths = [50, 64, 65, 272, 300]

@@ -1,4 +1,4 @@
-"""How often JAX compiles: for the first dataset, and never again."""
+"""JAX compiles for the first dataset only."""
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 
 
 def compilations(function, *arguments):
-    """How many programs JAX compiles, or loads from its own cache, in a call."""
+    """Count the programs that JAX compiles, or loads from its own cache, in a call."""
     before = len(_compiled)
     function(*arguments)
     return len(_compiled) - before
@@ -30,7 +30,7 @@ def dataset(n, seed=0):
 
 
 def ask(x):
-    """Fit a dataset, and ask all that a fit can be asked."""
+    """Fit a dataset, and call all methods of the fit."""
     fit = mog_jax.fit(x)
     for question in (fit.predict, fit.responsibilities, fit.log_density, fit.cdf, fit.icl):
         question(x)

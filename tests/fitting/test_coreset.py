@@ -1,4 +1,4 @@
-"""Coresets: every point near the window, all others in groups, and a reflection seen reflected."""
+"""Coresets: single points near the window, groups far away, and reflected data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""From the ends of climbs to a fit: its status, its units and its order. No climb is made here."""
+"""`describe`: status, units and order of a fit from given ends of climbs."""
 
 import dataclasses
 import math
@@ -41,7 +41,7 @@ def described(
     free=FREE,
     observed=UNIT,
 ):
-    """Describe one dataset, by default of 40 points of mean 0 and variance 1, from such an end."""
+    """Describe the given end of one dataset, by default of 40 points of mean 0 and variance 1."""
     data = standardise(read(np.resize([-1.0, 1.0], 40) if x is None else x, None), np.arange(1))
     end = begin(np.array(theta, float)[:, None])
     sums = dataclasses.replace(
@@ -71,7 +71,7 @@ def described(
         ({"theta": [0, 0, 2.8e-4, 2, 2]}, Status.CONVERGED),
         ({"theta": [0, 0, 0.3e-4, -2, -2]}, Status.DEGENERATE),
         ({"theta": [0, 0, 0.4e-4, -2, -2]}, Status.CONVERGED),
-        # One that holds nothing, and one that holds too few points.
+        # An empty component, and one with too few points.
         ({"counts": [0.9e-3, 40]}, Status.DEGENERATE),
         ({"counts": [40, 0.9e-3]}, Status.DEGENERATE),
         ({"counts": [1.1e-3, 40]}, Status.SPURIOUS),
@@ -81,7 +81,7 @@ def described(
         ({"counts": [35, 1.2]}, Status.SPURIOUS),
         ({"counts": [35, 4.999], "log_likelihood": -56.0}, Status.SPURIOUS),
         ({"counts": [5, 35]}, Status.CONVERGED),
-        # What is said first, where several are true.
+        # The order of the statuses, if several apply.
         ({"has_arrived": False}, Status.STEP_LIMIT),
         ({"has_arrived": False, "counts": [1, 39]}, Status.STEP_LIMIT),
         ({"on_floor": True, "has_arrived": False, "counts": [1, 39]}, Status.VARIANCE_FLOOR),
@@ -127,7 +127,7 @@ def test_units_and_order_are_those_of_the_data(mean, scale, theta, free):
     logit, *means, first, second = theta
     weights = [1 / (1 + math.exp(-logit)), 1 / (1 + math.exp(logit))]
     variances = [scale**2 * math.exp(first), scale**2 * math.exp(second)]
-    # How the coordinates of the climb move with those of the fit.
+    # Derivatives of the climb's coordinates by those of the fit.
     moves = np.diag([1, 1 / scale, 1 / scale, 1, 1])
     is_swapped = means[0] > means[1]
     if is_swapped:

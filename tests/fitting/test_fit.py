@@ -108,7 +108,7 @@ def test_a_change_of_units_or_of_order_changes_nothing_else(scale, shift, order)
     fit = mog_jax.fit(x, tolerance=1e-12)
     moved = mog_jax.fit((x * scale + shift * scale)[order], tolerance=1e-12)
     expected = fit.mixture.affine(scale, shift * scale)
-    # The shift costs the digits that it takes from x itself.
+    # The shift costs digits of x itself.
     near = 1e-6 + 1e-14 * abs(shift)
     np.testing.assert_allclose(moved.mixture.weights, expected.weights, rtol=near)
     np.testing.assert_allclose(moved.mixture.means, expected.means, rtol=near, atol=near * scale)

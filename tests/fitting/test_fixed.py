@@ -1,4 +1,4 @@
-"""What is fixed, by name or as a mixture, becomes a mixture of what is held, NaN where free."""
+"""`read_fixed`: fixed values by name or as a mixture become a mixture, NaN where free."""
 
 import numpy as np
 from hypothesis import given
@@ -39,7 +39,7 @@ def test_each_parameter_is_where_its_name_says(fixed):
 
 @given(st.integers(0, 1), st.lists(ONE, min_size=3 * B, max_size=3 * B), st.booleans())
 def test_a_mixture_holds_what_its_names_would(component, values, alike):
-    """Of one component, for each dataset or for all alike."""
+    """A value of one component, for each dataset or one for all."""
     weight, mean, sd = np.reshape(values, (3, B))
     if alike:
         weight, mean, sd = (np.full(B, each[0]) for each in (weight, mean, sd))

@@ -1,4 +1,4 @@
-"""A local maximum with some parameters held: where it is, and how it moves with them."""
+"""`local_maximum` with fixed parameters: its place, and its derivatives by them."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ FIELDS = ("weights", "means", "variances")
 
 
 def coordinates(mixture):
-    """The five, of a mixture of JAX or NumPy arrays."""
+    """The five coordinates of a mixture of JAX or NumPy arrays."""
     weights, means, variances = (jnp.asarray(getattr(mixture, name)) for name in FIELDS)
     logit = jnp.log(weights[:1]) - jnp.log(weights[1:])
     return jnp.concatenate([logit, means, jnp.log(variances)])
@@ -34,7 +34,7 @@ def from_coordinates(theta):
 
 
 def holding(theta, held):
-    """What is held, NaN elsewhere."""
+    """The fixed values, NaN elsewhere."""
     at = from_coordinates(jnp.asarray(theta))
     weights = np.where(held[0], at.weights, np.nan)
     return Mixture(
@@ -63,7 +63,7 @@ def jacobians(theta, held, x, counts, start, equal_variances):
 
 
 def slopes(theta, held, x, counts, start, equal_variances=False):
-    """Of the maximum's coordinates, with respect to what is held, points and counts."""
+    """Derivatives of the maximum's coordinates by fixed values, points and counts."""
     found = jacobians(theta, held, x, counts, start, equal_variances)
     return jax.tree.map(np.asarray, found)
 
@@ -74,7 +74,7 @@ MOVES = st.lists(st.floats(-1.0, 1.0), min_size=5, max_size=5).map(np.array)
 
 
 def moved(x, held, move):
-    """A fit, its coordinates, and those of it that are held moved by some standard errors."""
+    """A fit, its coordinates, and these with the fixed ones moved by some standard errors."""
     fit = mog_jax.fit(x)
     theta = np.asarray(coordinates(fit.mixture), np.float64)
     errors = np.sqrt(np.diagonal(fit.covariance()))

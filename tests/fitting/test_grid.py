@@ -1,4 +1,4 @@
-"""Values on a grid are noticed without being told, and others are not taken for such."""
+"""`grid_step` detects values on a grid, and no others."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_what_was_not_rounded_is_on_no_grid():
     # Ties alone make none, nor two values.
     assert np.isnan(grid_step(np.sort(rng.normal(size=20)), 400))
     assert np.isnan(grid_step(np.array([0.0, 1.0]), 100))
-    # As many levels as values: whatever they are, they are no matter.
+    # As many distinct values as values: no grid is looked for.
     assert np.isnan(grid_step(np.arange(50.0), 50))
 
 

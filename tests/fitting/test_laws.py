@@ -1,4 +1,4 @@
-"""Laws of the whole fit, on drawn data: what may be done to the data, and what then follows.
+"""Laws of the fit on drawn data: how it changes with the data's order, unit, counts and so on.
 
 Errors of parameters are in standard errors, those of log-likelihoods in nats a point: numbers that
 mean the same for every dataset.
@@ -26,14 +26,14 @@ LAWS = settings(max_examples=12)
 
 
 def assert_same(found, expected, times=1.0):
-    """Hold one fit to another of the same data, or of `times` as many, up to rounding."""
+    """Compare one fit with another of the same data, or of `times` as many, up to rounding."""
     assert found.status == expected.status
     n = float(expected.n_points)
     np.testing.assert_allclose(
         found.log_likelihood / (times * n), expected.log_likelihood / n, rtol=0, atol=1e-11
     )
     errors = expected.standard_errors()
-    # Only where the maximum is one point do the parameters mean something.
+    # Parameters are compared only if the maximum is a single point.
     if expected.converged and not np.isnan(errors.means).any():
         for field in ("weights", "means", "variances"):
             gap = getattr(found.mixture, field) - getattr(expected.mixture, field)
@@ -41,7 +41,7 @@ def assert_same(found, expected, times=1.0):
 
 
 def moved_back(fit, scale, shift):
-    """Give the fit of ax + b in the units of x."""
+    """Return the fit of ax + b in the units of x."""
     mixture = fit.mixture.affine(1 / scale, -shift / scale).ordered()
     return mixture, fit.log_likelihood + fit.n_points * np.log(abs(scale))
 
@@ -103,7 +103,7 @@ def test_counts_repeat_points_and_a_scale_of_theirs_changes_the_scale_alone(x, t
     (repeated,) = mog_jax.fit(many[None])
     assert_same(counted, repeated)
     assert_same(scaled, counted, times=3.7)
-    # Off the diagonal entries nearly cancel: what they are is known as well as those on it.
+    # Off the diagonal entries nearly cancel: their error is that of those on it.
     known = 1e-7 * np.abs(counted.information).max()
     np.testing.assert_allclose(scaled.information, 3.7 * counted.information, rtol=1e-6, atol=known)
 
@@ -175,7 +175,7 @@ def test_whatever_stands_beside_a_dataset_its_numbers_are_the_same(x, name, plac
 @LAWS
 @given(datasets(least_separation=2.0), st.booleans())
 def test_the_components_of_a_start_may_be_swapped(x, first):
-    """Labels: held to the fit's own place for one component, the other is found by either name.
+    """With one component fixed at the fit's own values, the other is found under either label.
 
     Of the highest regular maxima: which ranks best may change with what is held.
     """
@@ -287,7 +287,7 @@ def test_every_direction_climbs_and_never_falls(x, theta):
         assert np.isfinite(climb).all(), name
         # What a comparison of two log-likelihoods cannot tell, at each step.
         assert (np.diff(climb) >= -1e-11 * SIZE).all(), (name, climb)
-    # The first step is not all: from almost everywhere there is something to gain.
+    # The gain left is not zero: from almost every start there is something to gain.
     assert values["newton"][-1] >= values["newton"][0]
 
 
@@ -303,7 +303,7 @@ def test_gain_left_is_what_is_left_near_the_maximum(x, steps):
     errors = np.sqrt(np.diagonal(np.linalg.inv(top.information)))
     theta = theta + 0.1 * errors * np.cos(np.arange(5) * steps)
     with jax.enable_x64(True):
-        # One pass looks at where it stands, and goes nowhere yet.
+        # One pass evaluates the start, without a move.
         end = climbed(theta, z, np.int32(1))["newton"]
     left = float(top.log_likelihood) - float(end.sums.log_likelihood)
     assert 0 < left < 0.5

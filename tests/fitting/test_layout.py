@@ -1,4 +1,4 @@
-"""A matrix the wrong way round: it is said, and a sensible batch is never refused."""
+"""Transposed matrices: they raise or warn, and a valid batch does neither."""
 
 import warnings
 
@@ -110,7 +110,7 @@ def test_it_speaks_where_rows_cannot_converge_and_columns_can(b, n, min_points, 
     else:
         can_converge = 2 * min_points <= np.array([n, b])
         assert (said == "warned") == (n > 1 and can_converge.tolist() == [False, True])
-    # Whoever gives lengths means them; and whoever gives one dataset has no rows.
+    # Explicit lengths are not questioned; and one dataset has no rows.
     assert not spoken(Ragged(np.zeros(b * n), [n] * b))
     assert not spoken(np.zeros(n))
 

@@ -1,4 +1,4 @@
-"""One climb to build upon: where it arrives, and how the maximum moves with the data."""
+"""`local_maximum`: where it ends, and its derivatives by the data."""
 
 import dataclasses
 import functools
@@ -25,7 +25,7 @@ NEAR = Mixture(
 
 @pytest.fixture(scope="module")
 def top():
-    """The maximum itself, as the fit finds it."""
+    """The maximum, as the fit finds it."""
     return mog_jax.fit(X).mixture
 
 
@@ -84,7 +84,7 @@ def test_derivatives_are_what_fitting_moved_data_again_gives(equal_variances):
     step = 1e-2
     for i in (0, 17, 40, 59):
         one = step * np.eye(SIZE)[i]
-        # One refit as the batch's rows: the two sides of each difference.
+        # The two sides of each difference are rows of one batch.
         up, down = refitted(
             np.stack([X + one, X - one]), counts=np.stack([counts, counts]), **options
         )
@@ -102,7 +102,7 @@ def test_the_maximum_follows_shifts_and_units_and_ignores_a_second_copy(x, count
     fit = mog_jax.fit(x, counts=counts)
     by_point, by_count = sensitivities(x, fit.mixture, counts)
     means, deviations = fit.mixture.means, fit.mixture.standard_deviations
-    # In units of what each coordinate is: deviations for the means, 1 for the others.
+    # In natural units: standard deviations for the means, 1 for the others.
     unit = np.array([1, *deviations, 1, 1])
     np.testing.assert_allclose(by_point.sum(axis=1) / unit, [0, *1 / deviations, 0, 0], atol=1e-6)
     scaled = by_point @ (x - means[0]) / unit
@@ -184,7 +184,7 @@ def test_a_missing_point_is_not_there_and_a_point_of_count_0_can_be_asked_about(
     by_point, by_count = sensitivities(holed, top)
     assert (by_point[:, 5] == 0).all()
     assert (by_count[:, 5] == 0).all()
-    # Where would a point at 20 pull, if there were one?
+    # The derivative by the count of a point at 20 that was not seen.
     asked = np.where(np.arange(SIZE) == 5, 20.0, X)
     counts = np.where(np.arange(SIZE) == 5, 0.0, 1.0)
     by_point, by_count = sensitivities(asked, top, counts)
@@ -227,7 +227,7 @@ def test_where_there_is_no_maximum_there_is_nan_and_neighbours_have_theirs(x, st
         starts = jax.tree.map(lambda *fields: jnp.stack(fields), top, start)
         slope = jax.vmap(mean_slopes)(data, starts)
         alone = mean_slopes(data[0], top)
-    # Of a missing point there is no derivative to be had, not even NaN.
+    # The derivative by a missing point is 0, not NaN.
     assert (np.isnan(slope[1]) | np.isnan(x)).all()
     np.testing.assert_allclose(slope[0], alone, rtol=1e-10, atol=1e-13)
 

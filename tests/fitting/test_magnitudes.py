@@ -1,4 +1,4 @@
-"""Data, counts and fixed values of any magnitude: a status, and never a neighbour's numbers."""
+"""Data, counts and fixed values of any magnitude: a status, and no effect on other datasets."""
 
 import functools
 

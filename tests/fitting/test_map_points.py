@@ -1,4 +1,4 @@
-"""Fits are asked block by block: no answer shows what a block is, and memory is bounded."""
+"""`map_fits` and `map_points`: results do not depend on the blocks, and memory is bounded."""
 
 import tracemalloc
 
@@ -17,13 +17,13 @@ N = 60
 
 
 def total(scale, values, counts):
-    """Something of each fit, as NumPy has it."""
+    """A number for each fit, computed by NumPy."""
     assert np.isfinite(values).all()
     return scale * np.sum(values if counts is None else counts * values, axis=-1)
 
 
 def scaled(scale, values):
-    """Two things of each point."""
+    """Two numbers for each point."""
     each = scale[:, None] * values
     return np.stack([each, -each], axis=-1)
 

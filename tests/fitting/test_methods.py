@@ -1,4 +1,4 @@
-"""The methods of a fit: on the published datasets, in batches, and where there is no answer."""
+"""The methods of a fit: on the published datasets, in batches, and without an answer."""
 
 import jax
 import numpy as np
@@ -9,8 +9,8 @@ from mog_jax import Ragged
 from mog_jax.inference import Crossing, Reason
 from tests.inference.cases import TRUTH, dataset
 
-# Of two classes of size, so that few programs are compiled; the others are held against what is
-# published in tests/inference.
+# Datasets of two classes of size, so that few programs are compiled; the others are compared with
+# published results in tests/inference.
 NAMES = [name for name in TRUTH if name not in ("quakes_depth", "galaxies_mass")]
 
 

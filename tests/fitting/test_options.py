@@ -1,4 +1,6 @@
-"""Options: checked alike by every function that takes them, in one sentence."""
+"""Options: all functions that take them check them in the same way, in one sentence."""
+
+import argparse
 
 import jax
 import numpy as np
@@ -7,8 +9,16 @@ import pytest
 
 import mog_jax
 from mog_jax import Mixture
+from mog_jax.cli import command_line, fit_arguments
 from mog_jax.fitting.multistart.starts import PLANS
-from mog_jax.fitting.options import DEFAULTS, OPTIONS, STARTS, checked_options
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    FIT_OPTIONS,
+    OPTIONS,
+    STARTS,
+    checked_options,
+    keywords_of,
+)
 from mog_jax.tables import fit_batches, fit_table
 
 X = np.random.default_rng(3).normal(size=40)
@@ -110,6 +120,14 @@ WRONG += [
 def test_a_wrong_value_is_refused_in_the_same_words_everywhere(entry, name, value, message):
     with pytest.raises(ValueError, match=message.replace("{entry}", entry)):
         ENTRIES[entry](**{name: value})
+
+
+def test_the_options_of_a_fit_are_the_keywords_of_fit_and_of_the_command():
+    assert sorted(FIT_OPTIONS) == sorted(keywords_of(mog_jax.fit))
+    arguments = command_line._parser().parse_args(["fit", "x.csv"])
+    assert {*OPTIONS} <= {*vars(arguments)}
+    settings = fit_arguments.settings(argparse.Namespace(**dict.fromkeys(vars(arguments), 1)))
+    assert {*OPTIONS} <= {*settings}
 
 
 def test_an_unknown_option_is_a_type_error_as_python_says_it_too():

@@ -1,4 +1,4 @@
-"""Which climbs go on: what is decided of a dataset does not depend on the others of its block."""
+"""Pruning: which climbs go on does not depend on the other datasets of a block."""
 
 import math
 
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mog_jax.fitting.multistart.block import Block
 from mog_jax.fitting.multistart.climbs import begin_climbs
 from mog_jax.fitting.multistart.pruning import ValueBounds, keep_mask
 from mog_jax.fitting.options import SEARCH_TOLERANCE
@@ -15,7 +16,7 @@ STARTS = 4
 
 
 def climbs_of(per_dataset, seed, dtype):
-    """Give climbs at all stages, many of which have met: some datasets with several, some alone."""
+    """Draw climbs at all stages, many of which have met; some datasets have several, some one."""
     rng = np.random.default_rng(seed)
     dataset = np.repeat(np.arange(len(per_dataset)), per_dataset)
     start = np.concatenate([rng.permutation(STARTS)[:several] for several in per_dataset])
@@ -45,7 +46,7 @@ def going(climbs, datasets, *, patient, jitter=0.0):
 
 
 def meets(state, i, j, jitter):
-    """Say whether two climbs of a dataset are at one place, by the information of the first."""
+    """Return whether two climbs of a dataset have met, by the information of the first."""
     first, second = state.sums.effective_counts[:, i].tolist()
     theta, its = state.theta[:, i].tolist(), state.theta[:, j].tolist()
     information = [
@@ -64,7 +65,7 @@ def meets(state, i, j, jitter):
 
 
 def decided_one_by_one(climbs, lanes, *, patient, jitter):
-    """Say which climbs of one dataset go on, by the rules as they are told."""
+    """Return which climbs of one dataset go on: a slow copy of the documented rules."""
     state = climbs.state
     value = {i: float(state.sums.log_likelihood[i]) for i in lanes}
     lanes = [i for i in lanes if math.isfinite(value[i])]
@@ -108,7 +109,7 @@ def test_each_dataset_is_judged_by_the_rules_whatever_its_neighbours(
     several, seed, dtype, patient, jitter
 ):
     climbs = climbs_of(several, seed, np.dtype(dtype))
-    # As they come out of a round, in no order.
+    # After a round climbs are in no order.
     climbs = climbs.take(np.random.default_rng(seed).permutation(climbs.dataset.size))
     kept = np.flatnonzero(going(climbs, len(several), patient=patient, jitter=jitter))
     expected = [
@@ -154,3 +155,22 @@ def test_only_the_impatient_drop_what_may_still_rise():
     state.gain_left[:] = [1e-5, 2.0, 1e-5, 0.5]
     np.testing.assert_array_equal(going(climbs, 2, patient=True), [True, True, True, False])
     np.testing.assert_array_equal(going(climbs, 2, patient=False), [True, False, True, False])
+
+
+def test_values_on_a_sample_are_trusted_less_than_those_on_all_points():
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.normal(size=(2, 40)))
+    block = Block(
+        points=points,
+        counts=None,
+        n=np.array([40, 40]),
+        total=np.array([40.0, 40.0]),
+        sample=points[:, ::2],
+        n_sample=np.array([20, 40]),
+        free=np.ones((5, 2), bool),
+        fixed=np.full((5, 2), np.nan),
+    )
+    assert block.bounds.scale.tolist() == [2.0, 1.0]
+    assert block.bounds.margin == pytest.approx([2.2, 0.2], abs=1e-3)
+    assert (block.coreset_bounds.margin > block.bounds.margin + 1).all()
+    assert (block.coreset_bounds.jitter > block.bounds.jitter).all()

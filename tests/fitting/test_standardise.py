@@ -19,7 +19,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @st.composite
 def blocks(draw):
-    """Draw rows of data of many offsets and units, with ties and whatever may be wrong, and counts.
+    """Draw rows of data with many offsets and units, ties, NaN and infinities, and counts.
 
     Values are whole multiples of a power of two, so that their differences are exact.
     """
@@ -36,7 +36,7 @@ def blocks(draw):
 
 
 def root(square):
-    """Give the square root of a fraction, which may be too small or too large to be a float."""
+    """Return the square root of a fraction, which may be too small or too large for a float."""
     exponent = square.numerator.bit_length() - square.denominator.bit_length()
     exponent -= exponent % 2
     return float(square / Fraction(2) ** exponent) ** 0.5 * 2.0 ** (exponent // 2)
@@ -68,11 +68,11 @@ def test_each_dataset_has_mean_zero_and_variance_one(block):
         assert abs(data.mean[i] - mean) <= rounding * reach + EPSILON * abs(mean)
         assert data.scale[i] == pytest.approx(scale, rel=rounding)
         points = [float((x - mean) / Fraction(scale)) for x in exact]
-        # The last point fills up the row; it counts for nothing there.
+        # The last point pads the row, with count 0.
         filled = points + [points[-1]] * (data.points.shape[1] - n)
         np.testing.assert_allclose(data.points[i], filled, rtol=0, atol=rounding * n)
         if counts is not None:
-            # In which order ties come is left open.
+            # The order of ties is not specified.
             found = np.lexsort((data.counts[i, :n], data.points[i, :n]))
             np.testing.assert_array_equal(data.counts[i, found], weight)
             assert not data.counts[i, n:].any()
@@ -95,7 +95,7 @@ def test_how_many_are_standardised_at_a_time_changes_nothing(block, times):
 
 
 def assert_own(one, other, row, n):
-    """Check that two say the same of a dataset, whatever they filled its row up to."""
+    """Check that two results for a dataset are equal, whatever its padding."""
     for field in dataclasses.fields(one):
         first, second = (getattr(each, field.name) for each in (one, other))
         if first is None:
@@ -161,7 +161,7 @@ def test_a_total_is_in_range_where_single_precision_can_square_it(total, in_rang
     data = pair(1.0, counts=[total / 2, total / 2])
     assert (data.total[0], data.in_range[0], data.is_usable[0]) == (total, in_range, in_range)
     assert np.isfinite(data.points).all()
-    # A constant is said to be one, whatever its counts.
+    # A constant is reported as such, whatever its counts.
     constant = pair(0.0, mean=3.0, counts=[total / 2, total / 2])
     assert (constant.in_range[0], constant.is_constant[0], constant.is_usable[0]) == (1, 1, 0)
 

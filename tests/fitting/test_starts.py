@@ -1,4 +1,4 @@
-"""Where the climbs begin: the windows against a plain search, and what must not change them."""
+"""Starts: the windows against a plain search, and invariance."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def drawn(seed, n, *, rounded=False):
 
 
 def started(datasets, plan="thorough", rows=256, beyond=None):
-    """Give theta and windows; what stands beyond a dataset's points is its last one or `beyond`."""
+    """Return theta and windows; rows are padded with the last point or with `beyond`."""
     n = np.array([len(x) for x in datasets])
     (padded,) = {pad_rows(len(x)) for x in datasets}
     x = np.stack(
@@ -127,7 +127,7 @@ def test_a_reflection_reflects_the_windows(seed, n, rounded):
     x = drawn(seed, n, rounded=rounded)
     theta, windows = started([x])
     reflected, others = started([-x[::-1]])
-    # Where the data have too few points for a window, the lower half is one: of either.
+    # If the data have too few points for a window, the lower half takes its place.
     length = windows[:, 1, 0]
     proper = length != max(n // 2, 1)
     np.testing.assert_array_equal(others[proper, 1, 0], length[proper])

@@ -1,4 +1,4 @@
-"""Which maximum is the answer, end to end: data as they are, and the laws of the choice."""
+"""The choice of the maximum, end to end: real data, and laws."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_star_ratings_reach_the_highest_regular_maximum():
     fits = mog_jax.fit(RATINGS)
     assert fits.status_name == "converged"
     np.testing.assert_allclose(fits.log_likelihood, -326.41074, atol=1e-4)
-    # The spike at 5, which is no answer, is told.
+    # A remark tells of the spike at 5, which is not the answer.
     assert fits.higher_by > 500
     np.testing.assert_allclose(fits.higher_points, 110, atol=0.1)
     counted = mog_jax.fit([1.0, 2, 3, 4, 5], counts=[80, 12, 10, 30, 110])
@@ -146,7 +146,7 @@ def test_another_choice_is_refused(choose):
 
 
 def kinds(seed):
-    """A dataset of 204 points, of some kind."""
+    """Return a dataset of 204 points of some kind."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=204)
     kind = seed % 6

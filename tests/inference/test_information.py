@@ -1,4 +1,4 @@
-"""Where an information is so nearly singular that rounding decides, and where it is not."""
+"""The test for a singular information, near its bound."""
 
 import numpy as np
 import pytest

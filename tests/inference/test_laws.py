@@ -1,4 +1,4 @@
-"""Laws of all that a fit answers: units, order, counts, batches; and a reason with every NaN."""
+"""Laws of all results of a fit: units, order, counts, batches; and a reason with every NaN."""
 
 import jax
 import numpy as np
@@ -25,7 +25,7 @@ def batches(draw):
 
 
 def answers(fits, data, **counts):
-    """Everything that has a unit or none, the two components on the last axis where there are."""
+    """All results, by their units; the two components are on the last axis."""
     errors, robust = fits.standard_errors(), fits.standard_errors(data, kind="sandwich", **counts)
     intervals = fits.confidence_intervals(level=0.9)
     threshold = fits.threshold()
@@ -48,7 +48,7 @@ def answers(fits, data, **counts):
 
 
 def moved(found, scale, shift):
-    """What the answers of x must be for scale * x + shift."""
+    """The results for scale * x + shift, from those for x."""
     expected = {}
     for name, value in found.items():
         value = np.asarray(value)
@@ -65,7 +65,7 @@ def moved(found, scale, shift):
         expected[name] = value
     if scale > 0:
         return expected
-    # The components trade places, and so do the ends of an interval of a mean.
+    # The components are exchanged, and so are the ends of an interval of a mean.
     mirrored = {}
     for name, value in expected.items():
         source = name
@@ -130,7 +130,7 @@ def test_a_batch_is_its_datasets(data):
 
 @st.composite
 def hostile(draw):
-    """Draw what real tables hold: few points, ties, outliers, infinities, one component, none."""
+    """Draw datasets as in real tables: few points, ties, outliers, infinities, one component."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     points = draw(
         st.sampled_from(

@@ -40,7 +40,7 @@ def test_data_of_any_shape_have_the_sums_that_the_scores_have(b, n, dtype):
     rng = np.random.default_rng(b + n)
     mixture = jax.tree.map(lambda field: field.astype(dtype), batch_of_mixtures(rng, b))
     x = rng.normal(0, 2, (b, n)).astype(dtype)
-    # The last point fills up what is missing to whole turns: it must leave nothing behind.
+    # The last point pads the last turn: it must not contribute.
     x[:, -1:] = 6
     matrix = np.tile(np.eye(5, dtype=dtype), (b, 1, 1))
     counts = rng.integers(0, 3, (b, n)).astype(dtype)

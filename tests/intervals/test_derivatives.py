@@ -62,7 +62,7 @@ def test_derivatives_are_right_in_exact_arithmetic(by_hand, reference, half_widt
         )
     sign = -1 if by_hand is intervals.observed_information else 1
     for mine, other in zip(found, known, strict=True):
-        # What differs by less than a constant that is rounded to a double is the same formula.
+        # Formulas that differ by less than the rounding of a constant are the same.
         assert abs(float(mine - sign * other)) <= 1e-15 * (1 + abs(float(other)))
 
 
@@ -73,7 +73,7 @@ def test_derivatives_are_those_of_the_likelihood(drawn):
         GRADIENT(*drawn), AUTODIFF(*drawn), rtol=1e-9, atol=1e-12 * size(drawn)
     )
     slopes = SLOPES(*drawn)
-    # Where an interval's probability leaves the numbers, autodiff of the gradient is NaN.
+    # If an interval's probability underflows, autodiff of the gradient is NaN.
     slopes = np.where(np.isnan(slopes), -INFORMATION(*drawn), slopes)
     np.testing.assert_allclose(INFORMATION(*drawn), -slopes, rtol=1e-8, atol=1e-11 * small)
 
@@ -81,7 +81,7 @@ def test_derivatives_are_those_of_the_likelihood(drawn):
 @given(DRAWN)
 def test_em_does_not_descend(drawn):
     theta, centre, half_width, counts = drawn
-    # Of nothing there is nothing to expect; and a component that emptied has no mean.
+    # An empty dataset has no expectation; and an empty component has no mean.
     counts = np.abs(counts) + 0.5
     stepped = EM_STEP(theta, centre, half_width, counts)
     if np.isfinite(stepped).all() and np.abs(stepped).max() < 30:

@@ -15,7 +15,7 @@ CASES = [(s * c, d) for c in CENTRES for s in (1, -1) for d in HALF_WIDTHS]
 
 
 def exact(centre, half_width):
-    """Log-probability and four moments of the tails' definition, in digits that outlast it."""
+    """Log-probability and four moments from their definition by tails, with enough digits."""
     c = mpmath.mpf(centre)
     if half_width == 0:
         return [mpmath.log(mpmath.npdf(c)), *(c**j for j in range(1, 5))]

@@ -1,4 +1,4 @@
-"""The page in a real browser: it loads in silence, searches, sorts and draws."""
+"""The page in a real browser: it loads without messages, searches, sorts and draws."""
 
 import base64
 import contextlib
@@ -27,7 +27,7 @@ NASTY = "</script><b>x</b>"
 
 
 def table_of_answers(keys, n, **changed):
-    """Answers made by hand, so that this tests the page and not the fitter."""
+    """Answers made by hand: the page is tested, not the fitter."""
     rng = np.random.default_rng(0)
     rows = {field.name: [None] * n for field in ANSWERS}
     rows |= {
@@ -65,7 +65,7 @@ def fits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium; what it asks the network for would fail, and is heard."""
+    """Headless Chromium without a network; its requests are recorded."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
@@ -81,7 +81,7 @@ DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
 @contextlib.contextmanager
 def visited(browser, path, viewport=DESKTOP, scheme="light", fragment=""):
-    """The page of some fits, which asks for nothing, complains of nothing, and runs no script."""
+    """The page of some fits; it must make no request, log no error, and run no foreign script."""
     report = path.with_name("report.html")
     assert cli.main(["report", str(path), "-o", str(report)]) == 0
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
@@ -417,7 +417,7 @@ HOSTILE = [
 
 def test_hostile_names_are_text(browser, tmp_path_factory):
     n = len(HOSTILE)
-    # A name of a file may hold any of that but a slash and a NUL.
+    # A file name may hold all of these except a slash and a NUL.
     folder = tmp_path_factory.mktemp("hostile")
     path = folder / "<img src=x onerror='window.pwned=9'>{{data}}\"&amp;.parquet"
     keys = {name: HOSTILE[i:] + HOSTILE[:i] for i, name in enumerate(HOSTILE[:4] + HOSTILE[9:16])}

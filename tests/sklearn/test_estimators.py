@@ -24,7 +24,7 @@ TYPES = ["full", "tied", "diag", "spherical"]
 
 
 class OfFirstColumn(GaussianMixture):
-    """As most checks give several columns, and set `n_components` to 1: all of the rest is held."""
+    """Most checks use several columns and `n_components` 1; all others must pass."""
 
     def _column(self, X, *, reset=False):
         return read_matrix(self, X, reset=reset)[:, 0]
@@ -95,7 +95,7 @@ def test_a_weight_of_two_is_a_sample_twice():
     [
         (np.ones(3), r"one for each sample, shape \(272,\); got \(3,\)"),
         (np.r_[-1, np.ones(271)], "`sample_weight` must be non-negative; got -1.0"),
-        (np.zeros(272), "must be positive for some sample; got zeros alone"),
+        (np.zeros(272), "must be positive for some sample; got zeros only"),
         (np.r_[np.nan, np.ones(271)], "sample_weight contains NaN"),
     ],
 )

@@ -18,21 +18,21 @@ COUNTS = RNG.integers(0, 4, LARGE.size) + 0.5
 
 @pytest.fixture
 def sampled(monkeypatch):
-    """Let blocks and samples be small, so that a test's dataset has many of them."""
+    """Make blocks and samples small, so that a test's dataset has many of them."""
     monkeypatch.setattr(blocks, "BLOCK", 4096)
     monkeypatch.setattr(survey, "_SAMPLED", 2048)
     monkeypatch.setattr(survey, "_EXTREMES", 64)
 
 
 def cut(x, counts=None, parts=7):
-    """Give the points in chunks, as a callable does."""
+    """Return a callable that yields the points in chunks."""
     if counts is None:
         return lambda: iter(np.array_split(x, parts))
     return lambda: zip(np.array_split(x, parts), np.array_split(counts, parts), strict=True)
 
 
 def agree(found, expected, rtol=1e-8):
-    """Assert that two fits of the same points say the same."""
+    """Assert that two fits of the same points are equal."""
     assert found.status_name == expected.status_name
     np.testing.assert_allclose(found.log_likelihood, expected.log_likelihood, rtol=1e-10)
     for field in ("weights", "means", "variances"):
@@ -144,7 +144,7 @@ def test_ends_that_are_no_regular_maximum_are_those_of_fit(sampled, extra):
     x = np.concatenate([LARGE[:4000] * 1e-9, extra])
     found, expected = mog_jax.fit_chunks(cut(x)), mog_jax.fit(x)
     assert found.status_name == expected.status_name
-    # So far out of a component's floor the sums themselves are not known better.
+    # At such a distance the sums themselves are no more accurate.
     np.testing.assert_allclose(found.log_likelihood, expected.log_likelihood, rtol=1e-6)
 
 

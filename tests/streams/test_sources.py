@@ -1,4 +1,4 @@
-"""What chunks may be, and what they may not."""
+"""Accepted and refused forms of `chunks`."""
 
 import duckdb
 import numpy as np
@@ -157,7 +157,7 @@ def test_one_iterator_given_twice_is_refused_before_it_is_read():
 
 
 def after(calls, first, then):
-    """Give other chunks from some call on."""
+    """Return other chunks from some call on."""
     made = []
 
     def chunks():
@@ -196,7 +196,7 @@ def test_another_order_of_the_same_points_is_no_change(expected):
     ("option", "reason"),
     [
         ({"counts": X}, "`fit_chunks` has no option `counts`: give pairs"),
-        ({"direction": "em"}, "`fit_chunks` has no option `direction`: it climbs by Newton"),
+        ({"direction": "em"}, "`fit_chunks` has no option `direction`: it uses Newton"),
         ({"value": "x"}, "`fit_chunks` has no option `value`: say column="),
         ({"tolerence": 1}, "did you mean `tolerance`"),
         ({"tolerance": -1}, "`tolerance` must be positive; got -1"),

@@ -5,12 +5,9 @@ import pytest
 from mog_jax.tables import stream
 from mog_jax.tables.schema import ANSWERS
 
-# A program that tests start, not a module of tests.
-collect_ignore = ["driver.py"]
-
 
 def plain_answer(values, lengths, counts, n_missing, options):
-    """In place of a fit: numbers that tell any change of a group's points, counts or order."""
+    """A substitute for `fit`: numbers that change with a group's points, counts or order."""
     group = np.repeat(np.arange(len(lengths)), lengths)
     weights = np.ones(len(values)) if counts is None else counts
     columns = {

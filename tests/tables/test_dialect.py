@@ -1,4 +1,4 @@
-"""What the first lines of a file settle, and what is asked about."""
+"""The dialect of a text file: what its first lines decide, and what is refused as ambiguous."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Files as programs write them: the numbers that were written come back, or one clear line."""
+"""Files as other programs write them: the same numbers are read, or one line says why not."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def tables(draw):
 
 
 def has_line_ends(names, rows):
-    """Whether a cell holds what Python's csv module does not always quote."""
+    """Whether a cell holds a character that Python's csv module does not always quote."""
     return any(end in cell for cell in [*names, *(row[0] for row in rows)] for end in "\r\n")
 
 
@@ -112,7 +112,7 @@ def test_what_was_written_comes_back(
         path.write_bytes(text.encode(encoding))
     except UnicodeEncodeError:
         assume(False)
-    # Without a byte order mark nothing tells these.
+    # Without a byte order mark these cannot be recognised.
     is_foreign = encoding in ("latin-1", "cp1252", "utf-16-le")
     options = {"encoding": encoding} if is_foreign else {}
     # What begins with # above the header is a comment, unless another mark is told.
@@ -125,7 +125,7 @@ def test_what_was_written_comes_back(
 
 
 def read_or_refuse(path, must_be_read, **options):
-    """Give the columns, or None if one line says why not: never anything else."""
+    """Return the columns, or None if a `TableError` says why not."""
     try:
         columns = [*read(path, **options)]
         return read(path, *columns[1:], **options)

@@ -1,4 +1,4 @@
-"""What is known of the groups beforehand is held, by a number or by a column, and said."""
+"""Fixed parameters of groups, by a number or by a column."""
 
 import numpy as np
 import pandas

@@ -1,4 +1,4 @@
-"""Every format that is read gives the same numbers; every other is refused in one true line."""
+"""All supported formats give the same numbers; others are refused with one true line."""
 
 import bz2
 import gzip

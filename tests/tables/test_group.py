@@ -1,4 +1,4 @@
-"""The values of a group, fetched again: by its key as the answers hold it, whatever its type."""
+"""Reading the values of a group again, by its key in the answers, of any type."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""The columns of an answer that are not a fit's: ranges and histograms."""
+"""The columns of an answer that do not come from a fit: ranges and histograms."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""A file of AnnData is a table with a row for each cell and feature."""
+"""An AnnData file is read as a table with a row for each cell and feature."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""A group of too many rows for memory is fitted by passes, and its numbers are the same."""
+"""A group with too many rows for memory is fitted by passes, with the same numbers."""
 
 import numpy as np
 import polars
@@ -11,7 +11,7 @@ OPTIONS = [{}, {"equal_variances": True}, {"starts": "quick", "min_points": 3, "
 
 @pytest.fixture
 def large(monkeypatch):
-    """Every group of more than 60 rows is large."""
+    """Make groups of more than 60 rows large."""
     monkeypatch.setattr(large_groups, "LARGEST_IN_MEMORY", 60)
 
 

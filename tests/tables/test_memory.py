@@ -1,4 +1,4 @@
-"""A group that memory cannot hold is refused before it is read, and says how large it is."""
+"""A group that does not fit into memory is refused before it is read, with its size."""
 
 import gzip
 import subprocess
@@ -12,7 +12,7 @@ from mog_jax.tables import TableError, fit_table, memory
 
 
 def unfolding(path, n_rows):
-    """A small file that unfolds to many rows of one group, after a few of another."""
+    """A small compressed file with many rows of one group, after a few of another."""
     with gzip.open(path, "wb") as file:
         file.write(b"gene,x\nb,1\nb,2\n")
         for _ in range(n_rows // 1000):

@@ -1,4 +1,4 @@
-"""What a run may write over: its own earlier answers; never an input, never what is another's."""
+"""Overwriting: a run replaces its own earlier answers, never an input or a foreign file."""
 
 import os
 import sys
@@ -102,7 +102,7 @@ def a_database_of_another(path):
 
 
 def answers_with_a_note(path):
-    """What a person has made of our answers is that person's."""
+    """Answers that a user has edited are not replaced."""
     source = path.with_name("source.csv")
     source.write_text(CELLS, encoding="utf-8")
     table = fits(source, path.with_name("mine.parquet"))

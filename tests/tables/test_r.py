@@ -1,4 +1,4 @@
-"""R reads the answers with the types that they have."""
+"""R reads the answers with the right types."""
 
 import shutil
 import subprocess

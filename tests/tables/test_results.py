@@ -1,4 +1,4 @@
-"""Results from anywhere: tables and never views, one file and no other, types that are checked."""
+"""Untrusted results: only tables are read, from one file, with checked types."""
 
 import contextlib
 import json

@@ -1,13 +1,10 @@
-"""A run that cannot be lost: killed anywhere, resumed, refused to others, and out of room."""
+"""Interrupted runs: killed anywhere, resumed, refused to other runs, and with a full disk."""
 
-import os
+import functools
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -17,8 +14,8 @@ import pytest
 
 from mog_jax.tables import TableError, fit_table, groups_in_order
 from mog_jax.tables.results import open_results
+from tests.tables.driver import MogJax
 
-DRIVER = Path(__file__).with_name("driver.py")
 GROUPS = 60
 
 
@@ -33,30 +30,20 @@ def source(tmp_path_factory):
     return path
 
 
-def mog_jax(*arguments, die=-1, pause=0.0, limit=None):
-    command = [sys.executable, str(DRIVER), str(die), str(pause), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-
-    if limit:
-        # A shell sets the limit: Python would fork, which JAX's threads do not survive.
-        command = ["bash", "-c", f'ulimit -f {limit // 1024}; exec "$@"', "-", *command]
-    return subprocess.Popen(
-        command,
-        env=environment,
-        text=True,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+@pytest.fixture
+def mog_jax(tmp_path_factory):
+    """Start ``mog-jax`` in a process of its own."""
+    return functools.partial(MogJax, folder=tmp_path_factory.mktemp("printed"))
 
 
-def finished(*arguments, **options):
-    process = mog_jax(*arguments, **options)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+@pytest.fixture
+def finished(mog_jax):
+    """Run ``mog-jax`` to its end: its exit status and what it printed."""
+    return lambda arguments, **options: mog_jax(arguments, **options).finished()
 
 
 def command(source, out):
-    return ["fit", source, "--by", "gene", "--value", "x", "--out", out]
+    return ["fit", str(source), "--by", "gene", "--value", "x", "--out", str(out)]
 
 
 def answers(path):
@@ -67,7 +54,8 @@ def answers(path):
 @pytest.fixture(scope="module")
 def uninterrupted(source, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "fits.duckdb"
-    code, _, err = finished(*command(source, out))
+    process = MogJax(command(source, out), folder=out.parent)
+    code, _, err = process.finished()
     assert (code, err) == (0, f"mog-jax: {GROUPS} groups fitted; the answers are in {out}.\n")
     table = answers(out)
     assert table.num_rows == GROUPS
@@ -75,31 +63,35 @@ def uninterrupted(source, tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", ["duckdb", "parquet"])
-def test_killed_at_every_place_it_resumes_to_the_same_bits(source, uninterrupted, tmp_path, suffix):
+def test_killed_at_every_place_it_resumes_to_the_same_bits(
+    source, uninterrupted, finished, tmp_path, suffix
+):
     out = tmp_path / f"fits.{suffix}"
     # Each attempt gets a little further: before and after opening, beginning, chunks, exporting.
     for die in (0, 1, 2, 3, 5, 7, 6, 9):
-        code, _, _ = finished(*command(source, out), die=die)
+        code, _, _ = finished(command(source, out), die=die)
         assert code == -signal.SIGKILL
     for die in (11, 12, 13, 14, 15, 16):
-        code, _, err = finished(*command(source, out), die=die)
+        code, _, err = finished(command(source, out), die=die)
         if code == 0:
             break
         assert code == -signal.SIGKILL, err
-    assert finished(*command(source, out))[0] == 0
+    assert finished(command(source, out))[0] == 0
     assert answers(out).equals(uninterrupted)
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
-def test_killed_at_ten_random_moments_it_resumes_to_the_same_bits(source, uninterrupted, tmp_path):
+def test_killed_at_ten_random_moments_it_resumes_to_the_same_bits(
+    source, uninterrupted, mog_jax, finished, tmp_path
+):
     out = tmp_path / "fits.parquet"
     moments = random.Random(0)
     for _ in range(10):
-        process = mog_jax(*command(source, out), pause=0.05)
-        time.sleep(moments.uniform(0.2, 1.6))
+        process = mog_jax(command(source, out), pause=0.05)
+        time.sleep(moments.uniform(0.05, 0.4))
         process.kill()
-        process.communicate()
-    assert finished(*command(source, out))[0] == 0
+        process.finished()
+    assert finished(command(source, out))[0] == 0
     assert answers(out).equals(uninterrupted)
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
@@ -163,31 +155,31 @@ def test_places_that_cannot_be_written(source, tmp_path, out, message):
         fit_table(source, by="gene", value="x", out=tmp_path / out)
 
 
-def test_two_runs_do_not_share_a_database(source, tmp_path):
+def test_two_runs_do_not_share_a_database(source, mog_jax, finished, tmp_path):
     out = tmp_path / "fits.duckdb"
-    first = mog_jax(*command(source, out), pause=30)
+    first = mog_jax(command(source, out), pause=30)
     try:
         for _ in range(200):
             if out.exists() and (tmp_path / "fits.duckdb.tmp").exists():
                 break
             time.sleep(0.05)
         time.sleep(0.3)
-        code, _, err = finished(*command(source, out))
+        code, _, err = finished(command(source, out))
         assert (code, err) == (2, f"mog-jax: {out} is in use by another process.\n")
     finally:
         first.kill()
-        first.communicate()
+        first.finished()
 
 
-def test_out_of_room_says_so_and_keeps_what_was_there(source, uninterrupted, tmp_path):
+def test_out_of_room_says_so_and_keeps_what_was_there(source, uninterrupted, finished, tmp_path):
     out = tmp_path / "fits.duckdb"
-    assert finished(*command(source, out), die=9)[0] == -signal.SIGKILL
+    assert finished(command(source, out), die=9)[0] == -signal.SIGKILL
     shutil.copy(out, tmp_path / "copy.duckdb")
-    code, _, err = finished(*command(source, out), limit=out.stat().st_size)
+    code, _, err = finished(command(source, out), limit=out.stat().st_size)
     assert (code, err.count("\n")) == (2, 1), err
     assert "no space left on the disk" in err
     assert "run the same command again" in err
-    assert finished(*command(source, out))[0] == 0
+    assert finished(command(source, out))[0] == 0
     assert answers(out).equals(uninterrupted)
 
 

@@ -1,4 +1,4 @@
-"""What a row of the answer holds is what the fitter says of its group."""
+"""A row of the answers holds the fit of its group."""
 
 import math
 

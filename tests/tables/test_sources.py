@@ -1,4 +1,4 @@
-"""Any table that DuckDB can read, and any frame that speaks Arrow: the same answers."""
+"""All tables that DuckDB can read, and all frames with an Arrow interface: the same answers."""
 
 import gzip
 import io

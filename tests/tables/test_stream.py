@@ -1,4 +1,4 @@
-"""Rows in, a row per group out: the same whatever the batches, the order, and where it began."""
+"""Answers do not depend on the batches, on the order of rows, or on where a run was resumed."""
 
 import decimal
 import itertools
@@ -56,7 +56,7 @@ def _seen(monkeypatch):
 
 
 def seen(values, lengths, counts, n_missing, options):
-    """What reaches the fitter, instead of a fit: the points of each group, in order, as text."""
+    """A substitute for the fitter that returns the points of each group, in order, as text."""
     ends = np.cumsum(lengths)
     counts = np.ones(len(values)) if counts is None else counts
     texts = [
@@ -152,7 +152,7 @@ _TYPES = [
 
 
 def of_type(kind, numbers):
-    """Give an array of this type in which other numbers are other values, and None is null."""
+    """Return an array of this type: equal values only for equal numbers, and null for None."""
     if pyarrow.types.is_null(kind):
         return pyarrow.nulls(len(numbers))
     if pyarrow.types.is_struct(kind):

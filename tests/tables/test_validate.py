@@ -1,4 +1,4 @@
-"""The pass over a source before anything is fitted: which counts and fixed columns are refused."""
+"""The check of a source before anything is fitted: refused counts and fixed columns."""
 
 import math
 import tempfile
@@ -22,7 +22,7 @@ FEW = settings(max_examples=30)
 
 
 def surveyed(table, **choice):
-    """Give the groups of a table, as the survey counts them."""
+    """Return the groups of a table, as the check counts them."""
     options = {"by": ["key"], "value": "x", "count": None, "columns": None, **choice}
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
         source = open_source(connection, table, Path(scratch), read_options())

@@ -1,12 +1,12 @@
-"""Finds what there is to check in somebody's module, and inputs to check it at.
+"""Finds the derivative rules of a user's module, guesses inputs for them, and checks them.
 
 Each imports only from those above it.
 
 ==============  ================================================================================
-`errors`        `TargetError`: what was named cannot be checked, in one sentence
-`targets`       ``package.module:function`` and ``package.module``, imported
-`rules`         the custom derivative rules of a module, wherever they hide
-`signatures`    what each parameter of a function may be given
+`errors`        `TargetError`: a target cannot be checked, and why
+`targets`       imports ``package.module:function`` and ``package.module``
+`rules`         the custom derivative rules of a module, also beneath wrappers
+`signatures`    possible values of each parameter of a function
 `guesses`       inputs for a function, from its signature
 `checks`        every target judged by `crosscheck_rule`, one after the other
 ==============  ================================================================================

@@ -1,4 +1,4 @@
-"""Every target judged by `crosscheck_rule`, one after the other; one that fails stops no other."""
+"""Checks targets by `crosscheck_rule` or `crosscheck`; an error in one does not stop the others."""
 
 import ast
 import dataclasses
@@ -19,18 +19,18 @@ from mog_jax.crosscheck.report.report import Report
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Checked:
-    """What came of one target.
+    """The result of one target.
 
     Attributes
     ----------
     name : str
-        Where it was found.
+        Its name, ``package.module:function``.
     inputs : str
-        What its inputs were, in words.
+        Description of its inputs.
     report : Report, optional
-        The outcome; None where there is none.
+        The report; None if it was not checked.
     refused : str
-        Why it was not checked.
+        Why it was not checked; empty if it was.
     guessed : bool
         Whether the inputs were guessed.
     """
@@ -43,12 +43,12 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether it was checked, and nothing failed."""
+        """Whether it was checked and passed."""
         return self.report is not None and self.report.ok
 
     @property
     def verdict(self) -> str:
-        """The outcome in a word or two."""
+        """The result in a few words: "right", "not checked", or the kinds of its findings."""
         if self.report is None:
             return "not checked"
         if self.ok:
@@ -56,7 +56,7 @@ class Checked:
         return ", ".join(dict.fromkeys(finding.kind for finding in self.report.findings))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as what JSON can hold."""
+        """Return the result as a dict that JSON can hold."""
         return {
             "ok": self.ok,
             "inputs": self.inputs,
@@ -66,7 +66,7 @@ class Checked:
 
 
 def rules_of(name: str) -> tuple[list[Target], list[TargetError]]:
-    """Find the rules of a module, and of all modules in it if it is a package.
+    """Return the rules of a module, and of all modules in it if it is a package.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def rules_of(name: str) -> tuple[list[Target], list[TargetError]]:
     Raises
     ------
     TargetError
-        If there is no such module.
+        If the module does not exist.
     """
     package = name.split(".")[0]
     targets: dict[int, Target] = {}
@@ -105,7 +105,7 @@ def check(
     derivative: Callable[..., Any] | None = None,
     options: Mapping[str, Any],
 ) -> Checked:
-    """Judge one function: its own rules, or a derivative that was written for it.
+    """Check one function: its own rules, or a derivative that was written for it.
 
     Parameters
     ----------
@@ -113,8 +113,9 @@ def check(
     inputs : strategy or list of tuples, optional
         Guessed from the signature if not given.
     derivative : callable, optional
+        The hand-written derivative, for `crosscheck`.
     options : mapping
-        Of `crosscheck` or `crosscheck_rule`.
+        Options of `crosscheck` or `crosscheck_rule`.
     """
     described = "" if inputs is None else "as given"
     try:
@@ -142,14 +143,14 @@ def _report(
 
 
 def inputs_named(text: str) -> Any:
-    """Read inputs: ``package.module:name``, or an expression such as ``tuples(reals(), reals())``.
+    """Return the inputs ``package.module:name``, or of an expression, ``tuples(reals(), reals())``.
 
-    In an expression are the strategies of this package and of Hypothesis, and `np`.
+    An expression may use the strategies of this package and of Hypothesis, `np`, `jax` and `jnp`.
 
     Raises
     ------
     TargetError
-        If there is no such thing, or the expression fails.
+        If the name does not exist, or the expression fails.
     """
     if re.fullmatch(r"[\w.]+:[\w.]+", text):
         value = found(text)
@@ -165,12 +166,12 @@ def inputs_named(text: str) -> Any:
 
 
 def inputs_by_name(inputs: Any, targets: Collection[Target]) -> dict[str, Any]:
-    """Validate inputs for several functions: a dict by their names.
+    """Validate inputs for several functions, given as a dict from their names.
 
     Raises
     ------
     TargetError
-        If it is anything else, or names another function.
+        If it is not a mapping, or names another function.
     """
     if not isinstance(inputs, Mapping):
         raise TargetError(

@@ -1,5 +1,5 @@
-"""What was named cannot be checked."""
+"""The exception for a target that cannot be checked."""
 
 
 class TargetError(ValueError):
-    """A name, a strategy or a signature that nothing can be checked with; the message says why."""
+    """A name, a strategy or a signature cannot be used for a check; the message says why."""

@@ -1,4 +1,4 @@
-"""Inputs for a function, from its signature: what JAX can trace, and differentiate, it can take."""
+"""Guesses inputs for a function from its signature: shapes and values that JAX can trace."""
 
 import dataclasses
 import functools
@@ -24,9 +24,9 @@ from mog_jax.crosscheck.jaxprs import trace
 from mog_jax.crosscheck.precisions import in_float64
 from mog_jax.crosscheck.strategies import positives, scores
 
-# A vector shows ties and entries that were swapped; then what takes numbers or matrices only.
+# Shapes in the order in which they are tried. Vectors first: they show ties and swapped entries.
 _SHAPES: tuple[tuple[int, ...], ...] = ((3,), (), (3, 3), (2, 3), (1, 4, 4, 1))
-# Combinations of alternatives that are tried.
+# Largest number of combinations of alternatives that are tried.
 _MOST = 200
 
 
@@ -37,11 +37,11 @@ class Guess:
     Attributes
     ----------
     function : callable
-        The function of what is drawn, with all else bound.
+        The function of the drawn arguments, with the others bound.
     inputs : SearchStrategy
         Draws its arguments.
     described : str
-        What they are, in words.
+        Names, dtypes and shapes of the arguments.
     """
 
     function: Callable[..., Any]
@@ -55,7 +55,7 @@ def guess_inputs(function: Callable[..., Any]) -> Guess:
     Raises
     ------
     TargetError
-        If it takes nothing that can be guessed.
+        If no inputs can be guessed.
     """
     parameters = parameters_of(function, static_arguments(function))
     if not parameters:
@@ -84,7 +84,7 @@ def guess_inputs(function: Callable[..., Any]) -> Guess:
 
 
 def _choices(parameters: Sequence[Parameter]) -> Iterator[tuple[Alternative, ...]]:
-    """Yield what the parameters may be given: first all arrays of one shape, then of several."""
+    """Yield combinations of the parameters' alternatives: arrays of one shape first, then mixed."""
     options = [list(parameter.alternatives) for parameter in parameters]
     for shape in _SHAPES:
         yield from itertools.product(*([_shaped(one, shape) for one in some] for some in options))
@@ -107,7 +107,7 @@ def _shaped(alternative: Alternative, shape: tuple[int, ...]) -> Alternative:
 def _tried(
     function: Callable[..., Any], parameters: Sequence[Parameter], choice: Sequence[Alternative]
 ) -> tuple[Guess, bool]:
-    """Trace a function with what its parameters may be given; tell if it can be differentiated."""
+    """Trace a function with one choice of alternatives; also return if it can be differentiated."""
     drawn = [
         (parameter.name, one)
         for parameter, one in zip(parameters, choice, strict=True)
@@ -132,7 +132,7 @@ def _tried(
 def _bound(
     function: Callable[..., Any], parameters: Sequence[Parameter], choice: Sequence[Alternative]
 ) -> Callable[..., Any]:
-    """Give the function of what is drawn alone."""
+    """Return the function of the drawn arguments only, with the others bound."""
     if all(isinstance(one, Drawn) for one in choice) and not any(p.keyword for p in parameters):
         return function
 
@@ -144,7 +144,7 @@ def _bound(
         positional = [value for parameter, value in pairs if not parameter.keyword]
         return function(*positional, **{p.name: value for p, value in pairs if p.keyword})
 
-    del bound.__wrapped__  # its parameters are those of what is drawn
+    del bound.__wrapped__  # its parameters are the drawn ones only
     return bound
 
 
@@ -174,7 +174,7 @@ def _is_differentiable(function: Callable[..., Any], args: Sequence[Any], output
 
 
 def _values(drawn: Drawn) -> st.SearchStrategy[Any]:
-    """Draw numbers from all of the line, positive ones, and some of the unit interval."""
+    """Return a strategy of real numbers, positive numbers, and numbers in the unit interval."""
     shape = drawn.shape or ()
     if drawn.integer:
         return st.integers(0, 3).map(lambda value: np.full(shape, value))

@@ -1,8 +1,8 @@
-"""The custom derivative rules of a module: where they are found, and what is judged for each.
+"""Finds the custom derivative rules of a module, and the function to check for each.
 
-A rule may be a function of the module itself, lie beneath a ``jit`` or another wrapper, be a static
-method of a class, or a high-level primitive of JAX that a function makes. What is judged is the
-outermost function that leads to it, as the signature that its users know is that function's.
+A rule may belong to a function of the module itself, lie beneath a ``jit`` or another wrapper,
+belong to a static method of a class, or to a high-level primitive of JAX that a function makes. The
+outermost function that leads to the rule is checked, as its signature is the one that users know.
 """
 
 import types
@@ -14,14 +14,14 @@ from jax.experimental import hijax
 
 from mog_jax.crosscheck.discovery.targets import Target
 
-# Wrappers within wrappers that are looked through.
+# Largest depth of wrappers within wrappers.
 _DEEPEST = 4
 
 
 def find_rules(module: types.ModuleType, package: str) -> Iterator[Target]:
     """Yield the functions of a module that have a rule of their own.
 
-    Those that it has from outside `package`, by an import, are another's to check.
+    Functions that are imported from outside `package` are left out.
     """
     for name, value in list(vars(module).items()):
         if isinstance(value, type):
@@ -38,7 +38,7 @@ def find_rules(module: types.ModuleType, package: str) -> Iterator[Target]:
 
 
 def rule_in(value: Any, deepest: int = _DEEPEST) -> Any:
-    """Find the object that holds the rule of a function, beneath its wrappers; None without."""
+    """Return the object that holds a function's rule, beneath its wrappers; None if it has none."""
     if isinstance(value, jax.custom_jvp | jax.custom_vjp | hijax.VJPHiPrimitive):
         return value
     if deepest == 0 or not callable(value) or isinstance(value, type):
@@ -51,7 +51,7 @@ def rule_in(value: Any, deepest: int = _DEEPEST) -> Any:
 
 
 def _wrapped_in(value: Any) -> Iterator[Any]:
-    """Yield what a wrapper may wrap; what a plain function merely calls is not wrapped in it."""
+    """Yield the objects that a wrapper may wrap; functions that a plain function calls are not."""
     inner = getattr(value, "__wrapped__", getattr(value, "func", None))
     if inner is not None:
         yield inner
@@ -70,7 +70,7 @@ def _content(cell: Any) -> Iterator[Any]:
 
 
 def _makes_primitive(value: Any) -> bool:
-    """Whether a function names a high-level primitive that it calls."""
+    """Return whether a function names a high-level primitive that it calls."""
     if not isinstance(value, types.FunctionType):
         return False
     named = (value.__globals__.get(name) for name in value.__code__.co_names)
@@ -78,7 +78,7 @@ def _makes_primitive(value: Any) -> bool:
 
 
 def _modules_of(value: Any) -> Iterator[str]:
-    """Yield the modules that a function comes from: a wrapper's, and that of what it wraps."""
+    """Yield the modules that a function comes from: those of a wrapper and of what it wraps."""
     rule = rule_in(value)
     wrapped = [one for one in _wrapped_in(value) if isinstance(one, types.FunctionType)]
     for one in (value, *wrapped, rule, getattr(rule, "fun", None)):
@@ -92,11 +92,11 @@ def _is_within(module: str, package: str) -> bool:
 
 
 def identity(function: Callable[..., Any]) -> int:
-    """Identify the rule that a function leads to, which may have several names."""
+    """Return a key for the rule that a function leads to, which may have several names."""
     return id(rule_in(function) or function)
 
 
 def static_arguments(function: Callable[..., Any]) -> frozenset[int]:
-    """Give the positions of arguments that a rule takes as they are, as no arrays."""
+    """Return the positions of arguments that a rule does not differentiate (nondiff_argnums)."""
     rule = rule_in(function)
     return frozenset(getattr(rule, "nondiff_argnums", ()) or ())

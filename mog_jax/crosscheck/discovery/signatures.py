@@ -1,7 +1,7 @@
-"""What each parameter of a function may be given, by its name, its annotation and its default.
+"""Lists possible values of a function's parameters, by name, annotation and default.
 
-Nothing is known for sure: each parameter has a few alternatives, the likeliest first, of which
-`guesses` finds those that the function takes.
+Each parameter has a few alternatives, the likeliest first; `guesses` finds those that the function
+accepts.
 """
 
 import dataclasses
@@ -16,19 +16,16 @@ import numpy as np
 
 from mog_jax.crosscheck.discovery.errors import TargetError
 
-# Lengths of the axes that an annotation names; each new name is given the next one.
+# Lengths of the axes that an annotation names; each new name gets the next one.
 _LENGTHS = (3, 2, 4)
-# By these names random keys go.
+# Usual names of random keys.
 _KEYS = {"key", "rng", "prng", "prng_key", "rng_key", "seed_key"}
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """An array to be drawn.
-
-    `shape` is None where nothing tells it.
-    """
+    """An array to be drawn; `shape` is None if it is not known."""
 
     shape: tuple[int, ...] | None = None
     integer: bool = False
@@ -36,7 +33,7 @@ class Drawn:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bound:
-    """A value that is given once and for all."""
+    """A value that is the same for all inputs."""
 
     value: Any
 
@@ -46,7 +43,7 @@ Alternative = Drawn | Bound
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Parameter:
-    """A parameter, and what it may be given, the likeliest first."""
+    """A parameter, and its alternatives, the likeliest first."""
 
     name: str
     keyword: bool
@@ -54,12 +51,12 @@ class Parameter:
 
 
 def parameters_of(function: Callable[..., Any], static: frozenset[int]) -> list[Parameter]:
-    """List the parameters of a function that need a value.
+    """Return the parameters of a function that need a value.
 
     Raises
     ------
     TargetError
-        If there is no signature, or a parameter for which no value can be guessed.
+        If the function has no signature, or no value of a parameter can be guessed.
     """
     given, hints = _declared(function)
     lengths: dict[str, int] = {}
@@ -84,9 +81,9 @@ def parameters_of(function: Callable[..., Any], static: frozenset[int]) -> list[
 
 
 def _declared(function: Callable[..., Any]) -> tuple[list[inspect.Parameter], dict[str, Any]]:
-    """Give the parameters of a function with their annotations.
+    """Return the parameters of a function and their annotations.
 
-    An object that is called like a function may hide those of the function that it holds.
+    A callable object may hide the parameters of the function that it holds: then those are used.
     """
     for one in (function, *_held_by(function)):
         try:
@@ -110,7 +107,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     plain = inspect.unwrap(function)
     try:
         return typing.get_type_hints(plain)
-    except Exception:  # a name that is there for type checkers only
+    except Exception:  # a name that exists for type checkers only
         return dict(getattr(plain, "__annotations__", {}))
 
 
@@ -138,7 +135,7 @@ def _alternatives(
     if annotated is not None:
         return [annotated]
     if is_static:
-        # As a power, or a number of anything, 1 shows little.
+        # 2 first: as a power, or a size, 1 shows little.
         return [Bound(value) for value in (2, 1, 0, 0.5, None)]
     return [Drawn()]
 

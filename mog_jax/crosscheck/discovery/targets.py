@@ -1,4 +1,4 @@
-"""``package.module:function`` and ``package.module``: names of what is to be checked."""
+"""Imports the targets of a check, named ``package.module:function`` or ``package.module``."""
 
 import dataclasses
 import difflib
@@ -17,12 +17,12 @@ _LEFT_OUT = {"__main__", "conftest", "tests", "test", "_tests", "testing"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Target:
-    """Something that is to be checked.
+    """A function to be checked.
 
     Attributes
     ----------
     name : str
-        Where it was found, ``package.module:function``.
+        Its name, ``package.module:function``.
     function : callable
     """
 
@@ -31,17 +31,17 @@ class Target:
 
     @property
     def short_name(self) -> str:
-        """Its name within its module."""
+        """The name within its module."""
         return self.name.rpartition(":")[2]
 
 
 def imported(module: str) -> types.ModuleType:
-    """Import a module; say in one sentence what keeps it from being imported.
+    """Import a module.
 
     Raises
     ------
     TargetError
-        If there is no such module, or it fails.
+        If the module does not exist or fails; the message says why, in one sentence.
     """
     try:
         return importlib.import_module(module)
@@ -58,12 +58,12 @@ def imported(module: str) -> types.ModuleType:
 
 
 def found(name: str) -> Any:
-    """Import what ``package.module:name`` names.
+    """Import the object ``package.module:name``.
 
     Raises
     ------
     TargetError
-        If there is no such thing.
+        If it does not exist.
     """
     module, _, path = name.partition(":")
     value: Any = imported(module)
@@ -82,7 +82,7 @@ def function_named(name: str) -> Target:
     Raises
     ------
     TargetError
-        If there is none of that name.
+        If no function has that name.
     """
     value = found(name)
     if not callable(value) or isinstance(value, type):
@@ -91,7 +91,7 @@ def function_named(name: str) -> Target:
 
 
 def modules_in(name: str) -> Iterator[tuple[str, types.ModuleType | TargetError]]:
-    """Import a module and, if it is a package, all modules in it; with those that fail."""
+    """Yield a module and, if it is a package, all modules in it; for those that fail, the error."""
     top = imported(name)
     yield name, top
     if hasattr(top, "__path__"):

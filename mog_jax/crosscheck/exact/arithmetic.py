@@ -1,4 +1,4 @@
-"""Rules for what acts on each element alone: arithmetic, comparison, choice, conversion."""
+"""Rules for elementwise primitives: arithmetic, comparison, choice, conversion."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def _binary(name: str, function: Callable[[Ball, Ball], Ball], symmetric: bool =
 
 
 def _comparison(name: str, accepted: tuple[int | None, ...]) -> Rule:
-    # Equality is no kink: JAX's own derivative of `max` asks which operand equals the result.
+    # Equality is not counted as a kink: JAX's derivative of `max` compares operands and result.
     kinked = name not in ("eq", "ne")
 
     def rule(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
@@ -62,7 +62,7 @@ def _extreme(name: str, function: Callable[[Ball, Ball], Ball]) -> Rule:
 
 
 def count_ties(evaluation: Evaluation, name: str, x: Array, y: Array) -> None:
-    """Record the elements at which `x` and `y` meet."""
+    """Count the elements at which `x` and `y` are equal, as kinks."""
     ties = int(np.count_nonzero(evaluation.decide(balls.tied, x, y)))
     if ties:
         evaluation.kinks[name] += ties
@@ -187,7 +187,7 @@ def _convert(evaluation: Evaluation, operands: Operands, params: Params) -> Arra
     if x.dtype != object:
         return x.astype(params["new_dtype"]) if kind in "biu" else evaluation.numbers(x)
     if kind not in "biu":
-        return x  # A narrower float is the machine's notion; on paper numbers have no width.
+        return x  # Exact numbers do not change when they are converted to another float type.
     if kind == "b":
         return evaluation.decide(lambda v: balls.order(v, ZERO) != 0, x)
     limits = np.iinfo(params["new_dtype"])
@@ -221,7 +221,7 @@ RULES: dict[str, Rule] = {
     "mul": _binary("mul", balls.multiply, symmetric=True),
     "div": _binary("div", balls.divide),
     "rem": _binary("rem", _rem),
-    "nextafter": _binary("nextafter", lambda x, y: x),  # On paper there is nothing between.
+    "nextafter": _binary("nextafter", lambda x, y: x),  # Real numbers have no next one.
     "max": _extreme("max", balls.larger),
     "min": _extreme("min", balls.smaller),
     "atan2": _binary("atan2", balls.angle),
@@ -268,7 +268,7 @@ UNCHANGED: dict[str, Rule] = dict.fromkeys(
     ),
     _unchanged,
 )
-"""What concerns the machine, not the mathematics."""
+"""Primitives that concern the machine only, and leave numbers unchanged."""
 
 INTEGER: dict[str, Callable[..., Any]] = {
     "add": np.add,
@@ -288,4 +288,4 @@ INTEGER: dict[str, Callable[..., Any]] = {
     "xor": np.bitwise_xor,
     "not": np.invert,
 }
-"""On integers and booleans NumPy computes as JAX does, without compiling anything."""
+"""On integers and booleans NumPy gives the same results as JAX, without compilation."""

@@ -1,4 +1,4 @@
-"""Balls beside floats: arrays of `flint.arb`, and how far floating-point numbers lie from them."""
+"""Arrays of balls (`flint.arb`), and the distance of floating-point numbers from them."""
 
 import dataclasses
 from typing import Any
@@ -20,12 +20,12 @@ _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
 
 
 def exact_array(values: Array) -> Array:
-    """Give floats as the exact numbers that they are; exact ones and integers stay."""
+    """Return floats as exact balls; balls and integers are returned unchanged."""
     return np.asarray(_to_ball(values), object) if values.dtype.kind == "f" else values
 
 
 def as_balls(values: Array) -> Array:
-    """Give any numbers as balls."""
+    """Return any numbers as balls."""
     return values if values.dtype == object else np.asarray(_to_ball(values), object)
 
 
@@ -35,17 +35,17 @@ def flat(values: list[Array]) -> Array:
 
 
 def finite(balls: Array) -> Array:
-    """Tell which balls are finite."""
+    """Return which balls are finite."""
     return np.asarray(_is_finite(balls), bool)
 
 
 def overlap(left: Array, right: Array) -> Array:
-    """Tell which pairs of balls have a point in common; a ball that is NaN overlaps all."""
+    """Return which pairs of balls overlap; a ball that is not finite overlaps all."""
     return np.asarray(_overlaps(left, right), bool) | ~finite(left) | ~finite(right)
 
 
 def distance(left: Array, right: Array) -> Array:
-    """Give how far apart balls may lie, as balls of float precision."""
+    """Return the distances of balls, as balls of 128 bits."""
     with precision(128):
         return abs(left - right)
 
@@ -54,7 +54,7 @@ def distance(left: Array, right: Array) -> Array:
 class Centre:
     """The middles of balls as unevaluated sums of two doubles: 106 bits, enough to count ulps.
 
-    Of what nothing is known of they are NaN.
+    They are NaN for a ball that is the whole line.
     """
 
     high: Array
@@ -62,7 +62,7 @@ class Centre:
 
     @classmethod
     def of(cls, balls: Array) -> "Centre":
-        """Round the middles of balls to two doubles each."""
+        """Return the middles of balls, rounded to two doubles each."""
         with precision(256):
             middle = _middle(balls)
             high = np.asarray(_to_float(middle), np.float64)
@@ -70,18 +70,18 @@ class Centre:
             return cls(high, np.asarray(_to_float(rest), np.float64))
 
     def error(self, values: Array) -> Array:
-        """Distance of floats from the exact values; NaN where either is not finite."""
+        """Return the distance of floats from the exact values; NaN where either is not finite."""
         with np.errstate(invalid="ignore", over="ignore"):
             return np.abs((np.asarray(values, np.float64) - self.high) - self.low)
 
 
 def upper(balls: Array) -> Array:
-    """Round the largest absolute values in balls up to floats."""
+    """Return the largest absolute values in balls, rounded up to floats."""
     return np.asarray(_upper(balls), np.float64)
 
 
 def shown(value: Any) -> str:
-    """Show a ball's middle, or a float."""
+    """Return the text of a ball's middle, or of a float."""
     if isinstance(value, flint.arb):
         if value.is_finite() and value.contains(0):
             return "0"

@@ -1,22 +1,22 @@
-r"""One real number, enclosed: arithmetic on balls that never guesses.
+r"""Arithmetic on balls, which enclose one real number each.
 
 A ball (``flint.arb``) is an interval that contains the exact value. On top of what flint gives,
-this module fixes what happens at the edge of the reals, so that a formula evaluated exactly takes
-the same way through its special cases as a floating-point program does:
+this module defines the results at the edge of the reals, so that a formula evaluated exactly takes
+the same branches in special cases as a floating-point program does:
 
 - ``NAN`` means *certainly not a number*, as for the logarithm of a negative number; ``UNKNOWN``
-  means *this precision cannot tell*, as for the logarithm of a ball around zero. Flint calls both
+  means *undecided at this precision*, as for the logarithm of a ball around zero. Flint calls both
   nan. Raising the precision may turn an ``UNKNOWN`` into a number, never a ``NAN``.
 - The infinities are exact values with limits: ``log(0) = -inf``, ``exp(-inf) = 0``,
   ``1 / 0 = inf``. Zero has no sign here.
 - An exact zero absorbs: ``0 * NaN = 0 * inf = 0``. Reverse differentiation multiplies the branch
-  that ``where`` did not select by zero; on paper that branch does not exist, and floating point's
-  ``0 * NaN = NaN`` is an accident of the program, not of the formula.
+  that ``where`` did not select by zero; in the formula that branch does not exist, and
+  ``0 * NaN = NaN`` is an artefact of floating point.
 - ``ZERO``, the zero that is written in the program as a constant, absorbs even in ``0 / 0``, for
   the same reason. A zero that was computed, or given, does not: ``x / x`` at 0 is ``NAN``.
 
-Equality of numbers is undecidable, equality of objects is not. `Evaluation` computes equal
-expressions once, so two operands that are *the same object* are equal, and a tie is a tie.
+Equality of numbers is undecidable, identity of objects is not. `Evaluation` computes equal
+expressions once, so two operands that are *the same object* are equal: so ties can be decided.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,17 +46,17 @@ class Complex:
         self.real, self.imag = real, imag
 
     def is_zero(self) -> bool:
-        """Whether it is certainly 0."""
+        """Return whether it is certainly 0."""
         return bool(self.real.is_zero() and self.imag.is_zero())
 
 
-class Overlap(Exception):  # noqa: N818, a question left open, not an error
+class Overlap(Exception):  # noqa: N818, a comparison that is undecided, not an error
     """Two balls that this precision cannot order."""
 
 
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Compute in `bits` bits inside the block. Flint's precision is global, so it is put back."""
+    """Compute in `bits` bits inside the block; flint's precision is global, and is restored."""
     before = flint.ctx.prec
     flint.ctx.prec = bits
     try:
@@ -66,12 +66,12 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def is_infinite(x: Ball) -> bool:
-    """Whether `x` is certainly plus or minus infinity."""
+    """Return whether `x` is certainly plus or minus infinity."""
     return x in (INF, MINUS_INF)
 
 
 def is_unknown(x: Ball) -> bool:
-    """Whether nothing is known of `x`."""
+    """Return whether `x` is the whole line: nothing is known of it."""
     return not (x.is_finite() or x.is_nan() or is_infinite(x))
 
 
@@ -132,7 +132,7 @@ def _add_at_the_edge(x: Ball, y: Ball) -> Ball:
 
 
 def multiply(x: Ball, y: Ball) -> Ball:
-    """Product; an exact zero absorbs whatever it meets."""
+    """Product; an exact zero absorbs NaN and infinities."""
     if x is ZERO or y is ZERO:
         return ZERO
     r = x * y
@@ -198,7 +198,7 @@ def smaller(x: Ball, y: Ball) -> Ball:
 
 
 def tied(x: Ball, y: Ball) -> bool:
-    """Whether two finite balls are equal, or cannot be told apart."""
+    """Return whether two finite balls are equal, or cannot be distinguished."""
     return bool(x is y or x.overlaps(y)) and bool(x.is_finite() and y.is_finite())
 
 
@@ -251,7 +251,7 @@ def integer_power(x: Ball, n: int) -> Ball:
 
 
 def whole_power(x: Ball, n: int) -> Ball:
-    """Power of a ball with an exponent that is not negative; flint's own about 0 is no number."""
+    """Power of a ball with a non-negative integer exponent; flint's own is NaN about 0."""
     if n == 0 or x.is_exact() or not x.is_finite() or x.mid() != 0:
         return x**n
     most = arb(abs(x).upper()) ** n
@@ -272,12 +272,12 @@ def angle(y: Ball, x: Ball) -> Ball:
 
 
 def truncate(x: Ball) -> Ball:
-    """Drop the fraction."""
+    """Integer part, rounded towards zero."""
     return whole(x.floor) if x > 0 else whole(x.ceil)
 
 
 def whole(rounding: Callable[[], Ball]) -> Ball:
-    """An integer that is the same for the whole ball, as an exact ball."""
+    """Return an integer that is the same for the whole ball, as an exact ball."""
     n = rounding().unique_fmpz()
     if n is None:
         raise Overlap

@@ -1,6 +1,6 @@
-"""Rules for complex numbers inside a real program, as Fourier transforms have them.
+"""Rules for complex numbers inside a real program, as in Fourier transforms.
 
-A complex number is a pair of balls, so that the conventions of `balls` hold for either part.
+A complex number is a pair of balls, so that the conventions of `balls` hold for both parts.
 """
 
 from collections.abc import Callable, Sequence
@@ -147,7 +147,7 @@ def _dot_general(evaluation: Evaluation, operands: Operands, params: Params) -> 
 
 
 def _transformed(evaluation: Evaluation, x: Array, axis: int, *, inverse: bool) -> Array:
-    """Transform one axis by the definition; sizes here are those of tests."""
+    """Transform one axis by the definition, which is fast enough for the sizes of tests."""
     x = np.moveaxis(_as_complex(evaluation, x), axis, -1)
     n = x.shape[-1]
     roots = np.empty(n, dtype=object)

@@ -15,7 +15,7 @@ from mog_jax.crosscheck.jaxprs import CALLS, HIGH_LEVEL, expanded
 from mog_jax.crosscheck.special import recognised
 
 MOST_STEPS = 20_000
-"""Of a while loop; what floating point ends by underflow would go on for ever."""
+"""Largest number of steps of a while loop: one that underflow ends would not end in balls."""
 
 Operands = Sequence[Array]
 Params = dict[str, Any]
@@ -42,7 +42,7 @@ def _cond(evaluation: Evaluation, operands: Operands, params: Params) -> list[Ar
 
 
 def _platform_index(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
-    # The branch that this machine would run; None stands for any other.
+    # The branch that this machine would run; None stands for any other platform.
     platform = jax.default_backend()
     for i, names in enumerate(params["platforms"]):
         if names is None or platform in names:

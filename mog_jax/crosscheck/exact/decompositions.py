@@ -1,4 +1,4 @@
-r"""Rules for the factorisations that no finite formula gives: eigenvalues, singular values, QR.
+r"""Rules for factorisations: eigenvalues, singular values, QR.
 
 A symmetric matrix is rotated by Jacobi's method. The angles are found approximately, but taken as
 exact numbers, and each rotation is then carried out in balls: so :math:`D=Q^\top AQ` is enclosed
@@ -66,7 +66,7 @@ def _unknown(*shape: int) -> Array:
 
 
 def _rotated(matrix: Array) -> tuple[Array, Array]:
-    """Rotate a symmetric matrix until it is as good as diagonal: also give the rotation."""
+    """Rotate a symmetric matrix until it is almost diagonal; also return the rotation."""
     n = len(matrix)
     d, q = matrix.copy(), ball_arrays.as_balls(np.eye(n))
     size = arb(max((abs(v).upper() for v in d.flat), default=ZERO))
@@ -90,7 +90,7 @@ def _rotated(matrix: Array) -> tuple[Array, Array]:
 
 
 def _rotation(first: Ball, second: Ball, beside: Ball) -> tuple[Ball, Ball]:
-    """Give cosine and sine of an exact angle that makes the entry beside two others small."""
+    """Return cosine and sine of an exact angle that makes an off-diagonal entry small."""
     ratio = (second - first) / (2 * beside)
     tangent = 1 / (abs(ratio) + (1 + ratio**2).sqrt())
     tangent = arb((tangent if ratio >= 0 else -tangent).mid())
@@ -106,7 +106,7 @@ def _turn(matrix: Array, i: int, j: int, cosine: Ball, sine: Ball) -> None:
 
 
 def _with_certain_zeros(values: Array, matrix: Array) -> Array:
-    """Make eigenvalues exactly 0 that are, as a matrix of exact numbers tells by its rank."""
+    """Replace eigenvalues that are 0 by an exact 0: a matrix of exact numbers shows its rank."""
     around = [i for i, value in enumerate(values) if 0 in value and not value.is_zero()]
     if not around or not all(v.is_exact() for v in matrix.flat):
         return values
@@ -163,13 +163,13 @@ def _floats(x: Array) -> Array:
 
 
 def _signs(columns: Array, machine: Array) -> Array:
-    """Give the sign that turns each column towards that of the machine, as balls."""
+    """Return, as balls, the sign that turns each column towards that of the machine."""
     towards = (np.nan_to_num(_floats(columns)) * np.nan_to_num(machine)).sum(axis=0)
     return np.array([arb(-1) if t < 0 else arb(1) for t in towards], dtype=object)
 
 
 def _by_matrix(name: str, factorise: Callable[[Array, Params], Sequence[Array]]) -> Rule:
-    """Make a rule of a function of one matrix; equal matrices have the same factors."""
+    """Return a rule from a function of one matrix; equal matrices have the same factors."""
 
     def rule(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
         (x,) = operands
@@ -189,7 +189,7 @@ def _by_matrix(name: str, factorise: Callable[[Array, Params], Sequence[Array]])
     return rule
 
 
-# What JAX gives for a matrix of doubles, by the name of the factorisation.
+# JAX's factorisations of a matrix of doubles, by name.
 _MACHINE: dict[str, Callable[..., Any]] = {
     "eigh": lambda x, lower: jax.lax.linalg.eigh(x, lower=lower, symmetrize_input=False),
     "svd": lambda x: jax.lax.linalg.svd(x, full_matrices=False),
@@ -198,7 +198,7 @@ _MACHINE: dict[str, Callable[..., Any]] = {
 
 
 def _on_the_machine(name: str, x: Array, *options: bool) -> list[Array]:
-    """Factorise the double-precision matrix that is nearest; balls are many, these are few."""
+    """Return the factors of the nearest double-precision matrix, by JAX."""
     floats = _floats(x)
     return _of_doubles(name, floats.tobytes(), floats.shape, options)
 
@@ -235,8 +235,8 @@ def _svd(matrix: Array, params: Params) -> list[Array]:
     if not params["compute_uv"]:
         return [sizes]
     left = np.frompyfunc(balls.divide, 2, 1)(_product(tall, right), sizes)
-    # Of a singular value that may be 0 the matrix says nothing: an exact 0 would absorb what is not
-    # known of the other vector.
+    # If a singular value may be 0, its left vector is unknown; the quotient with an exact 0 could
+    # absorb that.
     left[:, [0 in size for size in sizes]] = UNKNOWN
     left, right = (right, left) if wide else (left, right)
     _, _, machine = _on_the_machine("svd", matrix)
@@ -248,7 +248,7 @@ def _svd(matrix: Array, params: Params) -> list[Array]:
 
 
 def _widened(vectors: Array) -> Array:
-    """Complete columns to a square: of what is orthogonal to them, no basis is distinguished."""
+    """Complete columns to a square matrix; the added columns are unknown, as no basis is unique."""
     return np.concatenate(
         [vectors, _unknown(len(vectors), len(vectors) - vectors.shape[1])], axis=1
     )
@@ -273,7 +273,7 @@ def _geqrf(matrix: Array, params: Params) -> list[Array]:
 
 
 def _reflected(matrix: Array, diagonal: Array) -> tuple[Array, Array]:
-    """Make a matrix triangular by reflections, as LAPACK does and keeps them, with its signs."""
+    """Make a matrix triangular by reflections, in the form and with the signs of LAPACK."""
     matrix = matrix.copy()
     rows, columns = matrix.shape
     scales = np.full(min(rows, columns), arb(0), dtype=object)

@@ -5,7 +5,7 @@ import math
 _BITS_PER_DIGIT = math.log2(10)
 
 
-class UnknownPrimitive(NotImplementedError):  # noqa: N818, it names what was met, not a failure
+class UnknownPrimitive(NotImplementedError):  # noqa: N818, it names the cause, not a failure
     """A program cannot be evaluated exactly: a primitive has no rule, or a loop no end."""
 
 

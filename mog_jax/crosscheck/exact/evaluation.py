@@ -1,4 +1,4 @@
-"""One pass through a program at one precision: what every rule may use.
+"""Defines the state of one evaluation of a program at one precision, which all rules use.
 
 Floating-point arrays are NumPy object arrays of balls. Integers and booleans are NumPy arrays of
 their own dtype, computed as JAX computes them.
@@ -18,7 +18,7 @@ from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr, opened
 
 Rule = Callable[["Evaluation", Sequence[Array], dict[str, Any]], Array | Sequence[Array]]
 WRITTEN_ZERO = "a written zero"
-"""What counts, beside the primitives that met a tie, zeros of the program that absorbed."""
+"""Key of `kinks` for zeros of the program that absorbed a number that is not finite."""
 Runner = Callable[["Evaluation", Jaxpr, Sequence[Any], Sequence[Array]], list[Array]]
 
 
@@ -34,17 +34,17 @@ class Evaluation:
     runner : callable
         The interpreter, for rules that carry programs of their own.
     kinks : Counter
-        Receives the name of a primitive each time it met a tie, and `WRITTEN_ZERO` each time a zero
-        that is written in the program absorbed what is no finite number.
+        Counts, by name, the ties that each primitive met, and as `WRITTEN_ZERO` the zeros written
+        in the program that absorbed a number that is not finite.
     by_meaning : bool
-        Whether known special functions are what they mean, and not what their programs compute.
+        Whether known special functions are evaluated by their definition, not by their programs.
 
     Attributes
     ----------
     special : Counter
         The names of the special functions that were met.
     taken_apart : bool
-        Whether the program has looked at the bits of a number.
+        Whether the program has read the bits of a float.
     """
 
     def __init__(self, runner: Runner, kinks: Counter[str], *, by_meaning: bool = False) -> None:
@@ -64,8 +64,8 @@ class Evaluation:
         self._of_arrays: dict[Hashable, tuple[Array, Sequence[Array]]] = {}
 
     def _product(self, x: Ball, y: Ball) -> Ball:
-        # A computed zero that absorbs is no zero of a branch not taken: as at the tip of a cone,
-        # where a derivative is 0 times infinity, there may be none.
+        # A computed zero that absorbs is not that of a branch not taken: at the tip of a cone, for
+        # example, a derivative is 0 times infinity and does not exist.
         result = balls.multiply(x, y)
         if result is ZERO:
             if x is not ZERO and y is not ZERO:
@@ -85,12 +85,12 @@ class Evaluation:
         arguments: Sequence[Array],
         constants: Sequence[Any] = (),
     ) -> list[Array]:
-        """Evaluate a program that is a parameter of a primitive; an open one with `constants`."""
+        """Evaluate a program that is a parameter of a primitive; an open one needs `constants`."""
         jaxpr, own = opened(program)
         return self._runner(self, jaxpr, own or constants, arguments)
 
     def number(self, value: Any) -> Ball:
-        """Take a machine number, or a ball from outside, exactly; equal numbers are one object."""
+        """Return a machine number, or a given ball, as a ball; equal numbers are one object."""
         if isinstance(value, complex | np.complexfloating):
             return Complex(self.number(value.real), self.number(value.imag))
         if isinstance(value, arb):
@@ -102,7 +102,7 @@ class Evaluation:
             value = float(value)
         else:
             value = int(value)
-        # Equal numbers hash alike, whether integers or floats; a ball is keyed by what it is.
+        # Equal numbers hash alike, whether integers or floats; a ball is keyed by its exact value.
         known = self._numbers.get(value) if not isinstance(value, arb) else None
         if known is not None:
             return known
@@ -115,7 +115,7 @@ class Evaluation:
         return ball
 
     def numbers(self, array: Any) -> Array:
-        """Take an array of machine numbers or balls exactly."""
+        """Return an array of machine numbers or balls as balls."""
         array = np.asarray(array)
         if array.dtype != object:
             wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind, array.dtype)
@@ -136,14 +136,14 @@ class Evaluation:
         Parameters
         ----------
         name : hashable
-            What tells this function from every other, its parameters included; None where
-            expressions are not to be remembered.
+            Key that identifies this function and its parameters; None if its results are not to be
+            kept.
         function : callable
             From balls to a ball.
         *operands : object arrays
             Of one shape, or broadcasting to one.
         symmetric : bool
-            Whether a function of two balls does not mind their order.
+            Whether the order of a function's two balls does not matter.
         """
         deadlines.check(str(name), np.broadcast(*operands).size)
         ufunc = self._ufuncs.get(name) if name is not None else None
@@ -167,7 +167,7 @@ class Evaluation:
         """Apply a function of a whole array, once for all arrays of the same objects."""
         key = name, tuple(map(id, operand.flat))
         if key not in self._of_arrays:
-            # With its operand, as an id is only unique while its object lives.
+            # Kept with its operand, as an id is unique only while its object lives.
             self._of_arrays[key] = operand, function(operand)
         return self._of_arrays[key][1]
 
@@ -177,7 +177,7 @@ class Evaluation:
         return np.asarray(result, dtype=object).astype(dtype)
 
     def total(self, terms: Array) -> Array:
-        """Sum over the last axis. The order of the terms does not matter, ties included."""
+        """Sum over the last axis; the same terms in another order give the same object."""
         rows = terms.reshape(-1, terms.shape[-1]) if terms.size else np.empty((0, 0), object)
         result = np.full(terms.shape[:-1], ZERO, dtype=object)
         flat = result.reshape(-1)
@@ -210,7 +210,7 @@ class Evaluation:
 
 
 def _remembering(function: Callable[..., Ball], arity: int, symmetric: bool) -> Callable[..., Ball]:
-    # The operands are kept beside the result: an id is only unique while its object lives.
+    # The operands are kept with the result, as an id is unique only while its object lives.
     known: dict[Any, tuple[Any, ...]] = {}
 
     if arity == 1:

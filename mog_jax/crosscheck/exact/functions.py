@@ -1,4 +1,4 @@
-"""The special and elementary functions of one real variable, and their values at the edges."""
+"""Elementary and special functions of one real variable, and their values at the edges."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ def polygamma(order: int, x: Ball) -> Ball:
         return x.digamma()
     if not x < 0:
         return acb(x).polygamma(order).real
-    # Far on the negative side flint gives up, after long thought. Reflected there is no such side.
+    # Far on the negative side flint fails, after a long time: so the argument is reflected.
     turned = arb.pi() * factorial(order) * arb_series([x, 1], prec=order + 1).cot_pi()[order]
     return (-1) ** order * polygamma(order, 1 - x) - turned
 

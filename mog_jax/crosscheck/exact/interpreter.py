@@ -1,4 +1,4 @@
-"""Walk through a program, equation by equation, each by the rule of its primitive."""
+"""Evaluates a program equation by equation, each by the rule of its primitive."""
 
 import math
 import weakref
@@ -52,14 +52,14 @@ _REGISTERED: dict[str, Rule] = {}
 
 
 def register_primitive(name: str, rule: Rule) -> None:
-    r"""Teach exact evaluation a primitive.
+    r"""Add a rule to exact evaluation for a primitive that has none.
 
     Parameters
     ----------
     name : str
         The primitive's name, as a jaxpr prints it.
     rule : callable
-        ``rule(evaluation, operands, params)`` gives the primitive's output, or a list of outputs.
+        ``rule(evaluation, operands, params)`` returns the primitive's output, or a list of outputs.
         Operands and outputs that are floating-point in the program are NumPy object arrays of
         ``flint.arb``; integers and booleans are NumPy arrays. `params` are the equation's own.
         ``evaluation.elementwise(key, function, *operands)`` applies a function of balls to each
@@ -116,7 +116,7 @@ class _Step(NamedTuple):
     held: bool
 
 
-# What can be told of a program once for all its evaluations.
+# The plan of each program, made once for all its evaluations.
 _PLANS: weakref.WeakKeyDictionary[Jaxpr, list[_Step]] = weakref.WeakKeyDictionary()
 
 
@@ -132,8 +132,8 @@ def _plan(jaxpr: Jaxpr) -> list[_Step]:
 
 
 def _held_constant(jaxpr: Jaxpr) -> set[int]:
-    # Equations whose results go nowhere but into `stop_gradient`, such as the shift of a logsumexp:
-    # there a tie of `max` is no kink of the program.
+    # Equations whose results are used by `stop_gradient` only, such as the shift of a logsumexp: a
+    # tie of `max` there is not a kink of the program.
     if not any(equation.primitive.name == "stop_gradient" for equation in jaxpr.eqns):
         return set()
     needed = {id(atom) for atom in jaxpr.outvars}
@@ -215,7 +215,7 @@ _PYTHON = "it calls Python, which has floats only. Write what it computes with `
 _NOT_SYMMETRIC = (
     "there is none for matrices that are not symmetric. Use `eigh` or `svd` where that will do, or"
 )
-# Why there is no rule, and the way out, where it is not to add one.
+# Why a primitive has no rule, and what to do instead of adding one.
 _WAYS_OUT = {
     "pure_callback": _PYTHON,
     "io_callback": _PYTHON,

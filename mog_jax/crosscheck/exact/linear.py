@@ -69,7 +69,7 @@ def _ragged_dot(evaluation: Evaluation, operands: Operands, params: Params) -> A
 
 
 def _without(axis: int, dims: Any) -> Any:
-    """Give dimension numbers of a product whose right operand has an axis less."""
+    """Return the dimension numbers of a product whose right operand has one axis less."""
     (x_sum, y_sum), (x_batch, y_batch) = dims.dot_dimension_numbers
     y_sum, y_batch = (tuple(i - (i > axis) for i in axes) for axes in (y_sum, y_batch))
     return (x_sum, y_sum), (x_batch, y_batch)
@@ -175,7 +175,7 @@ def _lu(evaluation: Evaluation, operands: Operands, params: Params) -> list[Arra
 
 
 def _largest(sizes: list[Ball]) -> int:
-    # Any pivot away from zero is exact; the largest is what JAX takes where it can be told.
+    # Any nonzero pivot gives exact results; JAX takes the largest, and so does this if decidable.
     best = 0
     for i, size in enumerate(sizes):
         if arb(size.abs_lower()) > arb(sizes[best].abs_lower()):

@@ -1,7 +1,7 @@
-"""Rules for what belongs to the machine: random bits, bit patterns, messages, axes of a mesh.
+"""Rules for machine-dependent primitives: random bits, bit patterns, messages, axes of a mesh.
 
-Random bits are integer arithmetic, and so exact: they are drawn by JAX itself. The bits of a number
-that was computed are those of the double nearest to it, which tell its sign and its size.
+Random bits are integer arithmetic, and so exact: JAX itself draws them. The bits of a computed
+number are those of the double nearest to it, which give its sign and its size.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def _bitcast(evaluation: Evaluation, operands: Operands, params: Params) -> Arra
 
 
 def _over_axes(rule: Rule) -> Rule:
-    """Reduce over positional axes, which is what `vmap` makes of a named one."""
+    """Return a rule that reduces over positional axes, to which `vmap` turns a named one."""
 
     def reduced(evaluation: Evaluation, operands: Operands, params: Params) -> list[Any]:
         axes = params["axes"]
@@ -65,7 +65,7 @@ def _nothing(evaluation: Evaluation, operands: Operands, params: Params) -> list
 
 
 def over_named_axes(reductions: dict[str, Rule]) -> dict[str, Rule]:
-    """Make the rules of named reductions from those of positional ones."""
+    """Return the rules of named reductions, made from those of positional ones."""
     return {
         "psum": _over_axes(reductions["reduce_sum"]),
         "psum_invariant": _over_axes(reductions["reduce_sum"]),
@@ -75,12 +75,12 @@ def over_named_axes(reductions: dict[str, Rule]) -> dict[str, Rule]:
 
 
 def is_key(dtype: Any) -> bool:
-    """Whether a dtype is that of random keys."""
+    """Return whether a dtype is that of random keys."""
     return dtype is not None and bool(jax.numpy.issubdtype(dtype, jax.dtypes.prng_key))
 
 
 def with_keys(equation: Any) -> Callable[..., list[Any]]:
-    """Evaluate an equation on keys and integers as JAX does."""
+    """Return a rule that evaluates an equation on keys and integers by JAX."""
 
     def rule(evaluation: Evaluation, operands: Operands, params: Params) -> list[Any]:
         with jax.enable_x64(True):

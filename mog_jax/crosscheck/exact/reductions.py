@@ -43,7 +43,7 @@ def _reduction(name: str, function: Callable[[Ball, Ball], Ball], empty: Ball) -
 
 
 def _count_shared(evaluation: Evaluation, name: str, terms: Array, result: Array) -> None:
-    # An extreme is a kink where more than one term reaches it.
+    # An extreme has a kink where more than one term attains it.
     reached = evaluation.decide(balls.tied, terms, result[..., None])
     kinks = int(np.count_nonzero(np.count_nonzero(reached, axis=-1) > 1))
     if kinks:
@@ -149,7 +149,7 @@ def _top_k(evaluation: Evaluation, operands: Operands, params: Params) -> list[A
     key = functools.cmp_to_key(_comparator(evaluation, "top_k"))
     for at in np.ndindex(*x.shape[:-1]):
         row = x[at].tolist()
-        # Largest first, of equals the first first: a stable sort of the reversed row, reversed.
+        # Descending, equal terms in their order: a stable sort of the reversed row, reversed.
         backwards = range(len(row) - 1, -1, -1)
         order = sorted(backwards, key=lambda i: key(((row[i],), i)))[::-1][:k]
         values[at], places[at] = [row[i] for i in order], order

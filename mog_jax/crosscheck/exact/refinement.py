@@ -1,4 +1,4 @@
-"""Evaluate a program to a number of digits: the precision is raised until the answer is sharp."""
+"""Evaluates a program to a number of digits: raises the precision until the balls are small."""
 
 import math
 from collections import Counter
@@ -16,7 +16,7 @@ from mog_jax.crosscheck.exact.interpreter import run
 from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr
 
 _BITS_PER_DIGIT = math.log2(10)
-# Twice the digits of a double: data may cancel in all of theirs without a second pass.
+# Twice the digits of a double: all digits of the data may cancel without a second evaluation.
 _GUARD_BITS = 106
 _SMALLEST_DOUBLE = -1074
 
@@ -30,15 +30,15 @@ def evaluate(
     kinks: Counter[str] | None = None,
     by_meaning: bool = False,
 ) -> list[Array]:
-    r"""Evaluate a program in ball arithmetic, raising the precision until the answer is sharp.
+    r"""Evaluate a program in ball arithmetic, raising the precision until the outputs are sharp.
 
-    The program is read as mathematics: constants and arguments are the exact numbers that the
+    The program is taken as mathematics: constants and arguments are the exact numbers that the
     machine holds, every operation is exact, and conversions between floating-point types do
     nothing. Conversions to integers truncate.
 
-    An exact zero absorbs, :math:`0\cdot\mathrm{NaN}=0\cdot\infty=0`: the branch that ``where`` did
-    not select does not exist. ``log(0)``, ``1 / 0`` and the like are infinite, zero has no sign,
-    and what is certainly no number, as ``log(-1)``, is NaN.
+    An exact zero absorbs, :math:`0\cdot\mathrm{NaN}=0\cdot\infty=0`, so that the branch that
+    ``where`` does not select has no effect. ``log(0)``, ``1 / 0`` and the like are infinite, zero
+    has no sign, and a value that is certainly undefined, as ``log(-1)``, is NaN.
 
     An output is sharp when its radius is below :math:`10^{-d}\max(|y|, 2^{-1074})`, with
     :math:`2^{-1074}` the smallest positive double: `digits` correct digits, or too close to zero
@@ -48,19 +48,18 @@ def evaluate(
     ----------
     closed_jaxpr : ClosedJaxpr
         From :func:`jax.make_jaxpr`. ``custom_jvp`` and ``custom_vjp`` functions are evaluated by
-        what they compute.
+        their plain bodies.
     arguments : sequence of arrays
         One per input of the jaxpr: floats, integers, booleans, or object arrays of ``flint.arb``.
     digits : int
-        Decimal digits wanted of every output.
+        Decimal digits required of every output.
     limit : int
-        Decimal digits of working precision at which to give up: the outputs are then as sharp as
-        they got.
+        Largest working precision, in decimal digits: there the outputs are returned as they are.
     kinks : Counter, optional
-        Is replaced by how often each primitive met a tie (``max`` of equals, ``abs`` at 0, a
-        comparison of equals, a computed 0 times infinity): there the function may have no
-        derivative. Ties of values that go nowhere but into ``stop_gradient`` are not counted. That
-        a zero written in the program absorbed is counted by `WRITTEN_ZERO`, and is no tie.
+        Its content is replaced by the number of ties that each primitive met (``max`` of equals,
+        ``abs`` at 0, a comparison of equals, a computed 0 times infinity): there the function may
+        have no derivative. Ties of values that are used by ``stop_gradient`` only are not counted.
+        A zero written in the program that absorbed is counted as `WRITTEN_ZERO`, and is no tie.
     by_meaning : bool
         Whether special functions that JAX computes by series or rational approximations, such as
         ``jax.scipy.special.log_ndtr``, are taken for the functions that they stand for.
@@ -68,13 +67,13 @@ def evaluate(
     Returns
     -------
     list of arrays
-        Object arrays of ``flint.arb``; NumPy arrays for integer and boolean outputs. Where nothing
-        is known of an element it is the whole line, ``[+/- inf]``.
+        Object arrays of ``flint.arb``; NumPy arrays for integer and boolean outputs. An element
+        of which nothing is known is the whole line, ``[+/- inf]``.
 
     Accuracy
     --------
     Every ball contains the exact value: the radii are proved, not estimated.
-    ``tests/crosscheck/exact`` holds each rule against mpmath, SymPy or rational arithmetic.
+    ``tests/crosscheck/exact`` compares each rule with mpmath, SymPy or rational arithmetic.
 
     Raises
     ------
@@ -107,7 +106,7 @@ def evaluate(
                 raise
         else:
             before, widths = widths, _widths(outputs)
-            # Balls given as arguments bound what any precision can do.
+            # If arguments are balls, their radii limit the outputs at any precision.
             if (
                 bits >= most
                 or all(_is_sharp(output, digits) for output in outputs)
@@ -128,7 +127,7 @@ def evaluate_at(
     kinks: Counter[str] | None = None,
     by_meaning: bool = False,
 ) -> list[Array]:
-    """Evaluate a program in ball arithmetic once, in `bits` bits, however wide the answer.
+    """Evaluate a program in ball arithmetic once, in `bits` bits, however wide the balls.
 
     See :func:`evaluate`, which chooses the precision.
     """

@@ -1,6 +1,6 @@
-"""Rules for products with the sparse matrices of `jax.experimental.sparse`, made dense.
+"""Rules for products with the sparse matrices of `jax.experimental.sparse`, made dense first.
 
-Their other primitives are evaluated by their implementations.
+The other primitives of sparse matrices are evaluated by their implementations.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _add = np.frompyfunc(balls.add, 2, 1)
 
 
 def _dense(data: Array, indices: Array, shape: tuple[int, ...]) -> Array:
-    """Add up the entries of each place; what lies outside is padding."""
+    """Return the dense array: entries of one place are added, and those outside are padding."""
     n_batch, n_sparse = indices.ndim - 2, indices.shape[-1]
     batch, extent = shape[:n_batch], shape[n_batch : n_batch + n_sparse]
     data = np.broadcast_to(data, (*batch, *data.shape[n_batch:]))
@@ -44,7 +44,7 @@ def _by_rows(evaluation: Evaluation, operands: Operands, params: Params) -> Any:
     data, columns, starts, other = operands
     rows = np.empty(columns.shape, dtype=int)
     for at in np.ndindex(*columns.shape[:-1]):
-        # What is padding comes after the last row, and lies outside.
+        # Padding comes after the last row, outside the matrix.
         rows[at] = np.searchsorted(starts[at], np.arange(columns.shape[-1]), side="right") - 1
     indices = np.stack([rows, columns], axis=-1)
     return _dot_general(evaluation, [data, indices, other], params)

@@ -1,4 +1,4 @@
-"""Values of the special functions that are known by what they mean."""
+"""Values of the special functions that are evaluated by their definition."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

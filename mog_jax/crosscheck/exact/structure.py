@@ -1,7 +1,7 @@
-"""Rules for what only moves elements: shapes, slices, and reading and writing by index.
+"""Rules for primitives that only move elements: shapes, slices, reading and writing by index.
 
-Gathers and scatters are reduced to *positions*: for each element of a window, where in the
-flattened operand it lies, or -1 where the window hangs over the edge.
+Gathers and scatters are reduced to *positions*: for each element of a window, its place in the
+flattened operand, or -1 beyond the edge.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,7 +99,7 @@ def _empty(evaluation: Evaluation, operands: Operands, params: Params) -> Array:
 
 
 def _start(x: Array, sizes: Sequence[int], starts: Operands) -> tuple[slice, ...]:
-    # A window that would hang over the edge is moved inside, as XLA does.
+    # A window that would reach beyond the edge is moved inside, as by XLA.
     first = [
         min(max(int(start), 0), extent - size)
         for start, extent, size in zip(starts, x.shape, sizes, strict=True)
@@ -202,7 +202,7 @@ def _scatter(combine: Any) -> Rule:
             params["mode"],
         )
         result = x.reshape(-1).copy()
-        # Several updates may meet in one element: one after the other, as they come.
+        # One element may get several updates: they are applied in their order.
         for position, update in zip(at.reshape(-1), updates.reshape(-1), strict=True):
             if position >= 0:
                 result[position] = combine(result[position], update)
@@ -244,4 +244,4 @@ COMBINING: dict[str, Rule] = {
     "scatter-max": _scatter(balls.larger),
     "scatter-min": _scatter(balls.smaller),
 }
-"""Scatters that compute, on balls only."""
+"""Scatters with arithmetic, which take balls only."""

@@ -16,7 +16,7 @@ Params = dict[str, Any]
 
 
 def _windows(x: Array, params: Params, outside: Any) -> Array:
-    """Give the elements of each window along a last axis; `outside` stands for what hangs over."""
+    """Return the elements of each window along a last axis; `outside` fills up beyond the edge."""
     ones = (1,) * x.ndim
     base, gaps = params.get("base_dilation", ones), params.get("window_dilation", ones)
     edges = [
@@ -49,8 +49,8 @@ def _extreme(name: str, function: Callable[[Ball, Ball], Ball], empty: Ball) -> 
 
 
 def _reduce(evaluation: Evaluation, operands: Operands, params: Params) -> list[Array]:
-    # Several arrays at once, by a program that joins two entries of each: one after the other, and
-    # nothing of what hangs over.
+    # Several arrays at once, by a program that joins two entries of each: one after the other,
+    # leaving out entries beyond the edge.
     n = len(operands) // 2
     arrays, initial = operands[:n], operands[n:]
     places = _windows(np.arange(arrays[0].size).reshape(arrays[0].shape), params, -1)
@@ -66,7 +66,7 @@ def _reduce(evaluation: Evaluation, operands: Operands, params: Params) -> list[
 
 
 def _selected(evaluation: Evaluation, operand: Array, params: Params) -> Array:
-    """Find the element that each window selects, as a position in the flattened operand."""
+    """Return the element that each window selects, as a position in the flattened operand."""
     wanted = 1 if params["select_prim"].name == "ge" else -1
     values = _windows(operand, params, MINUS_INF if wanted == 1 else INF)
     numbers = np.arange(operand.size).reshape(operand.shape)

@@ -1,8 +1,8 @@
-"""Arguments as they are drawn: validated, named, and exact in both precisions.
+"""Validates drawn arguments, names their leaves, and rounds them to both precisions.
 
 A draw is a tuple of pytrees. Its floating-point leaves are float64 here; those of a *narrow* draw
-were rounded to float32 first, so that the float32 and the float64 program get the very same
-numbers and one exact value judges both.
+were rounded to float32 first, so that the float32 and the float64 program get the same numbers and
+one exact value serves for both.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ from mog_jax.crosscheck.inputs import static
 class Simplex:
     """A contract on a leaf: its last axis holds probabilities that sum to 1.
 
-    `tangent` says that the derivative is claimed only along the simplex: a constant added to all
-    entries of the last axis changes nothing.
+    `tangent` says that the derivative is claimed along the simplex only: a constant added to all
+    its entries along the last axis is not an error.
     """
 
     tangent: bool
@@ -30,7 +30,7 @@ class Simplex:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What stays the same from draw to draw: names, which arguments are differentiated, contracts.
+    """Names, differentiated arguments and contracts, which are the same for all draws.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Signature:
     wrt : tuple of int
         Indices of the arguments that are differentiated.
     single : bool
-        Whether `wrt` was one index, so that a derivative is no tuple.
+        Whether `wrt` was one index, so that a derivative is not a tuple.
     simplex : Mapping[str, Simplex]
         The contract of each leaf that has one, by the leaf's name.
     """
@@ -50,14 +50,14 @@ class Signature:
     simplex: Mapping[str, Simplex]
 
     def names(self, args: Sequence[Any]) -> list[str]:
-        """Name every leaf of the arguments, such as ``mixture.weights``."""
+        """Return the names of all leaves of the arguments, such as ``mixture.weights``."""
         return [
             self.parameters[path[0].idx] + jax.tree_util.keystr(path[1:])
             for path, _ in jax.tree_util.tree_leaves_with_path(tuple(args))
         ]
 
     def wrt_names(self, args: Sequence[Any]) -> list[str]:
-        """Name the leaves of the differentiated arguments, in the derivative's order."""
+        """Return the names of the differentiated arguments' leaves, in the derivative's order."""
         return [
             self.parameters[i] + jax.tree_util.keystr(path)
             for i in self.wrt
@@ -65,11 +65,11 @@ class Signature:
         ]
 
     def differentiated(self, args: Sequence[Any]) -> Any:
-        """Pick the differentiated arguments, as a derivative with respect to them looks."""
+        """Return the differentiated arguments, in the structure of a derivative by them."""
         return args[self.wrt[0]] if self.single else tuple(args[i] for i in self.wrt)
 
     def with_differentiated(self, args: Sequence[Any], values: Any) -> tuple[Any, ...]:
-        """Put other values in the place of the differentiated arguments."""
+        """Return the arguments with other values for the differentiated ones."""
         changed = list(args)
         for i, value in zip(self.wrt, (values,) if self.single else values, strict=True):
             changed[i] = value
@@ -82,7 +82,7 @@ def signature(
     wrt: int | Sequence[int],
     simplex: Mapping[str, str],
 ) -> Signature:
-    """Validate `wrt` and `simplex` against an example of the arguments."""
+    """Return the signature, with `wrt` and `simplex` validated against an example."""
     single = isinstance(wrt, int)
     count = len(example)
     indices = _indices(wrt, count)
@@ -123,7 +123,7 @@ def signature(
 
 
 def _indices(wrt: Any, count: int) -> tuple[int, ...]:
-    """Give the positions that `wrt` means, each from 0."""
+    """Return the indices of `wrt`, counted from 0."""
     given = tuple(wrt) if isinstance(wrt, tuple | list) else (wrt,)
     if not all(type(i) is int and -count <= i < count for i in given):
         which = f"0 to {count - 1}, or a tuple of such" if count > 1 else "of which there is one, 0"
@@ -144,10 +144,10 @@ def _parameters(function: Callable[..., Any], count: int) -> tuple[str, ...]:
 
 
 def validated(drawn: Any) -> tuple[Any, ...]:
-    """Give drawn arguments as pytrees of NumPy arrays, floats in float64; refuse anything else.
+    """Return drawn arguments as pytrees of NumPy arrays, floats in float64; refuse anything else.
 
-    What is too small for a normal number becomes the smallest one: XLA takes it for 0, so that no
-    program could show what it does with it.
+    A subnormal number is replaced by the smallest normal one: XLA flushes subnormal numbers to 0,
+    so that no program could be judged on them.
     """
     if not isinstance(drawn, tuple):
         raise ValueError(
@@ -173,7 +173,7 @@ def _array(path: Any, leaf: Any) -> Any:
 
 
 def _what(leaf: Any, array: Array) -> str:
-    """Name what cannot be taken, and the way out."""
+    """Return the name of a type that is refused, with a hint."""
     if array.dtype.kind == "c":
         return f"{array.dtype} (pass the real and the imaginary part)"
     name = array.dtype if isinstance(leaf, np.ndarray) else type(leaf).__name__
@@ -181,21 +181,21 @@ def _what(leaf: Any, array: Array) -> str:
 
 
 def key_of(args: Sequence[Any]) -> Any:
-    """Identify the shapes of a draw: draws of one key share their compiled programs."""
+    """Return a key for the shapes of a draw: draws of one key share their compiled programs."""
     leaves, structure = jax.tree.flatten(tuple(args))
     return structure, tuple((leaf.shape, leaf.dtype.str) for leaf in leaves)
 
 
 def bytes_of(args: Sequence[Any]) -> Any:
-    """Identify a draw by its values."""
+    """Return a key for the values of a draw."""
     return key_of(args), tuple(leaf.tobytes() for leaf in jax.tree.leaves(tuple(args)))
 
 
 def narrowed(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Round every float to float32; None where one of them is too large.
+    """Round every float to float32; None if one of them is too large.
 
-    What is too small becomes the smallest normal number: a bare ``floats()`` draws such numbers so
-    often that hardly an input would be left, and zero may be no value that the function has.
+    A number that is too small becomes the smallest normal one: a bare ``floats()`` draws such
+    numbers so often that few inputs would be left, and zero may be outside the function's domain.
     """
     floats = [leaf for leaf in jax.tree.leaves(args) if leaf.dtype.kind == "f"]
     if any(np.any(np.abs(leaf) > float(np.finfo(np.float32).max)) for leaf in floats):
@@ -210,7 +210,7 @@ def _to_float32(leaf: Array) -> Array:
 
 
 def _normal(leaf: Array, dtype: Any) -> Array:
-    """Move what is smaller than any normal number of a precision to the smallest one."""
+    """Replace subnormal numbers of a precision by its smallest normal number."""
     smallest = float(np.finfo(dtype).tiny)
     is_small = (leaf != 0) & (np.abs(leaf) < smallest)
     return np.asarray(np.where(is_small, np.copysign(smallest, leaf), leaf))

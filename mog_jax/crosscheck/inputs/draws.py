@@ -1,4 +1,4 @@
-"""One input of a search: its numbers, and the directions along which it is differentiated."""
+"""Defines one input of a search: its numbers, and the directions of its derivatives."""
 
 import dataclasses
 import zlib
@@ -27,11 +27,11 @@ class Draw:
     args : tuple of Any
         Floats in float64.
     exact : list of array
-        Its leaves as exact numbers; the same, but for what is declared to lie on a simplex.
+        Its leaves as exact numbers: the same, except leaves that are declared to lie on a simplex.
     narrow : bool
         Whether every float of it is a float32 number too.
     key : object
-        Identifies its shapes.
+        Key for its shapes.
     """
 
     args: tuple[Any, ...]
@@ -40,10 +40,10 @@ class Draw:
     key: Any
 
     def directions(self, contract: Signature, output: Any, seed: int) -> tuple[Any, Any]:
-        """Give a tangent for the differentiated arguments and a cotangent for an output.
+        """Return a tangent for the differentiated arguments and a cotangent for an output.
 
-        The same ones whenever this input comes up again. A tangent's entries are of the size of
-        what they move, so that no digits are lost to a mixture of scales.
+        They are the same whenever this input is drawn. A tangent's entries have the size of the
+        numbers that they move, so that no digits are lost to a mixture of scales.
         """
         mark = zlib.crc32(repr(bytes_of(self.args)).encode())
         random = np.random.default_rng([seed, mark])
@@ -58,7 +58,7 @@ class Draw:
 
 
 def draw_of(args: tuple[Any, ...], contract: Signature, *, narrow: bool) -> Draw:
-    """Make a draw of validated arguments, rounded to float32 first if asked and possible."""
+    """Return a draw of validated arguments, rounded to float32 first if `narrow` and possible."""
     if len(args) != len(contract.parameters):
         raise ValueError(
             "`inputs` must yield tuples of one length; "
@@ -75,7 +75,7 @@ def draw_of(args: tuple[Any, ...], contract: Signature, *, narrow: bool) -> Draw
 
 
 def places(contract: Signature, args: Sequence[Any]) -> list[int]:
-    """Positions of the differentiated leaves among all leaves of the arguments."""
+    """Return the positions of the differentiated leaves among all leaves of the arguments."""
     sizes = [len(jax.tree.leaves(arg)) for arg in args]
     starts = np.cumsum([0, *sizes])
     return [int(starts[i]) + j for i in contract.wrt for j in range(sizes[i])]

@@ -1,4 +1,4 @@
-"""Probabilities that sum to 1: as well as doubles can, and exactly."""
+"""Puts probabilities on the simplex: to a sum of 1 in doubles, and to exactly 1 in balls."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,12 @@ from mog_jax.crosscheck.inputs.arguments import Signature
 
 
 def settled(args: tuple[Any, ...], contract: Signature) -> tuple[Any, ...]:
-    """Put the leaves that are declared to lie on a simplex there, as well as doubles can."""
+    """Return the arguments with the leaves on a simplex summing to 1, as closely as doubles can."""
     return _on_simplex(args, contract, lambda rest: 1 - rest.sum(axis=-1))
 
 
 def exactly_on_simplex(args: tuple[Any, ...], contract: Signature) -> list[Array]:
-    """Give the leaves as exact numbers, those on a simplex summing to exactly 1."""
+    """Return the leaves as exact numbers, those on a simplex summing to exactly 1."""
 
     def complement(rest: Array) -> Array:
         # Doubles span some 2,100 bits: their sum is exact.
@@ -40,7 +40,7 @@ def _on_simplex(
 
 
 def _largest_from_the_rest(leaf: Array, complement: Callable[[Array], Any]) -> Array:
-    """Replace each row's largest entry by what the others leave: it moves by a rounding at most."""
+    """Replace each row's largest entry by 1 minus the others: it changes by at most a rounding."""
     largest = np.expand_dims(np.argmax(leaf, axis=-1), -1)
     rest = leaf.copy()
     np.put_along_axis(rest, largest, 0.0, axis=-1)

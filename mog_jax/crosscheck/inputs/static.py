@@ -1,8 +1,8 @@
-"""Arguments that are no arrays: strings, flags, functions, typed random keys.
+"""Represents arguments that are not arrays: strings, flags, functions, typed random keys.
 
-They are taken along as nodes of the pytrees that hold them: `Static` without leaves, `RandomKey`
-with the key's integers as its leaf. So every leaf is an array of real numbers, and what is static
-tells shapes apart, as it does for ``jax.jit``. The user's functions are given them as they were.
+They become nodes of the pytrees that hold them: `Static` without leaves, `RandomKey` with the key's
+integers as its leaf. So every leaf is an array of real numbers, and inputs with different static
+values count as different shapes, as for ``jax.jit``. The user's functions get the original values.
 """
 
 import functools
@@ -12,12 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-# Generators that draw for each key of a batch what they draw for it alone.
+# Generators that draw the same numbers for a key in a batch as for the key alone.
 _SAME_IN_BATCHES = ("fry", "threefry2x32")
 
 
 class _Value:
-    """A static value as part of a pytree's structure; shown in the same way in every process."""
+    """A static value as part of a pytree's structure; its repr is the same in every process."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -42,18 +42,18 @@ def _is_plain(value: Any) -> bool:
 
 @jax.tree_util.register_pytree_node_class
 class Static:
-    """A value that is no array, as a pytree without leaves."""
+    """A value that is not an array, as a pytree without leaves."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
     def tree_flatten(self) -> tuple[tuple[()], _Value]:
-        """Give no leaves."""
+        """Return no leaves, and the value as structure."""
         return (), _Value(self.value)
 
     @classmethod
     def tree_unflatten(cls, structure: _Value, leaves: Any) -> "Static":
-        """Make it again."""
+        """Return the node from its structure."""
         return cls(structure.value)
 
 
@@ -66,21 +66,21 @@ class RandomKey:
 
     @property
     def value(self) -> Any:
-        """The key."""
+        """The typed key."""
         return jax.random.wrap_key_data(self.data, impl=self.implementation)
 
     def tree_flatten(self) -> tuple[tuple[Any], str]:
-        """Give the integers."""
+        """Return the integers as leaf, and the generator as structure."""
         return (self.data,), self.implementation
 
     @classmethod
     def tree_unflatten(cls, implementation: str, leaves: Any) -> "RandomKey":
-        """Make it again."""
+        """Return the node from its leaf and structure."""
         return cls(leaves[0], implementation)
 
 
 def node(leaf: Any) -> Static | RandomKey | None:
-    """Give what stands for a leaf that is no array of numbers; None for one that is, or is none."""
+    """Return the node for a leaf that is a key or static; None for numbers, arrays and others."""
     if is_key(leaf):
         implementation = str(jax.random.key_impl(leaf))
         return RandomKey(np.asarray(jax.random.key_data(leaf)), implementation)
@@ -92,7 +92,7 @@ def node(leaf: Any) -> Static | RandomKey | None:
 
 
 def is_key(leaf: Any) -> bool:
-    """Whether a leaf is a typed random key."""
+    """Return whether a leaf is a typed random key."""
     dtype = getattr(leaf, "dtype", None)
     return dtype is not None and bool(jax.numpy.issubdtype(dtype, jax.dtypes.prng_key))
 
@@ -106,14 +106,14 @@ def _is_hashable(value: Any) -> bool:
 
 
 def is_node(tree: Any) -> bool:
-    """Whether a pytree stands for what is no array."""
+    """Return whether a pytree is a node for a value that is not an array."""
     return isinstance(tree, Static | RandomKey)
 
 
 def can_be_batched(tree: Any) -> bool:
-    """Whether ``vmap`` may run along an argument.
+    """Return whether ``vmap`` may run along an argument.
 
-    There must be something to batch; and keys of some generators draw other numbers then.
+    It must have a leaf, and no key of a generator that draws other numbers in a batch.
     """
     nodes = jax.tree.leaves(tree, is_leaf=is_node)
     return bool(jax.tree.leaves(tree)) and not any(
@@ -122,12 +122,12 @@ def can_be_batched(tree: Any) -> bool:
 
 
 def released(tree: Any) -> Any:
-    """Put back what nodes stand for."""
+    """Return a pytree with nodes replaced by their values."""
     return jax.tree.map(lambda x: x.value if is_node(x) else x, tree, is_leaf=is_node)
 
 
 def releasing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function take nodes for what they stand for."""
+    """Return a function that replaces nodes in its arguments by their values."""
 
     @functools.wraps(function, updated=())
     def given(*args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How many digits a floating-point program keeps, against how many the problem allows.
+"""Measures how many digits a floating-point program keeps, and how many the problem allows.
 
 The derivation is in ``accuracy.md``.
 """
@@ -12,24 +12,24 @@ from mog_jax.crosscheck.arrays import Array, unit_roundoff
 from mog_jax.crosscheck.exact.ball_arrays import Centre
 from mog_jax.crosscheck.judge.conditioning import Scales
 
-# Fewer roundings than this are never an accusation: a long sum costs some, and so does a loop.
+# Errors of fewer roundings than this never fail: long sums and loops cost some.
 TOLERATED = 1000.0
-# An entry smaller than this many roundings cannot tell a right program from a wrong one.
+# An entry smaller than this many roundings cannot distinguish a right program from a wrong one.
 _INFORMATIVE = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Strictness:
-    """What is asked of a program beyond what the problem allows, or less than that.
+    """Requirements on a program that differ from those that conditioning sets.
 
     Attributes
     ----------
     min_digits : float
-        Fewer digits than this fail where the problem allows three more.
+        A result with fewer digits fails if the problem allows three more.
     agrees_to : float
-        Relative difference up to which a formula is meant to agree only.
+        Relative difference up to which a formula is meant to agree.
     normwise : bool
-        Whether arrays are measured as one.
+        Whether errors are relative to the largest entry of each array.
     """
 
     min_digits: float = 0.0
@@ -39,14 +39,14 @@ class Strictness:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ErrorBound:
-    """What rounding may do to each entry at one input, in one precision.
+    """The error that rounding may cause in each entry at one input, in one precision.
 
     Attributes
     ----------
     centre : Centre
         The exact values.
     size : array
-        What digits are counted of: each entry itself, or the largest one of its array.
+        The number to which errors are relative: each entry, or the largest one of its array.
     rounding : array
         Size of one rounding; not finite where nothing can be judged.
     allowed : array
@@ -54,14 +54,14 @@ class ErrorBound:
     limit : array
         Roundings beyond which the program is called unstable.
     limit_of_problem : array
-        Roundings beyond which the inputs' own roundings explain nothing, so that the program is
-        excused only because the reference loses as many digits.
+        Roundings beyond which rounding the inputs does not explain the error, so that the program
+        is excused only because the reference loses as many digits.
     allowed_by_problem : array
         Decimal digits that are left if the inputs alone are rounded.
     judged : array of bool
         Entries that are within the precision's range, and whose exact value is known.
     most : float
-        Decimal digits that the precision has at all.
+        Decimal digits of the precision.
     """
 
     centre: Centre
@@ -76,13 +76,13 @@ class ErrorBound:
 
     @property
     def informative(self) -> Array:
-        """Entries that are large enough to tell right from wrong."""
+        """Entries that are large enough to distinguish a right program from a wrong one."""
         return self.judged & (self.size > _INFORMATIVE * self.rounding)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Accuracy:
-    """How close a program came, entry by entry; NaN where nothing is judged.
+    """The accuracy of a program's results, entry by entry; NaN where nothing is judged.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Accuracy:
     excused: Array
 
     def without(self, entries: Array) -> "Accuracy":
-        """Leave out some entries."""
+        """Return the accuracy with some entries left out."""
         return Accuracy(
             np.where(entries, np.nan, self.roundings),
             np.where(entries, np.nan, self.kept),
@@ -127,20 +127,20 @@ def error_bound(
     strictness: Strictness,
     arrays: Array,
 ) -> ErrorBound:
-    """Turn error scales into bounds.
+    """Return the error bound from exact values and error scales.
 
     A program fails that keeps fewer than half of the digits that conditioning allows, or fewer
-    than `min_digits` where that many and a tolerance are allowed by the problem itself.
+    than `min_digits` if the problem itself allows that many and a tolerance.
 
     Parameters
     ----------
     centre, scales
         Exact values, and the error scales of the reference.
     dtype, strictness
-        The precision, and what is asked for in it.
+        The precision, and the requirements on programs.
     arrays : array of int
-        Which array each entry belongs to. If arrays are measured as one, every entry is measured by
-        the largest value and the largest scales beside it.
+        The array that each entry belongs to. With `normwise`, every entry has the largest value and
+        the largest scales of its array.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def error_bound(
     relative, absolute, of_inputs = scales
     if strictness.normwise:
         size = largest_of_array(size, arrays)
-        # An entry that roundings move without bound stays one that cannot be judged.
+        # An entry that roundings move without bound cannot be judged, here either.
         relative, absolute, of_inputs = (
             np.where(np.isfinite(scale), largest_of_array(scale, arrays), scale)
             for scale in (relative, absolute, of_inputs)
@@ -167,7 +167,7 @@ def error_bound(
             asked = np.maximum(TOLERATED * by_inputs, size / 10.0**strictness.min_digits)
             limit = np.minimum(limit, asked / rounding)
         of_problem = np.maximum(TOLERATED, np.sqrt(ratio_of_problem)) * by_inputs / rounding
-    # A declared difference comes on top, in units of the terms that make up the entry.
+    # A declared difference is added, in units of the terms that make up the entry.
     declared = 2 * strictness.agrees_to / unit_roundoff(dtype)
     judged = np.isfinite(own) & (own <= float(limits.max)) & np.isfinite(rounding)
     return ErrorBound(
@@ -191,12 +191,12 @@ def largest_of_array(values: Array, arrays: Array) -> Array:
 
 
 def measure(bound: ErrorBound, values: Array) -> Accuracy:
-    """Measure what a program gave.
+    """Return the accuracy of a program's values.
 
     Accuracy
     --------
-    The error is taken from 106 bits of the exact value, so that it is right to about a thousandth
-    of one ulp; ``tests/crosscheck/judge/test_accuracy.py`` holds its laws.
+    The error is computed from 106 bits of the exact value, so it is right to about a thousandth of
+    one ulp; ``tests/crosscheck/judge/test_accuracy.py`` tests its laws.
     """
     with np.errstate(all="ignore"):
         error = bound.centre.error(values)
@@ -213,5 +213,5 @@ def measure(bound: ErrorBound, values: Array) -> Accuracy:
 
 
 def is_nearly_bad(accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
-    """Whether an execution is off as well, if not by enough to be blamed itself."""
+    """Return whether an execution has a similar error, if below its limit."""
     return bool(accuracy.bad[entry] or accuracy.roundings[entry] > bound.limit[entry] / 100)

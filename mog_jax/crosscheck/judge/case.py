@@ -1,4 +1,4 @@
-"""One claim at one input: the facts that every question about it rests upon."""
+"""Defines one claim at one input: its programs, exact values, error bounds and measurements."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
 from mog_jax.crosscheck.judge.quotients import Quotients
 
-# Patterns of signs by which inputs are moved to see a jump, each in both directions.
+# Number of sign patterns by which inputs are moved to detect a jump, each in both directions.
 _PATTERNS = 2
 
 
@@ -38,7 +38,7 @@ class Case:
     Attributes
     ----------
     claim : Claim
-        What is judged.
+        The claim.
     executions : Executions
         Its programs for inputs of this shape.
     draw : Draw
@@ -73,7 +73,7 @@ class Case:
         self._tangents = claim.tangent_groups(contract, draw.args)
 
     def truth(self, *, confirmed: bool) -> formula.Truth:
-        """Find what the entries should be; `confirmed` has autodiff checked by a quotient."""
+        """Return the exact values of the entries; `confirmed` has a quotient check autodiff."""
         truth = formula.truth_at(
             self.executions.reference,
             self.leaves,
@@ -90,7 +90,7 @@ class Case:
         return kind(function, self.leaves, places(self._contract, self.draw.args), self._direction)
 
     def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
-        """Say what rounding may do to each entry."""
+        """Return the error bound of each entry."""
         return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(dtype), dtype)
 
     def _error_bound(
@@ -99,14 +99,14 @@ class Case:
         return error_bound(centre, scales, dtype, self.strictness, self._arrays)
 
     def exact(self, program: Any, *, literally: bool = False) -> oracle.Exact:
-        """Evaluate a program at this input, without its mean along a simplex."""
+        """Return a program's exact values at this input, without the mean along a simplex."""
         given = oracle.exact_values(program, self.leaves, literally=literally)
         return dataclasses.replace(given, values=self.projected(given.values))
 
     def examined(
         self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
     ) -> formula.Formula:
-        """Compare what a program in the subject's place gives with what it should."""
+        """Compare the exact values of a program in the subject's place with the right ones."""
         return formula.examine(
             truth,
             dataclasses.replace(given, values=self.projected(given.values)),
@@ -116,10 +116,10 @@ class Case:
         )
 
     def _agreed(self, gap: Array, values: Array) -> Array:
-        """Tell in which entries a difference is within what is declared.
+        """Return in which entries a difference is within the declared accuracy.
 
-        Relative to the entry, to the largest one of its array if that is asked for, or to the terms
-        that make it up, of which it may be the small rest.
+        The difference is relative to the largest of the entry (with `normwise`, the largest entry
+        of its array) and its terms, which may cancel.
         """
         size = np.maximum(ball_arrays.upper(values), np.nan_to_num(self._scales().relative))
         if self.strictness.normwise:
@@ -130,15 +130,15 @@ class Case:
     def _constants(self, dtype: Any, *, closely: bool) -> Array:
         moved = self.executions.constants(self.values, dtype)
         if closely and moved.any():
-            # Where terms cancel, floats do not tell by how much a constant moves what is left of
-            # them: what it moves is computed with an error of its own, a rounding of a rounding.
+            # Where terms cancel, the effect of a constant is itself computed with a rounding error,
+            # which is added.
             moved = moved + unit_roundoff(dtype) ** 2 * np.nan_to_num(self._scales().relative)
         return moved
 
     def measured(
         self, bound: ErrorBound, outcomes: Mapping[Execution, Outcome]
     ) -> dict[Execution, Accuracy]:
-        """Measure what executions gave."""
+        """Return the accuracy of each execution that returned values."""
         return {
             name: measure(bound, self.projected(outcome.values))
             for name, outcome in outcomes.items()
@@ -146,14 +146,14 @@ class Case:
         }
 
     def strictest(self, truth: formula.Truth) -> ErrorBound:
-        """Measure as if the problem excused nothing, which costs nothing to find out."""
+        """Return the error bound with all error scales 0: cheap, and no looser than any other."""
         none = np.zeros(len(self.entries))
         return self._error_bound(ball_arrays.Centre.of(truth.values), Scales(none, none, none))
 
     def jumps(self, bound: ErrorBound, dtype: Any) -> Array:
-        """Say how far each entry moves if every input is moved by a rounding.
+        """Return how far each entry moves if every input is moved by a rounding.
 
-        Beside a kink or a step that is much more than slopes tell, and no program can do better.
+        Near a kink or a step that is much more than slopes predict, and no program can do better.
         """
         random = np.random.default_rng(0)
         largest = np.zeros(len(self.entries))
@@ -181,21 +181,25 @@ class Case:
         return bound.centre.error(values.high)
 
     def may_be_rounding(self, accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:
-        """Tell whether roundings of the judged program itself explain how far off a run of it is.
+        """Return whether roundings of the judged program itself explain the error of a run.
 
-        Two runs of an unstable program differ by luck, which is no difference between programs.
+        Two executions of an unstable program differ by chance, which is not a difference between
+        programs.
         """
         scales = self._spread(self.executions.own_scales(self.floats))
         if scales.absolute[entry] >= np.finfo(np.float64).max:
-            # An intermediate moves the entry without bound, as a zero in a denominator does:
-            # whether there is a number at all is luck.
+            # An intermediate moves the entry without bound, as a zero in a denominator does: then
+            # it is chance whether the result is finite.
             return True
         own = self._error_bound(bound.centre, scales)
         error = accuracy.roundings[entry] * bound.rounding[entry]
         return bool(error <= TOLERATED * own.rounding[entry])
 
     def of_the_other_sign(self, bound: ErrorBound, accuracy: Accuracy) -> Array:
-        """Tell what the reference has as far off in float32, where it may take other signs."""
+        """Return the entries that are as wrong in the float32 reference, by the sign of a vector.
+
+        All entries are False unless the programs use a factorisation whose signs are arbitrary.
+        """
         wrong = accuracy.bad & ~accuracy.missing
         if not (wrong.any() and self.executions.has_vectors_of_either_sign):
             return np.zeros_like(wrong)
@@ -204,7 +208,7 @@ class Case:
         return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
 
     def projected(self, values: Any) -> Any:
-        """Take what is claimed only along a simplex without its mean over the last axis."""
+        """Return values with the mean over the last axis removed, where a simplex requires it."""
         for start, shape in self._tangents:
             values = values.copy()
             stop = start + int(np.prod(shape))
@@ -217,18 +221,18 @@ class Case:
     def _along_simplex(self, truth: formula.Truth) -> formula.Truth:
         if not self._tangents:
             return truth
-        # A quotient in one entry leaves the simplex, so that there is none to ask.
+        # A difference quotient in one entry would leave the simplex, so none is used.
         return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
 
     def _scales(self, dtype: Any = FLOAT64) -> Scales:
         scales = self.executions.scales(self.floats, dtype)
         if self.claim.surrogate:
-            # Its own program is the only one there is, and must not grant itself slack.
+            # The subject's own program is the only one, and must not set its own error bound.
             scales = scales._replace(relative=scales.of_inputs)
         return self._spread(scales)
 
     def _spread(self, scales: Scales) -> Scales:
-        """Let each entry have its share of what is taken off along a simplex."""
+        """Add to each entry its share of the mean that is removed along a simplex."""
         spread = Scales(*(scale.copy() for scale in scales))
         for start, shape in self._tangents:
             stop = start + int(np.prod(shape))

@@ -1,8 +1,8 @@
-"""Claims: pairs of a program that is judged and one that says what it should give.
+"""Defines claims: pairs of a program that is judged and one that gives the right values.
 
-The *subject* is judged. The *reference* is trusted
-because automatic differentiation made it from a function without any custom rule in it. Everything
-that the harness checks, first or second order, is such a pair.
+The *subject* is judged. The *reference* is trusted, because automatic differentiation made it from
+a function without any custom rule. Everything that the harness checks, of any order, is such a
+pair.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ Program = Callable[..., Any]
 # From a function of the differentiated arguments, their value, a tangent and a cotangent.
 Direct = Callable[[Program, Any, Any, Any], Any]
 
-# What a disproof is called, by the order of the derivative.
+# The kind of a disproof, by the order of the derivative.
 _KINDS = (
     Kind.WRONG_FORMULA,
     Kind.WRONG_FORMULA,
@@ -32,34 +32,33 @@ _KINDS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Claim:
-    """One program that is judged, and the program that says what it should give.
+    """One program that is judged, and the program that gives the right values.
 
     Attributes
     ----------
     name : str
-        What is judged, in words.
+        Name of the claim in reports.
     kind : Kind
-        What a disproof is called.
+        The kind of a disproof.
     order : int
-        Of the derivative; a finding of a lower order explains those of higher ones.
+        Order of the derivative; a finding of a lower order explains those of higher ones.
     subject : callable
         The judged program, a function of the arguments.
     reference : callable
         The trusted program.
     undirected : callable
-        The program whose output a cotangent looks like.
+        The program whose output has the structure of a cotangent.
     witnesses : mapping from Execution to callable
-        Automatic differentiation of the function as it was given: what its user gets without the
-        subject.
+        Automatic differentiation of the function as it was given: the alternative to the subject.
     plain_witnesses : mapping from Execution to callable
         The same without the custom rules in the function, if it has any; these do not run the
         subject, even if it is one of the rules.
     hessian : callable, optional
-        For second order, the function as it was given, differentiated twice by JAX: what its user
-        gets without the subject.
+        For second order, the function as it was given, differentiated twice by JAX: the alternative
+        to the subject.
     to_the_digit : bool
-        For second order, whether its digits are claimed as well; a rule is written to be
-        differentiated, a derivative need not be.
+        For second order, whether digits are judged as well: a rule is written to be differentiated,
+        a derivative need not be.
     function : callable, optional
         The function that difference quotients are taken of; it takes the programs' arguments.
     quotients : type of Quotients
@@ -67,11 +66,11 @@ class Claim:
     directed : bool
         Whether both programs take a tangent and a cotangent after the arguments.
     like_wrt : bool
-        Whether the output looks like the differentiated arguments.
+        Whether the output has the structure of the differentiated arguments.
     model : callable, optional
-        The program whose output has the shapes and dtypes that are wanted, if not the reference.
+        The program whose output has the required shapes and dtypes, if not the reference.
     surrogate : bool
-        Whether the subject is held against its own exact values alone.
+        Whether the subject is compared with its own exact values only.
     """
 
     name: str
@@ -94,7 +93,7 @@ class Claim:
     def tangent_groups(
         self, contract: Signature, args: Sequence[Any]
     ) -> list[tuple[int, tuple[int, ...]]]:
-        """Find where in the output vector the leaves lie that are claimed along a simplex only."""
+        """Return start and shape, in the output vector, of leaves claimed along a simplex only."""
         groups = []
         start = 0
         if self.like_wrt:
@@ -108,7 +107,7 @@ class Claim:
 
 
 def of_surrogate(derivative: Program, contract: Signature) -> list[Claim]:
-    """List what a derivative claims that is not meant to be the function's: its own values."""
+    """Return the claims of a derivative that is not meant to be the function's: its own values."""
     return [
         Claim(
             name="derivative",
@@ -124,7 +123,7 @@ def of_surrogate(derivative: Program, contract: Signature) -> list[Claim]:
 
 
 def of_jacobian(function: Program, derivative: Program, contract: Signature) -> list[Claim]:
-    """List what a hand-written Jacobian of a function of any output claims."""
+    """Return the claims of a hand-written Jacobian of a function with any output."""
     opened = plain(function)
     wrt = _argnums(contract)
     return [
@@ -147,7 +146,7 @@ def of_jacobian(function: Program, derivative: Program, contract: Signature) -> 
 def of_derivative(
     function: Program, derivative: Program, contract: Signature, order: int
 ) -> list[Claim]:
-    """List what a hand-written derivative of a scalar function claims."""
+    """Return the claims of a hand-written derivative of a scalar function."""
     opened = plain(function)
     wrt = _argnums(contract)
     reverse = _gradient(opened, wrt)
@@ -183,7 +182,7 @@ def of_derivative(
             for mode, how in modes.items()
         ]
     if order >= 3:
-        # And so are third derivatives.
+        # Third derivatives are symmetric too.
         modes = {"forward": _push_push, "reverse": lambda f, p, v, w: _pull_push(f, p, v, v)}
         claims += [
             Claim(
@@ -201,7 +200,7 @@ def of_derivative(
 
 
 def of_value_beside(function: Program, value: Program) -> Claim:
-    """Claim that what a derivative gives beside the gradient is the function's value."""
+    """Return the claim that the value beside a gradient is the function's value."""
     opened = plain(function)
     return Claim(
         name="value beside the gradient",
@@ -222,7 +221,7 @@ def of_rule(
     *,
     surrogate: bool = False,
 ) -> list[Claim]:
-    """List what a function with a custom derivative rule claims: the same as without the rule."""
+    """Return the claims of a function with a custom derivative rule: all as without the rule."""
     opened = plain(without)
 
     def claim(name: str, order: int, how: Direct, trusted: Direct, like_wrt: bool = True) -> Claim:
@@ -267,7 +266,7 @@ def of_rule(
     ]
     if order == 0:
         return claims[:1]
-    # The second derivatives of a surrogate are nobody's.
+    # The second derivatives of a surrogate are not claimed.
     most = min(order, 1) if surrogate else order
     return [claim for claim in claims if claim.order <= most]
 
@@ -308,7 +307,7 @@ def _autodiff(function: Program, wrt: int | tuple[int, ...]) -> dict[Execution, 
 
 
 def _directed(program: Program, how: Direct, contract: Signature) -> Program:
-    """Give a derivative of a program along directions that come after its arguments."""
+    """Return a derivative of a program along directions that follow its arguments."""
 
     def directed(*values: Any) -> Any:
         *args, tangent, cotangent = values
@@ -322,12 +321,12 @@ def _directed(program: Program, how: Direct, contract: Signature) -> Program:
 
 
 def _undirected(program: Program) -> Program:
-    """Give a program that takes a tangent and a cotangent as well, and ignores them."""
+    """Return a program that takes a tangent and a cotangent as well, and ignores them."""
     return lambda *values: program(*values[:-2])
 
 
 def _paired(program: Program) -> Program:
-    """Give the scalar function whose gradient a reverse mode computes: cotangent times output."""
+    """Return the scalar function whose gradient a reverse mode computes: cotangent times output."""
 
     def scalar(*values: Any) -> Any:
         *args, _, cotangent = values
@@ -341,7 +340,7 @@ def _push(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
 
 
 def _primal(function: Program, primal: Any, tangent: Any, cotangent: Any) -> Any:
-    # Not the function's own body: what its rule says the value is.
+    # The value that the rule returns, not that of the function's own body.
     return jax.vjp(function, primal)[0]
 
 

@@ -1,16 +1,16 @@
-r"""How much error a problem allows: what rounding its inputs and intermediates may cause.
+r"""Computes the error that rounding a reference's inputs and intermediates may cause.
 
-The essay with the derivation is ``accuracy.md``. In short: run the trusted reference in floating
-point and let every input and every intermediate :math:`v_e` carry its own relative error
+The derivation is in ``accuracy.md``. In short: run the trusted reference in floating point and give
+every input and every intermediate :math:`v_e` its own relative error
 :math:`\delta_e` of at most :math:`u`, half an ulp of 1. To first order output :math:`j` moves by
 
 .. math:: \sum_e s_{je}\,\delta_e,\qquad
           s_{je}=v_e\,\frac{\partial\,\mathrm{out}_j}{\partial v_e},
 
 and if the errors are as independent as rounding errors mostly are, by about
-:math:`u\,(\sum_e s_{je}^2)^{1/2}`. That is the unit, *one rounding*, in which errors are counted.
-It contains no constant that somebody chose, and it is taken from the reference, never from the
-code that is judged, which would grant itself slack.
+:math:`u\,(\sum_e s_{je}^2)^{1/2}`. That is the unit, *one rounding*, in which errors are measured.
+It contains no arbitrary constant, and it is computed from the reference, never from the code that
+is judged, which would set its own limit.
 
 A second sum covers underflow, where a result has no relative digits: each intermediate may also be
 off by the smallest normal number, which moves the output by :math:`\sum_e|\partial\,
@@ -38,12 +38,12 @@ from mog_jax.crosscheck.jaxprs import (
     scan,
 )
 
-# Rows of the Jacobian that are held at once.
+# Rows of the Jacobian that are computed at once.
 _ROWS = 64
 
 
 class Scales(NamedTuple):
-    r"""How far roundings move each number that a program puts out, in units of the unit roundoff.
+    r"""How far roundings move each number of a program's output, in units of the unit roundoff.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Scales(NamedTuple):
     absolute : array
         The sum of :math:`|\\partial\\,\\mathrm{out}_j/\\partial v_e|`.
     of_inputs : array
-        The root sum of squares over inputs and constants alone: what the problem itself loses.
+        The root sum of squares over inputs and constants only: the error of the problem itself.
     """
 
     relative: Any
@@ -61,21 +61,21 @@ class Scales(NamedTuple):
 
 
 def scales(closed: Any, working: Any = np.float64) -> Callable[..., Scales]:
-    r"""Compile a reference into its error scales.
+    r"""Return a function that computes the error scales of a reference.
 
     Parameters
     ----------
     closed : ClosedJaxpr
         The reference.
     working : dtype
-        The precision whose roundoff the scales are multiplied by. An intermediate of a lower
-        precision counts for as much more.
+        The precision whose roundoff is the unit of the scales. An intermediate of a lower precision
+        has a larger weight.
 
     Returns
     -------
     callable
-        From the reference's flat arguments to `Scales` with one entry for each number that it puts
-        out.
+        From the reference's flat arguments to `Scales` with one entry for each number of its
+        output.
 
     Accuracy
     --------
@@ -111,7 +111,7 @@ def scales(closed: Any, working: Any = np.float64) -> Callable[..., Scales]:
 
 
 def input_scales(closed: Any) -> Callable[..., Scales]:
-    """Compile the scales from the inputs alone, for a reference that has no reverse derivative."""
+    """Return a function for the scales of the inputs only: the reference has no reverse mode."""
 
     def measured(*args: Any) -> Scales:
         moving = [i for i, arg in enumerate(args) if is_float(arg)]
@@ -140,11 +140,11 @@ def _accumulated(
 def _root_of_squares(slopes: Sequence[Any], values: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
     if not slopes:
         return jnp.zeros(()), jnp.zeros(())
-    # As one long vector: a dozen operations for each intermediate would be slow to compile.
+    # Joined to one vector: a dozen operations for each intermediate would be slow to compile.
     slope, value = (_vector([jnp.abs(one) for one in many]) for many in (slopes, values))
     # An intermediate that the output does not depend on may be infinite: 0 x inf is 0 here.
     terms = jnp.nan_to_num(jnp.where(slope == 0, 0.0, slope * value), nan=0.0)
-    # Scaled by the largest: its square may be out of range where it is not.
+    # Scaled by the largest, as its square may overflow.
     largest = jnp.maximum(jnp.max(terms, initial=0.0), float(np.finfo(terms.dtype).tiny))
     relative = largest * jnp.sqrt(jnp.sum(jnp.square(terms / largest)))
     return relative, jnp.sum(jnp.nan_to_num(slope, nan=0.0))
@@ -156,7 +156,7 @@ def _vector(results: Sequence[Any]) -> jax.Array:
 
 
 class _Slot(NamedTuple):
-    """The place of an intermediate's error."""
+    """Shape and dtype of an intermediate's error."""
 
     shape: tuple[int, ...]
     dtype: Any
@@ -184,7 +184,7 @@ def _slots(jaxpr: Any) -> Iterator[_Slot]:
 def _tracking(
     errors: Iterator[Any], tape: list[Any], working: Any
 ) -> Callable[[Any, list[Any]], Sequence[Any]]:
-    """Give each intermediate its own error, and write down its value."""
+    """Return a rule that adds an error to each intermediate, and records its value on `tape`."""
 
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
         if equation.primitive.name == "scan":
@@ -203,20 +203,20 @@ def _tracking(
 
 
 def _weighted(value: Any, working: Any) -> Any:
-    """Give a value in units of the working precision: more if its own precision is lower."""
+    """Return a value weighted by the ratio of its own roundoff to that of the working precision."""
     ratio = unit_roundoff(value.dtype) / unit_roundoff(working)
     return value if ratio <= 1 else value.astype(working) * ratio
 
 
-# What a primitive raises that has no derivative by an operand; libraries assert that there is none.
+# Exceptions of a primitive that has no derivative by an operand; some libraries use assertions.
 _NOT_DIFFERENTIABLE = (AssertionError, NotImplementedError, TypeError, ValueError)
 
 
 def _bind_differentiable(equation: Any, operands: list[Any]) -> list[Any]:
-    """Evaluate an equation, holding constant what JAX cannot differentiate it by.
+    """Evaluate an equation, with operands held constant by which JAX cannot differentiate it.
 
-    Some operands have no derivative, as the parameters of an incomplete beta function: what their
-    roundings do is then not counted.
+    Some operands have no derivative, as the parameters of an incomplete beta function: then the
+    effect of their rounding is not counted.
     """
     try:
         return bind(equation, operands)
@@ -256,7 +256,7 @@ def _tracked_cond(
     ends = np.cumsum([len(operands) - 1, *map(len, slots)])
 
     def branch(number: int, program: Any, values: Sequence[Any]) -> list[Any]:
-        # What is met in the other branches is zero, and nothing depends on its error.
+        # The intermediates of the other branches are zero, and no output depends on their errors.
         met: list[list[Any]] = [
             [_weighted(jnp.zeros(*slot), working) for slot in own] for own in slots
         ]
@@ -273,11 +273,11 @@ def _tracked_cond(
 
 
 def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
-    r"""Compile how far each output may be off because constants in the program were rounded.
+    r"""Return a function for the error of each output that rounded constants may cause.
 
-    A constant such as :math:`\log 2\pi` is not a double; the double that stands for it is an exact
-    number to an exact evaluator, and another formula may round another constant. Constants with
-    few bits (2, 0.5, 1000) are taken to be what they say. To first order,
+    A constant such as :math:`\log 2\pi` is not a double; exact evaluation takes the double that
+    stands for it as an exact number, and another formula may round another constant. Constants with
+    few bits (2, 0.5, 1000) are taken to be exact. To first order, the error is
     :math:`u\sum_c|c\,\partial\,\mathrm{out}_j/\partial c|`.
     """
     constants = _distinct_constants(closed)
@@ -316,7 +316,7 @@ def rounded_constants(closed: Any) -> Callable[..., jax.Array]:
 def _moved_by_slopes(
     outputs: Callable[[list[Any]], jax.Array], values: list[Any], size: int
 ) -> jax.Array:
-    """Add up what each constant moves each output by, in reverse mode."""
+    """Return the sum of the constants' effects on each output, in reverse mode."""
     outcome, pullback = jax.vjp(outputs, values)
 
     def row(direction: jax.Array) -> jax.Array:
@@ -331,7 +331,7 @@ def _moved_by_slopes(
 def _moved_by_differences(
     outputs: Callable[[list[Any]], jax.Array], values: list[Any]
 ) -> jax.Array:
-    """Move one array of constants after the other by a part of itself, and look."""
+    """Return the sum of the constants' effects on each output, by relative differences."""
     before = outputs(values)
     part = float(np.sqrt(unit_roundoff(before.dtype)))
     moved = jnp.zeros_like(before)
@@ -346,13 +346,13 @@ def _distinct_constants(closed: Any) -> list[Any]:
 
 
 def _replacing(constants: Sequence[Any], values: Sequence[Any]) -> Callable[[Any], Any]:
-    """Give other values for constants, which are told by what they are and not by their value."""
+    """Return a function that replaces constants by values; constants are compared by identity."""
     instead = dict(zip(map(id, constants), values, strict=True))
     return lambda value: instead.get(id(value), value)
 
 
 def _constants(closed: Any) -> Iterator[Any]:
-    """Yield the rounded constants of a program, also those in its loops and branches."""
+    """Yield the rounded constants of a program, including those in its loops and branches."""
     yield from filter(_is_rounded, closed.consts)
     yield from _literals(closed.jaxpr)
 
@@ -375,13 +375,13 @@ def _literals(jaxpr: Any) -> Iterator[Any]:
 
 def _is_rounded(value: Any) -> bool:
     if is_key(value):
-        return False  # Keys of random numbers are integers, and no arrays of NumPy's.
+        return False  # Random keys hold integers, and are not NumPy arrays.
     array = np.asarray(value)
     if array.dtype.kind == "c":
         return _is_rounded(array.real) or _is_rounded(array.imag)
     if array.dtype.kind != "f":
         return False
-    # More than half of the significand in use: no number that somebody would write down exactly.
+    # More than half of the significand is in use: a number that is hardly written exactly.
     half = 2.0 ** (np.finfo(array.dtype).nmant // 2)
     significand = np.frexp(array[np.isfinite(array)])[0] * half
     return bool(np.any(significand != np.rint(significand)))

@@ -1,7 +1,7 @@
-"""Running a program that may not end: nothing stops a loop once it is compiled.
+"""Runs programs that may not end, with a deadline: a compiled loop cannot be stopped.
 
-It runs in a thread of its own, which is abandoned when time is up. The thread goes on until the
-process ends, so that no program is run again which has not ended once.
+A program runs in a thread of its own, which is abandoned at the deadline. The thread goes on until
+the process ends, so a program that did not end once is not run again.
 """
 
 import threading
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class Endless:
-    """Which executions of a claim have not ended."""
+    """Runs the executions of a claim, and records those that did not end."""
 
     def __init__(self) -> None:
         self._abandoned: set[Execution] = set()
 
     def run(self, name: Execution, action: Callable[[], T]) -> T:
-        """Run something that may not end; raise `Overdue` if it does not within the deadline."""
+        """Return the result of `action`; raise `Overdue` if it does not end within the deadline."""
         left = time_left()
         if left is None:
             return action()
@@ -35,7 +35,7 @@ class Endless:
         wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
         def run() -> None:
-            # The precision belongs to a thread.
+            # JAX's precision holds for one thread only.
             with jax.enable_x64(wide):
                 try:
                     found.append(action())

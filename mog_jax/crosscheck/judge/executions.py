@@ -1,6 +1,6 @@
-"""The ways in which one program is run in floating point, compiled once for each shape.
+"""Runs a claim's programs in floating point in several ways, compiled once for each shape.
 
-Every execution gets the same numbers. Each is judged by the exact value, never by another one.
+Every execution gets the same numbers. Each is compared with the exact value, not with another one.
 """
 
 import contextlib
@@ -28,15 +28,15 @@ from mog_jax.crosscheck.precisions import in_float32, in_float64
 T = TypeVar("T")
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
-# Called plainly, a program compiles these anew each time, unless they are in a jit of their own.
+# Run eagerly, a program compiles these anew each time, unless they are in a jit of their own.
 _LOOPS = ("scan", "while", "cond")
-# Factorisations with vectors whose sign is as it comes out, in float32 perhaps the other one.
+# Factorisations with vectors of arbitrary sign, which may be another one in float32.
 _OF_EITHER_SIGN = ("eigh", "svd", "qr", "geqrf")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a execution gave: a vector of floats, or the exception that it raised."""
+    """The result of an execution: a vector of floats, or the exception that it raised."""
 
     values: Array | None
     error: BaseException | None = None
@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Misfit:
-    """A leaf of the output that has another shape or dtype than it should."""
+    """A leaf of the output that has a wrong shape or dtype."""
 
     entry: str
     got: str
@@ -62,15 +62,15 @@ class Executions:
     ----------
     claim : Claim
     error : BaseException, optional
-        What the subject raised when it was traced at this shape.
+        The exception that the subject raised when it was traced at this shape.
     misfits : list of Misfit
-        Parts of the subject's output that have another shape or dtype than they should.
+        Parts of the subject's output that have a wrong shape or dtype.
     reference, subject, function : ClosedJaxpr
         The programs; None for a function that the claim does not have.
     shapes : pytree
         Shapes and dtypes of the output.
     has_special_functions : bool
-        Whether the programs call special functions that are known by what they mean.
+        Whether the programs call special functions that are evaluated by their definition.
     eager_is_slow : bool
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
@@ -112,7 +112,7 @@ class Executions:
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
         }
         self._compiled = {name: _quickly(program) for name, (program, _) in self._batched.items()}
-        # Made when they are first asked for.
+        # Computed on demand.
         self._scales: dict[Any, Callable[..., Any]] = {}
         self._narrow_misfits: list[Misfit] | None = None
         self._no_float32: str | None = None
@@ -138,11 +138,11 @@ class Executions:
         return axes
 
     def scales(self, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
-        """Give the reference's error scales, in units of the roundoff of `dtype`."""
+        """Return the reference's error scales, in units of the roundoff of `dtype`."""
         return self._scales_of(self.reference, args, dtype)
 
     def own_scales(self, args: Sequence[Any]) -> Scales:
-        """Give the error scales of the judged program: what rounding may do to it, not should."""
+        """Return the error scales of the judged program itself."""
         return self._scales_of(self.subject, args)
 
     def _scales_of(self, program: Any, args: Sequence[Any], dtype: Any = FLOAT64) -> Scales:
@@ -154,21 +154,21 @@ class Executions:
             try:
                 found = self._values(Execution.FLOAT64, self._scales[key], leaves)
             except (NotImplementedError, TypeError, ValueError):
-                # The program itself has no reverse derivative: a loop of unknown length.
+                # The program has no reverse derivative: a loop of unknown length.
                 self._scales[key] = _quickly(input_scales(program))
                 found = self._values(Execution.FLOAT64, self._scales[key], leaves)
         return Scales(*(np.asarray(scale, np.float64) for scale in found))
 
     @staticmethod
     def _is_mixed(program: Any) -> bool:
-        """Whether a program computes in a lower precision in places."""
+        """Return whether a program computes in a lower precision in places."""
         avals: list[Any] = [v.aval for eqn in equations(program) for v in eqn.outvars]
         return any(
             is_float(aval) and unit_roundoff(aval.dtype) > unit_roundoff(FLOAT64) for aval in avals
         )
 
     def constants(self, args: tuple[Any, ...], dtype: Any) -> Array:
-        """Give how far each output may be off because constants were rounded, in both programs."""
+        """Return the error of each output that rounded constants of both programs may cause."""
         subject = self.subject if dtype == FLOAT64 else self.narrow_subject(args)
         leaves = jax.tree.leaves(in_precision(args, dtype))
         with in_float64() if dtype == FLOAT64 else in_float32():
@@ -185,12 +185,12 @@ class Executions:
         return np.asarray(sum(moved))
 
     def arrays(self) -> Array:
-        """Number the array that each number belongs to which the programs put out."""
+        """Return, for each number of the output, the index of its array."""
         sizes = [leaf.size for leaf in jax.tree.leaves(self.shapes)]
         return np.repeat(np.arange(len(sizes)), sizes)
 
     def entries(self, args: Sequence[Any]) -> list[str]:
-        """Name every number that the programs put out."""
+        """Return the names of all numbers of the output."""
         paths = jax.tree_util.tree_leaves_with_path(self.shapes)
         if self.claim.like_wrt:
             names = self._contract.wrt_names(args)
@@ -209,7 +209,7 @@ class Executions:
             return self._outcome(Execution.JIT, self.main, args)
 
     def run_reference(self, args: tuple[Any, ...]) -> Outcome:
-        """Run the reference, which is seldom asked."""
+        """Run the reference in float64; this is seldom needed."""
         with in_float64():
             return self._outcome(Execution.FLOAT64, _quickly(self.claim.reference), args)
 
@@ -221,16 +221,16 @@ class Executions:
 
     @property
     def has_vectors_of_either_sign(self) -> bool:
-        """Whether the programs have eigenvectors or the like, of which the machine takes a sign."""
+        """Whether the programs compute vectors of arbitrary sign, such as eigenvectors."""
         return any(uses(self.subject, name) for name in _OF_EITHER_SIGN)
 
     def run_hessian(self, args: tuple[Any, ...]) -> Outcome:
-        """Run what JAX makes of the function by differentiating it twice."""
+        """Run the function differentiated twice by JAX."""
         with in_float64():
             return self._outcome(Execution.HESSIAN, self._hessian, args)
 
     def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
-        """Run the subject on every float64 execution, or not on those that are eager or batched."""
+        """Run the subject in float64 in all ways, optionally without eager or batched ones."""
         with in_float64():
             outcomes = {Execution.JIT: self._outcome(Execution.JIT, self.main, args)}
             if eager and not self.claim.directed:
@@ -242,7 +242,7 @@ class Executions:
         return outcomes
 
     def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
-        """Run automatic differentiation itself, to say how well it does."""
+        """Run automatic differentiation itself, to measure its accuracy."""
         with in_float64():
             return {
                 name: self._outcome(name, program, args)
@@ -250,7 +250,7 @@ class Executions:
             }
 
     def overflows(self, args: tuple[Any, ...]) -> bool:
-        """Whether the subject gives no number in float32 where in float64 it does, within range."""
+        """Return whether a value that float32 can hold is not finite when run in float32."""
         wide = self.run_main(args)
         with in_float32():
             narrow = self._outcome(Execution.FLOAT32, self.main, in_precision(args, np.float32))
@@ -280,7 +280,7 @@ class Executions:
             }
 
     def no_float32(self, args: tuple[Any, ...]) -> str:
-        """Say why the reference is no reference in float32; empty if it is one."""
+        """Return why float32 cannot be judged by the reference; empty if it can."""
         if self._no_float32 is None and uses(self.reference, "random_bits"):
             self._no_float32 = "it draws random numbers, and other ones in float32"
         if self._no_float32 is None:
@@ -307,21 +307,21 @@ class Executions:
         return self._narrow_misfits
 
     def batched_subjects(self, args: tuple[Any, ...]) -> dict[Execution, Any]:
-        """Give the programs that vmap makes of the subject, as jaxprs."""
+        """Return the jaxprs that vmap makes of the subject, by execution."""
         if self._batched_programs is None:
             with in_float64():
                 traced = {
                     name: attempt(functools.partial(trace, batched, *_company(args, axes)))[0]
                     for name, (batched, axes) in self._batched.items()
                 }
-                # What cannot be batched was reported when it was run.
+                # A program that cannot be batched was reported when it was run.
                 self._batched_programs = {n: found[0] for n, found in traced.items() if found}
         return self._batched_programs
 
     def with_company(
         self, name: Execution, args: tuple[Any, ...], exact: Sequence[Array]
     ) -> list[Array]:
-        """Give the flat exact arguments of a batched program."""
+        """Return the flat exact arguments of a batched program."""
         _, axes = self._batched[name]
         batched = [axis for arg, axis in zip(args, axes, strict=True) for _ in jax.tree.leaves(arg)]
         return [
@@ -330,7 +330,7 @@ class Executions:
         ]
 
     def narrow_subject(self, args: tuple[Any, ...]) -> Any:
-        """Give the program that the subject is when it is traced in float32, as a jaxpr."""
+        """Return the jaxpr of the subject traced in float32."""
         if self._narrow_program is None:
             with in_float32():
                 self._narrow_program = trace(self.claim.subject, *in_precision(args, np.float32))[0]
@@ -344,7 +344,7 @@ class Executions:
         return self._in_time(name, lambda: Outcome(*attempt(lambda: _flat(program(*args)))))
 
     def _in_time(self, name: Execution, action: Callable[[], T]) -> T:
-        """Run programs; if they have loops, they may not end."""
+        """Run an action; with the deadline if the programs have loops, which may not end."""
         return self._endless.run(name, action) if self._has_loops else action()
 
     def _values(self, name: Execution, program: Callable[..., Any], leaves: Sequence[Any]) -> Any:
@@ -355,7 +355,7 @@ class Executions:
 
 
 def attempt(action: Callable[[], T]) -> tuple[T | None, BaseException | None]:
-    """Run the user's code: what it gives, or whatever it raises but an interrupt."""
+    """Run the user's code: return its result, or any exception except an interrupt."""
     try:
         return action(), None
     except KeyboardInterrupt:
@@ -366,7 +366,7 @@ def attempt(action: Callable[[], T]) -> tuple[T | None, BaseException | None]:
 
 @contextlib.contextmanager
 def judging_at(args: Sequence[Any]) -> Iterator[None]:
-    """Say that what fails inside is the function, and at which shapes."""
+    """Raise exceptions of the block as a `ValueError` that names `function` and the shapes."""
     try:
         yield
     except Exception as error:
@@ -378,25 +378,25 @@ def judging_at(args: Sequence[Any]) -> Iterator[None]:
 
 
 def _opened(closed: Any, args: Sequence[Any]) -> Any:
-    """Trace a program once more with what it merely wraps put in its place."""
+    """Trace a program once more, with wrapped programs inlined."""
     leaves = jax.tree.leaves(tuple(args))
     return trace(lambda *values: closed_call(closed, values, bind), *leaves)[0]
 
 
 def _jitted(program: Callable[..., Any]) -> Callable[..., Any]:
-    # A new function each time: jit's own cache is keyed by the function, and would keep it alive.
+    # A new function each time: the cache of jit is keyed by the function, and would keep it alive.
     return jax.jit(lambda *args: program(*args))
 
 
 def _quickly(program: Callable[..., Any]) -> Callable[..., Any]:
-    # A program that runs once for each input: compiling it well takes longer than running it.
-    # Only the judged program by itself is compiled as its users compile it.
+    # Such a program runs once for each input: optimising it takes longer than running it. Only the
+    # judged program by itself is compiled as its users compile it.
     return jax.jit(lambda *args: program(*args), compiler_options=_quick_options())
 
 
 @functools.cache
 def _quick_options() -> dict[str, Any]:
-    """Give the options that make XLA compile some five times faster, those that it still knows."""
+    """Return the options, among those that XLA knows, that make it compile about 5 times faster."""
     known: dict[str, Any] = {}
     for option in ({"xla_backend_optimization_level": 0}, {"xla_cpu_use_fusion_emitters": False}):
         with contextlib.suppress(jax.errors.JaxRuntimeError):
@@ -409,12 +409,12 @@ def _batched(
     program: Callable[..., Any], axes: tuple[int | None, ...]
 ) -> tuple[Callable[..., Any], tuple[int | None, ...]]:
     mapped = jax.vmap(program, in_axes=axes)
-    # The draw itself comes second: a program that looks at its first execution only is found out.
+    # The draw itself comes second: a program that uses the first of the batch only is found out.
     return lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args)), axes
 
 
 def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
-    """Stack what is batched upon other data of the same shape."""
+    """Return arguments with a batch of two along `axes`: other data, and the arguments."""
     return tuple(
         arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)
         for arg, axis in zip(args, axes, strict=True)
@@ -422,7 +422,7 @@ def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, 
 
 
 def _turned(leaf: Array) -> Array:
-    """Make other data of the same shape."""
+    """Return other data of the same shape."""
     turned = leaf[::-1] if leaf.ndim else leaf
     return turned * 0.875 if leaf.dtype.kind == "f" else turned
 
@@ -450,5 +450,5 @@ class _Leaf(str):
 
 
 def _outline(tree: Any) -> str:
-    """Show a pytree with dtypes and shapes for its leaves, as in ``(float64[3], float64[])``."""
+    """Return a pytree's text with dtypes and shapes as leaves: ``(float64[3], float64[])``."""
     return repr(jax.tree.map(lambda leaf: _Leaf(f"{leaf.dtype}{list(leaf.shape)}"), tree))

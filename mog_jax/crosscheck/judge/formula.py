@@ -1,4 +1,4 @@
-"""Decides by exact values alone, without a tolerance, whether a formula is right."""
+"""Decides whether a formula is right, by exact values only, without a tolerance."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -16,35 +16,35 @@ from mog_jax.crosscheck.judge.quotients import Quotients
 _NARROW = 1e-20
 # A difference below this part of one rounding cannot be seen in floating point.
 _INVISIBLE = 1e-3
-# A program that is traced in float32 has constants that are rounded to float32, a few of them: what
-# they move is no more than what its own operations round, whether or not it can be computed.
+# The same in float32: a program that is traced there has constants that are rounded to float32,
+# whose effect is about that of its own roundings, whether or not it can be computed.
 _INVISIBLE_IN_FLOAT32 = 8.0
-# A constant such as (2 pi)^(-1/2) has been rounded more than once on its way.
+# A constant such as (2 pi)^(-1/2) may have been rounded several times.
 _CONSTANT_ROUNDINGS = 4
-# Relative to an entry outside the range of floats: less than this disproves nothing there.
+# For an entry outside the range of floats: a relative difference below this disproves nothing.
 _SMALL = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Truth:
-    """What each entry should be at one input.
+    """The exact values of the entries at one input.
 
     Attributes
     ----------
     values : array
-        Balls; NaN where there is no saying.
+        Balls; NaN where the value is not known.
     tied : bool
         Whether the program met an exact tie, where autodiff follows a convention.
     derivative : bool
-        Whether the values are derivatives, which at a tie there may be none of.
+        Whether the values are derivatives, which need not exist at a tie.
     witness : Quotients, optional
-        Difference quotients that the values can be held against.
+        Difference quotients to compare the values with.
     autodiff_wrong : bool
         Whether a difference quotient overruled automatic differentiation.
     kinks : int
-        How many entries are left out because the function has no derivative there.
+        Number of entries that are left out because the function has no derivative there.
     absorbed : bool
-        Whether a product of 0 and infinity was taken for 0 on the way.
+        Whether a product of 0 and infinity was taken for 0.
     """
 
     values: Array
@@ -58,22 +58,22 @@ class Truth:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Formula:
-    """What exact evaluation says of a formula at one input, entry by entry.
+    """The result of comparing a formula with the exact values at one input, entry by entry.
 
     Attributes
     ----------
     truth : Truth
-        What the entries should be, revised where autodiff turned out to be wrong.
+        The exact values, revised where autodiff was found to be wrong.
     given : array
-        Balls around what the formula gives.
+        Balls that contain the formula's values.
     wrong : array
         Which entries are disproved.
     rounded : array
         Which differ, but by no more than the rounding of the programs' constants explains.
     within : array
-        Which differ, but by no more than the accuracy that is declared.
+        Which differ, but by no more than the declared accuracy.
     undecided : int
-        How many stayed too wide to say.
+        Number of entries whose balls are too wide to decide.
     """
 
     truth: Truth
@@ -87,9 +87,9 @@ class Formula:
 def truth_at(
     reference: Any, leaves: Sequence[Array], witness: Quotients | None, *, derivative: bool
 ) -> Truth:
-    """Evaluate the reference; where it is not finite, ask difference quotients."""
+    """Evaluate the reference; where it is not finite, use difference quotients."""
     exact = oracle.exact_values(reference, leaves)
-    # In a value no zero stands for a branch that is not taken.
+    # In a value, unlike in a derivative, a written zero is not a branch that is not taken.
     of_value = not derivative and exact.written_absorbed
     truth = Truth(
         exact.values,
@@ -103,10 +103,10 @@ def truth_at(
 
 
 def _revised(truth: Truth, entries: Sequence[int], *, trusted: bool = False) -> Truth:
-    """Replace some entries by difference quotients, and by NaN where there are none.
+    """Replace some entries by difference quotients, and by NaN where these do not exist.
 
-    Entries that quotients were not asked about, because there are too many, keep their values if
-    automatic differentiation is `trusted`.
+    Entries without a quotient, because there are too many, keep their values if automatic
+    differentiation is `trusted`.
     """
     if truth.witness is None:
         return truth
@@ -150,21 +150,21 @@ def examine(
     dtype: Any,
     agreed: Callable[[Array, Array], Array] | None = None,
 ) -> Formula:
-    """Compare what a formula gives with what it should.
+    """Compare the values of a formula with the right ones.
 
     Parameters
     ----------
     truth, given
-        What it should give, and what it gives. Only a tie that the reference meets may excuse a
+        The right values, and the formula's. Only a tie that the reference meets may excuse a
         difference; where the judged program meets one, quotients decide.
     constants : callable
-        Gives how far each entry may be off because the programs' constants were rounded; asked only
-        where there is a difference to explain. It is told whether that is so small that the
-        roundings of this answer itself matter.
+        Returns how far each entry may be off because the programs' constants were rounded; called
+        only if there is a difference. Its argument says whether a difference is so small that the
+        rounding errors of this result matter.
     dtype
         The precision of the programs.
     agreed : callable, optional
-        Tells which differences, given with the exact values, are within a declared accuracy.
+        Returns which differences are within a declared accuracy, given the exact values.
     """
     apart = ~ball_arrays.overlap(truth.values, given.values)
     if apart.any():
@@ -190,14 +190,14 @@ def examine(
 
 
 def _before_accusing(truth: Truth, entries: Sequence[int], *, tied: bool) -> Truth:
-    """Have entries in which a formula differs confirmed by quotients, as far as there are any."""
+    """Have difference quotients confirm the entries in which a formula differs."""
     if truth.tied:
         return _settled(truth, entries)
     return _revised(truth, entries, trusted=True) if tied else confirmed(truth)
 
 
 def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
-    """Tell where balls overlap only because they are wide."""
+    """Return where balls overlap only because they are wide."""
     known = ball_arrays.finite(truth) & ball_arrays.finite(given)
     width = np.where(known, ball_arrays.upper(gap), 0.0)
     size = np.where(known, ball_arrays.upper(truth), 0.0)
@@ -206,28 +206,28 @@ def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
 
 
 def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
-    """Tell which differences rounded constants explain, or no program could show."""
+    """Return which differences are explained by rounded constants, or invisible in floats."""
     unit, limits = unit_roundoff(dtype), np.finfo(dtype)
     invisible = _INVISIBLE if np.dtype(dtype) == np.float64 else _INVISIBLE_IN_FLOAT32
     explained = []
     for distance, size, constant in zip(gap, abs(truth), moved, strict=True):
-        # In balls: a distance may be outside the range of a double. So may what constants explain;
-        # there a small difference is no proof, and is left to other inputs.
+        # In balls, as a distance may be outside the range of a double. So may the effect of
+        # constants; then a small difference proves nothing, and other inputs have to decide.
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
         allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
         allowed += size * (_SMALL if hidden else invisible * unit)
         if invisible != _INVISIBLE:
-            # What float32 takes for 0 no program can show there.
+            # A difference that float32 flushes to 0 is invisible in it.
             allowed += float(limits.tiny)
         explained.append(bool(distance.lower() <= allowed))
     return np.array(explained, bool)
 
 
 def settled_formula(found: Formula, entries: Array) -> Formula:
-    """Ask again for entries at a tie: with no derivative there, no program is blamed.
+    """Settle entries at a tie by quotients: where there is no derivative, no program fails.
 
-    Where zero times infinity was met on the way, a program that gives no number is not blamed for
-    some entries either if the function has no derivative in others: as QR of a matrix without full
+    If zero times infinity was met, a program that returns no number does not fail in some entries
+    either if the function has no derivative in others: for example QR of a matrix without full
     rank, whose entries below the diagonal are always 0.
     """
     asked = np.flatnonzero(entries)
@@ -240,13 +240,13 @@ def settled_formula(found: Formula, entries: Array) -> Formula:
 
 
 def most_visible(found: Formula, entries: Array) -> int:
-    """Choose the entry with the fewest digits in common."""
+    """Return the entry with the fewest digits in common."""
     common = [common_digits(found.truth.values[e], found.given[e]) for e in entries]
     return int(entries[int(np.argmin(common))])
 
 
 def common_digits(exact: flint.arb, given: flint.arb) -> float:
-    """Count the decimal digits that two numbers have in common."""
+    """Return the number of decimal digits that two numbers have in common."""
     with ball_arrays.precision(128):
         gap, size = abs(exact - given), abs(exact)
         if not float(size.upper()) or not gap.is_finite():

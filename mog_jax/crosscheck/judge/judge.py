@@ -1,4 +1,4 @@
-"""Judges one claim at every input; keeps the compiled programs of each shape."""
+"""Judges one claim at every input, and keeps the compiled programs of each shape."""
 
 import re
 from typing import Any
@@ -17,15 +17,15 @@ from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
 from mog_jax.crosscheck.judge.trial import Trial
 from mog_jax.crosscheck.precisions import in_float64
 
-# Compiled programs are kept for so many shapes, those used last: some 40 MiB each.
+# Number of shapes, the last used ones, whose compiled programs are kept: about 40 MiB each.
 _SHAPES = 16
 _NO_FORWARD_MODE = "a custom_vjp rule has no forward mode"
-# What JAX says of a mode that code does not define, whatever rule it has.
+# JAX's messages about a mode that code does not define.
 _UNDEFINED = re.compile(
     "Reverse-mode differentiation does not work for|callbacks do not support"
     "|does not support reverse-mode|for (grad|jvp|linearize|transpose) support, subclass"
 )
-# Of the code of a rule or a derivative, which nobody wrote to be differentiated.
+# JAX's messages about the code of a rule or a derivative that cannot be differentiated.
 _NOT_DIFFERENTIABLE = re.compile("Transpose rule|Differentiation rule")
 
 
@@ -44,11 +44,11 @@ class Judge:
         self.contract = contract
         self.strictness = strictness
         self._seed = seed
-        self._lanes: dict[Any, Executions] = {}
+        self._executions: dict[Any, Executions] = {}
         self._outputs: dict[Any, Any] = {}
 
     def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
-        """Judge one input; `thorough` adds the checks that cost more."""
+        """Judge one input; `thorough` adds the expensive checks."""
         case = self.case(draw)
         if case.executions.error is not None:
             return Judgement(self.claim.name, [raising(self.claim, case.executions.error)])
@@ -60,29 +60,29 @@ class Judge:
         return Trial(case).judged(thorough)
 
     def formula_only(self, draw: Draw) -> tuple[Judgement, bool]:
-        """Ask of the formula alone, running nothing; also say whether it is disproved."""
+        """Judge the formula only, running no program; also return whether it is disproved."""
         case = self.case(draw)
         if case.executions.misfits or case.executions.error is not None:
             return Judgement(self.claim.name, []), True
         return Trial(case).judged_formula_only()
 
     def overflows(self, draw: Draw) -> bool:
-        """Whether the subject gives no number in float32 where it gives one in float64."""
+        """Return whether the subject is not finite in float32 where it is in float64."""
         case = self.case(draw)
         if case.executions.misfits or case.executions.error is not None:
             return False
         return case.executions.overflows(case.values)
 
     def case(self, draw: Draw) -> Case:
-        """Give an input, about which the subject or a program in its place can be asked."""
+        """Return the case of an input: the claim at that input, with its compiled programs."""
         tangent, cotangent = self._directions(draw)
         values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
-        executions = self._lanes.pop(draw.key, None) or Executions(
+        executions = self._executions.pop(draw.key, None) or Executions(
             self.claim, self.contract, values
         )
-        self._lanes[draw.key] = executions
-        if len(self._lanes) > _SHAPES:
-            del self._lanes[next(iter(self._lanes))]
+        self._executions[draw.key] = executions
+        if len(self._executions) > _SHAPES:
+            del self._executions[next(iter(self._executions))]
         return Case(
             self.claim,
             self.contract,
@@ -94,7 +94,7 @@ class Judge:
         )
 
     def undefined(self, args: tuple[Any, ...]) -> str | None:
-        """Say why the subject cannot be differentiated in this way, if it cannot."""
+        """Return why the subject cannot be differentiated in this way; None if it can."""
         if not self.claim.directed:
             return None
         draw = draw_of(args, self.contract, narrow=False)

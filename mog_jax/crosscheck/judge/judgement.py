@@ -1,4 +1,4 @@
-"""What a judge says: problems, and the words for them."""
+"""Defines the result of judging one input: problems, and their explanations."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from mog_jax.crosscheck.judge.quotients import Jacobian
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """Something that one input showed; the attributes are those of a `Finding`."""
+    """A problem that one input shows; the attributes are those of a `Finding`."""
 
     kind: Kind
     claim: str
@@ -31,30 +31,30 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judgement:
-    """What one input showed of one claim.
+    """The results of one claim at one input.
 
     Attributes
     ----------
     claim : str
-        Its name.
+        Name of the claim.
     problems : list of Problem
-        What is wrong, and remarks.
+        Failures and remarks.
     entries : list of str
         Names of the numbers that the claim is about.
     bound : ErrorBound, optional
-        What rounding may do to each; None where only the formula was judged.
+        The error bound of each number; None if only the formula was judged.
     exact : int
         1 if the formula was compared with a finite exact value.
     accuracies : dict from Execution to Accuracy
-        How close each way of running the program came.
+        The accuracy of each way of running the program.
     undecided, kinks : int
-        How many entries could not be judged, and why.
+        Numbers of entries that were not judged: undecided, or at a kink of the function.
     autodiff_wrong : bool
         Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
-        Whether no program came through in float32, so that none is blamed.
+        Whether all programs leave the range of float32, so that none fails.
     overdue : str
-        What took too long, if the input was not judged for that.
+        What took too long, if the input was not judged because of the deadline.
     """
 
     claim: str
@@ -71,7 +71,7 @@ class Judgement:
 
 
 def misfitting(claim: Claim, misfit: Misfit) -> Problem:
-    """Say that a part of the output has another shape or dtype than it should."""
+    """Return the problem of an output with a wrong shape or dtype."""
     return Problem(
         kind=Kind.WRONG_SHAPE_OR_DTYPE,
         claim=claim.name,
@@ -85,7 +85,7 @@ def misfitting(claim: Claim, misfit: Misfit) -> Problem:
 
 
 def raising(claim: Claim, error: BaseException) -> Problem:
-    """Say that a program cannot be traced at all, or that JAX refuses what a rule gives."""
+    """Return the problem of a program that cannot be traced, or of a rule that JAX refuses."""
     return Problem(
         kind=Kind.WRONG_SHAPE_OR_DTYPE if _RULES_OUTPUT.search(str(error)) else Kind.RAISED,
         claim=claim.name,
@@ -96,7 +96,7 @@ def raising(claim: Claim, error: BaseException) -> Problem:
     )
 
 
-# JAX compares what a custom rule gives with what it should look like.
+# JAX's messages about the output of a custom rule with a wrong structure, shape or dtype.
 _RULES_OUTPUT = re.compile("Custom (JVP|VJP) .*must produce|unexpected JAX type")
 
 
@@ -107,16 +107,16 @@ def _model(claim: Claim) -> str:
 
 
 def disproof(claim: Claim, *, by_quotient: bool) -> str:
-    """Say what is disproved."""
+    """Return the explanation of a disproof."""
     if by_quotient:
         return _DISPROVED_BY_QUOTIENT[claim.order]
-    # Or the numbers that follow would be taken for the derivative itself.
+    # The addition says that the numbers that follow are not the derivative itself.
     along = ", along a direction drawn for this input" if claim.directed else ""
     return _DISPROVED[claim.order] + along
 
 
 def advice(exact: Any, given: Any) -> str:
-    """Name the way out for a formula that may be meant to agree approximately."""
+    """Return a hint for a formula that may be meant to agree approximately; empty for others."""
     digits = formula.common_digits(exact, given)
     if digits < _MEANT:
         return ""
@@ -126,7 +126,7 @@ def advice(exact: Any, given: Any) -> str:
     )
 
 
-# Digits in common that a slip of the pen seldom leaves.
+# Digits in common that a mistake in a formula seldom leaves.
 _MEANT = 6
 
 _DISPROVED = {

@@ -1,4 +1,4 @@
-"""The exact values of a program at one input, and whether it met a tie there."""
+"""Computes the exact values of a program at one input, and whether it met a tie."""
 
 import dataclasses
 from collections import Counter
@@ -23,12 +23,12 @@ class Exact:
     kinks : bool
         Whether the program met a tie, where it may have no derivative.
     absorbed : bool
-        Whether a zero that the program computed was multiplied by infinity or NaN: the product,
-        taken for 0, is no number to a program.
+        Whether a zero that the program computed was multiplied by infinity or NaN: the product is
+        taken for 0 here, and is NaN in floating point.
     written_absorbed : bool
         Whether a zero that is written in the program was multiplied by infinity or NaN, or divided
-        by zero. In a derivative that is a branch that `where` does not take; in a value it is as
-        little a number.
+        by zero. In a derivative that is a branch that `where` does not take; in a value it is NaN
+        in floating point.
     """
 
     values: Array
@@ -38,9 +38,9 @@ class Exact:
 
 
 def exact_values(closed: Any, arguments: Sequence[Array], *, literally: bool = False) -> Exact:
-    """Evaluate a program in balls, and note whether it met a tie.
+    """Evaluate a program in balls, and record whether it met a tie.
 
-    Special functions are what they mean, or `literally` what their programs compute.
+    Special functions are evaluated by their definition, or `literally` by their programs.
     """
     kinks: Counter[str] = Counter()
     outputs = evaluate(closed, arguments, digits=DIGITS, kinks=kinks, by_meaning=not literally)

@@ -1,8 +1,8 @@
-r"""Difference quotients of the function itself: witnesses that owe nothing to a derivative rule.
+r"""Computes difference quotients of the function itself, which use no derivative rule.
 
-Steps are some :math:`10^{-60}` of the smallest number that is moved, at a precision where no
-cancellation is to be feared. Where the quotients from all sides agree, they are the derivative;
-where they differ, the function has a kink there and no derivative.
+Steps are about :math:`10^{-60}` of the smallest number that is moved, at a precision at which
+cancellation does no harm. Where the quotients from all sides agree, they are the derivative; where
+they differ, the function has a kink and no derivative.
 
 ===========  =====================================================================================
 `Gradient`   of a scalar function, entry by entry: :math:`\partial_e f`
@@ -14,7 +14,7 @@ where they differ, the function has a kink there and no derivative.
 
 Accuracy
 --------
-One-sided quotients are off by the step times the next derivative, some :math:`10^{-60}`; roundings
+One-sided quotients are off by the step times the next derivative, about :math:`10^{-60}`; roundings
 are in the radius of each ball. ``tests/crosscheck/judge/test_quotients.py`` compares them with
 derivatives in closed form.
 """
@@ -33,37 +33,37 @@ from mog_jax.crosscheck.exact import Undecided, ball_arrays, evaluate
 
 # Powers of ten. At a kink a longer step makes no difference.
 _STEP, _LONGER_STEP = -60, -50
-# Digits of the function behind a quotient of a few dozen digits; more where it is flat.
+# Digits of the function for a quotient of a few dozen digits; more where it is flat.
 _DIGITS = (160, 500, 1500)
 _SECOND_DIGITS = (250, 800, 2000)
 _SHARP_BITS = 100
 _AGREE = -25
-# To so many digits a slope may change with the step.
+# A slope has converged if it changes with the step by less than this, relative to itself.
 _CONVERGED = -6
-# A derivative below this is zero to any program.
+# A derivative below this is zero in any program.
 _NOTHING = -400
-# Entries that are settled one by one on one draw, each at the price of a few evaluations.
+# Largest number of entries of a draw that are settled, each by a few evaluations.
 _MOST_ENTRIES = 24
 _MOST_SECOND_ENTRIES = 8
-# And to so many decimal digits they add up.
+# Slopes along two directions and their sum have to add up to this accuracy.
 _ADD_UP = -20
-# Other directions with which slopes have to add up: by one of them a kink may be missed.
+# Number of such other directions: with a single one a kink may be missed.
 _DIRECTIONS = 3
 
 Settled = dict[int, flint.arb | None]
-"""By entry, the derivative; None where there is none. Entries that cost too much are left out."""
+"""From entry to derivative; None where there is none. Entries that cost too much are left out."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quotients:
-    """What quotients are taken of.
+    """The function whose quotients are taken, and the point.
 
     Attributes
     ----------
     function : ClosedJaxpr
         The function without any custom rule in it.
     leaves : sequence of arrays
-        Its arguments, exactly.
+        Its arguments, as exact numbers.
     places : sequence of int
         Which of them are differentiated.
     direction : sequence of arrays
@@ -76,19 +76,19 @@ class Quotients:
     direction: Sequence[Array]
 
     def settle(self, entries: Sequence[int]) -> Settled:
-        """Give the derivative in some entries by quotients alone.
+        """Return the derivative in some entries, by quotients only.
 
-        Quotients from two sides may meet by chance: along one direction the median of equal numbers
-        is smooth. So they have to add up with those along another direction.
+        Quotients from two sides may agree at a kink: along one direction the median of equal
+        numbers is smooth. So they also have to add up with those along another direction.
         """
         raise NotImplementedError
 
     def confirms(self, values: Array) -> bool | None:
-        """Tell whether given values explain a quotient; None where that cannot be told."""
+        """Return whether given values agree with a quotient; None if that cannot be decided."""
         raise NotImplementedError
 
     def _at(self, digits: int, *moves: tuple[Sequence[Array], flint.arb]) -> Array:
-        """Evaluate the function with its arguments moved along directions, each by a step."""
+        """Return the function's values with its arguments moved along directions by steps."""
         moved = list(self.leaves)
         for direction, step in moves:
             for place, slope in zip(self.places, direction, strict=True):
@@ -97,7 +97,7 @@ class Quotients:
         return ball_arrays.flat(evaluate(self.function, moved, digits=digits, by_meaning=True))
 
     def _generic(self, seed: int = 0) -> list[Array]:
-        """Give a direction without symmetries, in which two errors do not cancel by chance."""
+        """Return a direction without symmetries, along which two errors do not cancel by chance."""
         random = np.random.default_rng(seed)
 
         def sized(leaf: Array) -> Array:
@@ -114,7 +114,7 @@ class Quotients:
         entries: Sequence[int],
         one_sided: Callable[[Sequence[Array], int], list[flint.arb]],
     ) -> Settled:
-        """Settle entries each by the direction of its own."""
+        """Settle entries, each along its own coordinate direction."""
 
         def along(direction: Sequence[Array]) -> flint.arb | None:
             return _where_sides_meet(functools.partial(one_sided, direction))
@@ -134,11 +134,11 @@ class Quotients:
         return found
 
     def _numbers(self) -> int:
-        """Count the numbers that are differentiated."""
+        """Return the number of entries of the differentiated arguments."""
         return int(sum(self.leaves[place].size for place in self.places))
 
     def _smallest(self) -> flint.arb:
-        """Give the size of the smallest number that is moved, beside which no step is long.
+        """Return the size of the smallest number that is moved, which limits the step.
 
         A function may change as soon as a number changes its sign.
         """
@@ -146,14 +146,14 @@ class Quotients:
             [ball_arrays.as_balls(self.leaves[place]).reshape(-1) for place in self.places]
         )
         smallest = flint.arb(1)
-        # What lies on a simplex has floats beside the ball that makes up the sum.
+        # A leaf on a simplex holds floats, and the ball that completes the sum.
         for number in map(flint.arb, moved):
             if not number.contains(0) and abs(number) < smallest:
                 smallest = abs(number)
         return smallest
 
     def _unit(self, entry: int) -> tuple[list[Array], float]:
-        """Give the direction of one entry, and the size of what it moves."""
+        """Return the direction of one entry, and the size of the number that it moves."""
         direction = [np.zeros(self.leaves[place].shape) for place in self.places]
         sizes = [leaf.size for leaf in direction]
         ends = np.cumsum(sizes)
@@ -168,7 +168,7 @@ class Gradient(Quotients):
     """First quotients of a scalar function, entry by entry."""
 
     def settle(self, entries: Sequence[int]) -> Settled:
-        """Give the gradient in some entries."""
+        """Return the gradient in some entries."""
         return self._settled_one_by_one(entries[:_MOST_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
@@ -199,7 +199,7 @@ class Push(Quotients):
     """First quotients of any function along the direction."""
 
     def settle(self, entries: Sequence[int]) -> Settled:
-        """Give the derivative along the direction in some entries of the output."""
+        """Return the derivative along the direction in some entries of the output."""
         found = self._settled(entries)
         for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
             if all(value is None for value in found.values()):
@@ -248,12 +248,12 @@ class Push(Quotients):
 class Jacobian(Quotients):
     """First quotients of any function in every entry of its arguments.
 
-    Values are blocks, one for each array that it puts out and each that it is differentiated by,
-    with the shape of the former before that of the latter.
+    Values are blocks, one for each array of the output and each differentiated argument, with the
+    shape of the former before that of the latter.
     """
 
     def _rows_and_columns(self) -> Array:
-        """Give the row and the column of every value."""
+        """Return the row and the column of every value."""
         rows = [math.prod(aval.shape) for aval in self.function.out_avals]
         columns = [self.leaves[place].size for place in self.places]
         found = []
@@ -264,7 +264,7 @@ class Jacobian(Quotients):
         return np.concatenate(found, axis=1)
 
     def settle(self, entries: Sequence[int]) -> Settled:
-        """Give some entries of the Jacobian, as far as they lie in the first few columns."""
+        """Return some entries of the Jacobian, as far as they are in its first few columns."""
         rows, columns = self._rows_and_columns()
         found: Settled = {}
         for column in list(dict.fromkeys(columns[list(entries)].tolist()))[:_MOST_ENTRIES]:
@@ -301,12 +301,12 @@ class Hessian(Quotients):
     """Second quotients of a scalar function, along the direction and in one entry."""
 
     def settle(self, entries: Sequence[int]) -> Settled:
-        """Give the gradient's derivative along the direction, in some entries."""
+        """Return the gradient's derivative along the direction, in some entries."""
         return self._settled_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
-            # Of different lengths: two steps that undo each other would show nothing.
+            # The two steps have different lengths, as opposite equal steps would cancel.
             along = flint.arb(10) ** exponent * self._smallest()
             across = along * 7 / 10
             here = self._at(digits)[0]
@@ -345,16 +345,16 @@ class Hessian(Quotients):
 def _sharpened(
     quotients: Callable[[int], list[flint.arb]], digits: Sequence[int], count: int
 ) -> list[flint.arb]:
-    """Take `count` quotients with more digits of the function until they are sharp, or not finite.
+    """Return `count` quotients, with more digits of the function until they are narrow balls.
 
-    They are NaN where a comparison stays undecided.
+    They are NaN if a comparison stays undecided.
     """
     for number in digits:
         with ball_arrays.precision(int(3.33 * number) + 64):
             try:
                 found = quotients(number)
             except Undecided:
-                # A comparison that no precision decides: nothing is known of the function there.
+                # No precision decides a comparison: the function is not known here.
                 return [flint.arb.nan()] * count
         if all(not q.is_finite() or q.rel_accuracy_bits() > _SHARP_BITS for q in found):
             break
@@ -362,7 +362,7 @@ def _sharpened(
 
 
 def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb | None:
-    """Give the derivative that the quotients from all sides approach, if they do."""
+    """Return the limit of the quotients from all sides; None if they do not agree."""
     sides = sides_at(_STEP)
     if not all(side.is_finite() for side in sides):
         return None
@@ -370,8 +370,8 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
         size, gap = max(map(abs, sides)), _spread(sides)
         if 2 * size < flint.arb(10) ** _NOTHING:
             return flint.arb(0, (2 * size).upper())
-        # All are off by the next derivative times the step, which may be all there is to see: a
-        # longer step shows how much that is. At a kink it makes no difference.
+        # All are off by the next derivative times the step, which may be the whole difference: then
+        # it grows with a longer step. At a kink it does not.
         longer = sides_at(_LONGER_STEP)
         slack = 2 * size * flint.arb(10) ** _AGREE
         if not (gap <= slack or gap < _spread(longer) / 100):
@@ -381,9 +381,9 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
         found = flint.arb(mean.mid(), (slack + gap + truncated).upper())
         converged = truncated < abs(mean) * flint.arb(10) ** _CONVERGED
         if not converged and abs(mean) > abs(of_longer):
-            return None  # It grows without end as the step shrinks, as at a jump.
+            return None  # It diverges as the step shrinks, as at a jump.
         if found.contains(0):
-            # Nothing tells what may be 0 from 0, of which a program may be expected.
+            # A ball that contains 0 is centred there, so that a program may return 0.
             return flint.arb(0, abs(found).upper())
         return found if converged else None
 
@@ -391,7 +391,7 @@ def _where_sides_meet(sides_at: Callable[[int], list[flint.arb]]) -> flint.arb |
 def _sum_and_difference(
     one: Sequence[Array], other: Sequence[Array]
 ) -> tuple[list[Array], list[Array]]:
-    """Add directions, and subtract them, without a rounding."""
+    """Return the sum and the difference of two directions, as exact numbers."""
     with ball_arrays.precision(256):
         pairs = [
             (ball_arrays.as_balls(np.asarray(a)), ball_arrays.as_balls(np.asarray(b)))
@@ -409,9 +409,10 @@ def _if_linear(
     ahead: Sequence[flint.arb],
     behind: Sequence[flint.arb],
 ) -> flint.arb | None:
-    """Give a slope, unless it does not add up with those along another direction.
+    """Return a slope if it adds up with those along another direction, else None.
 
-    They are taken from one side each: what has a kink in other numbers may have a slope in this.
+    Each side is tested for itself: a function with a kink in other arguments may have a slope in
+    this one.
     """
     if slope is None:
         return None
@@ -436,7 +437,7 @@ def _spread(sides: Sequence[flint.arb]) -> flint.arb:
 def _explains(
     values: Array, direction: Sequence[Array], quotient_at: Callable[[int], flint.arb]
 ) -> bool | None:
-    """Tell whether values, summed along a direction, give a quotient."""
+    """Return whether values, summed along a direction, agree with a quotient; None if unknown."""
     quotient = quotient_at(_STEP)
     with ball_arrays.precision(256):
         along = np.concatenate([ball_arrays.as_balls(v).reshape(-1) for v in direction])
@@ -449,6 +450,6 @@ def _explains(
             return None
         if (total - quotient).overlaps(flint.arb(0, slack.upper())):
             return True
-        # What a longer step changes is how far off a quotient may be.
+        # The change with a longer step estimates the error of a quotient.
         slack += abs(quotient - quotient_at(_LONGER_STEP))
         return bool((total - quotient).overlaps(flint.arb(0, slack.upper())))

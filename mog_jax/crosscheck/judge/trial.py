@@ -1,8 +1,8 @@
-"""The trial of one claim at one input: which questions are asked, and who is blamed.
+"""Tests one claim at one input, in a fixed order, and reports the first cause of a failure.
 
-The order of the questions is the order of blame. Shapes first; then the formula, by exact values
-alone; only where the formula is right, the digits that the floating-point program keeps; and where
-one way of running it fails and another does not, that difference is what is reported.
+Shapes come first; then the formula, by exact values only; then, if the formula is right, the digits
+that the floating-point program keeps. If one way of running the program fails and another does not,
+that difference is reported.
 """
 
 import dataclasses
@@ -21,13 +21,13 @@ from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, atte
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
-# How many times the jumps that were seen a program may be off: others are larger. Where there is no
-# jump that is far below what is tolerated.
+# A program may be off by this many times the largest jump that was found, as other jumps may be
+# larger. Without a jump that is far below the tolerated error.
 _JUMPS = 4
 
 
 class Trial:
-    """Asks all questions about one case, and gathers the problems that come up."""
+    """Runs all tests of one case, and gathers the problems."""
 
     def __init__(self, case: Case) -> None:
         self.case, self.claim, self.executions = case, case.claim, case.executions
@@ -35,7 +35,7 @@ class Trial:
         self.problems: list[Problem] = []
 
     def judged(self, thorough: bool) -> Judgement:
-        """Ask everything."""
+        """Run all tests; `thorough` adds the expensive ones."""
         try:
             truth = self.case.truth(confirmed=thorough)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
@@ -47,7 +47,7 @@ class Trial:
         if self.claim.order == 2:
             return self._concluded(self._blame_second_order(found))
         if self.claim.order > 2:
-            return self._concluded(found)  # Nobody keeps account of its digits.
+            return self._concluded(found)  # Digits of third order are not judged.
         bound = self.case.error_bound(found.truth)
         eager = thorough or not self.executions.eager_is_slow
         outcomes = self.executions.run(self.values, eager=eager)
@@ -76,7 +76,7 @@ class Trial:
         )
 
     def judged_formula_only(self) -> tuple[Judgement, bool]:
-        """Ask of the formula alone."""
+        """Test the formula only; also return whether it is disproved."""
         try:
             truth = self.case.truth(confirmed=False)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
@@ -86,9 +86,10 @@ class Trial:
         return self._concluded(found), bool(found.wrong.any())
 
     def _examined(self, truth: formula.Truth, given: oracle.Exact) -> formula.Formula:
-        """Compare the formula; disprove nothing that is right of what the programs compute.
+        """Compare the formula; it is not wrong if it is right for the programs taken literally.
 
-        Where a special function is not recognised in one of them, they differ by its approximation.
+        If a special function is recognised in one of the programs only, they differ by the error of
+        its approximation.
         """
         found = self.case.examined(truth, given)
         if not (found.wrong.any() and self.executions.has_special_functions):
@@ -128,7 +129,7 @@ class Trial:
         return any(problem.kind in FAILURES for problem in self.problems)
 
     def _excusable(self, bad: Array) -> Array:
-        """Say which entries a tie may excuse: of values, those that the reference has not either.
+        """Return which bad entries a tie may excuse: of values, those not finite in the reference.
 
         A zero times infinity in a branch that is not taken is met in exact arithmetic as well.
         """
@@ -138,7 +139,7 @@ class Trial:
         return bad if own is None else bad & ~np.isfinite(self.case.projected(own))
 
     def _blame_formula(self, found: formula.Formula) -> bool:
-        """Report disproved entries; say whether there are any."""
+        """Report disproved entries; return whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if entries.size:
             entry = formula.most_visible(found, entries)
@@ -164,9 +165,9 @@ class Trial:
         return f"{digits:.1f} digits in common, `agrees_to` is {self.case.strictness.agrees_to:g}"
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
-        """Tell whether an entry is right when the program runs eagerly, and wrong when traced.
+        """Return whether an entry is right when the program runs eagerly, and wrong when traced.
 
-        What was evaluated exactly is the traced program: then it is only tracing that is wrong.
+        The traced program was evaluated exactly: then only tracing changes the program.
         """
         if self.claim.directed:
             return False
@@ -177,11 +178,11 @@ class Trial:
         return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
 
     def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
-        """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
+        """Report second derivatives that lose digits which JAX's own Hessian keeps.
 
-        Nobody wrote the program of the derivative's derivative. It need not be better than the one
-        in whose place it comes, which a user of `jax.hessian` would have had without it; and of
-        digits only a rule has to keep as many, unless `min_digits` asks for them.
+        The derivative of a derivative is not written by hand. It need not be more accurate than the
+        program that it replaces, `jax.hessian` of the function; and only a rule has to be as
+        accurate, unless `min_digits` is given.
         """
         outcome = self.executions.run_main(self.values)
         if outcome.error is not None:
@@ -227,7 +228,7 @@ class Trial:
     def _without_approximations(
         self, bound: ErrorBound, outcomes: Outcomes, accuracies: Accuracies
     ) -> Accuracies:
-        """Leave out what special functions lose by being computed as another function."""
+        """Leave out errors that come from the approximation of special functions."""
         far = {name: accuracy.roundings > TOLERATED for name, accuracy in accuracies.items()}
         if self.case.strictness.min_digits or not any(entries.any() for entries in far.values()):
             return accuracies
@@ -253,9 +254,9 @@ class Trial:
     def _without_steps(
         self, accuracies: Accuracies, bound: ErrorBound, dtype: Any = FLOAT64
     ) -> Accuracies:
-        """Leave out entries that jump within a rounding of the inputs, as beside a kink.
+        """Leave out entries that jump within a rounding of the inputs, as near a kink.
 
-        Those without a number, too, if the jump leaves no digit of them.
+        Entries that are not finite are left out too, if the jump leaves no digit of them.
         """
         if not any(accuracy.bad.any() for accuracy in accuracies.values()):
             return accuracies
@@ -303,7 +304,7 @@ class Trial:
         outcomes: Outcomes,
         accuracies: Accuracies,
     ) -> None:
-        """Report what goes wrong in floating point though the formula is right."""
+        """Report failures in floating point of a formula that is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
         for name, error in raised.items():
             self._report(name, Kind.RAISED, 0, text=error_line(error))
@@ -333,7 +334,7 @@ class Trial:
                 return
 
     def _blame_batched_formula(self, truth: formula.Truth) -> None:
-        """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
+        """Test the program that ``vmap`` makes, which may have a rule of its own."""
         for name, program in self.executions.batched_subjects(self.values).items():
             stacked = self.executions.with_company(name, self.values, self.case.leaves)
             try:
@@ -351,9 +352,9 @@ class Trial:
     def _is_same_program(
         self, found: formula.Formula, program: Any, stacked: Sequence[Array]
     ) -> bool:
-        """Tell whether a batched program computes the same, if special functions are programs.
+        """Return whether a batched program is the same, with special functions taken literally.
 
-        Not every batched special function is recognised as one.
+        Not every batched special function is recognised.
         """
         if not self.executions.has_special_functions:
             return False
@@ -361,7 +362,7 @@ class Trial:
             alone = self.case.exact(self.executions.subject, literally=True)
             batched = oracle.exact_values(program, stacked, literally=True)
         except Undecided:
-            return True  # Nothing tells them apart.
+            return True  # No difference can be shown.
         truth = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
         return not self.case.examined(truth, batched).wrong.any()
 
@@ -372,7 +373,7 @@ class Trial:
         accuracies: Accuracies,
         thorough: bool,
     ) -> bool:
-        """Judge the float32 program; say whether the input is beyond what float32 can do."""
+        """Test the float32 program; return whether the input is beyond the range of float32."""
         reason = self.executions.no_float32(self.values)
         if reason:
             self._report(Execution.FLOAT32, Kind.NO_FLOAT32, 0, text=reason)
@@ -393,14 +394,14 @@ class Trial:
         accuracy = narrow.pop(Execution.FLOAT32)
         excused = accuracy.missing
         if narrow and accuracy.bad.any():
-            # Where every program runs out of float32's range, the range is to blame. A function may
-            # have the subject for its rule, which must not excuse itself.
+            # Where every program leaves float32's range, the range is the cause. Autodiff without
+            # rules is included, as a rule of the function may be the subject itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
             excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
         excused = excused | self.case.of_the_other_sign(bound, accuracy)
         left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
         excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
-        # What nobody is blamed for is nobody's record either.
+        # Excused entries do not count in the accuracies either.
         excused = excused & accuracy.bad
         accuracies.update(
             {
@@ -417,7 +418,7 @@ class Trial:
         return bool(excused.any())
 
     def _blame_narrow_formula(self, truth: formula.Truth) -> None:
-        """Disprove the program that is traced in float32, which may be another one."""
+        """Test the formula of the program that is traced in float32, which may be another one."""
         program = self.executions.narrow_subject(self.values)
         try:
             given = oracle.exact_values(program, self.case.leaves)

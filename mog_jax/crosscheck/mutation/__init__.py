@@ -1,1 +1,7 @@
-"""Mutation testing: standard bugs, and how many of them a set of inputs shows."""
+"""Mutation testing: plants standard bugs, and counts those that a set of inputs shows.
+
+===========  =======================================================================================
+`operators`  derivatives with a standard bug, made from a right one
+`score`      which of these bugs the inputs of a check show
+===========  =======================================================================================
+"""

@@ -1,9 +1,9 @@
-"""Mutation operators: standard bugs, made from any derivative, that good inputs would show.
+"""Mutation operators: make derivatives with a standard bug, which good inputs would show.
 
-Each takes the user's program, as data, and gives one that differs from it in a single place. They
-are the mistakes that people make: in a result (a sign, a factor, an index), in the data that are
-read (a point too few), in one operation, in a guard that is active only near zero or far out, at
-zeros and ties, and in precision.
+Each operator takes the user's program, as data, and returns one that differs in a single place. The
+bugs are common mistakes: in a result (a sign, a factor, an index), in the data that are read (a
+point left out), in one operation, in a guard that is active only near zero or far out, at zeros and
+ties, and in precision.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ import numpy as np
 from mog_jax.crosscheck.inputs.arguments import Signature
 from mog_jax.crosscheck.jaxprs import Literal, bind, is_float, primitives, run
 
-# Flat values in, flat values out.
+# A function from flat arguments to flat results.
 Program = Callable[..., Sequence[Any]]
 Change = Callable[[Any, list[Any]], Sequence[Any]]
 
-# At most so many of a family, spread over all places where it could be.
+# Largest number of mutations of each family, spread evenly over all possible places.
 _MOST_ENTRIES = 3
 _MOST_LEAVES = 4
 _MOST_OPERATIONS = 12
@@ -56,13 +56,13 @@ class Mutation:
     Attributes
     ----------
     name : str
-        What was done, in words.
+        Description of the change.
     entry : str
-        Where: a number of the derivative, a leaf of the arguments, or a line of the source.
+        Its place: a number of the derivative, a leaf of the arguments, or a line of the source.
     program : Program
         The derivative with the bug in it, on flat arguments.
     of_digits : bool
-        Whether only the digits that are kept can show it, because the formula is the same.
+        Whether the formula is the same, so that only lost digits can show the bug.
     """
 
     name: str
@@ -72,10 +72,9 @@ class Mutation:
 
 
 def mutations_of(closed: Any, contract: Signature, args: Sequence[Any]) -> list[Mutation]:
-    """List bugs for a derivative that was traced on arguments of these shapes.
+    """Return mutations of a derivative that was traced on arguments of these shapes.
 
-    Some may turn out to compute the same function: a ``max`` that is only there for stability can
-    be changed at will.
+    Some may compute the same function, such as a changed ``max`` that is there for stability only.
     """
     found = [
         *_in_results(closed, contract, args),
@@ -126,7 +125,7 @@ def _in_results(closed: Any, contract: Signature, args: Sequence[Any]) -> Iterat
 
 
 def _in_data(closed: Any, contract: Signature, args: Sequence[Any]) -> Iterator[Mutation]:
-    """Read a point twice in place of its neighbour, in each array that is not differentiated."""
+    """Yield mutations that read a point's neighbour in its place, in arrays of data."""
     names, leaves = contract.names(args), jax.tree.leaves(tuple(args))
     differentiated = set(contract.wrt_names(args))
     data = [i for i, name in enumerate(names) if name not in differentiated and leaves[i].ndim]
@@ -145,7 +144,7 @@ def _in_data(closed: Any, contract: Signature, args: Sequence[Any]) -> Iterator[
 
 
 def _at_special_values(closed: Any, contract: Signature, args: Sequence[Any]) -> Iterator[Mutation]:
-    """Be wrong where an argument is exactly 0, or has two equal neighbours."""
+    """Yield mutations that are wrong where an argument is exactly 0, or has equal neighbours."""
     names, leaves = contract.names(args), jax.tree.leaves(tuple(args))
     floats = [i for i, leaf in enumerate(leaves) if leaf.dtype.kind == "f" and leaf.size]
 
@@ -164,7 +163,7 @@ def _at_special_values(closed: Any, contract: Signature, args: Sequence[Any]) ->
         return all(bool(jnp.isfinite(r).all()) for r in _original(closed, changed))
 
     for place in floats[:_MOST_LEAVES]:
-        # A zero variance is no input, and NaN no bug there.
+        # An argument that must not be 0, such as a variance, is left out: NaN is no bug there.
         if survives_zero(place):
             yield Mutation(
                 "NaN where it has a 0",
@@ -180,7 +179,7 @@ def _at_special_values(closed: Any, contract: Signature, args: Sequence[Any]) ->
 
 
 def _in_operations(closed: Any) -> Iterator[Mutation]:
-    """Change one operation, one guard or one constant; those inside of loops are left alone."""
+    """Yield mutations of one operation, guard or constant each, except inside loops."""
     families: dict[str, list[tuple[int, Any, str, Change]]] = {}
     equations = _equations(closed)
     for number, equation in enumerate(equations):
@@ -217,7 +216,7 @@ def _in_precision(closed: Any) -> Iterator[Mutation]:
 
 
 def _changes(equation: Any) -> Iterator[tuple[str, str, Change]]:
-    """List what can be done to one equation."""
+    """Yield the changes that are possible in one equation: family, name and change."""
     if not all(is_float(v.aval) for v in [*equation.invars, *equation.outvars]):
         return
     name, params = equation.primitive.name, equation.params
@@ -286,7 +285,7 @@ def _is_literal(equation: Any, place: int) -> bool:
 
 
 def _equations(closed: Any) -> list[Any]:
-    """List the equations in the order in which `run` meets them."""
+    """Return the equations in the order in which `run` evaluates them."""
     met: list[Any] = []
 
     def note(equation: Any, operands: list[Any]) -> Sequence[Any]:
@@ -312,7 +311,7 @@ def _changed_at(closed: Any, number: int, change: Change) -> Program:
 
 
 def _line(equation: Any) -> str:
-    """Name the line of the user's source that an equation comes from."""
+    """Return the line of the user's source that an equation comes from, ``file.py:12``."""
     traceback = getattr(equation.source_info, "traceback", None)
     for frame in traceback.frames if traceback is not None else ():
         path = Path(frame.file_name)
@@ -342,14 +341,14 @@ def _index(i: int, shape: tuple[int, ...]) -> str:
 
 
 def _spread(sites: Sequence[Any], most: int) -> list[Any]:
-    """Choose at most so many, evenly from first to last."""
+    """Return at most `most` of the sites, evenly spaced from first to last."""
     if len(sites) <= most:
         return list(sites)
     return [sites[round(i * (len(sites) - 1) / (most - 1))] for i in range(most)]
 
 
 def _told_apart(bugs: list[Mutation]) -> list[Mutation]:
-    """Number those that would have the same words."""
+    """Return the mutations with a number added to names that would be the same."""
     seen: dict[tuple[str, str], int] = {}
     named = []
     for bug in bugs:

@@ -1,8 +1,8 @@
-"""Scores a check's inputs: bugs are planted in the derivative, and the inputs have to show them.
+"""Scores a check's inputs: plants bugs in the derivative, and tests which of them the inputs show.
 
-A check that passes says something only if it would have failed for a wrong derivative. So after a
+A check that passes is informative only if it would have failed for a wrong derivative. So after a
 derivative has passed, standard bugs are put into it, one at a time, and each is judged at the
-inputs that were drawn, by the same exact values and the same measure, until one of them shows it.
+inputs that were drawn, by the same exact values and error bounds, until one of them shows it.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ class Mutant:
     Attributes
     ----------
     name : str
-        What was done, in words.
+        Description of the change.
     entry : str
-        Where: a number of the derivative, a leaf of the arguments, or a line of the source.
+        Its place: a number of the derivative, a leaf of the arguments, or a line of the source.
     caught : bool
         Whether an input shows it.
     kind : Kind, optional
-        What it is found guilty of, ``"wrong_formula"``, ``"unstable"`` or ``"not_finite"``;
-        None if it is not caught
+        The failure that shows it, ``"wrong_formula"``, ``"unstable"`` or ``"not_finite"``; None if
+        it is not caught.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Mutant:
     kind: Kind | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as what JSON can hold."""
+        """Return the fields as a dict that JSON can hold."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Mutant:
 
 
 def plant(judge: Judge, draws: Sequence[Draw]) -> list[Mutant]:
-    """Plant standard bugs in a derivative that passed, and look whether these inputs show them."""
+    """Plant standard bugs in a derivative that passed, and return which of them the inputs show."""
     places = [_Place(judge.case(draw)) for draw in draws]
     programs: dict[Any, dict[tuple[str, str], _MutantProgram]] = {}
     for place in places:
@@ -74,7 +74,7 @@ def plant(judge: Judge, draws: Sequence[Draw]) -> list[Mutant]:
             for place in places
             if (mutant := programs[place.case.draw.key].get((entry, name))) is not None
         ]
-        # Digits cost more to judge, and tell only where no formula is disproved.
+        # Digits cost more to judge, and are needed only where no formula is disproved.
         verdicts = chain(
             (place.verdict_of_formula(mutant) for place, mutant in met if not mutant.of_digits),
             (place.verdict_of_digits(mutant) for place, mutant in met),
@@ -93,7 +93,7 @@ class _MutantProgram:
 
     @functools.cached_property
     def closed(self) -> Any:
-        """The program; most bugs are caught at the first shape, and never traced at another."""
+        """The program, traced on demand: most bugs are caught at the first shape."""
         with in_float64():
             return trace(self._bug.program, *self._subject.in_avals)[0]
 
@@ -106,7 +106,7 @@ def _mutants(judge: Judge, case: Case) -> dict[tuple[str, str], _MutantProgram]:
 
 
 class _Place:
-    """One input; what is true there is found out once, when it is first asked for."""
+    """One input, with its exact values and error bound, computed on demand and kept."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -115,28 +115,28 @@ class _Place:
 
     @property
     def truth(self) -> formula.Truth:
-        """What the entries should be."""
+        """The exact values of the entries."""
         if self._truth is None:
             self._truth = self.case.truth(confirmed=False)
         return self._truth
 
     def verdict_of_formula(self, mutant: _MutantProgram) -> Kind | None:
-        """Say whether exact values disprove a mutant here."""
+        """Return the failure if exact values disprove a mutant here; else None."""
         try:
             given = oracle.exact_values(mutant.closed, self.case.leaves)
         except Undecided:
             return None
         found = self.case.examined(self.truth, given)
-        # Where quotients had to decide between the two, what they said holds for the next one too.
+        # Values that difference quotients have revised are kept for the next mutant.
         self._truth = found.truth
         return self.case.claim.kind if found.wrong.any() else None
 
     def verdict_of_digits(self, mutant: _MutantProgram) -> Kind | None:
-        """Say whether a mutant loses digits here that the problem does not lose."""
+        """Return the failure if a mutant loses digits here that the problem does not lose."""
         if self._bound is None:
             self._bound = self.case.error_bound(self.truth)
         with in_float64():
-            # Operation by operation: a compiler may leave out a rounding that it finds unhelpful.
+            # Operation by operation, as a compiler may remove a rounding to float32.
             leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(self.case.values)]
             results = run(mutant.closed.jaxpr, mutant.closed.consts, leaves, bind)
             flat = np.concatenate([np.asarray(r, np.float64).reshape(-1) for r in results])

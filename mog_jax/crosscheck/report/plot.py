@@ -1,4 +1,4 @@
-"""A report as a picture: digits kept against digits that conditioning allows."""
+"""Draws a report: digits kept against digits that conditioning allows."""
 
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,18 @@ import numpy as np
 from mog_jax.crosscheck.findings import Execution
 from mog_jax.crosscheck.report.summary import Summary
 
-# Okabe and Ito's palette, with a marker each for those who see no colours.
+# Okabe and Ito's palette, with a marker for each, so that colour is not needed.
 _STYLES = {
     Execution.JIT: ("hand-written", "#0072B2", "o"),
     Execution.REVERSE: ("reverse autodiff", "#D55E00", "^"),
     Execution.FORWARD: ("forward autodiff", "#009E73", "v"),
 }
-# Decimal digits that float32 has fewer.
+# Decimal digits that a precision has fewer than float64.
 _FEWER = {"float64": 0.0, "float32": 29 * np.log10(2)}
 
 
 def draw_digits(report: Summary, path: str | Path) -> None:
-    """Draw one panel for each precision and write it to `path`.
+    """Draw one panel for each precision and write the figure to `path`.
 
     Raises
     ------

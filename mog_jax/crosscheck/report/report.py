@@ -1,4 +1,4 @@
-"""The outcome of a cross-check: gathered input by input, for people, for programs, as a plot."""
+"""Defines `Report`: the results of a cross-check, gathered input by input."""
 
 import json
 import math
@@ -23,16 +23,16 @@ class CrosscheckError(AssertionError):
 
 
 class Report(Summary):
-    """What a cross-check found; its attributes are those of a `Summary`."""
+    """The results of a cross-check; its attributes are those of a `Summary`."""
 
     def raise_if_failed(self) -> None:
         """Raise `CrosscheckError`, an AssertionError with the report as message, if not `ok`."""
-        __tracebackhide__ = True  # pytest then shows the test, and not this
+        __tracebackhide__ = True  # pytest then shows the test, not this method
         if not self.ok:
             raise CrosscheckError(str(self))
 
     def to_json(self) -> str:
-        """Give `to_dict` as JSON."""
+        """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def plot(self, path: str | Path) -> None:
@@ -49,7 +49,7 @@ class Report(Summary):
         return described(self)
 
     def observe(self, draw: Draw, judgements: list[Judgement]) -> None:
-        """Add what one input showed."""
+        """Add the judgements of one input."""
         self.examples += 1
         for judgement in judgements:
             self._add(judgement)
@@ -66,13 +66,13 @@ class Report(Summary):
         self._add_point(main)
 
     def conclude(self, derivatives: Collection[str] = ()) -> None:
-        """Draw the conclusions that only all inputs together allow.
+        """Add the remarks and findings that depend on all inputs.
 
-        Of `derivatives`, the claims of first order, at least one has to have been judged, unless no
-        input was to be differentiated.
+        `derivatives` are the names of the first-order claims: at least one must have been judged,
+        unless there are none.
         """
         if self.findings:
-            # What the failures bring about, or their search did not get to, is not remarkable.
+            # Remarks that the failures explain, or that the search did not complete, are dropped.
             moot = {Kind.ROUNDED_CONSTANT, Kind.SECOND_ORDER_NOT_FINITE, Kind.SECOND_ORDER_UNSTABLE}
             if any(finding.kind == Kind.WRONG_SHAPE_OR_DTYPE for finding in self.findings):
                 moot.add(Kind.UNDEFINED_ORDER)
@@ -153,7 +153,7 @@ class Report(Summary):
         self.points.append(point)
 
 
-# Decimal digits between the two precisions.
+# Decimal digits that float32 has fewer than float64.
 _FLOAT32_FEWER = 29 * math.log10(2)
 
 
@@ -168,7 +168,7 @@ def _add_accuracy(
     worst = int(np.argmax(lost))
     before = execution.digits_allowed - execution.digits_kept
     if np.isfinite(lost[worst]) and (math.isnan(before) or lost[worst] > before):
-        # A lucky result may have a digit more than it can rely on.
+        # By chance a result may keep more digits than conditioning allows.
         execution.digits_allowed = float(allowed[worst])
         execution.digits_kept = min(float(accuracy.kept[worst]), execution.digits_allowed)
         execution.entry = entries[worst]

@@ -1,4 +1,4 @@
-"""Inputs and functions as Python source, so that a finding can be pasted and run."""
+"""Writes inputs and functions as Python source, for a program that reproduces a finding."""
 
 import dataclasses
 import keyword
@@ -14,12 +14,12 @@ from mog_jax.crosscheck.report.snippet_imports import Preamble, Unwritable, arra
 def snippet(
     entry: str, functions: list[tuple[str, Callable[..., Any]]], args: Any, options: dict[str, Any]
 ) -> str:
-    """Write a program that judges one input again.
+    """Return the source of a program that judges one input again.
 
     Parameters
     ----------
     entry : ``"crosscheck"`` or ``"crosscheck_rule"``
-    functions : what was passed, each with the name to call it by if it has none
+    functions : the functions that were passed, each with a name to use if it has none
     args : the input
     options : keyword arguments to repeat
     """
@@ -44,7 +44,7 @@ def snippet(
 
 
 def source(value: Any, preamble: Preamble, missing: list[str]) -> str:
-    """Write a pytree of arrays as Python that makes it again, to the last bit.
+    """Return Python source that makes a pytree of arrays again, to the last bit.
 
     The classes in it are included in `preamble`, or named in `missing`.
     """

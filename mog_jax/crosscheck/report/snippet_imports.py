@@ -1,7 +1,7 @@
-"""Imports and definitions that a snippet needs before it can name a function or a class.
+"""Collects the imports and definitions that a snippet needs to name a function or a class.
 
-What another program can import is imported. Anything else, such as a function of a script, of a
-notebook or of a test, is copied with the names that it uses, if its source can be found.
+An object that another program can import is imported. Others, such as a function of a script, of a
+notebook or of a test, are copied with the names that they use, if their source can be found.
 """
 
 import ast
@@ -21,26 +21,26 @@ import numpy as np
 from mog_jax.crosscheck.inputs.static import is_key
 
 _JAX = Path(jax.__file__).parent
-# Derivatives by JAX that a snippet can make again.
+# Transformations of JAX that a snippet can apply again.
 _TRANSFORMATIONS = ("grad", "value_and_grad", "jacfwd", "jacrev")
 
 
 class Unwritable(Exception):  # noqa: N818, no error: a snippet says what it leaves to the reader
-    """A value that cannot be written down as source."""
+    """A value that cannot be written as source."""
 
 
 @dataclasses.dataclass
 class Preamble:
-    """Imports and definitions, gathered.
+    """The imports and definitions of a snippet.
 
     Attributes
     ----------
     modules : dict from str to str
-        By the name to use, the module's own.
-    members : dict from str, tuple[str to str]
-        By the name to use, the module and the name in it.
+        From the name to use to the module's own name.
+    members : dict from str to tuple of str
+        From the name to use to the module and the name in it.
     definitions : dict from str to str
-        By the name to use, source, each after what it uses.
+        From the name to use to source, in the order in which they depend on each other.
     """
 
     modules: dict[str, str] = dataclasses.field(default_factory=lambda: {"np": "numpy"})
@@ -48,7 +48,7 @@ class Preamble:
     definitions: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def include(self, name: str, value: Any) -> str:
-        """Make a value available, under `name` or a better one, which is given back.
+        """Make a value available, and return its name: `name` or one that suits it better.
 
         Raises
         ------
@@ -68,11 +68,11 @@ class Preamble:
             raise
 
     def import_from(self, module: str, name: str) -> None:
-        """Import something that can be imported."""
+        """Add an import of `name` from `module`."""
         self.members[name] = module, name
 
     def lines(self) -> list[str]:
-        """Write it all."""
+        """Return the lines of source."""
         plain = {module for name, module in self.modules.items() if name == module}
         text = [f"import {module}" for module in sorted(plain)]
         text += [
@@ -105,7 +105,7 @@ class Preamble:
             return self._claim(self.members, home[1], home)
 
     def key(self, value: Any) -> str:
-        """Write a typed random key."""
+        """Return the source of a typed random key."""
         data = array(np.asarray(jax.random.key_data(value)))
         implementation = str(jax.random.key_impl(value))
         return f"{self.include('jax', jax)}.random.wrap_key_data({data}, impl={implementation!r})"
@@ -153,14 +153,14 @@ class Preamble:
 
 
 def importable(value: Any) -> tuple[str, str] | None:
-    """Give the module and name under which something can be imported, if it can."""
+    """Return the module and name under which an object can be imported; None if it cannot."""
     module = getattr(value, "__module__", None)
     name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
     if module in (None, "__main__") or not name.isidentifier():
         return None
     if getattr(sys.modules.get(module), name, None) is not value:
         return None
-    # A shorter path, if the package's front door has it.
+    # The shorter path, if the top package exports it.
     package = module.split(".")[0]
     if getattr(sys.modules.get(package), name, None) is value:
         return package, name
@@ -168,7 +168,7 @@ def importable(value: Any) -> tuple[str, str] | None:
 
 
 def called(function: Any) -> str:
-    """Say in a word what a function is called; of a derivative that JAX makes, whose it is."""
+    """Return a function's name; for a derivative that JAX makes, such as ``jax.grad(loss)``."""
     try:
         transformed = _transformed(function)
     except (Unwritable, AttributeError, ValueError):
@@ -179,13 +179,13 @@ def called(function: Any) -> str:
     name = str(getattr(function, "__name__", kind))
     if name == "<lambda>":
         return ""
-    # A library's wrapper of a function has its name, and is another one.
+    # A library's wrapper has the name of the wrapped function, but is another function.
     own = isinstance(function, types.FunctionType) or type(function).__module__.startswith("jax")
     return name if own or not hasattr(function, "__wrapped__") else f"{kind}({name})"
 
 
 def array(value: np.ndarray[Any, Any]) -> str:
-    """Write an array as Python that makes it again, to the last bit."""
+    """Return Python source that makes an array again, to the last bit."""
     if not value.size:
         return f"np.zeros({value.shape}, np.{value.dtype.name})"
     usual = value.dtype in (np.float64, np.int64, np.bool_)
@@ -201,13 +201,13 @@ def _nested(value: Any) -> str:
 
 
 def _is_of_a_test(module: str) -> bool:
-    # pytest finds its modules in ways of its own: nobody else may be able to import them.
+    # pytest imports test modules in its own way: other programs may not be able to import them.
     loader = getattr(sys.modules.get(module), "__loader__", None)
     return type(loader).__module__.startswith("_pytest.")
 
 
 def _transformed(value: Any) -> tuple[str, Any, Any] | None:
-    """Find that a function is JAX's derivative of another: its name, that one, and `argnums`."""
+    """Return the transformation, function and `argnums` of a derivative by JAX; None for others."""
     code = getattr(value, "__code__", None)
     module = str(getattr(code, "co_filename", ""))
     if not isinstance(value, types.FunctionType) or not module.startswith(str(_JAX)):
@@ -223,7 +223,7 @@ def _transformed(value: Any) -> tuple[str, Any, Any] | None:
 
 
 def _held(function: Any) -> dict[str, Any]:
-    """Give what a function and the functions in its closure close over, by name."""
+    """Return the values in the closures of a function and of the functions in it, by name."""
     found: dict[str, Any] = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         value = cell.cell_contents
@@ -234,7 +234,7 @@ def _held(function: Any) -> dict[str, Any]:
 
 
 def _within_boundary(function: Any) -> Any:
-    """Take off what JAX wraps around its own functions to shorten tracebacks."""
+    """Return the function without the wrapper that JAX uses to shorten tracebacks."""
     while function.__code__.co_qualname.startswith("api_boundary"):
         (cell,) = function.__closure__
         function = cell.cell_contents
@@ -242,7 +242,7 @@ def _within_boundary(function: Any) -> Any:
 
 
 def _source(value: Any) -> tuple[Any, str]:
-    """Find the source of a function or class: its syntax, and its text."""
+    """Return the source of a function or class: its syntax tree, and its text."""
     if hasattr(value, "defjvp") or hasattr(value, "defvjp"):
         raise Unwritable("its rule is defined elsewhere")
     try:
@@ -260,7 +260,7 @@ def _source(value: Any) -> tuple[Any, str]:
 
 
 def _lambda(function: Any, text: str) -> tuple[ast.Lambda, str]:
-    """Find a lambda expression by where its code stands in the file."""
+    """Return a lambda expression's syntax tree and text, found by the positions of its code."""
     code = function.__code__
     places = [(a, c) for a, _, c, _ in code.co_positions() if a is not None and c is not None]
     found = [
@@ -271,7 +271,7 @@ def _lambda(function: Any, text: str) -> tuple[ast.Lambda, str]:
         and [a.arg for a in node.args.args] == list(code.co_varnames[: code.co_argcount])
         and (node.body.lineno, node.body.col_offset) in places
     ]
-    # Of lambdas within each other the outermost stands first; its code knows it by its body.
+    # Nested lambdas may begin on one line; the position of the body tells them apart.
     segment = ast.get_source_segment(text, found[0]) if len(found) == 1 else None
     if segment is None:
         raise Unwritable("there are several like it")
@@ -279,7 +279,7 @@ def _lambda(function: Any, text: str) -> tuple[ast.Lambda, str]:
 
 
 def _names(node: Any, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the names from outside that a definition uses, with what they mean there."""
+    """Yield the names from outside that a definition uses, with their values."""
     used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     outside = dict(vars(sys.modules[value.__module__])) if isinstance(value, type) else {}
     if isinstance(value, types.FunctionType):

@@ -1,4 +1,4 @@
-"""What all inputs together showed: the numbers behind a report."""
+"""Defines the numbers of a report, summed over all inputs."""
 
 import dataclasses
 import math
@@ -10,18 +10,18 @@ from mog_jax.crosscheck.mutation.score import Mutant
 
 @dataclasses.dataclass
 class ExecutionSummary:
-    """How well one way of running a program did, over all inputs.
+    """The accuracy of one way of running a program, over all inputs.
 
     Attributes
     ----------
     inputs : int
-        How many were judged.
+        Number of inputs that were judged.
     roundings : float
-        The most, in units of what one rounding of everything may cause.
+        The largest error, in units of one rounding.
     digits_kept, digits_allowed : float
-        At the input and entry where the fewest were kept of those allowed.
+        Digits at the input and entry where most of those allowed are lost.
     entry : str
-        Where that was.
+        That entry.
     """
 
     inputs: int = 0
@@ -31,26 +31,26 @@ class ExecutionSummary:
     entry: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as what JSON can hold."""
+        """Return the fields as a dict that JSON can hold."""
         return {key: _json(value) for key, value in dataclasses.asdict(self).items()}
 
 
 @dataclasses.dataclass
 class ClaimSummary:
-    """What was seen of one claim, over all inputs.
+    """The results of one claim, over all inputs.
 
     Attributes
     ----------
     name : str
-        What was judged.
+        Name of the claim.
     judged : int
         Inputs at which its formula was compared with a finite exact value.
     failed : int
         Inputs at which something failed.
     informative : dict from str to int
-        By entry, inputs at which an error would have shown.
+        From each entry to the number of inputs at which an error would have shown.
     executions : dict from Execution to ExecutionSummary
-        How each way of running it did; the keys are strings such as ``"jit"``.
+        The accuracy of each way of running it; the keys are strings such as ``"jit"``.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ClaimSummary:
     executions: dict[Execution, ExecutionSummary] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as what JSON can hold."""
+        """Return the fields as a dict that JSON can hold."""
         return {
             "judged": self.judged,
             "failed": self.failed,
@@ -71,32 +71,32 @@ class ClaimSummary:
 
 @dataclasses.dataclass
 class Summary:
-    """What a cross-check found.
+    """The results of a cross-check.
 
     Attributes
     ----------
     name : str
-        What was checked.
+        Name of the check.
     seed : int
-        Which inputs were drawn.
+        Seed of the drawn inputs.
     findings : list of Finding
-        What fails the check, most severe first.
+        The failures, most severe first.
     remarks : list of Finding
-        What is worth knowing, but fails nothing.
+        Findings that do not fail the check.
     claims : dict from str to ClaimSummary
-        How each claim did.
+        The results of each claim.
     planted : list of Mutant
-        Bugs that were planted, if that was asked for and the derivative passed.
+        The planted bugs, with `plant_bugs` and if the derivative passed.
     examples : int
-        Inputs that were tried.
+        Number of inputs that were tried.
     overdue : int
         Inputs that were not judged because exact evaluation took longer than `deadline`.
     undefined, undecided, kinks, autodiff_wrong, beyond_float32 : int
-        Inputs of which an entry had no finite derivative, could not be decided, was at a kink of
-        the function, was wrong in automatic differentiation, or was beyond the range of any float32
-        program.
+        Numbers of inputs with an entry that had no finite derivative, could not be decided, was at
+        a kink of the function, was wrong in automatic differentiation, or was beyond the range of
+        any float32 program.
     seconds : float
-        How long it took.
+        Duration of the check.
     points : list of dict
         The digits kept and allowed at each input, for plots.
     """
@@ -123,7 +123,7 @@ class Summary:
         return not self.findings
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as what JSON can hold."""
+        """Return the results as a dict that JSON can hold."""
         return {
             "name": self.name,
             "ok": self.ok,

@@ -1,4 +1,4 @@
-"""A report as text."""
+"""Writes a report as text."""
 
 import math
 
@@ -21,12 +21,12 @@ _LEGEND = (
 
 
 def described(report: Summary) -> str:
-    """Describe a cross-check, its failures first."""
+    """Return the text of a report, its failures first."""
     verdict = "ok" if report.ok else "FAILED"
     lines = [f"{report.name}: {verdict} ({_counts(report)})"]
     for finding in report.findings:
         lines += ["", _finding(finding)]
-    # What is derived from something wrong was not judged.
+    # Claims that a disproof made worthless were not judged.
     claims = [claim for claim in report.claims.values() if report.ok or claim.judged]
     for claim in claims:
         lines += ["", *_table(claim)]
@@ -40,7 +40,7 @@ def described(report: Summary) -> str:
 
 
 def one_line(report: Summary) -> str:
-    """Describe a cross-check in one line."""
+    """Return the result of a cross-check in one line."""
     if not report.ok:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in report.findings))
         return f"{report.name}: {kinds} ({_inputs(report.examples)})"
@@ -124,7 +124,7 @@ def _table(claim: ClaimSummary) -> list[str]:
 
 
 def _shown(claim: ClaimSummary) -> dict[Execution, ExecutionSummary]:
-    """Give the executions of which there is something to say, in their order."""
+    """Return the executions whose digits were measured, in the order of the table."""
     names = [name for name in _ORDER if name in claim.executions]
     names += [name for name in claim.executions if name not in _ORDER]
     executions = {name: claim.executions[name] for name in names}

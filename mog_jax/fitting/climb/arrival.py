@@ -1,6 +1,6 @@
-"""Where a climb has ended: whether it has arrived, and whether it lies on the variance floor.
+"""Tests whether a climb has converged, and whether its end lies on the variance floor.
 
-Both are asked in the precision of the climb itself, whatever its arrays are converted to later.
+Both tests use the precision of the climb itself, whatever its arrays are converted to later.
 """
 
 import math
@@ -9,21 +9,21 @@ import numpy as np
 
 from mog_jax.arrays import Array
 
-# Of the number of points, in roundings: what a sum over the points does not know.
+# Rounding error of a sum over the points, in units of the number of points times the epsilon.
 _ROUNDINGS_OF_A_SUM = 32
-# Of the logarithm of the floor, to which a climb's variances are cut in its own precision.
+# Relative rounding error of the logarithm of the floor, in epsilons of the climb's precision.
 _ROUNDINGS_OF_THE_FLOOR = 4
 
 
 def has_arrived(gain_left: Array, n_points: Array, tolerance: float) -> Array:
-    """Say whether less than the tolerance, or than rounding can tell, is left to be gained.
+    """Return whether the gain left is below the tolerance, or below the rounding error.
 
     Parameters
     ----------
     gain_left : array, shape (...,)
         The Newton decrement, in nats, in the precision of the climb.
     n_points : array, shape (...,)
-        How many points were seen, each as often as its count.
+        Number of points, each counted as often as it was seen.
     tolerance : float
         In nats.
 
@@ -37,12 +37,12 @@ def has_arrived(gain_left: Array, n_points: Array, tolerance: float) -> Array:
 
 
 def on_floor(theta: Array, variance_floor: float) -> Array:
-    """Say whether a variance lies on its floor.
+    """Return whether a variance lies on its floor.
 
     Parameters
     ----------
     theta : array, shape (5, ...)
-        Coordinates of climbs, in the precision in which they were climbed.
+        Coordinates of climbs, in the precision of the climbs.
     variance_floor : float
         In units of the data's variance.
 

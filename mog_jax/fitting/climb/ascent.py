@@ -1,8 +1,8 @@
-"""The ascent of one dataset: propose a move, keep it if it climbs, stop where nothing is left.
+"""Runs the ascent: proposes a move, keeps it if it climbs, and stops when no gain is left.
 
-Everything here is a pure function of one dataset, or, with the same code, of any number of them
-side by side as *lanes* (:mod:`mog_jax.kernel`). Data are on their standardised scale, mean 0 and
-variance 1. Nothing raises: a lane that is done stands still until the others are.
+The functions here are pure functions of one dataset, or, with the same code, of any number of
+datasets side by side as *lanes* (:mod:`mog_jax.kernel`). Data are on their standardised scale, mean
+0 and variance 1. Nothing raises: a lane that is done keeps its state until the others are.
 """
 
 import dataclasses
@@ -23,14 +23,14 @@ from mog_jax.penalty import penalty, penalty_weight
 
 _SHRINKAGE = 0.3
 _GROWTH = 2.5
-# Of a predicted gain: a step that brings less than this share was too long.
+# A step is too long if it gains less than this share of the predicted gain.
 _DISAPPOINTING = 0.25
-# Of the tolerance: what a slope must promise to an EM step.
+# A slope counts as zero if an EM step along it would gain less than this share of the tolerance.
 _STATIONARY = 1e-4
 
 
 class PointSums(Protocol):
-    """Datasets side by side, standardised, of which a climb sees the nine sums."""
+    """Standardised datasets side by side: a climb uses their nine sums only."""
 
     @property
     def count(self) -> jax.Array:
@@ -38,10 +38,10 @@ class PointSums(Protocol):
 
     @property
     def free(self) -> jax.Array | None:
-        """The coordinates that are not held fixed, shape (5, *lanes): all, where None."""
+        """The coordinates that are not fixed, shape (5, *lanes); None if all are free."""
 
     def sums(self, coordinates: Coordinates) -> Sums:
-        """Make one pass over all points."""
+        """Compute the nine sums in one pass over all points."""
 
 
 @jax.tree_util.register_dataclass
@@ -52,10 +52,13 @@ class Columns:
     Parameters
     ----------
     x : array, shape (n, *lanes)
-        The points; padded as :func:`mog_jax.kernel.lane_sums` wants them.
+        The points, padded as :func:`mog_jax.kernel.lane_sums` requires.
     totals : Totals, shape (*lanes)
+        Count, mean and variance of each dataset.
     counts : array, shape (n, *lanes), or None
+        How often each point was seen.
     free : array of bool, shape (5, *lanes), or None
+        The coordinates that are not fixed; None if all are free.
     """
 
     x: jax.Array
@@ -69,33 +72,33 @@ class Columns:
         return self.totals.count
 
     def sums(self, coordinates: Coordinates) -> Sums:
-        """Make one pass over all points."""
+        """Compute the nine sums in one pass over all points."""
         return lane_sums(coordinates, self.x, self.totals, self.counts)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Ascent:
-    """Where the climb stands; every field changes at every step.
+    """The state of a climb; every field changes at every step.
 
     Parameters
     ----------
     theta : array, shape (5, *lanes)
         The five coordinates.
     sums : Sums, shape (*lanes)
-        Taken at `theta`; the log-likelihood with the penalty, where there is one.
+        The nine sums at `theta`; the log-likelihood includes the penalty, if there is one.
     gain_left : array, shape (*lanes)
         The Newton decrement at `theta`, in nats; infinite where the likelihood is not concave.
     proposal : array, shape (5, *lanes)
-        Where to go next, and ...
+        The proposed next coordinates.
     expected : array, shape (*lanes)
-        ... what that should gain, to second order.
+        Their predicted gain, in nats, to second order.
     step : array, shape (*lanes)
         Length of that step.
     n_steps : array of int, shape (*lanes)
         Passes over the data.
     climbing : array of bool, shape (*lanes)
-        Whether there is anything left to do.
+        Whether the climb is active: neither converged nor stopped.
     """
 
     theta: jax.Array
@@ -108,14 +111,14 @@ class Ascent:
     climbing: jax.Array
 
     def with_leading_axis(self, form: Callable[[Any], Any], sums: Sums) -> "Ascent":
-        """Give the same with the coordinates, and the sums, in another form: stacked or not."""
+        """Return the state with `form` applied to the coordinates, and with the given sums."""
         return dataclasses.replace(
             self, theta=form(self.theta), proposal=form(self.proposal), sums=sums
         )
 
 
 def begin(theta: Any) -> Ascent:
-    """Propose `theta`, shape (5, *lanes), to a climb that has not looked at the data yet."""
+    """Return the state of a climb before its first pass, with `theta` (5, *lanes) as proposal."""
     lanes = theta.shape[1:]
 
     def one(value: float, dtype: Any = theta.dtype) -> Any:
@@ -145,9 +148,9 @@ def begin(theta: Any) -> Ascent:
 
 
 def packed(state: Ascent) -> jax.Array:
-    """Give all that a climb carries as one array, a row for each number, shape (28, *lanes).
+    """Return the state as one array, a row for each number, shape (28, *lanes).
 
-    One array is moved, gathered and put back at a fraction of what twelve cost.
+    Gathering and scattering one array costs a fraction of what twelve cost.
     """
     leaves = [leaf.astype(state.theta.dtype) for leaf in jax.tree.leaves(state)]
     lanes = state.theta.shape[1:]
@@ -155,7 +158,7 @@ def packed(state: Ascent) -> jax.Array:
 
 
 def unpacked(rows: Any) -> Ascent:
-    """Undo :func:`packed`, for arrays of JAX or NumPy."""
+    """Return the state from its packed form: the inverse of :func:`packed`, for JAX or NumPy."""
     fields: list[Any] = []
     at = 0
     for size, is_pair in zip(_ROWS, _HAS_ROWS, strict=True):
@@ -170,7 +173,7 @@ def unpacked(rows: Any) -> Ascent:
 _LEAVES, _TREE = jax.tree.flatten(begin(np.zeros((5,))))
 _HAS_ROWS = [np.ndim(leaf) > 0 for leaf in _LEAVES]
 _ROWS = [leaf.shape[0] if np.ndim(leaf) else 1 for leaf in _LEAVES]
-# How many they are, and the one that says which climbs are under way.
+# Number of rows, and the row that says which climbs are active.
 ROWS, CLIMBING = sum(_ROWS), -1
 
 
@@ -189,13 +192,12 @@ def ascend(
 ) -> Ascent:
     """Climb on, for at most `steps` steps, until the Newton decrement is below `tolerance` nats.
 
-    From there one more step is made: it is the one that pays most, as Newton's method squares the
-    error.
+    Then one more step is made: it gains the most digits, as Newton's method squares the error.
 
     Parameters
     ----------
     state : Ascent
-        From :func:`begin`, or from here.
+        From :func:`begin`, or from an earlier call.
     lanes : PointSums
     direction : Direction
         How to propose a move.
@@ -204,15 +206,14 @@ def ascend(
     smallest : float
         Logarithm of the lowest variance allowed, in units of the data's variance.
     steps, max_steps : int
-        In this call, and in all.
+        Largest number of steps in this call, and in all calls.
     equal_variances : bool
         Whether the components share one variance.
     give_up : bool
-        Whether to leave lanes alone that are held on the variance floor, where they would shrink
-        further.
+        Whether to stop lanes that have a variance on the floor and would shrink it further.
     penalty_strength : float, optional
-        Of the penalty on the variances: 1 for the usual one. With 0 a climb is the same to the last
-        bit as with None.
+        Strength of the penalty on the variances: 1 for the usual one. With 0 a climb is the same to
+        the last bit as with None.
 
     Returns
     -------
@@ -224,11 +225,11 @@ def ascend(
         weight = penalty_weight(lanes.count, penalty_strength)
         pseudo_points = 2 * weight
     precision = float(np.finfo(state.theta.dtype).eps)
-    # The log-likelihood of so many points is not known better than this.
+    # Rounding error of the log-likelihood of so many points.
     slack = 4 * precision * lanes.count
     enough = jnp.maximum(tolerance, slack)
-    # A step that gains less than a comparison can tell is taken all the same: the last one of
-    # Newton's, which doubles the digits of the parameters, is of this kind.
+    # A step whose gain is lost in rounding is taken all the same: Newton's last step, which doubles
+    # the digits of the parameters, is such a step.
     noise = 4 * slack
 
     def proceed(carry: tuple[Ascent, jax.Array]) -> jax.Array:
@@ -242,7 +243,7 @@ def ascend(
             value = sums.log_likelihood + penalty(old.proposal, weight)
             sums = dataclasses.replace(sums, log_likelihood=value)
         gained = sums.log_likelihood - old.sums.log_likelihood
-        # A lane that is done stands where it stood, and sees what it saw.
+        # A lane that is done keeps its coordinates and its sums.
         climbs = (gained >= -noise) & old.climbing
         step = jnp.where(climbs, old.step, _SHRINKAGE * old.step)
         pays = climbs & (gained >= _DISAPPOINTING * old.expected)
@@ -266,8 +267,8 @@ def ascend(
         proposal: Any = list(map(operator.add, theta, change))
         proposal = (*proposal[:3], *(jnp.maximum(each, smallest) for each in proposal[3:]))
         n_steps = old.n_steps + old.climbing.astype(jnp.int32)
-        # Where the likelihood is not concave there is no estimate of what is left; but where even
-        # the slope is gone, as at a saddle, it is no use to go on.
+        # Where the likelihood is not concave the gain left cannot be estimated; such a climb goes
+        # on unless its gradient is zero, as at a saddle.
         sloping = jnp.zeros_like(model.concave)
         for i in range(5):
             flat = _STATIONARY * enough * (model.complete_information[i, i] + precision)
@@ -280,7 +281,8 @@ def ascend(
         )
         for each in proposal:
             on = on & jnp.isfinite(each)
-        # Within a cluster a climb may begin on the floor, or touch it, and leave it again.
+        # A climb may begin on the floor, or touch it, and leave it again: it stops only where the
+        # variance would shrink further.
         for i in (3,) if equal_variances else (3, 4):
             on = on & ((theta[i] > smallest) | model.free[i] | jnp.logical_not(give_up))
         new = fuse(
@@ -304,14 +306,14 @@ def ascend(
 
 
 def newton_decrement(model: LocalModel) -> jax.Array:
-    r"""Estimate the nats still to be gained, :math:`\tfrac12 g^\top I^{-1}g`.
+    r"""Return the Newton decrement :math:`\tfrac12 g^\top I^{-1}g`, an estimate of the gain left.
 
-    It does not depend on the coordinates at a maximum, and means the same for every dataset.
+    At a maximum it does not depend on the coordinates, and it means the same for every dataset.
 
     Returns
     -------
     array, shape (*lanes)
-        Infinite where the observed information is not positive definite.
+        In nats; infinite where the observed information is not positive definite.
     """
     decrement = 0.5 * sum(map(operator.mul, model.gradient, model.newton_move))
     return jnp.where(model.concave, jnp.maximum(decrement, 0), jnp.inf)

@@ -1,12 +1,12 @@
-r"""What the nine sums say about the ascent: gradient, observed information, EM step.
+r"""Computes gradient, observed information and EM step from the nine sums.
 
 The ascent's coordinates are :math:`(\log\pi_1/\pi_2,\ \mu_1,\ \mu_2,\ \log\sigma_1^2,\
 \log\sigma_2^2)`: five numbers for each lane, each free to take any value, in five arrays of shape
 `(*lanes)`. The information is computed by NumPy as well, with ``xp=numpy``.
 
 A penalty on the variances (:mod:`mog_jax.penalty`) acts on standardised data as if each component
-held :math:`2a` *pseudo-points* more, at a distance of 1 from its mean: in what the functions say of
-the variances, and nowhere else.
+held :math:`2a` *pseudo-points* more, at a distance of 1 from its mean. They enter the entries of
+the variances only.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from mog_jax.mixture import Coordinates
 
 
 def unpack(theta: Vector) -> Coordinates:
-    """Give the log-weights, means and log-variances, two arrays each, of the five coordinates."""
+    """Return the log-weights, means and log-variances, two arrays each, of the five coordinates."""
     # log(1/(1 + exp(-a))) keeps its digits where the weight is nearly 0 or nearly 1.
     log_weights = (jax.nn.log_sigmoid(theta[0]), jax.nn.log_sigmoid(-theta[0]))
     return Coordinates(
@@ -42,9 +42,9 @@ def gradient(theta: Vector, sums: Sums, pseudo_points: jax.Array | None = None) 
     ----------
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
-        Taken there.
+        The nine sums at `theta`.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty, for each component; None for no penalty.
+        Pseudo-points of the penalty in each component; None for no penalty.
 
     Returns
     -------
@@ -69,20 +69,20 @@ def information(
 ) -> Symmetric:
     r"""Observed information, minus the Hessian, in the ascent's coordinates.
 
-    What would be known if each point told its component, less the covariance of what the two
-    components would say. For two components that is :math:`\gamma_1\gamma_2\,qq^\top` at each
-    point, where the difference of the scores :math:`q=s_1-s_2` is a polynomial of degree 2 in
+    It is the complete-data information less the covariance of the components' scores over the
+    responsibilities. For two components that covariance is :math:`\gamma_1\gamma_2\,qq^\top` at
+    each point, where the difference of the scores :math:`q=s_1-s_2` is a polynomial of degree 2 in
     :math:`u`: five cross sums suffice.
 
     Parameters
     ----------
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
-        Taken there.
+        The nine sums at `theta`.
     xp : module
         `jax.numpy` or `numpy`.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty, for each component; None for no penalty.
+        Pseudo-points of the penalty in each component; None for no penalty.
 
     Returns
     -------
@@ -118,17 +118,17 @@ def information(
 def complete_information(
     theta: Vector, sums: Sums, xp: Any = jnp, pseudo_points: jax.Array | None = None
 ) -> Symmetric:
-    """Information that the data would hold if each point told its component.
+    """Complete-data information: that of the data if each point's component were known.
 
     Parameters
     ----------
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
-        Taken there.
+        The nine sums at `theta`.
     xp : module
         `jax.numpy` or `numpy`.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty, for each component; None for no penalty.
+        Pseudo-points of the penalty in each component; None for no penalty.
 
     Returns
     -------
@@ -152,24 +152,24 @@ def em_step(
     equal_variances: bool = False,
     pseudo_points: jax.Array | None = None,
 ) -> Vector:
-    """Where one EM step leads: what the data say of each component, shared out by responsibility.
+    """Coordinates after one EM step: the estimates weighted by the responsibilities.
 
     Parameters
     ----------
     theta : five arrays, shape (*lanes)
     sums : Sums, shape (*lanes)
-        Taken there.
+        The nine sums at `theta`.
     free : five arrays of bool, shape (*lanes), or True
-        The coordinates that may move; the variances of means that may not are about those means.
+        The coordinates that may move; a variance is taken about its mean even if that is fixed.
     equal_variances : bool
         Whether the components share one variance.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty, for each component; None for no penalty.
+        Pseudo-points of the penalty in each component; None for no penalty.
 
     Returns
     -------
     five arrays, shape (*lanes)
-        A component that holds nothing keeps its mean and variance.
+        A component without points keeps its mean and variance.
 
     References
     ----------
@@ -194,7 +194,7 @@ def em_step(
 
 
 def _with(sums: Any, pseudo_points: jax.Array | None) -> Any:
-    """Add to a sum of each component what its pseudo-points add."""
+    """Add the pseudo-points to a sum of each component."""
     return sums if pseudo_points is None else (sums[0] + pseudo_points, sums[1] + pseudo_points)
 
 

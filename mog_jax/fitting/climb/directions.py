@@ -1,9 +1,9 @@
-r"""Ways uphill: each proposes a move from what the nine sums say at the current mixture.
+r"""Defines the directions of the ascent: Newton, EM and gradient.
 
 A direction is :math:`P(\theta)\,\nabla\mathcal L` for a positive definite :math:`P`, so that a
-short enough step gains. The ascent knows a direction only by its function from a `LocalModel` and a
-step length to a change of the five coordinates (:mod:`mog_jax.fitting.climb.derivatives`); yours
-may be another.
+short enough step gains. It is given to the ascent as a function from a `LocalModel` and a step
+length to a change of the five coordinates (:mod:`mog_jax.fitting.climb.derivatives`); a user may
+write another.
 """
 
 import dataclasses
@@ -22,32 +22,32 @@ from mog_jax.kernel import Sums
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class LocalModel:
-    """What the ascent sees from where it stands. Constraints are already taken into account.
+    """Sums and derivatives at the current coordinates, with the constraints taken into account.
 
-    A coordinate that is held has gradient 0 and a row of the identity in both matrices; with equal
-    variances the fourth coordinate stands for both, and the fifth is held.
+    A fixed coordinate has gradient 0 and a row of the identity in both matrices; with equal
+    variances the fourth coordinate stands for both variances, and the fifth is fixed.
 
     Parameters
     ----------
     theta : five arrays, shape (*lanes)
-        Where the climb stands.
+        The current coordinates.
     sums : Sums, shape (*lanes)
-        Taken there; the sums of each component are a pair of arrays, the cross sums are five.
+        The nine sums at `theta`; a pair of arrays for each component, and five cross sums.
     gradient : five arrays, shape (*lanes)
     information : Symmetric, 5 by 5
         Minus the Hessian.
     complete_information : Symmetric, 5 by 5
-        What it would be if each point told its component; positive definite.
+        The information if each point's component were known; positive definite.
     newton_move : five arrays, shape (*lanes)
         Solution of information x move = gradient.
     concave : array of bool, shape (*lanes)
-        Whether the information is positive definite; else `newton_move` means nothing.
+        Whether the information is positive definite; if not, `newton_move` is meaningless.
     free : five arrays of bool, shape (*lanes), or True
         The coordinates that may move.
     equal_variances : bool
         Whether the components share one variance.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty on the variances, which the gradient and both matrices hold as well.
+        Pseudo-points of the penalty on the variances, which the gradient and both matrices include.
     """
 
     theta: Vector
@@ -64,15 +64,16 @@ class LocalModel:
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """A way uphill, and the longest step that makes sense for it.
+    """A direction of the ascent, and its longest step.
 
     Parameters
     ----------
     propose : function of (LocalModel, step)
-        Gives the change of the five coordinates, five arrays of shape (*lanes); `step`, shape
-        (*lanes), is shortened where a proposal did not climb, and lengthened again where it did.
+        Returns the change of the five coordinates, five arrays of shape (*lanes). The ascent
+        shortens `step`, shape (*lanes), where a proposal did not climb, and lengthens it where one
+        did.
     longest : float
-        Of `step`. 1 where the proposal at step 1 is the whole move.
+        Largest value of `step`: 1 if the proposal at step 1 is the whole move.
     """
 
     propose: Callable[[LocalModel, jax.Array], Sequence[jax.Array]]
@@ -88,22 +89,22 @@ def local_model(
     smallest: float | jax.Array,
     pseudo_points: jax.Array | None = None,
 ) -> LocalModel:
-    """Take in the slopes at a mixture, under the constraints.
+    """Compute the derivatives at a mixture, under the constraints.
 
     Parameters
     ----------
     theta : five arrays, shape (*lanes)
-        Where the climb stands.
+        The current coordinates.
     sums : Sums, shape (*lanes)
-        Taken there.
+        The nine sums at `theta`.
     free : five arrays of bool, shape (*lanes), or None
-        The coordinates that may move: all, where not given.
+        The coordinates that may move; None for all.
     equal_variances : bool
         Whether the components share one variance.
     smallest : float
         Log-variance on or below which a component may not shrink further.
     pseudo_points : array, shape (*lanes), or None
-        Of the penalty on the variances, for each component; None for no penalty.
+        Pseudo-points of the penalty on the variances in each component; None for no penalty.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def local_model(
     complete = derivatives.complete_information(theta, sums, pseudo_points=pseudo_points)
     moves: list[jax.Array | bool] = [True] * 5 if free is None else list(free)
     if equal_variances:
-        # One variance moves both: its slope is the sum of theirs.
+        # One coordinate moves both variances: its slope is the sum of theirs.
         gradient = (*gradient[:3], gradient[3] + gradient[4], gradient[4])
         information, complete = _merged(information), _merged(complete)
         moves[3:] = [moves[3] & moves[4], jnp.zeros(gradient[4].shape, bool)]
@@ -139,7 +140,7 @@ def local_model(
 
 
 def where_free(free: jax.Array | bool, value: jax.Array, otherwise: float = 0) -> jax.Array:
-    """Give the value where a coordinate is free; most are everywhere, and cost nothing."""
+    """Return the value where a coordinate is free; no operation if it is free in all lanes."""
     return value if free is True else jnp.where(free, value, otherwise)
 
 
@@ -164,13 +165,14 @@ _GENTLE = 0.05
 
 
 def newton(model: LocalModel, step: jax.Array) -> Vector:
-    r"""Newton's step where the likelihood is concave, and the nearest that climbs elsewhere.
+    r"""Newton's step where the likelihood is concave, and a damped step that climbs elsewhere.
 
     Solves :math:`(I+\lambda D)\,\delta=\nabla\mathcal L` with the observed information :math:`I`
-    and the complete-data information :math:`D`, at :math:`\lambda=1/\text{step}-1`. At
-    :math:`\lambda=0` it is Newton's step; since :math:`I=D-B` with the covariance :math:`B` of
-    equation (25), large :math:`\lambda` gives a short step like EM's. Where the likelihood is not
-    concave :math:`\lambda` is at least a third, and where that does not help it is the EM step.
+    and the complete-data information :math:`D`, at :math:`\lambda=1/\text{step}-1`, or a twentieth
+    of that where the likelihood is concave. At :math:`\lambda=0` it is Newton's step; since
+    :math:`I=D-B` with the covariance :math:`B` of equation (25), large :math:`\lambda` gives a
+    short step like EM's. Where the likelihood is not concave, :math:`\lambda` is at least 0.15;
+    where the damped matrix is not positive definite either, the move is the EM step.
 
     Parameters
     ----------
@@ -180,7 +182,8 @@ def newton(model: LocalModel, step: jax.Array) -> Vector:
     Returns
     -------
     five arrays, shape (*lanes)
-        Shortened to one unit of the complete-data metric: on average a standard deviation a point.
+        Shortened to at most one unit of the complete-data metric: on average a standard deviation
+        a point.
     """
     damping = (1 / step - 1) * jnp.where(model.concave, _GENTLE, 1)
     damping = jnp.where(model.concave, damping, jnp.maximum(damping, _LEAST_DAMPING))
@@ -195,7 +198,7 @@ def newton(model: LocalModel, step: jax.Array) -> Vector:
     count = model.sums.effective_counts[0] + model.sums.effective_counts[1]
     length = jnp.sqrt(model.complete_information.quadratic(tuple(move)) / count)
     shorter = 1 / jnp.maximum(length, 1)
-    # The EM step climbs at its full length, and only there.
+    # The EM step is certain to climb at its full length only.
     return tuple(
         jnp.where(climbs, shorter * change, other)
         for change, other in zip(move, em(model, jnp.ones_like(step)), strict=True)
@@ -228,7 +231,7 @@ def em(model: LocalModel, step: jax.Array) -> Vector:
 
 
 def gradient(model: LocalModel, step: jax.Array) -> Vector:
-    """Plain steepest ascent in the five coordinates, per point.
+    """Steepest ascent in the five coordinates, per point.
 
     Parameters
     ----------
@@ -255,12 +258,12 @@ DIRECTIONS = {
 
 
 def direction_of(given: Any) -> Direction:
-    """Give the direction of that name, or the one given.
+    """Return the direction with the given name, or `given` itself if it is a `Direction`.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no direction has that name.
     """
     if isinstance(given, Direction):
         return given

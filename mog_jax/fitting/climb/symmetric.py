@@ -1,8 +1,8 @@
-"""Small symmetric matrices, one for each lane, kept entry by entry.
+"""Stores and solves small symmetric matrices, one for each lane, entry by entry.
 
-A matrix that is one array, `(5, 5, *lanes)`, has to be put together from its entries, and XLA's
-compiler for CPUs vectorises nothing that it fuses with that. So while climbing, a vector is a tuple
-of arrays, `(*lanes)` each, and a matrix is the tuple of its upper triangle.
+A matrix as one array, `(5, 5, *lanes)`, has to be concatenated from its entries, and XLA's compiler
+for CPUs does not vectorise operations that it fuses with the concatenation. So the ascent keeps a
+vector as a tuple of arrays, `(*lanes)` each, and a matrix as the entries of its upper triangle.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ class Symmetric:
     Parameters
     ----------
     entries : mapping of (row, column) to an array of shape (*lanes)
-        The upper triangle, row <= column; what is not there is 0.
+        The upper triangle, row <= column; entries that are not given are 0.
     size : int
         Number of rows.
 
@@ -41,7 +41,7 @@ class Symmetric:
     size: int = dataclasses.field(metadata={"static": True})
 
     def __getitem__(self, place: tuple[int, int]) -> jax.Array:
-        """Give the entry in a row and a column."""
+        """Return the entry in a row and a column."""
         row, column = min(place), max(place)
         if (row, column) in self.entries:
             return self.entries[row, column]
@@ -55,7 +55,7 @@ class Symmetric:
         return Symmetric(entries, self.size)
 
     def quadratic(self, vector: Vector) -> jax.Array:
-        """Give vᵀMv, shape (*lanes)."""
+        """Return vᵀMv, shape (*lanes)."""
         total = None
         for (i, j), entry in self.entries.items():
             term = entry * (vector[i] * vector[j])
@@ -65,21 +65,21 @@ class Symmetric:
         return total
 
     def solve(self, right: Vector) -> tuple[Vector, jax.Array]:
-        """Solve the systems of all lanes, and say which matrices are positive definite.
+        """Solve the systems of all lanes, and test which matrices are positive definite.
 
         Returns
         -------
         tuple of arrays, shape (*lanes) each
-            The solution: meaningless where the matrix is not positive definite.
+            The solution; meaningless where the matrix is not positive definite.
         array of bool, shape (*lanes)
-            Whether it is: a symmetric matrix is if and only if elimination without exchanges meets
-            positive pivots only.
+            Whether the matrix is positive definite: it is if and only if elimination without
+            exchanges meets positive pivots only.
         """
-        # A pivot that rounding alone has left over is not positive.
+        # A pivot within rounding error of 0 does not count as positive.
         rounding = 8 * float(np.finfo(right[0].dtype).eps)
         size = self.size
-        # Unrolled LDLᵀ: for matrices this small anything else costs more than it computes. The
-        # columns of L are kept twice, before and after their division by the pivot.
+        # Unrolled LDLᵀ: for matrices this small a loop costs more than its arithmetic. The columns
+        # of L are kept twice, before and after their division by the pivot.
         undivided: list[list[jax.Array]] = [[] for _ in range(size)]
         divided: list[list[jax.Array]] = [[] for _ in range(size)]
         inverses: list[jax.Array] = []
@@ -103,10 +103,10 @@ class Symmetric:
         for i in reversed(range(size)):
             for k in range(i + 1, size):
                 solution[i] = solution[i] - divided[k][i] * solution[k]
-        # NaN, where there is any, has come as far as to the first entry.
+        # Back substitution carries any NaN to the first entry.
         return tuple(solution), definite & jnp.isfinite(solution[0])
 
     def dense(self, xp: Any = jnp) -> Any:
-        """Give one array, shape (size, size, *lanes), of JAX or of the module `xp`."""
+        """Return one array, shape (size, size, *lanes), of JAX or of the module `xp`."""
         rows = [[self[i, j] for j in range(self.size)] for i in range(self.size)]
         return xp.stack([xp.stack(row) for row in rows])

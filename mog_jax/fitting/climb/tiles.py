@@ -1,13 +1,13 @@
-"""The one program that climbs, for any number of datasets of any length.
+"""Defines the compiled program that advances the climbs of datasets of any number and length.
 
-Its arguments have fixed shapes, and how much of them is in use are numbers: so it is compiled once
-for each precision. Climbs are lanes of *tiles*, as many side by side as suit the device. A tile's
-points are some rows of a buffer; how many, how many steps are made, and where they end, are numbers
-as well. A long dataset is cut into 2, 4, 8, ... *strips*, on neighbouring lanes, and their sums are
-joined. (How climbs come into the buffers: :mod:`mog_jax.fitting.multistart.packing`.)
+Its arguments have fixed shapes, and the part of them that is in use is given by numbers: so it is
+compiled once for each precision. Climbs are lanes of *tiles*; the device sets the number of lanes.
+A tile's points are a range of rows of a buffer; its length, the number of steps and the limits are
+numbers as well. A long dataset is cut into 2, 4, 8, ... *strips* on neighbouring lanes, and their
+sums are added. (:mod:`mog_jax.fitting.multistart.packing` writes climbs into the buffers.)
 
-What is computed of a climb depends on its own points alone, to the last bit: not on the climbs
-beside it, and not on its place.
+The result of a climb depends on its own points alone, to the last bit: not on the climbs beside it,
+and not on its place.
 """
 
 import dataclasses
@@ -36,17 +36,17 @@ from mog_jax.mixture import Coordinates
 from mog_jax.precision import COMPILER
 from mog_jax.program_cache import keep_compiled
 
-# Tiles that one call takes in.
+# Number of tiles of a call.
 TILES = 32
-# Numbers of a lane: count, mean and variance of its dataset; how often its last point fills up its
-# last turn, and that point. Where coordinates are held, five more say which are free.
+# Facts of a lane: count, mean and variance of its dataset; number of copies of its last point that
+# pad its last turn; and that point. If coordinates are fixed, five more say which are free.
 FACTS = 5
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Buffers:
-    """What all tiles of a call see: tile after tile, `lanes` climbs or strips side by side.
+    """The data of all tiles of a call: tile after tile, `lanes` climbs or strips side by side.
 
     Parameters
     ----------
@@ -54,11 +54,12 @@ class Buffers:
     counts : array, shape (rows, lanes), or None
         How often each point was seen.
     weights : array, shape (rows / 16, lanes), or None
-        How often the sixteen points of each turn were seen, where `counts` is not given; 0 for
-        turns beyond the lane's own end.
+        How often the sixteen points of each turn were seen, if `counts` is not given; 0 for turns
+        beyond the lane's own end.
     facts : array, shape (FACTS or FACTS + 5, TILES * lanes)
+        Facts of each lane.
     tiles : array of int, shape (3, TILES)
-        First turn in the buffers, number of turns, and how often lanes are joined in pairs.
+        First turn in the buffers, number of turns, and how often lanes are added in pairs.
     """
 
     points: Any
@@ -71,7 +72,7 @@ class Buffers:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Limits:
-    """How far to climb: numbers, as :func:`mog_jax.fitting.climb.ascent.ascend` takes them."""
+    """Limits of the climbs: the numbers :func:`mog_jax.fitting.climb.ascent.ascend` takes."""
 
     n_tiles: Any
     steps: Any
@@ -99,7 +100,7 @@ class _Tile:
         return None if len(self.facts) == FACTS else self.facts[FACTS:] > 0
 
     def sums(self, coordinates: Coordinates) -> Sums:
-        """Add up turn by turn: as many as the tile has."""
+        """Compute the nine sums turn by turn, over the tile's own number of turns."""
         first, turns, doublings = self.tile
         count, mean, variance, padding, last = self.facts[:FACTS]
         buffers, odds = self.buffers, fuse(log_odds(coordinates))
@@ -124,7 +125,7 @@ def _rows(array: jax.Array, at: jax.Array, number: int) -> jax.Array:
 
 
 def _join_pairs(doubling: jax.Array, sums: jax.Array) -> jax.Array:
-    """Add to each lane the one whose number differs in one bit: both then hold the same."""
+    """Add to each lane the lane whose number differs in one bit: then both hold their sum."""
     lane = jax.lax.iota(np.int32, sums.shape[1])
     other = lane ^ jnp.left_shift(np.int32(1), doubling)
     joined: jax.Array = sums + sums.at[:, other].get(mode="promise_in_bounds")
@@ -144,12 +145,12 @@ def climb_tiles(
     direction: Direction,
     equal_variances: bool,
 ) -> jax.Array:
-    """Climb on with all lanes of some tiles.
+    """Advance the climbs of all lanes of the tiles.
 
     Parameters
     ----------
     state : array, shape (28, TILES * lanes)
-        Packed; lanes that are not climbing stand still.
+        Packed states; those of lanes that are not climbing do not change.
     buffers : Buffers
     limits : Limits
     direction : Direction
@@ -158,7 +159,7 @@ def climb_tiles(
     Returns
     -------
     array, shape (28, TILES * lanes)
-        Packed.
+        Packed states.
     """
     lanes = buffers.points.shape[1]
 

@@ -1,1 +1,13 @@
-"""From what was given to datasets on their standard scale."""
+"""Reads datasets in all accepted forms, divides them into blocks, and standardises them.
+
+===============  ===================================================================================
+`inputs`         data and counts in any form -> `Source`
+`sparse`         columns of a sparse matrix as datasets, without filling it in
+`layout`         a warning where datasets were given as columns instead of rows
+`fixed`          fixed parameters, by name or as a mixture, for all datasets or for each
+`grid`           whether values lie on a grid, as rounded ones do
+`buckets`        `Source` -> blocks of datasets of similar length, one to a thread
+`standardise`    a block -> points `(b, n)`: sorted, mean 0 and variance 1, padded; a sample of
+                 those that have many
+===============  ===================================================================================
+"""

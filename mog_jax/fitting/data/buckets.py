@@ -1,4 +1,4 @@
-"""Blocks: datasets of similar length, which a thread fits side by side."""
+"""Divides datasets into blocks of similar length, which a thread fits side by side."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,18 @@ import numpy as np
 from mog_jax.arrays import Array
 from mog_jax.lane_shapes import pad_rows
 
-# Datasets of one block at most, and points, with what fills the shorter ones up; some 200 bytes are
+# Largest number of datasets of a block, and of points, including padding; about 200 bytes are
 # needed for each point.
 _WIDTH = 4096
 _POINTS = 1024 * 2048
-# How many times as long as the shortest the longest dataset of a block may be.
+# Largest ratio of the lengths of the datasets of a block.
 _LONGER = 4
-# Datasets that are not worth a thread of their own.
+# A block has at least this many datasets if there are so many: fewer are not worth a thread.
 _FEW = 64
 
 
 def padded_lengths(lengths: Array) -> Array:
-    """Give the length to which each dataset is padded: a value of `pad_rows`."""
+    """Return the length to which each dataset is padded: a value of `pad_rows`."""
     distinct, position = np.unique(lengths, return_inverse=True)
     return np.array([pad_rows(int(length)) for length in distinct], np.int64)[position]
 
@@ -26,16 +26,16 @@ def padded_lengths(lengths: Array) -> Array:
 def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
     """Divide datasets into blocks.
 
-    What is found of a dataset does not depend on its block.
+    The fit of a dataset does not depend on its block.
 
     Parameters
     ----------
     lengths : array of int, shape (b,)
-        Of the datasets.
+        Number of points of each dataset.
     is_held : array of bool, shape (b,)
-        Whether something is held fixed: never in one block with those where nothing is.
+        Whether a parameter is fixed: such datasets have blocks of their own.
     workers : int
-        How many blocks are worked on at a time.
+        Number of blocks that are fitted at a time.
 
     Yields
     ------
@@ -45,7 +45,7 @@ def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
     order = np.lexsort((lengths, is_held))
     if not order.size:
         return
-    # Alike for all workers.
+    # A multiple of the number of workers, so that all have the same number of blocks.
     number = workers * -(-order.size // (workers * _WIDTH))
     share = max(-(-order.size // number), _FEW)
     begin = 0

@@ -1,6 +1,5 @@
-"""What is known beforehand and held: by name or as a mixture, for all datasets or for each."""
+"""Reads fixed parameters: a mapping by name or a mixture, for all datasets or for each."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +10,15 @@ from mog_jax.array_like import real_array
 from mog_jax.arrays import Array
 from mog_jax.mixture import Mixture
 from mog_jax.parameter_names import PARAMETERS, out_of_range
+from mog_jax.suggestions import did_you_mean
 
-# How far from the data, and how much narrower or wider, a fixed component may be, in standard
-# deviations of the data: what single precision can square twice.
+# A fixed mean may be this many standard deviations of the data away from them, and a fixed standard
+# deviation this many times smaller or larger: single precision can hold the fourth power.
 _FARTHEST = 1e6
 
 
 def is_near_data(theta: Array) -> Array:
-    """Say of which datasets the fixed values are in range.
+    """Return for which datasets the fixed values are in range.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ def is_near_data(theta: Array) -> Array:
 def read_fixed(
     fixed: Mixture | Mapping[str, ArrayLike] | None, b: int, *, equal_variances: bool
 ) -> Mixture:
-    """Validate what is fixed of `b` datasets.
+    """Validate the fixed parameters of `b` datasets.
 
     Returns
     -------
     Mixture, shape (b, 2)
-        NaN where free.
+        Fixed values, NaN where free.
 
     Raises
     ------
     ValueError
-        If there is no such parameter, or a value is of a wrong kind, shape or range.
+        If a parameter does not exist, or a value has a wrong type, shape or range.
     """
     if isinstance(fixed, Mixture):
         fixed = _by_name(fixed, b)
@@ -64,12 +64,12 @@ def read_fixed(
         pairs[kind][:, int(k) - 1] = of_each
     weights = pairs["weight"]
     if np.any(np.abs(weights.sum(axis=1) - 1) > 1e-8):
-        raise ValueError("`fixed` weights must sum to 1: hold one of them, it settles the other.")
+        raise ValueError("`fixed` weights must sum to 1: fix one of them, it determines the other.")
     if equal_variances and not np.isnan(pairs["sd"]).all():
         raise ValueError("a fixed sd and `equal_variances=True` exclude each other.")
-    # One weight is what the other leaves.
+    # A missing weight is one minus the other.
     weights = np.where(np.isnan(weights), 1 - weights[:, ::-1], weights)
-    # A variance that is 0 or infinite for it is out of range: the status of its dataset.
+    # A variance that underflows or overflows gives its dataset the status OUT_OF_RANGE.
     with np.errstate(over="ignore", under="ignore"):
         variances = np.square(pairs["sd"])
     return Mixture(weights=weights, means=pairs["mean"], variances=variances)
@@ -97,8 +97,7 @@ def _by_name(fixed: Mixture, b: int) -> dict[str, ArrayLike]:
 
 def _of_each(name: Any, value: Any, b: int) -> Array:
     if name not in PARAMETERS:
-        near = difflib.get_close_matches(str(name), PARAMETERS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = did_you_mean(name, PARAMETERS)
         raise ValueError(
             f"`fixed` must name parameters, {', '.join(PARAMETERS)}; got {name!r}{hint}"
         )

@@ -1,31 +1,31 @@
-"""Whether values lie on a grid, as rounded ones do: noticed without being told."""
+"""Detects whether values lie on a grid, as rounded values do."""
 
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
 
-# Values that are needed to say so, and how many of them a level holds on average.
+# Least number of values, and least number of values for each distinct value, on average.
 _FEWEST, _PER_LEVEL = 20, 3
-# Steps for each level, beyond which any levels lie on some grid.
+# Largest number of steps for each distinct value: with more, any values lie near some grid.
 _SPARSEST = 20
-# Of a step, that rounding in the file leaves.
+# Largest distance of a value from the grid, in steps: it allows for rounding in the file.
 _OFF = 1e-3
 
 
 def most_levels(total: float) -> int:
-    """Give how many levels so many values may have; with more, `grid_step` finds no grid."""
+    """Return the largest number of distinct values among `total` for which a grid is looked for."""
     return int(total // _PER_LEVEL)
 
 
 def grid_step(levels: Array, total: float) -> float:
-    """Give the step of the grid on which values lie; NaN where there is none, or levels are many.
+    """Return the step of the grid on which values lie, in their unit; NaN if there is no grid.
 
     Parameters
     ----------
     levels : array, shape (d,)
         The distinct values, sorted and finite.
     total : float
-        How many values there are.
+        Number of values. NaN is returned if too large a share of them is distinct.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def grid_step(levels: Array, total: float) -> float:
     if total < _FEWEST or levels.size < 3 or levels.size > most_levels(total):
         return float("nan")
     whole = levels[-1] - levels[0]
-    # The smallest gap has the error of its two ends; from one end to the other it is divided.
+    # The smallest gap has the rounding error of its two ends; dividing the range reduces it.
     step = whole / np.rint(whole / np.diff(levels).min())
     if whole > _SPARSEST * step * levels.size:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Reading what was given: many forms in, blocks of datasets of similar length out."""
+"""Reads data and counts in all accepted forms into a `Source`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from mog_jax.array_like import real_array
 from mog_jax.arrays import Array as Array
 
-# Up to here the search sees every point; beyond, a sample of means of neighbours.
+# Up to this number of points the search uses all; beyond, a sample of means of neighbours.
 SEARCHED = 2048
 
 
@@ -24,7 +24,7 @@ class Ragged:
     values : array-like, shape (total,)
         The points of the first dataset, then those of the second, and so on.
     lengths : array-like of int, shape (b,)
-        How many points each has; they sum to `total`.
+        Number of points of each dataset; they sum to `total`.
 
     Examples
     --------
@@ -45,14 +45,15 @@ class Source:
     Parameters
     ----------
     values : array, shape (b, n) or (total,)
-        A row each, or one after the other.
+        A dataset in each row, or one dataset after the other.
     counts : array of the same shape, or None
+        How often each value was seen.
     offsets : array of int, shape (b + 1,), or None
         Where each dataset begins in `values`, if they are one after the other.
     is_single : bool
-        Whether one dataset was given, and no batch of one.
+        Whether one dataset was given, not a batch of one.
     names : array of str, shape (b,), or None
-        Of the datasets, if they were given by name.
+        Names of the datasets, if they were given by a mapping.
     """
 
     values: Array
@@ -65,7 +66,7 @@ class Source:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
 
     def rows(self, index: Array) -> tuple[Array, Array | None]:
-        """Give some datasets as rows of a matrix, filled up with NaN, and their counts."""
+        """Return some datasets as rows of a matrix, padded with NaN, and their counts."""
         if self.offsets is None:
             return self.values[index], None if self.counts is None else self.counts[index]
         begin, end = self.offsets[index], self.offsets[index + 1]
@@ -78,13 +79,16 @@ class Source:
         return values, None if self.counts is None else np.where(inside, self.counts[at], 0)
 
     def lengths(self, index: Array) -> Array:
-        """Give the number of values that some datasets came with, missing ones among them."""
+        """Return the number of values of some datasets, including missing ones."""
         if self.offsets is None:
             return np.full(len(index), self.values.shape[1])
         return self.offsets[index + 1] - self.offsets[index]
 
     def widths(self) -> Array:
-        """Give each dataset's length, missing values left out, to sort them into blocks."""
+        """Return the lengths by which datasets are divided into blocks, shape (b,).
+
+        In a matrix, missing values are not counted.
+        """
         if self.offsets is not None:
             return np.diff(self.offsets)
         widths = np.empty(len(self), np.int64)
@@ -95,12 +99,13 @@ class Source:
 
 
 def read(data: Any, counts: Any) -> Source:
-    """Validate `data` and `counts`, whatever form they have.
+    """Validate `data` and `counts`, in any form that `fit` accepts.
 
     Raises
     ------
     ValueError
-        If they are no real numbers, or of a wrong shape; or if a count is negative or not finite.
+        If they are not real numbers, or have a wrong shape; or if a count is negative or not
+        finite.
     """
     offsets = names = None
     if isinstance(data, Mapping):
@@ -128,7 +133,7 @@ def read(data: Any, counts: Any) -> Source:
 
 
 def _holds_values(row: Any) -> bool:
-    # To make an array of what is none may take long.
+    # Attributes are tested because converting to an array may take long.
     if hasattr(row, "ndim"):
         return bool(row.ndim)
     return hasattr(row, "__array__") or (
@@ -163,7 +168,7 @@ def _read_names(data: Any) -> Array:
 
 
 def _read_mapping(data: Any, counts: Any) -> tuple[list[Any], list[Any] | None]:
-    """Give the datasets of a mapping, and their counts in the same order."""
+    """Return the datasets of a mapping, and their counts in the same order."""
     if counts is None:
         return list(data.values()), None
     if not isinstance(counts, Mapping) or set(counts) != set(data):
@@ -205,7 +210,7 @@ def _read_counts(counts: Any, data: Any, values: Array, offsets: Array | None) -
         raise ValueError(
             f"`counts` must have the shape of `data`, {values.shape}; got {counts.shape}."
         )
-    # How often a missing value was seen matters to nobody.
+    # The count of a missing value is not used.
     counts = np.where(np.isnan(values), 0, counts)
     wrong = ~((counts >= 0) & (counts < np.inf))
     if wrong.any():
@@ -224,7 +229,7 @@ def _floats(value: Any, name: str) -> Array:
             f"`{name}` is traced by JAX, and a fit is no JAX function: inside jit, vmap or grad "
             "climb from a start with `mog_jax.local_maximum`."
         )
-    # Of JAX, a small float may be one that NumPy does not know.
+    # JAX has small floating-point types that NumPy's functions do not know.
     array = real_array(np.asarray(array), name)
     if array.dtype in (np.float32, np.float64):
         return array

@@ -10,7 +10,8 @@ from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.inputs import Source, read
 from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_of_values
 
-# Of a step, and of the values: more values than this farther off than this are on no such grid.
+# A value farther from the grid than this share of a step is off it; a warning is given if more than
+# this share of the values is.
 _OFF_GRID, _SHARE_OFF_GRID = 0.1, 0.1
 
 
@@ -122,20 +123,21 @@ def middle_and_half(low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[Observed], Array]:
-    """Validate data and words, and give the distinct intervals of each dataset.
+    """Validate data and words, and return the distinct intervals of each dataset.
 
     Returns
     -------
     source : Source
-        Of the data.
+        The data as they were given.
     datasets : list of Observed
+        The distinct intervals.
     is_finite : array of bool, shape (b,)
-        Whether an infinite value, where there is one, says something.
+        False for a dataset with an infinite value that neither a limit nor an interval explains.
 
     Raises
     ------
     ValueError
-        If a word has a wrong value, or does not go with another one or with the data.
+        If an argument has a wrong value, or does not agree with another one or with the data.
     """
     given = read_recorded(data, counts, words, checks_grid=True)
     b, row = len(given.source), given.row
@@ -151,14 +153,14 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
 
 
 class _Names(NamedTuple):
-    """How to name a value in a message."""
+    """Names of values for messages."""
 
     source: Source
     row: Array
     place: Array
 
     def of(self, name: str, at: int) -> str:
-        """Give what a value is called."""
+        """Return the name of a value, such as ``data[3][0]``."""
         if self.source.is_single:
             return f"{name}[{self.place[at]}]"
         own: Any = int(self.row[at])
@@ -191,9 +193,9 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
     if one_missing.any():
         at = int(np.argmax(one_missing))
         raise ValueError(
-            f"an end that is NaN says nothing of the other: got {names.of('data', at)} = {low[at]} "
-            f"and {names.of('upper', at)} = {high[at]}. An open end is infinite; a missing value "
-            "is NaN at both."
+            f"an interval must not have NaN at one end only: got {names.of('data', at)} = "
+            f"{low[at]} and {names.of('upper', at)} = {high[at]}. An open end is infinite; a "
+            "missing value is NaN at both."
         )
     wrong = low > high
     wrong |= (low == high) & np.isinf(low)
@@ -203,7 +205,7 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
             f"`upper` must not be below `data`, nor both at one infinity; got "
             f"{names.of('data', at)} = {low[at]} and {names.of('upper', at)} = {high[at]}."
         )
-    # What may be anything says nothing.
+    # An interval open at both ends carries no information: it is a missing value.
     missing = np.isnan(low) | (np.isinf(low) & np.isinf(high))
     return *middle_and_half(low, high), missing
 
@@ -272,7 +274,7 @@ def _check_grid(x: Array, row: Array, step: Array, b: int) -> None:
 
 
 class OffGridWarning(UserWarning):
-    """Values lie between the steps to which they are said to be rounded."""
+    """Values do not lie on the grid that `resolution` gives."""
 
 
 def _refuse_outside(
@@ -288,7 +290,7 @@ def _refuse_outside(
 
 
 def _distinct(row: Array, centre: Array, half_width: Array, times: Array, b: int) -> list[Observed]:
-    """Count repeats: the intervals of each dataset that differ, in order."""
+    """Return the distinct intervals of each dataset, in order, with the counts of repeats."""
     some = np.flatnonzero(times > 0)
     order = some[np.lexsort((half_width[some], centre[some], row[some]))]
     keys = row[order], centre[order], half_width[order]

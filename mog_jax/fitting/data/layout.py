@@ -1,4 +1,4 @@
-"""Rows that cannot be datasets, where the columns could: said before anything is fitted."""
+"""Checks whether the datasets were given as columns instead of rows, before anything is fitted."""
 
 import warnings
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from mog_jax.fitting.data.inputs import Ragged, Source
 def check_layout(data: Any, source: Source, min_points: float) -> None:
     """Refuse rows of one value, and warn of rows that are too short for any fit to converge.
 
-    A dataset of one value has no fit, whatever the options; so several of them, and nothing else,
-    are one dataset in a column. Rows of fewer values than two components of `min_points` points
-    need can be what was meant, and are fitted; there is a warning if the columns are long enough.
-    Where a caller gives the lengths of the datasets as `Ragged`, or their names, he knows them.
+    A dataset of one value has no fit, whatever the options; so a batch of such datasets is taken
+    for one dataset in a column. Rows of fewer values than two components of `min_points` points
+    need may be intended, and are fitted; there is a warning if the columns are long enough. Nothing
+    is checked if the datasets are given as `Ragged` or by name: then the layout is explicit.
 
     Parameters
     ----------
     data : as given to `fit`
     source : Source
-        What was read from it.
+        The datasets read from it.
     min_points : float
-        Points that a component holds at least.
+        Least number of points in each component of a regular maximum.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
             f"`data` must have a dataset in each row; got shape ({b}, 1), {b} datasets of one "
             f"value. If they are one dataset, give `{one}`{also}."
         )
-    # With counts a few values may be many points.
+    # With counts, a few distinct values may stand for many points.
     if source.counts is None and 1 < n < 2 * min_points <= b:
         warnings.warn(
             f"`data` has {b} rows, each a dataset, of at most {n} values: too few for two "
@@ -52,7 +52,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
 
 
 def _shape(data: Any, source: Source) -> tuple[int, int] | None:
-    """Give the number of datasets and their one length, if they may have been laid out wrongly."""
+    """Return the number of datasets and their length; None if their layout is not in doubt."""
     if source.is_single or isinstance(data, Ragged | Mapping) or not len(source):
         return None
     lengths = source.lengths(np.arange(len(source)))

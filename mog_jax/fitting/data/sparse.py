@@ -1,4 +1,4 @@
-"""The columns of a sparse matrix as datasets, without filling it in."""
+"""`sparse_datasets`: reads the columns of a sparse matrix as datasets, without densifying it."""
 
 from typing import Any
 
@@ -11,35 +11,35 @@ _ZEROS = ("keep", "drop")
 
 
 def check_zeros(zeros: Any) -> None:
-    """Raise `ValueError` unless it says what a zero is."""
+    """Raise `ValueError` unless `zeros` is "keep" or "drop"."""
     if zeros not in _ZEROS:
         raise ValueError(f"`zeros` must be 'keep' or 'drop'; got {zeros!r}.")
 
 
 def sparse_datasets(matrix: Any, *, zeros: str) -> tuple[Ragged, Ragged | None]:
-    """Take each column of a sparse matrix for a dataset: cells in rows and genes in columns.
+    """Read each column of a sparse matrix as a dataset: cells in rows and genes in columns.
 
     Parameters
     ----------
     matrix : sparse matrix or array of SciPy, shape (n, b)
-        Such as ``adata.X``, or a layer. It is never filled in.
+        Such as ``adata.X``, or a layer. It is not converted to a dense array.
     zeros : "keep" or "drop"
-        Whether a zero is a measurement like any other, or none: "drop" fits what is not zero in
-        each column, as is done for the counts of guides. A zero that is stored is a zero. A NaN
-        that is stored is missing.
+        "keep" takes zeros for measurements like any other. "drop" leaves them out and fits the
+        nonzero values of each column, as is done for guide counts. Zeros that are stored are
+        treated like those that are not; a stored NaN is a missing value.
 
     Returns
     -------
     data : Ragged
-        For :func:`mog_jax.fit`. With "keep", the zeros of a column are one point, ...
+        For :func:`mog_jax.fit`. With "keep", the zeros of a column are one point.
     counts : Ragged or None
-        ... which was seen as often as there are zeros. None with "drop".
+        With "keep", the counts: of that point, the number of zeros. None with "drop".
 
     Raises
     ------
     ValueError
-        If `matrix` is not sparse, has not two axes, or holds no real numbers; or `zeros` is
-        something else.
+        If `matrix` is not sparse, has not two axes, or does not hold real numbers; or if `zeros` is
+        neither "keep" nor "drop".
 
     Examples
     --------

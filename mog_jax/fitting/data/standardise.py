@@ -1,4 +1,4 @@
-"""Datasets on their standard scale: sorted, filled up to one length, a row for each."""
+"""Standardises datasets: sorted, mean 0 and variance 1, padded to one length, a row for each."""
 
 import dataclasses
 from typing import Any
@@ -8,28 +8,28 @@ import numpy as np
 from mog_jax.fitting.data.inputs import SEARCHED, Array, Source
 from mog_jax.lane_shapes import pad_to_turn
 
-# Means of neighbours that stand for a dataset of more than SEARCHED points.
+# Number of means of neighbours that stand for a dataset of more than SEARCHED points.
 _SAMPLE = 1024
 
-# Sums of counts that the search's single precision can square and divide by.
+# Least and largest sum of counts: in between, the search's single precision does not overflow.
 _LEAST_TOTAL, _MOST_TOTAL = 1e-30, 1e30
-# A component of little weight may have more than the data's variance, but hardly by more than this.
+# Largest variance, in units of the data's, that a component of little weight is expected to have.
 _WIDEST = 1e6
 
-# Points that a core's cache holds with room to spare.
+# Number of points that fit into a core's cache with room to spare.
 _CACHED = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Standardised:
-    """Datasets on their standard scale, one in each row, sorted and filled up.
+    """Datasets on their standard scale, one in each row, sorted and padded.
 
     Parameters
     ----------
     points : array, shape (b, n)
-        Each dataset fills up its row with its last point.
+        Each row is padded with the dataset's last point.
     counts : array, shape (b, n), or None
-        0 for what fills up.
+        How often each point was seen; 0 for padding.
     n : array of int, shape (b,)
         Points with a positive count.
     total : array, shape (b,)
@@ -37,10 +37,11 @@ class Standardised:
     n_missing : array of int, shape (b,)
         NaNs left out.
     mean, scale : array, shape (b,)
-        Of the data: x = mean + scale * point.
+        Mean and standard deviation of the data, in their unit: x = mean + scale * point.
     is_finite, is_constant : array of bool, shape (b,)
+        Whether the data hold no infinity, and whether all points are equal.
     in_range : array of bool, shape (b,)
-        Whether the sum of the counts and the square of the scale are numbers to compute with.
+        Whether the sum of the counts and the square of the scale neither overflow nor underflow.
     """
 
     points: Array
@@ -73,7 +74,7 @@ class Standardised:
         is_finite: bool,
         is_constant: bool,
     ) -> "Standardised":
-        """Give one dataset of which the points are elsewhere, and the rest is known."""
+        """Return one dataset without its points, which are elsewhere, from the other fields."""
         with np.errstate(over="ignore", under="ignore"):
             square = np.square(np.float64(scale))
         in_range = np.finfo(np.float64).tiny <= square < np.inf
@@ -92,7 +93,7 @@ class Standardised:
         return cls(points=np.empty((0, 1)), counts=None, **columns)
 
     def holds_answers(self, precision: np.dtype[Any], variance_floor: float) -> Array:
-        """For which datasets a precision holds the means and variances that a fit may have."""
+        """Return for which datasets a precision can hold all means and variances of a fit."""
         limits = np.finfo(precision)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             variance = np.square(self.scale)
@@ -105,24 +106,24 @@ class Standardised:
 
 
 def standardise(source: Source, index: Array) -> Standardised:
-    """Sort and standardise some datasets, NaN being missing.
+    """Sort and standardise some datasets; NaN is a missing value.
 
     Parameters
     ----------
     source : Source
     index : array of int, shape (b,)
-        Of at least one.
+        Which datasets, at least one.
 
     Returns
     -------
     Standardised
-        What it says of a dataset depends on that dataset alone, to the last bit.
+        The row of a dataset depends on that dataset alone, to the last bit.
     """
     given, b = source.lengths(index), len(index)
     length = pad_to_turn(int(given.max(initial=1)))
     points = np.empty((b, length))
     times = None if source.counts is None else np.zeros((b, length))
-    # So few datasets at a time that they stay in the cache.
+    # Few enough datasets at a time that they stay in the cache.
     at_once = max(1, _CACHED // length)
     parts = []
     for lo in range(0, b, at_once):
@@ -131,7 +132,7 @@ def standardise(source: Source, index: Array) -> Standardised:
         own_times = None if times is None else times[some]
         parts.append(_standardise_rows(values, counts, given[some], points[some], own_times))
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # Without what is missing the longest may be shorter.
+    # Without missing values the longest dataset may be shorter.
     longest = pad_to_turn(int(found["n"].max(initial=1)))
     return Standardised(
         points=points[:, :longest],
@@ -140,12 +141,12 @@ def standardise(source: Source, index: Array) -> Standardised:
     )
 
 
-# What overflows is out of range, and said to be.
+# A dataset whose values overflow is marked as out of range.
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
 def _standardise_rows(
     values: Array, counts: Array | None, given: Array, rows: Array, times: Array | None
 ) -> dict[str, Array]:
-    """Fill in points and counts, and give the other fields of :class:`Standardised`."""
+    """Fill in points and counts, and return the other fields of :class:`Standardised`."""
     seen = ~np.isnan(values)
     n_missing = given - np.sum(seen, axis=1)
     is_finite = ~np.isinf(values).any(axis=1)
@@ -179,14 +180,14 @@ def _standardise_rows(
 
 
 def row_sums(rows: Array, n: Array) -> Array:
-    """Sum of the first `n` entries of each row: the same bits whatever stands behind them.
+    """Return the sum of the first `n` entries of each row; the entries after them have no effect.
 
-    NumPy adds in an order that depends on how many there are.
+    `np.sum` would not do, as the order of its additions depends on the length of the row.
     """
     width = rows.shape[1]
     begin = width * np.arange(len(rows))
     edges = np.stack([begin, begin + n], axis=1).reshape(-1)
-    # An edge behind the last row is none.
+    # `reduceat` takes no edge beyond the end of the array.
     edges = edges[:-1] if edges[-1] == rows.size else edges
     sums: Array = np.where(n > 0, np.add.reduceat(rows.reshape(-1), edges)[::2], 0)
     return sums
@@ -195,14 +196,14 @@ def row_sums(rows: Array, n: Array) -> Array:
 def _rescale(
     rows: Array, times: Array | None, n: Array, total: Array
 ) -> tuple[Array, Array, Array, Array]:
-    """Standardise sorted rows in place, and fill each up with its last point.
+    """Standardise sorted rows in place, and pad each with its last point.
 
     Returns
     -------
     lowest, highest, mean, scale : array, shape (b,)
-        Of the rows as they were.
+        Of the rows before, in the data's unit.
     """
-    # What fills up a row lies beyond the end of the shortest.
+    # All padding is beyond the end of the shortest row.
     shortest = int(n.min(initial=rows.shape[1]))
     fills, filling = np.arange(shortest, rows.shape[1]) >= n[:, None], rows[:, shortest:]
     last = np.arange(len(rows)), np.maximum(n - 1, 0)
@@ -210,8 +211,8 @@ def _rescale(
     def average(rows: Array) -> Array:
         return row_sums(rows if times is None else times * rows, n) / np.maximum(total, 1e-300)
 
-    # Centred, and in units of the range, before anything is squared: neither a large offset nor an
-    # extreme unit then costs digits or overflows.
+    # The data are centred and divided by half their range before anything is squared: so neither a
+    # large offset nor an extreme unit costs digits or overflows.
     low, high = rows[:, 0].copy(), rows[last]
     middle = 0.5 * low + 0.5 * high
     np.copyto(filling, middle[:, None], where=fills)
@@ -228,17 +229,17 @@ def _rescale(
 
 
 def sample(data: Standardised) -> tuple[Array, Array]:
-    """Points of equal count that stand for the data while the best maximum is sought.
+    """Return points of equal count that stand for the data in the search.
 
-    The data themselves, each as often as it was seen, where those are few; else the means of equal
-    shares of the sorted data.
+    They are the data themselves, each point as often as it was seen, if those are few; else the
+    means of equal shares of the sorted data.
 
     Returns
     -------
     array, shape (b, m)
-        Sorted, and filled up with the last one.
+        Sorted, and padded with the last point.
     array of int, shape (b,)
-        How many there are.
+        Number of points of each dataset.
     """
     if data.counts is None and data.points.shape[1] <= SEARCHED:
         return data.points, data.n
@@ -263,7 +264,7 @@ def sample(data: Standardised) -> tuple[Array, Array]:
 
 
 def _shares(points: Array, n: Array) -> Array:
-    """Means of equal shares of sorted points, in rows that have many."""
+    """Return the means of equal shares of sorted points, shape (b, 1024)."""
     # The sum of the first t points, for a t that need not be whole.
     edges = n[:, None] * (np.arange(_SAMPLE + 1) / _SAMPLE)
     below = np.minimum(edges.astype(np.int64), n[:, None] - 1)
@@ -276,7 +277,7 @@ def _shares(points: Array, n: Array) -> Array:
 
 
 def _counted_sample(row: Array, counts: Array, total: float, is_whole: bool) -> Array:
-    """Sorted points, each as often as it was seen, or means of equal shares of them."""
+    """Return sorted points, each as often as it was seen, or means of equal shares of them."""
     if is_whole:
         return np.repeat(row, counts.astype(np.int64))
     edges = np.linspace(0, total, _SAMPLE + 1)

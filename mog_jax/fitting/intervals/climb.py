@@ -1,9 +1,9 @@
-"""Newton's method, safeguarded, for many climbs at once; the intervals are seen by `kernel` only.
+"""Maximises the likelihood of intervals by a safeguarded Newton method, for many climbs at once.
 
-Each step is one pass. Where the information is positive definite it is Newton's; elsewhere the
-eigenvalues' absolute values take their place, in the metric of EM, in which an eigenvalue of 1 is a
-step of EM. The first steps are EM's in that metric, so that a climb stays with its start. A step
-that does not climb is cut.
+Each step is one pass over the data, by `kernel`. Where the information is positive definite it is
+Newton's step; elsewhere the eigenvalues are replaced by their absolute values, in the metric of EM,
+in which an eigenvalue of 1 gives the EM step. The first steps are no longer than EM's in that
+metric, so that a climb stays near its start. A step that does not climb is shortened.
 """
 
 import dataclasses
@@ -17,34 +17,37 @@ from mog_jax.fitting.intervals.observations import Intervals
 from mog_jax.penalty import penalty, penalty_information, penalty_slopes
 
 _EM_STEPS = 6
-# Most that a step may change: log-odds, means in standard deviations, log-variances.
+# Largest change of a step: log-odds, means in standard deviations, log-variances.
 _FARTHEST = np.array([2.0, 2.0, 2.0, 1.0, 1.0])
-# In the metric of EM, whose own information is 1: below, the information counts as singular.
+# Below this eigenvalue, in the metric of EM, the information counts as singular.
 SINGULAR = 1e-7
 _LEAST_CURVATURE = 0.02
-# Nats that nothing is to be gained by, where the value is not concave.
+# A climb stops where the value is not concave and the predicted gain is below this, in nats.
 _NOTHING = 1e-10
+# A step that does not climb is shortened by this factor, and this many times at most.
 _CUT, _MOST_CUTS = 0.25, 12
-# After arrival Newton's method doubles the digits with each step.
+# Steps after convergence: Newton's method doubles the digits with each.
 _LAST_STEPS = 2
 _ROUNDINGS = 64 * float(np.finfo(np.float64).eps)
 
 
 class Climbs(NamedTuple):
-    """Where climbs are, A of them.
+    """The starts and constraints of A climbs.
 
     Attributes
     ----------
     theta : array, shape (A, 5)
+        Coordinates.
     dataset : array of int, shape (A,)
+        Dataset of each climb.
     basis : array, shape (A, 5, 5)
-        Its columns are the directions in which a climb may go; a column of zeros is none.
+        The columns are the directions in which a climb may go; zeros stand for none.
     penalty_weight : array, shape (A,)
         As :mod:`mog_jax.penalty` has it; 0 for none.
     penalty_unit : array, shape (A, 2)
         Log-variance of each component at which its penalty is least: 0, that of the data.
     lowest : array, shape (A,)
-        Log-variance at which a component is stopped.
+        Lowest log-variance of a component.
     """
 
     theta: Array
@@ -55,7 +58,7 @@ class Climbs(NamedTuple):
     lowest: Array
 
     def chosen(self, index: Array) -> "Climbs":
-        """Give some of the climbs."""
+        """Return some of the climbs."""
         return Climbs(*(field[index] for field in self))
 
     def in_units(self, theta: Array) -> Array:
@@ -67,16 +70,18 @@ class Climbs(NamedTuple):
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class Ends:
-    """How climbs have ended, A of them.
+    """The ends of A climbs.
 
     Attributes
     ----------
     theta : array, shape (A, 5)
+        Coordinates.
     value : array, shape (A,)
-        The log-likelihood with the penalty.
+        The log-likelihood with the penalty, in nats.
     log_likelihood : array, shape (A,)
+        The log-likelihood, in nats.
     gradient, information : array, shape (A, 5), (A, 5, 5)
-        Of the log-likelihood alone.
+        Derivatives of the log-likelihood, without the penalty.
     gain_left : array, shape (A,)
         The Newton decrement of the value; infinite where it is not concave.
     least_curvature : array, shape (A,)
@@ -84,10 +89,11 @@ class Ends:
     first_width : array, shape (A,)
         As in :class:`mog_jax.fitting.intervals.kernel.Sums`.
     weakest : array, shape (A, 5)
-        Squares of its eigenvector: which coordinates the data say least of.
+        Squares of the eigenvector of that eigenvalue: large for the least determined coordinates.
     is_flat : array of bool, shape (A,)
-        Whether the climb has ended where nothing is to be gained and the value is not concave.
+        Whether the climb has ended where no gain is left and the value is not concave.
     n_passes : array of int, shape (A,)
+        Passes over the data.
     """
 
     theta: Array
@@ -103,7 +109,7 @@ class Ends:
     n_passes: Array
 
     def chosen(self, index: Array) -> "Ends":
-        """Give some of the ends."""
+        """Return some of the ends."""
         fields = {
             field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)
         }
@@ -111,7 +117,7 @@ class Ends:
 
 
 def climb(climbs: Climbs, data: Intervals, *, tolerance: float, max_steps: int) -> Ends:
-    """Climb until less than `tolerance` nats are left, or the steps have run out."""
+    """Climb until less than `tolerance` nats are left to be gained, or for `max_steps` steps."""
     number = len(climbs.theta)
     ends = Ends(
         theta=climbs.theta.copy(),
@@ -152,7 +158,7 @@ def climb(climbs: Climbs, data: Intervals, *, tolerance: float, max_steps: int) 
 
 
 def _move(ends: Ends, active: Array, own: Climbs, proposal: Array, data: Intervals) -> Array:
-    """Evaluate proposals, take those that climb, and say which."""
+    """Evaluate proposals, accept those that climb, and return which do."""
     with np.errstate(over="ignore", invalid="ignore"):
         sums = evaluate(proposal, own.dataset, data)
         value = sums.log_likelihood + penalty(own.in_units(proposal), own.penalty_weight, xp=np)
@@ -168,7 +174,7 @@ def _move(ends: Ends, active: Array, own: Climbs, proposal: Array, data: Interva
 
 
 def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Array) -> Array:
-    """Propose a direction for each climb, and note its decrement and curvature."""
+    """Return a direction for each climb, and store its decrement and curvature in `ends`."""
     theta = ends.theta[up]
     gradient, information = ends.gradient[up], ends.information[up]
     seen = own.in_units(theta)
@@ -178,7 +184,7 @@ def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Arra
     em = _em_information(theta, ends.gradient[up], data.total[own.dataset])
     em[:, 3:] += curvature
     basis = own.basis
-    # A variance that is stopped and would fall further is not free.
+    # A variance that is at its lowest and would fall further is not free.
     stopped = (theta[:, 3:] <= own.lowest[:, None]) & (gradient[:, 3:] < 0)
     basis = np.where(np.pad(stopped, ((0, 0), (3, 0)))[:, :, None], 0, basis)
     unused = ~basis.any(axis=1)
@@ -209,7 +215,7 @@ def _directions(ends: Ends, up: Array, own: Climbs, data: Intervals, taken: Arra
 
 
 def effective_counts(theta: Array, gradient: Array, total: Array) -> Array:
-    """Sums of the responsibilities, shape (A, 2), of which the first gradient is a difference."""
+    """Return the sums of the responsibilities, shape (A, 2), from the gradient by the log-odds."""
     share = 1 / (1 + np.exp(-np.stack([theta[:, 0], -theta[:, 0]], axis=1)))
     first = np.stack([gradient[:, 0], -gradient[:, 0]], axis=1)
     counts: Array = total[:, None] * share + first
@@ -217,9 +223,9 @@ def effective_counts(theta: Array, gradient: Array, total: Array) -> Array:
 
 
 def _em_information(theta: Array, gradient: Array, total: Array) -> Array:
-    """Information that the data would have if each component were known, a diagonal."""
+    """Return the diagonal of the complete-data information, shape (A, 5)."""
     counts = effective_counts(theta, gradient, total)
-    # With a window, what is seen may be less than nothing.
+    # With a window, a sum of the responsibilities may be negative.
     counts = np.clip(counts, 1e-6 * total[:, None], total[:, None])
     logit = total / (4 * np.square(np.cosh(np.clip(0.5 * theta[:, 0], -300, 300))))
     logit = np.maximum(logit, 1e-6)

@@ -1,4 +1,4 @@
-"""From maxima on the standard scale to a `Fit` in the data's unit and order."""
+"""Converts maxima on the standard scale to a `Fit` in the data's unit and order."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from mog_jax.fitting.parameterisation import in_order, mixture_at
 from mog_jax.fitting.results.fit import Fit, OneComponent, Status
 from mog_jax.mixture import Mixture
 
-# Components that lie as close as this are one.
+# Components closer than this count as one; a component with fewer points counts as empty.
 _COINCIDE = 1e-4
 _EMPTY = 1e-3
 
 
-# A weight may be too small for a number.
+# A weight may underflow.
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
 def describe(
     maxima: Maxima,
@@ -27,18 +27,20 @@ def describe(
     free: Array,
     options: FitOptions,
 ) -> Fit:
-    """Put maxima into the data's unit and order, and say how they ended.
+    """Return the fits in the data's unit, with components by ascending mean, and their status.
 
     Parameters
     ----------
     maxima : Maxima
-        Of the usable datasets.
+        Maxima of the usable datasets.
     data : Intervals
         All datasets.
     usable : array of int
         Which of them were fitted.
     is_finite : array of bool, shape (b,)
+        Which have no infinite value.
     free : array of bool, shape (b, 5)
+        Which coordinates are not fixed.
     options : FitOptions
     """
     b = len(data)

@@ -1,4 +1,4 @@
-"""Fit datasets of intervals: read, standardise, maximise, describe."""
+"""Fits datasets of intervals: reads, standardises, maximises, describes."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from mog_jax.fitting.results.describe import nothing
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.mixture import Mixture
 
-# Datasets that a thread fits side by side at most.
+# Largest number of datasets that a thread fits side by side.
 _WIDTH = 256
 
 
@@ -37,7 +37,7 @@ def fit_intervals(
     progress: bool,
     dtype: Any = None,
 ) -> Fit:
-    """Fit a mixture to each dataset, of which `words` says what its values are.
+    """Fit a mixture to each dataset, whose values are the intervals that `words` describes.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def fit_intervals(
         If an argument has a wrong value.
     """
     if options.direction is not DIRECTIONS["newton"]:
-        raise ValueError("intervals are climbed by Newton's method: `direction` must be 'newton'.")
+        raise ValueError("intervals are fitted by Newton's method: `direction` must be 'newton'.")
     if dtype is not None and np.dtype(dtype) != np.float64:
         raise ValueError(f"intervals are fitted in float64; got `dtype` {dtype!r}.")
     source, datasets, is_finite = read_intervals(data, counts, words)

@@ -1,4 +1,4 @@
-"""Climbs on intervals from where something else has led: one dataset, or with a parameter held."""
+"""Climbs on intervals from given starts, for `local_maximum` and for profile likelihoods."""
 
 import math
 from typing import Any
@@ -25,9 +25,10 @@ class IntervalClimbs:
     Attributes
     ----------
     mean, scale : array, shape (b,)
-        Of the standard scale.
+        Mean and standard deviation of the centres, in the data's unit.
     log_unit : array, shape (b,)
-        What the log-likelihood is higher by on that scale: exact values have a unit.
+        By how many nats the log-likelihood is higher on the standard scale: the density of exact
+        values depends on the unit.
     """
 
     def __init__(
@@ -41,7 +42,13 @@ class IntervalClimbs:
         self.log_unit = self._data.n_exact * np.log(scale)
 
     def reached(self, rows: Array, theta: Array) -> Array:
-        """Climb from coordinates on the standard scale, shape (5, lanes): log-likelihoods."""
+        """Climb from coordinates on the standard scale, shape (5, lanes).
+
+        Returns
+        -------
+        array, shape (lanes,)
+            Log-likelihoods of the ends, in nats, on the standard scale.
+        """
         free = np.ones((rows.size, 5), bool)
         free[:, self._place] = False
         climbs = Climbs(
@@ -74,7 +81,7 @@ def interval_maximum(
     Raises
     ------
     ValueError
-        If an argument is traced by JAX, or a word has a wrong value.
+        If an argument is traced by JAX, or has a wrong value.
     """
     if is_traced((x, start, counts, fixed, *words)):
         raise ValueError(

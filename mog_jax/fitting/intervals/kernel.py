@@ -1,7 +1,7 @@
-"""Value, gradient and information of many climbs at once, by one program of fixed shape.
+"""Computes value, gradient and information of many climbs at once, by one program of fixed shape.
 
 The intervals of a climb are cut into pieces of at most `ROWS`; a piece is a lane of the program. No
-shape depends on the data, and what is found for a climb depends on nothing beside it.
+shape depends on the data, and the result of a climb does not depend on the climbs beside it.
 """
 
 from typing import NamedTuple
@@ -23,13 +23,15 @@ _SUMS = 7 + len(UPPER)
 
 
 class Sums(NamedTuple):
-    """Of each climb; A climbs.
+    """Sums over the intervals of each of A climbs.
 
     Attributes
     ----------
     log_likelihood : array, shape (A,)
+        In nats.
     gradient : array, shape (A, 5)
     information : array, shape (A, 5, 5)
+        Minus the Hessian.
     first_width : array, shape (A,)
         Sum of the widths of finite intervals, each times the responsibility of the first component
         less its weight.
@@ -81,14 +83,14 @@ _program = keep_compiled(piece_sums, static_argnames=("narrow",), compiler_optio
 
 
 def evaluate(theta: Array, dataset: Array, data: Intervals) -> Sums:
-    """Go once through the data of each climb.
+    """Compute the sums of each climb in one pass over its data.
 
     Parameters
     ----------
     theta : array, shape (A, 5)
-        Where each climb is, on the standard scale.
+        Coordinates of each climb, on the standard scale.
     dataset : array of int, shape (A,)
-        Whose data it climbs on.
+        Dataset of each climb.
     data : Intervals
     """
     pieces = data.pieces
@@ -157,7 +159,7 @@ def _filled(rows: Array) -> Array:
 
 
 def _dense(upper: Array) -> Array:
-    """Give symmetric matrices from their upper triangles."""
+    """Return symmetric matrices, shape (A, 5, 5), from their upper triangles."""
     matrices = np.empty((len(upper), 5, 5))
     for place, (i, j) in enumerate(UPPER):
         matrices[:, i, j] = matrices[:, j, i] = upper[:, place]

@@ -1,4 +1,4 @@
-"""The maximum of each dataset: a search with a penalty, then a climb without it."""
+"""Finds the maximum of each dataset: a search with the penalty, then a climb without it."""
 
 import dataclasses
 import functools
@@ -23,11 +23,11 @@ from mog_jax.fitting.parameterisation import swapped
 from mog_jax.penalty import penalty_weight
 
 _SEARCH_STEPS = 80
-# Maxima of the penalised likelihood that are tried, best first.
+# Largest number of maxima of the penalised likelihood that are tried, best first.
 _MOST_TRIED = 6
-# Ends of the search that are nearer than this, in every coordinate and in nats, are one.
+# Ends of the search that are nearer than this, in every coordinate and in nats, are one maximum.
 _APART, _VALUE_APART = 0.3, 0.02
-# Points that a component holds at least.
+# Least number of points of a component.
 LEAST_POINTS = 2
 # A standard deviation below a quarter of an interval's width is not identified.
 RESOLVED = 0.25
@@ -41,18 +41,18 @@ _STOPPED = 0.5 * RESOLVED
 
 
 class Maxima(NamedTuple):
-    """What was found of each dataset; b datasets.
+    """The maximum found for each of b datasets.
 
     Attributes
     ----------
     ends : Ends
-        Of the climbs, shape (b,).
+        Ends of the climbs, shape (b,).
     one : Ends
-        A single Gaussian: both components alike, with half of the weight each.
+        The fit of a single Gaussian: two equal components of weight one half.
     is_below : array of bool, shape (b, 2)
-        Of which components the standard deviation is not identified.
+        Which components have a standard deviation that is not identified.
     is_flat : array of bool, shape (b, 2)
-        Of which components the data do not say where they are, as of one beyond a limit.
+        Which components have a place that is not identified, as one beyond a limit.
     is_on_floor : array of bool, shape (b,)
         Whether a component lies on the variance floor.
     is_kept : array of bool, shape (b,)
@@ -70,18 +70,18 @@ class Maxima(NamedTuple):
 def maximise(
     data: Intervals, datasets: Array, options: FitOptions, free: Array, fixed: Array
 ) -> Maxima:
-    """Find the maximum that is the answer.
+    """Find, for each dataset, the maximum that is the answer.
 
     Parameters
     ----------
     data : Intervals
     datasets : array of int, shape (b,)
-        Which of them.
+        Which datasets.
     options : FitOptions
     free : array of bool, shape (b, 5)
         Which coordinates are not fixed.
     fixed : array, shape (b, 5)
-        The values of those that are.
+        The values of the fixed coordinates.
     """
     one = _one_gaussian(data, datasets, options)
     ranked = _search(data, datasets, options, free, fixed)
@@ -98,7 +98,7 @@ def maximise(
         is_answer = _is_answer(found, data, datasets[there], free[there], options)
         if best is None:
             best = found
-            # Better than a component of one value is any other.
+            # Any other maximum is better than one with a component of a single value.
             is_lone = _is_lone(best, data, datasets)
         elif options.choose == "regular":
             higher = found.ends.log_likelihood > best.ends.log_likelihood[there]
@@ -116,7 +116,7 @@ def maximise(
 
 
 def bases(free: Array, equal_variances: bool) -> Array:
-    """Directions in which climbs may go: columns of matrices, shape (b, 5, 5)."""
+    """Return the directions in which climbs may go: columns of matrices, shape (b, 5, 5)."""
     basis = np.eye(5) * free[:, None, :]
     if equal_variances:
         basis[:, 4, 3] = basis[:, 4, 4]
@@ -145,7 +145,7 @@ def _one_gaussian(data: Intervals, datasets: Array, options: FitOptions) -> Ends
 def _search(
     data: Intervals, datasets: Array, options: FitOptions, free: Array, fixed: Array
 ) -> Array:
-    """Give the maxima of the penalised likelihood, best first, shape (b, tried, 5)."""
+    """Return the maxima of the penalised likelihood, best first, shape (b, tried, 5)."""
     begun = starts(data, datasets, options.starts)
     begun = np.where(free[:, None], begun, fixed[:, None])
     if options.equal_variances:
@@ -165,12 +165,12 @@ def _search(
 
 
 def _distinct(theta: Array, value: Array) -> Array:
-    """Sort ends by value, leave out those that have met a better one, and keep a few."""
+    """Return the best distinct ends, by descending value; NaN where there are fewer."""
     b, number = value.shape
     order = np.argsort(-value, axis=1, kind="stable")
     theta = np.take_along_axis(theta, order[:, :, None], axis=1)
     value = np.take_along_axis(value, order, axis=1)
-    # Components may have traded places.
+    # The components of equal ends may be in different order.
     swap = theta[..., 1] > theta[..., 2]
     exchanged = np.moveaxis(swapped(np.moveaxis(theta, -1, 0)), 0, -1)
     in_order = np.where(swap[..., None], exchanged, theta)
@@ -250,14 +250,17 @@ def _is_kept(ends: Ends, penalised: Ends, is_below: Array, total: Array) -> Arra
 
 
 def _flat(ends: Ends) -> Array:
-    """Say of which component the data say least, where they do not say enough, shape (b, 2)."""
+    """Return, for climbs that end flat, which component is the less determined, shape (b, 2)."""
     own = ends.weakest[:, 1:3] + ends.weakest[:, 3:]
     found: Array = ends.is_flat[:, None] & (own == own.max(axis=1, keepdims=True))
     return found
 
 
 def _stopped(data: Intervals, datasets: Array) -> Array:
-    """Log-variance at which a climb without the penalty is stopped; -inf where points are exact."""
+    """Return the log-variance at which a climb without the penalty stops, shape (b,).
+
+    It is -inf for a dataset with exact values.
+    """
     stop = np.full(len(datasets), -np.inf)
     for place, dataset in enumerate(datasets):
         _, half_width, counts = data.rows(dataset)
@@ -268,7 +271,7 @@ def _stopped(data: Intervals, datasets: Array) -> Array:
 
 
 def widths(ends: Ends, data: Intervals, datasets: Array) -> Array:
-    """Mean width of the intervals that each component holds, shape (b, 2)."""
+    """Return the mean width of the intervals of each component, shape (b, 2)."""
     total = np.array([_total_width(data, dataset) for dataset in datasets])
     share = 1 / (1 + np.exp(-ends.theta[:, 0]))
     first = ends.first_width + share * total
@@ -285,11 +288,11 @@ def _total_width(data: Intervals, dataset: int) -> float:
 
 
 def below_resolution(ends: Ends, data: Intervals, datasets: Array) -> Array:
-    """Say which standard deviations are not identified, shape (b, 2)."""
+    """Return which standard deviations are not identified, shape (b, 2)."""
     width = widths(ends, data, datasets)
     deviation = np.exp(0.5 * ends.theta[:, 3:])
     below = deviation < RESOLVED * width
-    # Where the information is not definite, the narrower component is to blame, if it is narrow.
+    # If the information is singular, the narrower component is the cause, if it is narrow.
     singular = ends.least_curvature <= SINGULAR
     narrower = (deviation < 2 * RESOLVED * width) & (
         deviation == deviation.min(axis=1, keepdims=True)
@@ -309,7 +312,7 @@ def beats_one(
 
 
 def _is_lone(found: Maxima, data: Intervals, datasets: Array) -> Array:
-    """Whether a component holds less than two values."""
+    """Return whether a component holds less than two values, shape (b,)."""
     counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
     is_lone: Array = counts.min(axis=1) < LEAST_POINTS
     return is_lone
@@ -318,7 +321,7 @@ def _is_lone(found: Maxima, data: Intervals, datasets: Array) -> Array:
 def _is_answer(
     found: Maxima, data: Intervals, datasets: Array, free: Array, options: FitOptions
 ) -> Array:
-    """Whether maxima are what is looked for: enough points in each component, or two for a gain."""
+    """Return which maxima are accepted: `min_points` in each component, or two and a lower BIC."""
     counts = effective_counts(found.ends.theta, found.ends.gradient, data.total[datasets])
     least = counts.min(axis=1)
     enough = least >= options.min_points

@@ -1,4 +1,4 @@
-"""Distinct intervals of each dataset, on its standard scale: what the climbs go through."""
+"""Defines the data of the climbs: distinct intervals of each dataset, on its standard scale."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ import numpy as np
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.intervals import Observed
 
-# Representatives of intervals that stand for a dataset while starts are sought.
+# Largest number of points that stand for a dataset while starts are computed.
 _SAMPLE = 512
 # Intervals of one piece, which one lane of a program goes through.
 ROWS = 64
@@ -52,12 +52,15 @@ class Intervals:
     offsets : array of int, shape (b + 1,)
         Where each dataset begins.
     total : array, shape (b,)
-        Sum of the counts; without what a window takes away.
+        Sum of the counts, without the negative count of a window.
     n_missing : array of int, shape (b,)
+        Number of missing values.
     mean, scale : array, shape (b,)
+        Mean and standard deviation of the centres, in the data's unit.
     n_exact : array, shape (b,)
-        Sum of the counts of points, which enter by their density and so have a unit.
+        Sum of the counts of exact values, whose density depends on the unit.
     n_distinct : array of int, shape (b,)
+        Number of distinct intervals.
     """
 
     centre: Array
@@ -76,7 +79,7 @@ class Intervals:
 
     @property
     def is_usable(self) -> Array:
-        """Which datasets have at least two places, at a distance that is a number."""
+        """Which datasets have at least two centres, at a distance that does not overflow."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             square = np.square(self.scale)
         usable: Array = (square >= np.finfo(np.float64).tiny) & (square < np.inf)
@@ -108,13 +111,13 @@ class Intervals:
         return Pieces(start, length, low, high, widest, np.cumsum(of_each) - of_each, of_each)
 
     def rows(self, dataset: int) -> tuple[Array, Array, Array]:
-        """Give centres, half-widths and counts of one dataset."""
+        """Return centres, half-widths and counts of one dataset."""
         some = slice(self.offsets[dataset], self.offsets[dataset + 1])
         return self.centre[some], self.half_width[some], self.counts[some]
 
 
 def standardised(datasets: list[Observed]) -> Intervals:
-    """Put datasets on their standard scales, one after the other."""
+    """Return datasets on their standard scales, one after the other."""
     mean, scale = np.zeros((2, len(datasets)))
     for place, one in enumerate(datasets):
         mean[place], scale[place] = _mean_and_scale(one)
@@ -144,10 +147,10 @@ def _joined(parts: list[Array]) -> Array:
     return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
 
-# What overflows has no scale, and is said to be out of range.
+# A dataset that overflows has the scale NaN, and the status OUT_OF_RANGE.
 @np.errstate(over="ignore", invalid="ignore")
 def _mean_and_scale(one: Observed) -> tuple[float, float]:
-    """Mean and standard deviation of the representatives: 0 of one place, NaN out of range."""
+    """Return mean and standard deviation of the centres: 0 if all are equal, NaN out of range."""
     seen = one.counts > 0
     if not seen.any():
         return 0.0, 0.0
@@ -163,7 +166,7 @@ def _mean_and_scale(one: Observed) -> tuple[float, float]:
 
 
 def sample(data: Intervals, dataset: int) -> Array:
-    """Sorted points of equal count that stand for a dataset where starts are sought."""
+    """Return sorted points of equal count that stand for a dataset while starts are computed."""
     centre, _, counts = data.rows(dataset)
     seen = counts > 0
     order = np.argsort(centre[seen], kind="stable")
@@ -175,7 +178,7 @@ def sample(data: Intervals, dataset: int) -> Array:
 
 
 def coarsened(data: Intervals) -> Intervals:
-    """Give datasets of many distinct intervals as groups of neighbours, for the search."""
+    """Return the data for the search: many distinct intervals are grouped with neighbours."""
     parts = [_grouped(*data.rows(dataset)) for dataset in range(len(data))]
     sizes = [part[0].size for part in parts]
     if sum(sizes) == data.centre.size:
@@ -191,7 +194,7 @@ def coarsened(data: Intervals) -> Intervals:
 
 
 def _grouped(centre: Array, half_width: Array, counts: Array) -> tuple[Array, Array, Array]:
-    """Average neighbours of equal shares; half-lines and windows are no neighbours of anything."""
+    """Average neighbours in groups of equal counts; half-lines and windows are left as they are."""
     if centre.size <= _SEARCHED:
         return centre, half_width, counts
     apart = np.isinf(half_width) | (counts < 0)

@@ -1,4 +1,4 @@
-"""Values drawn from one Gaussian, and rounded, censored, binned and truncated as the data are."""
+"""Draws values from one Gaussian, and rounds, censors, bins and truncates them as the data are."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_
 
 
 class Recording(NamedTuple):
-    """How the values of one dataset came to be intervals; None where nothing is said.
+    """How the values of one dataset were recorded; None for what does not apply.
 
     Attributes
     ----------
@@ -84,8 +84,8 @@ def recordings(data: Any, counts: Any, words: Words) -> list[Recording]:
     Raises
     ------
     ValueError
-        If the intervals that `upper` gives are no bins, so that nobody knows into which interval
-        a replicate's value would fall.
+        If the intervals that `upper` gives overlap: then the interval of a replicate's value is
+        not determined.
     """
     source = read(data, counts)
     upper = None if words.upper is None else read(words.upper, None)
@@ -149,7 +149,7 @@ def _bins(lower: Array, upper: Array) -> tuple[Array, Array]:
     low, high = ends[:, 0], ends[:, 1]
     if (low == high).any() or (low[1:] < high[:-1]).any():
         raise ValueError(
-            "`upper`: the intervals must be bins that do not overlap, or nobody knows how "
-            "replicates would be recorded; say `resolution` or `limits` in its place."
+            "`upper`: the intervals must be bins that do not overlap, or the interval of a "
+            "replicate's value is not determined; give `resolution` or `limits` instead."
         )
     return low, high

@@ -1,4 +1,4 @@
-"""Where climbs begin: the windows of the point fitter, on points that stand for intervals."""
+"""Computes the starts of climbs: the point fitter's windows, on points that stand for intervals."""
 
 import numpy as np
 
@@ -7,19 +7,20 @@ from mog_jax.fitting.intervals.observations import Intervals, sample
 from mog_jax.fitting.multistart.starts import n_starts, running_sums, window_starts
 from mog_jax.lane_shapes import pad_rows
 
-# Lowest variance to begin with, on the standard scale.
+# Lowest variance of a start, on the standard scale.
 _NARROWEST = 1e-4
 
 
 def starts(data: Intervals, datasets: Array, plan: str) -> Array:
-    """Give the coordinates at which climbs begin, shape (datasets, starts, 5).
+    """Return the coordinates at which climbs begin, shape (datasets, starts, 5).
 
     Parameters
     ----------
     data : Intervals
     datasets : array of int
-        Which of them.
+        Which datasets.
     plan : "thorough" or "quick"
+        Set of starts.
     """
     points = [sample(data, dataset) for dataset in datasets]
     rows = np.array([pad_rows(each.size) for each in points], np.int64)
@@ -35,7 +36,7 @@ def starts(data: Intervals, datasets: Array, plan: str) -> Array:
             x, n, running_sums(x), rows=int(length), plan=plan, narrowest=_NARROWEST
         )
         theta[some] = np.moveaxis(found, -1, 0).swapaxes(1, 2)
-    # Narrower than the intervals it could not be told from a point.
+    # A component much narrower than the intervals could not be told from a point.
     widest = np.array([_usual_width(data, dataset) for dataset in datasets])
     with np.errstate(divide="ignore"):
         least = np.log(np.square(widest) / 4)
@@ -44,7 +45,7 @@ def starts(data: Intervals, datasets: Array, plan: str) -> Array:
 
 
 def _usual_width(data: Intervals, dataset: int) -> float:
-    """Width of most intervals, 0 where most are points."""
+    """Return the median width of the finite intervals: 0 if most are points."""
     _, half_width, counts = data.rows(dataset)
     finite = np.isfinite(half_width) & (counts > 0)
     if not finite.any():

@@ -1,4 +1,4 @@
-"""Datasets to be fitted side by side, and what climbs of them look at."""
+"""Defines a block of datasets that are fitted side by side, and the points that its climbs use."""
 
 import dataclasses
 import functools
@@ -12,11 +12,11 @@ from mog_jax.fitting.multistart.pruning import ValueBounds
 
 # The search's precision.
 SINGLE = np.dtype(np.float32)
-# Nats by which a climb may trail the best and still be climbed to the top, ...
+# A climb may trail the best by this many nats and still be polished; ...
 TRAILING = 0.2
-# ... and what a sample may be wrong by.
+# ... by this many more if the search used a sample.
 _TRAILING_SAMPLE = 2.0
-# What a coreset may be wrong by: some, and some for each point.
+# Error of a value found on a coreset, in nats: a constant, and a term for each point.
 _TRAILING_CORESET = 3.0
 _PER_POINT = 0.002
 
@@ -28,22 +28,22 @@ class Block:
     Parameters
     ----------
     points : array, shape (b, n)
-        Each dataset fills up its row with its last point. Their dtype is the precision of the
-        polish.
+        Each row is padded with the dataset's last point. The dtype is the precision of the polish.
     counts : array, shape (b, n), or None
-        How often each point was seen; 0 for what fills up.
+        How often each point was seen; 0 for padding.
     n : array of int, shape (b,)
-        How many points there are.
+        Number of points.
     total : array, shape (b,)
         Sum of the counts.
     sample : array, shape (b, m)
-        Points of equal count that stand for the dataset in the search: its own where those are few.
-        Sorted, and filled up likewise.
+        Points of equal count that stand for the dataset in the search: all its points if those are
+        few. Sorted, and padded likewise.
     n_sample : array of int, shape (b,)
+        Number of points of the sample.
     free : array of bool, shape (5, b)
-        The coordinates that are not held fixed.
+        The coordinates that are not fixed.
     fixed : array, shape (5, b)
-        The values of those that are.
+        The values of the fixed coordinates.
     """
 
     points: Array
@@ -57,14 +57,14 @@ class Block:
 
     @functools.cached_property
     def whole(self) -> PointSource:
-        """What the polish climbs."""
+        """All points, which the polish uses."""
         return standardised_points(
             self.points, self.counts, n=self.n, total=self.total, free=self.free
         )
 
     @functools.cached_property
     def searched(self) -> PointSource:
-        """What the search climbs: the data themselves where those are few."""
+        """The sample, which the search uses: all points of a dataset that has few."""
         n = np.maximum(self.n_sample, 1)
         mean = row_sums(self.sample, n) / n
         square = row_sums(np.square(self.sample), n) / n
@@ -77,7 +77,7 @@ class Block:
 
     @functools.cached_property
     def bounds(self) -> ValueBounds:
-        """How far values can be trusted that the search found."""
+        """How far log-likelihoods can be trusted that the search found."""
         margin = TRAILING + 4 * float(np.finfo(SINGLE).eps) * self.total
         return ValueBounds(
             scale=self.total / self.n_sample,
@@ -87,7 +87,7 @@ class Block:
 
     @functools.cached_property
     def coreset_bounds(self) -> ValueBounds:
-        """How far values can be trusted of which each was found on a coreset of its own."""
+        """How far log-likelihoods can be trusted that were each found on a coreset of its own."""
         return ValueBounds(
             scale=self.total / self.n_sample,
             margin=self.bounds.margin + _TRAILING_CORESET + _PER_POINT * self.total,

@@ -1,14 +1,14 @@
-"""Which maximum is the answer: one rule, a pure function of the maxima that were found.
+"""Chooses the answer among the maxima of the likelihood that were found.
 
-The likelihood has high maxima that say nothing: a component of a few points that happen to lie
-close together. The penalised likelihood (:mod:`mog_jax.penalty`) has none of these, and ranks the
-others; its maxima are then climbed from without the penalty, so that the answer is an ordinary
-maximum of the likelihood. Best first, the first of these is the answer that
+Some high maxima of the likelihood are spurious: a component holds a few points that happen to lie
+close together. The penalised likelihood (:mod:`mog_jax.penalty`) has no such maxima, and it ranks
+the others. From each of its maxima a climb without the penalty leads to an ordinary maximum of the
+likelihood. The answer is the first of these, in the order of the ranks, that
 
 - holds `min_points` points in each component, above the variance floor; or
-- holds at least two, above the floor, and beats one Gaussian by its BIC; or
+- holds at least two in each, above the floor, and has a lower BIC than one Gaussian; or
 - lies on the floor because a component is an *atom*: one value that a tenth of the points have,
-  and five times as many as any other.
+  and five times as many points as any other value.
 """
 
 from typing import NamedTuple
@@ -17,33 +17,35 @@ import numpy as np
 
 from mog_jax.arrays import Array
 
-# Points of a component below which it is a lone one: two hold a little less than two, where the
-# other component has some part in them.
+# A component with fewer points than this holds a single point. The bound is below two because the
+# other component has some share in two points as well.
 TWO_POINTS = 1.5
-# An atom holds so much of the points, and so many times as many as any other value.
+# Least share of the points that an atom holds, and least ratio to the points of any other value.
 _ATOM_SHARE = 0.1
 _ATOM_LEAD = 5.0
-# Nats by which a maximum that is higher is worth a remark.
+# A maximum that is higher by this many nats is worth a remark.
 NOTICEABLE = 1e-3
 
 
 class Candidates(NamedTuple):
-    """Maxima of the likelihood, of any number of datasets, each climbed from a penalised one.
+    """Maxima of the likelihood of any number of datasets, each climbed from a penalised maximum.
 
     Parameters
     ----------
     dataset : array of int, shape (c,)
+        The dataset of each maximum.
     penalised : array, shape (c,)
-        The penalised log-likelihood where the climb without the penalty began.
+        The penalised log-likelihood, in nats, where the climb without the penalty began.
     value : array, shape (c,)
-        The log-likelihood.
+        The log-likelihood, in nats.
     fewest : array, shape (c,)
         Points in the smaller component.
     on_floor : array of bool, shape (c,)
         Whether a variance is the lowest that is allowed.
     on_atom : array of bool, shape (c,)
-        Whether that component is an atom.
+        Whether the narrower component is an atom.
     has_arrived : array of bool, shape (c,)
+        Whether the climb has converged.
     """
 
     dataset: Array
@@ -56,15 +58,16 @@ class Candidates(NamedTuple):
 
 
 def beats_one(value: Array, one: Array, n_points: Array, n_more: Array | int) -> Array:
-    """Say whether two components have a lower BIC than one.
+    """Return whether two components have a lower BIC than one.
 
     Parameters
     ----------
     value, one : array, shape (...,)
-        Log-likelihood of two components, and of one.
+        Log-likelihood of two components, and of one, in nats.
     n_points : array, shape (...,)
+        Number of points.
     n_more : array of int, shape (...,)
-        How many more parameters two have.
+        Number of parameters that two components have beyond those of one.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def beats_one(value: Array, one: Array, n_points: Array, n_more: Array | int) ->
 
 
 def widened(theta: Array, held: Array, weight: Array) -> Array:
-    """Take the variances of the first EM step with the penalty, for points that are held.
+    """Replace the variances by those of the first EM step with the penalty.
 
     Newton's method would take many steps from a narrow component, where the penalty is steep.
 
@@ -85,7 +88,7 @@ def widened(theta: Array, held: Array, weight: Array) -> Array:
     held : array, shape (2, ...)
         Points in each component.
     weight : array, shape (...,)
-        Of the penalty.
+        Weight of the penalty.
 
     Returns
     -------
@@ -96,10 +99,10 @@ def widened(theta: Array, held: Array, weight: Array) -> Array:
 
 
 def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
-    """Bound from below the penalised likelihood that a climb with the penalty reaches.
+    """Return a lower bound of the penalised log-likelihood that a climb with the penalty reaches.
 
-    It is what the first EM step makes of the variances: :math:`Q` of equation (16), with each
-    point's responsibilities as they are.
+    The bound is the value after the first EM step of the variances: :math:`Q` of equation (16),
+    with the responsibilities unchanged.
 
     Parameters
     ----------
@@ -108,13 +111,14 @@ def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
     held : array, shape (2, ...)
         Points in each component.
     value : array, shape (...,)
-        The log-likelihood.
+        The log-likelihood, in nats.
     weight : array, shape (...,)
-        Of the penalty.
+        Weight of the penalty.
 
     Returns
     -------
     array, shape (...,)
+        In nats.
     """
     wider = widened(theta, held, weight)[3:]
     log_ratio = theta[3:] - wider
@@ -124,13 +128,13 @@ def rank_bound(theta: Array, held: Array, value: Array, weight: Array) -> Array:
 
 
 def one_log_likelihood(total: Array) -> Array:
-    """Give the log-likelihood of one Gaussian of standardised data."""
+    """Return the log-likelihood, in nats, of one Gaussian fitted to standardised data."""
     value: Array = -0.5 * total * (np.log(2 * np.pi) + 1)
     return value
 
 
 def is_narrower_at(theta: Array, value: Array, variance_floor: float) -> Array:
-    """Say whether the narrower component lies at a value.
+    """Return whether the mean of the narrower component is at a value.
 
     Parameters
     ----------
@@ -149,16 +153,16 @@ def is_narrower_at(theta: Array, value: Array, variance_floor: float) -> Array:
 
 
 def is_few_points(fewest: Array, min_points: float, beats: Array) -> Array:
-    """Say which maxima are accepted although a component holds few points.
+    """Return which maxima are accepted although a component holds few points.
 
     Parameters
     ----------
     fewest : array, shape (...,)
         Points in the smaller component.
     min_points : float
-        Below which they are few.
+        A component with fewer points holds few.
     beats : array of bool, shape (...,)
-        Whether the maximum beats one Gaussian.
+        Whether the maximum has a lower BIC than one Gaussian.
 
     Returns
     -------
@@ -175,9 +179,9 @@ def choose(found: Candidates, beats: Array, min_points: float, b: int) -> Array:
     ----------
     found : Candidates
     beats : array of bool, shape (c,)
-        Which beat one Gaussian.
+        Which have a lower BIC than one Gaussian.
     min_points : float
-        Points that a component holds at least, or they are few.
+        A component with fewer points holds few.
     b : int
         Number of datasets.
 
@@ -206,9 +210,9 @@ class MostFrequent(NamedTuple):
     value : array, shape (b,)
         NaN where no value holds a tenth of the points.
     points : array, shape (b,)
-        How many have it.
+        Number of points that have it.
     is_atom : array of bool, shape (b,)
-        Whether they are many times as many as have any other.
+        Whether it has at least five times as many points as any other value.
     """
 
     value: Array
@@ -217,12 +221,12 @@ class MostFrequent(NamedTuple):
 
 
 def most_frequent(points: Array, counts: Array | None, n: Array) -> MostFrequent:
-    """Look for a value that a tenth of the points have, or more.
+    """Find, for each dataset, a value that at least a tenth of the points have.
 
     Parameters
     ----------
     points : array, shape (b, rows)
-        Each row sorted, and filled up beyond its first `n`.
+        Each row is sorted; entries beyond its first `n` are padding.
     counts : array, shape (b, rows), or None
         How often each point was seen.
     n : array of int, shape (b,)
@@ -246,13 +250,14 @@ def most_frequent(points: Array, counts: Array | None, n: Array) -> MostFrequent
 
 
 def _may_have_one(points: Array, counts: Array | None, n: Array) -> Array:
-    """Say which datasets may have such a value, at a fraction of what it costs to look for it."""
+    """Return which datasets may have such a value: a cheap test before the search for it."""
     if counts is not None:
         often = counts.max(axis=1) >= _ATOM_SHARE * counts.sum(axis=1)
         tied = (points[:, 1:] == points[:, :-1]) & (counts[:, 1:] > 0)
         may: Array = often | tied.any(axis=1)
         return may & (n > 1)
-    # A run of a tenth of the points covers two neighbours of a comb with twice as many teeth.
+    # Compare twenty equally spaced order statistics: a run of a tenth of the points covers two
+    # neighbours among them.
     teeth = np.linspace(0, 1, int(2 / _ATOM_SHARE) + 1)
     places = np.rint(teeth * np.maximum(n - 1, 0)[:, None]).astype(np.int64)
     comb = np.take_along_axis(points, places, axis=1)

@@ -1,7 +1,7 @@
-"""Many climbs at once: packed into tiles of lanes, moved a few steps, and packed anew.
+"""Advances many climbs at once: packs the active ones into tiles of lanes, a few steps at a time.
 
-All lanes of a tile take as many steps as the slowest. So the climbs that are still under way are
-gathered every few steps, and the ones that are done cost nothing more.
+All lanes of a tile take as many steps as the slowest. So the active climbs are packed anew every
+few steps, and the ones that are done cost nothing more.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ from mog_jax.fitting.options import AscentOptions
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Climbs:
-    """Climbs of a block under way (NumPy arrays).
+    """The climbs of a block and their states (NumPy arrays).
 
     Parameters
     ----------
     dataset : array of int, shape (lanes,)
-        Which dataset each climbs.
+        Dataset of each climb.
     start : array of int, shape (lanes,)
-        Where it began; no two climbs of a dataset began at the same.
+        Number of its start; no two climbs of a dataset have the same.
     rows : array, shape (28, lanes)
-        Where it stands, packed.
+        Its state, packed.
     """
 
     dataset: Array
@@ -42,23 +42,23 @@ class Climbs:
 
     @functools.cached_property
     def state(self) -> Ascent:
-        """Where the climbs stand."""
+        """The states of the climbs."""
         return ascent.unpacked(self.rows)
 
     def take(self, index: Array) -> "Climbs":
-        """Give some of the climbs."""
-        # By place: to pick columns by a mask takes three times as long.
+        """Return some of the climbs."""
+        # By place: selecting columns by a mask takes three times as long.
         index = np.arange(self.dataset.size)[index]
         rows = np.take(self.rows, index, axis=1)
         return Climbs(dataset=self.dataset[index], start=self.start[index], rows=rows)
 
     def of_all_datasets(self, b: int) -> Ascent:
-        """Put climbs, at most one of each dataset, in the columns of their datasets.
+        """Return the states with one column for each dataset; at most one climb of each is here.
 
         Returns
         -------
         Ascent, shape (..., b)
-            NaN, or 0 where numbers are whole, for a dataset without a climb.
+            NaN, or 0 in fields of integers, for a dataset without a climb.
         """
 
         def spread(leaf: Array) -> Array:
@@ -71,11 +71,11 @@ class Climbs:
         return whole
 
     def as_type(self, dtype: np.dtype[Any]) -> "Climbs":
-        """Give the same in another precision."""
+        """Return the same climbs in another precision."""
         return dataclasses.replace(self, rows=self.rows.astype(dtype))
 
     def joined(self, other: "Climbs") -> "Climbs":
-        """Give the climbs of both."""
+        """Return the climbs of both."""
         return Climbs(
             dataset=np.concatenate([self.dataset, other.dataset]),
             start=np.concatenate([self.start, other.start]),
@@ -84,14 +84,14 @@ class Climbs:
 
 
 def begin_climbs(theta: Array, dataset: Array, start: Array, dtype: np.dtype[Any]) -> Climbs:
-    """Let climbs begin at `theta`, shape (5, lanes)."""
+    """Return climbs that begin at `theta`, shape (5, lanes)."""
     state = ascent.begin(theta.astype(dtype))
     rows = [np.atleast_2d(np.asarray(leaf, dtype)) for leaf in jax.tree.leaves(state)]
     return Climbs(dataset=dataset, start=start, rows=np.concatenate(rows))
 
 
 def advance(climbs: Climbs, data: PointSource, options: AscentOptions, steps: int) -> Climbs:
-    """Climb a few steps with all lanes that are not done yet."""
+    """Advance all active climbs by at most `steps` steps."""
     active = np.flatnonzero(climbs.state.climbing)
     rows = climbs.rows.copy()
     for call in calls(data, climbs.dataset[active], climbs.start[active]):
@@ -103,10 +103,10 @@ def advance(climbs: Climbs, data: PointSource, options: AscentOptions, steps: in
 
 @functools.cache
 def compile_ahead(options: AscentOptions, layout: Layout) -> None:
-    """Begin to compile a program, or to load it, that is needed later: on a thread of its own."""
+    """Start a thread that compiles, or loads, a program that is needed later."""
 
     def call_for_nothing() -> None:
-        # Whoever calls it next meets the same error, and is told.
+        # The next call of the program raises the same error in the caller's thread.
         with contextlib.suppress(Exception), jax.enable_x64(True):
             buffers = layout.buffers()
             state = np.zeros((ascent.ROWS, buffers.facts.shape[1]), layout.dtype)
@@ -116,7 +116,7 @@ def compile_ahead(options: AscentOptions, layout: Layout) -> None:
 
 
 def _begun(rows: Array, active: Array, call: Call) -> Array:
-    """Give the climbs of a call in their lanes; those that are not in use stand still."""
+    """Return the states of a call's climbs in their lanes; lanes not in use are inactive."""
     begun = np.take(rows, active[call.spread], axis=1)
     begun[ascent.CLIMBING] *= call.used
     return begun
@@ -125,7 +125,7 @@ def _begun(rows: Array, active: Array, call: Call) -> Array:
 def _climb_call(
     state: Array, buffers: Buffers, options: AscentOptions, n_tiles: int, steps: int
 ) -> Array:
-    """Call the program, and wait until the buffers are free again."""
+    """Call the program, and wait for its result: then the buffers may be overwritten."""
     number = state.dtype.type
     limits = Limits(
         n_tiles=np.int32(n_tiles),

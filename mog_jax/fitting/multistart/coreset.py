@@ -1,10 +1,11 @@
-"""A dataset as it is seen from where a climb begins: point by point nearby, and in groups far off.
+"""Builds the coreset of a start: single points near its window, and groups of points far from it.
 
-A climb begins at a window of the sorted points. Far from it lies the bulk of the other component,
-whose every point it need not see: there neighbours are put together, the more of them the further
-away they are. Some hundred groups then say nearly what the points would, however many those are,
-and the search takes a fraction of the time. A coreset errs by about a thousandth of a nat a point,
-and by least where the window is narrow; so what the search finds is compared on the data.
+A climb begins at a window of the sorted points. Far from the window lies the bulk of the other
+component, which need not be known point by point: there neighbours are grouped, the more of them
+the further away they are. About a hundred groups then give nearly the likelihood of all points,
+however many there are, and the search takes a fraction of the time. The error is about a thousandth
+of a nat a point, and least if the window is narrow; so the ends of climbs on coresets are compared
+on the data.
 """
 
 import numpy as np
@@ -12,40 +13,40 @@ import numpy as np
 from mog_jax.arrays import Array
 from mog_jax.lane_shapes import TURN
 
-# Groups come in turns of equal size, as the kernel takes them. Four turns, and one dataset in a
-# hundred ends lower; eight, and no fewer do.
+# All groups of a turn, the unit of the kernel's loop, have the same size. With four turns one
+# dataset in a hundred ends at a lower maximum; eight are no better than six.
 _GROUPS = TURN
 _TURNS = 6
 ROWS = _TURNS * _GROUPS
-# Turns at the window itself: point by point, or, for each so many points that it has, one more to
-# a group.
+# Turns at the window itself. Their groups have one point for each `_SHARP` points of the window,
+# and at least one.
 _NEAR = 2
 _SHARP = 48
-# Coresets are made of more points only.
+# Only datasets of more points have coresets.
 FEWEST = 128
 
 
 def bin_edges(windows: Array, n: Array) -> Array:
-    """Give the ranks between which a coreset's turns lie.
+    """Return the ranks at which a coreset's turns begin and end.
 
     Parameters
     ----------
     windows : array of int, shape (starts, 2, b)
-        The first point of each window, and how many there are.
+        The first point of each window, and its number of points.
     n : array of int, shape (b,)
         Points of each dataset: more than `FEWEST`.
 
     Returns
     -------
     array of int, shape (turns + 1, starts, b)
-        From 0 up to `n`, or from `n` down to 0: reflected data are seen in reflection.
+        From 0 up to `n`, or from `n` down to 0, so that reflected data have reflected edges.
     """
     start, length, n = windows[:, 0], windows[:, 1], n[None]
     twice_middle = 2 * start + length
     falls = twice_middle > n
     twice_middle = np.where(falls, 2 * n - twice_middle, twice_middle)
     far = _TURNS - _NEAR
-    # What remains on both sides must fill the turns there.
+    # The points that remain on both sides must fill the turns there.
     largest = (n - (far + 2) * _GROUPS) // (_NEAR * _GROUPS)
     size = _NEAR * _GROUPS * np.clip(_whole(length / _SHARP), 1, largest)
     below = np.clip((twice_middle - size) // 2, 0, n - size)
@@ -64,7 +65,8 @@ def bin_edges(windows: Array, n: Array) -> Array:
     turn = np.arange(_TURNS + 1)[:, None, None]
     before, after = share - turn, turn - share - _NEAR
     is_below = before >= 0
-    # How many ranks the turns between the window and the edge take up, of those on its side.
+    # Number of turns between the window and the edge, of the number on its side; then the number of
+    # ranks that these turns take up.
     turns = np.where(is_below, before, np.maximum(after, 0))
     of = np.where(is_below, share, far - share)
     grown = np.where(is_below, *reach) * (turns / np.maximum(of, 1))
@@ -81,22 +83,23 @@ def _whole(value: Array) -> Array:
 
 
 def coresets(sums: Array, n: Array, windows: Array) -> tuple[Array, Array]:
-    """Give datasets as they are seen from some windows.
+    """Return the coresets of datasets for the given windows.
 
     Parameters
     ----------
     sums : array, shape (b, more than n)
-        Of the first 0, 1, ... points of each, sorted.
+        Sums of the first 0, 1, ... points of each dataset, sorted.
     n : array of int, shape (b,)
-        How many points there are: more than `FEWEST`.
+        Number of points of each dataset: more than `FEWEST`.
     windows : array of int, shape (starts, 2, b)
+        The first point of each window, and its number of points.
 
     Returns
     -------
     array, shape (ROWS, starts, b)
         Mean of each group.
     array, shape (turns, starts, b)
-        How many points each group of a turn stands for.
+        Number of points in each group of a turn.
     """
     edges = bin_edges(windows, n)
     steps = np.diff(edges, axis=0)
@@ -106,7 +109,7 @@ def coresets(sums: Array, n: Array, windows: Array) -> tuple[Array, Array]:
     ranks = np.empty((ROWS + 1, *edges.shape[1:]), np.int32)
     ranks[-1] = edges[-1]
     first = ranks[:-1].reshape(_TURNS, _GROUPS, *edges.shape[1:])
-    # Halves are rounded the way the turn goes, so that a reflected one has the same groups.
+    # Halves are rounded in the direction of the turn, so that a reflected one has the same groups.
     place = np.arange(_GROUPS, dtype=np.int32)[:, None, None]
     np.multiply(place, sizes.astype(np.int32)[:, None], out=first)
     first += np.int32(_GROUPS // 2)

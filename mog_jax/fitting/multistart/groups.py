@@ -1,9 +1,9 @@
-"""Further starts for the datasets that are looked at again: groups at the ends, and splits.
+"""Computes further starts for the second search: groups of points at the ends, and splits.
 
-The search begins at windows of some points, in a sample of the data where those are many. What lies
-apart holds few points, and stands at an end: so it is looked for there, among all points. And where
-many points have the same value a window may cut it in two, which a *split* between two values does
-not.
+The first search starts from windows of a sample, if the data have many points, and may miss a
+component of few points that lies apart. Such a component is at an end of the data, so the groups
+are taken there, from all points. If many points have the same value, a window may cut them in two;
+a *split* between two distinct values does not.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,9 @@ import numpy as np
 
 from mog_jax.arrays import Array
 
-# Points of a group; none holds more than half of the data.
+# Numbers of points in a group; none holds more than half of the data.
 _SIZES = np.array([2, 3, 4, 5, 6, 8, 12, 16, 24, 32])
-# Edges of which each dataset is split at.
+# Number of edges at which each dataset is split.
 _SPLITS = 15
 _LOG_TWO_PI = float(np.log(2 * np.pi))
 
@@ -27,12 +27,12 @@ class Tails(NamedTuple):
     theta : array, shape (5, groups, b)
         Coordinates of the mixture whose first component is the group.
     score : array, shape (groups, b)
-        The penalised log-likelihood there, were each point known to belong to its own component:
-        that of the mixture is not lower. Minus infinity where there is no such group.
+        The penalised log-likelihood of the points with their components known: a lower bound of
+        that of the mixture. Minus infinity where there is no such group.
     height : array, shape (groups, b)
         The same without the penalty, for the group's own variance.
     points : array, shape (groups, b)
-        How many the group holds.
+        Number of points in the group.
     """
 
     theta: Array
@@ -45,7 +45,7 @@ class Tails(NamedTuple):
 def tails(
     points: Array, counts: Array | None, n: Array, total: Array, weight: Array, lowest: float
 ) -> Tails:
-    """Give the groups of 2 to 32 points at either end.
+    """Return the groups of 2 to 32 points at either end.
 
     Parameters
     ----------
@@ -54,12 +54,13 @@ def tails(
     counts : array, shape (b, rows), or None
         How often each point was seen.
     n : array of int, shape (b,)
+        Number of distinct points.
     total : array, shape (b,)
         Sum of the counts.
     weight : array, shape (b,)
-        Of the penalty.
+        Weight of the penalty.
     lowest : float
-        Lowest variance to begin with.
+        Lowest variance that a start may have.
     """
     b, most = n.size, int(min(_SIZES[-1], points.shape[1]))
     sizes = _SIZES[: np.searchsorted(_SIZES, most, side="right")]
@@ -79,15 +80,16 @@ def tails(
 
 
 def splits(points: Array, n: Array, lowest: float) -> Array:
-    """Give mixtures of the points below and above an edge, for edges between values.
+    """Return mixtures of the points below and above an edge, for edges between values.
 
     Parameters
     ----------
     points : array, shape (b, rows)
         Standardised and sorted, each as often as it was seen.
     n : array of int, shape (b,)
+        Number of points.
     lowest : float
-        Lowest variance to begin with.
+        Lowest variance that a start may have.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def _group(
     inside, outside = sums[0], total - sums[0]
     score, height = -2 * weight * np.ones(inside.shape), np.zeros(inside.shape)
     means, variances = [], []
-    # The data are standardised: their sums are 0 and the total.
+    # The data are standardised: their sum is 0, and the sum of their squares is the total.
     for held, first, second in (
         (inside, sums[1], sums[2]),
         (outside, -sums[1], total - sums[2]),

@@ -1,4 +1,4 @@
-"""From a block of standardised datasets to the best maximum of each."""
+"""Finds the best maximum of each dataset of a standardised block."""
 
 from typing import NamedTuple
 
@@ -28,16 +28,16 @@ class Maxima(NamedTuple):
     Parameters
     ----------
     end : Ascent
-        NumPy arrays, shape (..., b): where the best climb ended. NaN for a dataset of which no
-        climb has seen a finite likelihood.
+        NumPy arrays, shape (..., b): the end of the best climb. NaN for a dataset none of whose
+        climbs had a finite likelihood.
     passes : array of int, shape (b,)
         Passes over the data, summed over all its climbs.
     higher_by : array, shape (b,)
-        Nats by which another maximum was seen to lie higher; 0 for none.
+        Nats by which another maximum that was found is higher; 0 if none is.
     higher_points : array, shape (b,)
-        Points in that one's smaller component.
+        Points in the smaller component of that maximum.
     on_atom : array of bool, shape (b,)
-        Whether a component is one value that many points have.
+        Whether a component is an atom: one value that many points have.
     """
 
     end: Ascent
@@ -75,7 +75,7 @@ def maximise(block: Block, options: FitOptions) -> Maxima:
 def _exhaustive_search(
     begun: Starts, block: Block, doubtful: Array, options: FitOptions
 ) -> tuple[Climbs, Array]:
-    """Climb to the end from all starts: only then can it be said that none leads to one."""
+    """Climb from all starts to the end, without pruning, to look for regular maxima."""
     found, passes = search(begun, block, doubtful, options, drop=Drop.NONE)
     scale = block.bounds.scale[found.dataset]
     hopeful = regularity(found.state, options, under_way=True, scale=scale) == 0

@@ -1,7 +1,7 @@
-"""Climbs into tiles: which lanes they take, and what they see written into the program's buffers.
+"""Packs climbs into tiles of lanes, and writes their points into the program's buffers.
 
 The program's buffers have fixed shapes (:mod:`mog_jax.fitting.climb.tiles`). Climbs of datasets of
-like length become one tile, and as many tiles as there is room for are one call.
+similar length form a tile, and one call takes as many tiles as its buffers have room for.
 """
 
 import dataclasses
@@ -16,36 +16,36 @@ from mog_jax.arrays import Array
 from mog_jax.fitting.climb.tiles import FACTS, TILES, Buffers
 from mog_jax.lane_shapes import TURN, row_bytes
 
-# Turns of the buffers: the first is for ordinary use. A longer dataset than fits takes the next,
-# and that is another program.
+# Capacities of the buffers, in turns: the first for ordinary use. A dataset that does not fit takes
+# the next, which needs another compiled program.
 _CAPACITIES = (2**9, 2**13, 2**17)
-# Points that one lane takes in: longer datasets are cut into strips.
+# Largest number of points of a lane: longer datasets are cut into strips.
 _STRIP = 1024
 # Rows that are transposed together: as many as fill a cache line.
 _AT_ONCE = 16
-# Where an array begins, in bytes, so that JAX takes it as it is, without a copy.
+# Alignment of an array, in bytes, that JAX needs to use it without a copy.
 _ALIGNED = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PointSource:
-    """What climbs look at: a column of points for each dataset, or for each start of each.
+    """The points that climbs use: a column for each dataset, or for each start of each dataset.
 
     Parameters
     ----------
     points : array, shape (rows, columns)
-        In whole turns; each column is filled up with its last point. Its dtype is the precision in
-        which they are climbed.
+        In whole turns; each column is padded with its last point. The dtype is the precision of the
+        climbs.
     n : array of int, shape (columns,)
-        How many points there are.
+        Number of points of each column.
     totals : array, shape (3, columns)
         Count, mean and variance.
     free : array of bool, shape (5, b)
-        The coordinates that are not held fixed.
+        The coordinates that are not fixed.
     counts : array, shape (rows, columns), optional
-        How often each point was seen; 0 for what fills up.
+        How often each point was seen; 0 for padding.
     sizes : array, shape (turns, columns), optional
-        How often the points of each turn were seen, where all columns are full.
+        How often the points of each turn were seen, if no column is padded.
     """
 
     points: Array
@@ -57,33 +57,33 @@ class PointSource:
 
     @property
     def n_datasets(self) -> int:
-        """How many datasets they belong to."""
+        """Number of datasets that the columns belong to."""
         return int(self.free.shape[1])
 
     def column(self, dataset: Array, start: Array) -> Array:
-        """Give the columns that climbs of some datasets see that began at these starts."""
+        """Return the columns of climbs, by their datasets and starts."""
         starts = self.n.size // self.n_datasets
         return dataset if starts == 1 else start % starts * self.n_datasets + dataset
 
     @functools.cached_property
     def rows(self) -> Array:
-        """The points of each dataset one after the other, to be cut into strips."""
+        """The transposed points, shape (columns, rows), from which strips are cut."""
         return np.ascontiguousarray(self.points.T)
 
     @functools.cached_property
     def doublings(self) -> Array:
-        """How often each column is cut into halves: by its own length alone."""
+        """How often each column is halved into strips; it follows from its own length alone."""
         lanes = lanes_of(self.points.dtype)
         return np.ceil(np.log2(np.clip(self.n / _STRIP, 1, lanes))).astype(np.int64)
 
     @functools.cached_property
     def turns(self) -> Array:
-        """Turns of each column, or of each of its strips."""
+        """Number of turns of each column, or of each of its strips."""
         return -(-self.n // (TURN << self.doublings))
 
     @functools.cached_property
     def _facts(self) -> Array:
-        """Facts of the lane of a column that is not cut."""
+        """Facts of the lane of a column that is not cut into strips."""
         last = self.points[np.maximum(self.n, 1) - 1, np.arange(self.n.size)]
         return np.stack([*self.totals, -self.n % TURN, last]).astype(self.points.dtype)
 
@@ -91,17 +91,20 @@ class PointSource:
 def standardised_points(
     points: Array, counts: Array | None, *, n: Array, total: Array, free: Array
 ) -> PointSource:
-    """Give climbs all points of standardised datasets.
+    """Return all points of standardised datasets as the source of climbs.
 
     Parameters
     ----------
     points : array, shape (b, rows)
-        Each dataset fills up its row with its last point.
+        Each row is padded with the dataset's last point.
     counts : array, shape (b, rows), or None
+        How often each point was seen; 0 for padding.
     n : array of int, shape (b,)
+        Number of points of each dataset.
     total : array, shape (b,)
         Sum of the counts.
     free : array of bool, shape (5, b)
+        The coordinates that are not fixed.
     """
     return PointSource(
         points=columns_of(points, points.dtype),
@@ -113,7 +116,7 @@ def standardised_points(
 
 
 def columns_of(rows: Array, dtype: np.dtype[Any]) -> Array:
-    """Give the transpose, row after row in memory."""
+    """Return the transpose as a contiguous array."""
     columns = np.empty(rows.shape[::-1], dtype)
     for lo in range(0, len(rows), _AT_ONCE):
         columns[:, lo : lo + _AT_ONCE] = rows[lo : lo + _AT_ONCE].T
@@ -121,7 +124,7 @@ def columns_of(rows: Array, dtype: np.dtype[Any]) -> Array:
 
 
 class Layout(NamedTuple):
-    """What a program's buffers are like: each has a program of its own."""
+    """Precision, kind and size of a program's buffers; each layout has a program of its own."""
 
     dtype: np.dtype[Any]
     is_counted: bool
@@ -129,7 +132,7 @@ class Layout(NamedTuple):
     turns: int = _CAPACITIES[0]
 
     def buffers(self) -> Buffers:
-        """Give new ones."""
+        """Return new buffers."""
         lanes, turns, rows = lanes_of(self.dtype), self.turns, self.turns * TURN
         return Buffers(
             points=_aligned((rows, lanes), self.dtype),
@@ -141,7 +144,7 @@ class Layout(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Climbs, by their number, that are put side by side."""
+    """Climbs, by their number, that are packed side by side."""
 
     climbs: Array
     doublings: int
@@ -149,19 +152,21 @@ class Tile(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What one call of the program takes in.
+    """The climbs and buffers of one call of the program.
 
     Parameters
     ----------
     climbs : array of int
-        Which climbs.
+        The climbs, by their number.
     lanes : array of int
-        The lane of each, the first one of those that are cut.
+        The lane of each; the first of its lanes if it is cut into strips.
     buffers : Buffers
     n_tiles : int
+        Number of tiles in use.
     spread : array of int, shape (TILES * lanes,)
-        The climb of each lane; any for one that is not in use.
+        The climb of each lane; arbitrary for a lane that is not in use.
     used : array of bool, shape (TILES * lanes,)
+        Which lanes are in use.
     """
 
     climbs: Array
@@ -173,14 +178,14 @@ class Call(NamedTuple):
 
 
 def lanes_of(dtype: np.dtype[Any]) -> int:
-    """How many lanes stand side by side."""
+    """Return the number of lanes side by side."""
     return row_bytes() // dtype.itemsize
 
 
 def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
-    """Share out climbs among tiles, and tiles among calls of the program.
+    """Yield the calls of the program that advance the given climbs.
 
-    The buffers of a call are written over by the next.
+    The next call overwrites the buffers of this one.
     """
     column = data.column(dataset, start)
     waiting: list[Tile] = []
@@ -197,12 +202,12 @@ def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
 
 
 def _capacity(turns: int) -> int:
-    """Turns of the buffers that hold a tile of so many."""
+    """Return the turns of the smallest buffers that hold a tile of `turns` turns."""
     return next((each for each in _CAPACITIES if turns <= each), turns)
 
 
 def _tiles(data: PointSource, column: Array) -> Iterator[Tile]:
-    """Put climbs side by side whose columns are cut alike and nearly equally long."""
+    """Yield tiles of climbs whose columns are equally cut and of similar length."""
     turns, doublings = data.turns[column], data.doublings[column]
     lanes = lanes_of(data.points.dtype)
     order = np.arange(column.size)
@@ -242,7 +247,7 @@ def _packed(
 def _write(
     data: PointSource, buffers: Buffers, tile: Tile, columns: Array, turn: int, own: slice
 ) -> None:
-    """Write what a tile sees into its place in the buffers."""
+    """Write a tile's points, counts and facts into its place in the buffers."""
     turns = slice(turn, turn + tile.turns)
     rows = slice(turn * TURN, (turn + tile.turns) * TURN)
     if tile.doublings:
@@ -267,7 +272,7 @@ def _write_strips(
     rows: slice,
     own: slice,
 ) -> None:
-    """Write columns that are cut: the strips of each on neighbouring lanes."""
+    """Write columns that are cut into strips: those of each on neighbouring lanes."""
     number, lanes = 1 << tile.doublings, buffers.points.shape[1]
     last = np.empty((columns.size, number))
     seen = np.empty((columns.size, number), np.int64)
@@ -294,7 +299,7 @@ def _write_strips(
 
 
 def _write_weights(weights: Array, turns: Array) -> None:
-    """Weigh the turns that a lane has by 1, and those beyond its end by 0."""
+    """Set the weights of a lane's turns to 1, and of those beyond its end to 0."""
     if turns.min() == len(weights):
         weights[:] = 1
     else:
@@ -302,7 +307,7 @@ def _write_weights(weights: Array, turns: Array) -> None:
 
 
 def _take(source: Array, columns: Array, target: Array) -> None:
-    """Gather columns of as many rows as the target has."""
+    """Copy columns of the source into the target, in as many rows as the target has."""
     source, width, some = source[: len(target)], target.shape[1], as_slice(columns)
     if isinstance(some, slice):
         target[:, : columns.size] = source[:, some]
@@ -310,12 +315,12 @@ def _take(source: Array, columns: Array, target: Array) -> None:
         target[:, : columns.size] = np.take(source, columns, axis=1)
     else:
         filled = columns[np.minimum(np.arange(width), columns.size - 1)]
-        # Without a look at each index NumPy writes in place.
+        # With mode="clip" NumPy writes straight to `out`, without a buffer.
         np.take(source, filled, axis=1, out=target, mode="clip")
 
 
 def as_slice(index: Array) -> Any:
-    """Give places as a slice, where they are in a row: what they index need not be gathered."""
+    """Return the index as a slice if it is a run of consecutive places: a slice makes no copy."""
     first, size = int(index[0]), index.size
     is_slice = index[-1] - first + 1 == size and (index[1:] - index[:-1] == 1).all()
     return slice(first, first + size) if is_slice else index
@@ -325,7 +330,7 @@ _of_thread = threading.local()
 
 
 def _buffers(layout: Layout) -> Buffers:
-    """Give this thread's buffers, or new ones where they are large."""
+    """Return this thread's buffers of a layout; new ones if they are large."""
     if layout.turns > _CAPACITIES[0]:
         return layout.buffers()
     known: dict[Layout, Buffers] = _of_thread.__dict__.setdefault("buffers", {})

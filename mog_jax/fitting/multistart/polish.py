@@ -1,4 +1,4 @@
-"""From the best ends of a search to the top: with all points, in the precision of the data."""
+"""Climbs from the best ends of a search to the maximum, on all points, in the data's precision."""
 
 import itertools
 
@@ -12,22 +12,28 @@ from mog_jax.fitting.multistart.climbs import Climbs, begin_climbs
 from mog_jax.fitting.multistart.pruning import Drop, ValueBounds, climb_and_prune
 from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 
-# Steps between two looks at the whole population; the last is repeated.
+# Steps between two prunings; the last is repeated.
 _ROUNDS = (3, 5, 10, 20)
-# Where few climbs are left that are not looked at in between.
+# The same for the second search, which has few climbs.
 _ROUNDS_AGAIN = (10, 40)
-# Nats by which a climb that was stopped short may trail the best.
+# A climb that had not converged may trail the best by this many nats and still be polished.
 _TRAILING_UNFINISHED = 3.0
-# Climbs of a dataset that are climbed to the top at most, and next, should none be regular.
+# Largest number of a dataset's climbs that are polished, and of those polished next if none of the
+# first ends at a regular maximum.
 _FINISHED = 4
 _SECOND_CHANCES = 4
 
 
 def polish(found: Climbs, block: Block, options: FitOptions) -> tuple[Climbs, Array]:
-    """Climb to the top with all points, from the best ends of a search."""
+    """Climb to the maximum on all points, from the best ends of a search.
+
+    Returns
+    -------
+    Climbs, and array of passes, shape (b,)
+    """
     rank, promising = _rank(found, block, options)
     climbs, passes = polish_all(found.take(promising), block, options)
-    # What looked regular to the search may have ended elsewhere: then the next ones are climbed.
+    # A climb that the search took for regular may end at another maximum: then the next are tried.
     settled = has_regular(climbs, block, options)
     rest = ~promising & (rank <= _SECOND_CHANCES) & ~settled[found.dataset]
     if rest.any():
@@ -45,16 +51,29 @@ def polish_all(
     drop: Drop = Drop.BEATEN,
     patient: bool = True,
 ) -> tuple[Climbs, Array]:
-    """Climb to the top with all points, from any ends of a search.
+    """Climb to the maximum on all points, from the given ends of a search.
 
-    Unless told otherwise, without the penalty, climbs that cannot be the best one are dropped, and
-    all others go on for as many steps as they may; if not `patient`, for some fifty.
+    Parameters
+    ----------
+    found : Climbs
+    block : Block
+    options : FitOptions
+    penalised : bool
+        Whether to maximise the penalised likelihood.
+    drop : Drop
+        Which climbs to give up.
+    patient : bool
+        Whether to go on until the step limit; if not, for 50 steps.
+
+    Returns
+    -------
+    Climbs, and array of passes, shape (b,)
     """
     data, b = block.whole, block.n.size
-    # What is fixed is so in full precision.
+    # Fixed values are put in again, now in full precision.
     dataset, state = found.dataset, found.state
     theta = np.where(block.free[:, dataset], state.theta, block.fixed[:, dataset])
-    # The floor of single precision may lie below.
+    # The floor rounded to single precision may be lower than the floor itself.
     lowest = np.where(block.free[3:, dataset], np.log(options.variance_floor), -np.inf)
     theta[3:] = np.maximum(theta[3:], lowest)
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
@@ -65,16 +84,16 @@ def polish_all(
 
 
 def has_regular(climbs: Climbs, block: Block, options: FitOptions) -> Array:
-    """Whether a climb of the dataset has ended at a regular maximum."""
+    """Return whether a climb of each dataset has ended at a regular maximum, shape (b,)."""
     settled: Array = np.zeros(block.n.size, bool)
     settled[climbs.dataset[regularity(climbs.state, options, under_way=False) == 0]] = True
     return settled
 
 
 def _rank(found: Climbs, block: Block, options: FitOptions) -> tuple[Array, Array]:
-    """Rank the climbs of each dataset, regular ones first, and say which are to go on."""
+    """Return the rank of each climb in its dataset, regular ones first, and which to polish."""
     b = block.n.size
-    # The sample may have fewer points than the data: what is close is judged on the data's scale.
+    # The sample may have fewer points than the data: differences are taken on the data's scale.
     scale, margin = block.bounds.scale[found.dataset], block.bounds.margin[found.dataset]
     value = found.state.sums.log_likelihood * scale
     value = np.where(np.isfinite(value), value, -np.inf)
@@ -85,11 +104,11 @@ def _rank(found: Climbs, block: Block, options: FitOptions) -> tuple[Array, Arra
     rank, best = np.empty(order.size, int), np.empty(order.size)
     rank[order] = np.arange(order.size) - first[dataset]
     best[order] = value[order][first[dataset]]
-    # A climb that was stopped short may still rise, and a sample is not the data.
+    # A climb that has not converged may still rise, and a sample is not the data.
     unfinished = found.state.gain_left > SEARCH_TOLERANCE
     trailing = margin + np.where(unfinished, _TRAILING_UNFINISHED - TRAILING, 0)
     close = (value >= best - trailing) & (grade == 0) & (rank < _FINISHED)
-    # The best of those that are not regular comes right behind the first of those that are.
+    # The best irregular climb comes directly after the first regular one.
     irregular = np.flatnonzero(grade > 0)
     by_dataset = irregular[np.lexsort((rank[irregular], found.dataset[irregular]))]
     _, leading = np.unique(found.dataset[by_dataset], return_index=True)
@@ -98,9 +117,9 @@ def _rank(found: Climbs, block: Block, options: FitOptions) -> tuple[Array, Arra
 
 
 def best_of_each(climbs: Climbs, grade: Array) -> Climbs:
-    """Give the best climb of each dataset that has one: of those of the lowest grade the highest.
+    """Return the best climb of each dataset: the highest of those with the lowest grade.
 
-    A dataset of which no climb has seen a finite likelihood has none.
+    A dataset none of whose climbs has a finite likelihood has none.
     """
     seen = np.flatnonzero(np.isfinite(climbs.state.sums.log_likelihood))
     climbs, grade = climbs.take(seen), grade[seen]
@@ -112,9 +131,10 @@ def best_of_each(climbs: Climbs, grade: Array) -> Climbs:
 def regularity(
     state: Ascent, options: FitOptions, *, under_way: bool, scale: Array | float = 1.0
 ) -> Array:
-    """0 for a regular maximum, 1 for an interior one, 2 for one on the floor, 3 for none.
+    """Return the grade of each climb, shape (lanes,).
 
-    Of climbs under way none is graded 3.
+    0 for a regular maximum, 1 for one with too few points in a component, 2 for one on the variance
+    floor, 3 for a climb that has not arrived. With `under_way`, no climb is graded 3.
     """
     few = state.sums.effective_counts.min(axis=0) * scale < options.min_points
     fallen = on_floor(state.theta, options.variance_floor)
@@ -123,5 +143,5 @@ def regularity(
 
 
 def arrived(state: Ascent, tolerance: float) -> Array:
-    """Say which climbs have arrived."""
+    """Return which climbs have converged."""
     return has_arrived(state.gain_left, state.sums.effective_counts.sum(axis=0), tolerance)

@@ -1,7 +1,7 @@
-"""Which climbs to give up: those that have met a better one, and those that cannot become the best.
+"""Prunes climbs: drops those that have met a better one, and those that cannot become the best.
 
-Most of what a search costs are climbs that end where another one has already arrived, or lower. A
-dataset's climbs are compared every few steps, all of them with each other.
+Most of a search's time would go to climbs that end where another one has already ended, or lower.
+So all climbs of a dataset are compared with each other every few steps.
 """
 
 import dataclasses
@@ -18,20 +18,21 @@ from mog_jax.fitting.multistart.packing import PointSource
 from mog_jax.fitting.options import SEARCH_TOLERANCE, AscentOptions, FitOptions
 from mog_jax.fitting.parameterisation import swapped
 
-# Nats left at which a climb's end can be foretold, and how many times as much it may still gain.
+# Below this Newton decrement, in nats, a climb's end can be predicted: it gains at most this many
+# times the decrement.
 _PREDICTABLE_DECREMENT = 1.0
 _PREDICTION_FACTOR = 3.0
-# Nats left at which a climb may be held against others before it has arrived.
+# Below this decrement a climb's value may rule out others before it has arrived.
 _TRUSTED_DECREMENT = 0.1
-# In rounds of so many steps a climb that trails another one has had its time.
+# After a round of at least this many steps a climb that trails another one is dropped.
 _PATIENCE = 20
-# Two climbs have met when they are closer than this, in nats by the information, and in value.
+# Two climbs have met if they are closer than this: in nats by the information, and in value.
 _SAME_PLACE = 0.5
 _SAME_VALUE = 0.1
 
 
 class Drop(enum.IntEnum):
-    """Which climbs are given up: each of these, and those before it."""
+    """Which climbs are dropped: those of a member, and those of the members before it."""
 
     NONE = 0
     MET = 1
@@ -45,11 +46,11 @@ class ValueBounds:
     Parameters
     ----------
     scale : array, shape (b,)
-        How many points of the dataset each point stands for that its climbs see.
+        Ratio of the dataset's points to the points that its climbs use.
     margin : array, shape (b,)
-        Nats by which two climbs may seem apart that end at the same height.
+        Nats by which the values of two climbs may differ that end at the same value.
     jitter : array, shape (b,)
-        Nats by which two climbs to one place may end apart, where each sees points of its own.
+        Nats by which two climbs to one maximum may end apart if each uses points of its own.
     """
 
     scale: Array
@@ -59,24 +60,24 @@ class ValueBounds:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunnersUp:
-    """The climbs that were given up, and how high they would rank by the penalised likelihood.
+    """The climbs that were dropped, and their ranks by the penalised likelihood.
 
     Parameters
     ----------
     weight : array, shape (b,)
-        Of the penalty.
+        Weight of the penalty.
     given_up : list
-        Written over as climbs are given up: their datasets, ranks in nats, and where to climb
-        from with the penalty.
+        Grows as climbs are dropped: their datasets, their ranks in nats, and the coordinates from
+        which to climb with the penalty.
     """
 
     weight: Array
     given_up: list[tuple[Array, Array, Array]] = dataclasses.field(default_factory=list)
 
-    # Those that have left all bounds rank nowhere.
+    # A climb whose coordinates overflow has no finite rank and is left out.
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def add(self, climbs: Climbs, scale: Array) -> None:
-        """Take in climbs that were given up; each point they see stands for `scale` points."""
+        """Add climbs that were dropped; each point that they use stands for `scale` points."""
         state, times = climbs.state, scale[climbs.dataset]
         left = np.minimum(state.gain_left, _PREDICTABLE_DECREMENT)
         value = (state.sums.log_likelihood + _PREDICTION_FACTOR * left) * times
@@ -88,14 +89,14 @@ class RunnersUp:
         self.given_up.append((climbs.dataset[some], bound[some], theta[:, some]))
 
     def highest(self) -> Array:
-        """Give the highest rank, shape (b,)."""
+        """Return the highest rank, in nats, shape (b,)."""
         top = np.full(self.weight.size, -np.inf)
         for dataset, rank, _ in self.given_up:
             np.maximum.at(top, dataset, rank)
         return top
 
     def best(self, which: Array, number: int) -> tuple[Array, Array]:
-        """Give so many of the highest of some datasets: their datasets, and coordinates."""
+        """Return the `number` highest climbs of some datasets: their datasets and coordinates."""
         dataset, rank, theta = (
             np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
         )
@@ -123,25 +124,26 @@ def climb_and_prune(
     ----------
     climbs : Climbs
     data : PointSource
+        The points that the climbs use.
     rounds : iterable of int
-        How many steps to make between two looks at the whole population.
+        Number of steps between two prunings.
     ascent : AscentOptions
         How to climb.
     options : FitOptions
-        What a regular maximum is.
+        Define a regular maximum.
     bounds : ValueBounds
     drop : Drop
-        Which climbs to give up: those that have met another one, or those as well that cannot
-        become the best.
+        Which climbs to drop: those that have met another one, or also those that cannot become the
+        best.
     runners_up : RunnersUp, optional
-        Where to note those that are given up and have not met another one.
+        Where to note those that are dropped and have not met another one.
 
     Returns
     -------
     Climbs
-        Those that were not given up.
-    array of int, shape (b,)
-        Steps that were made for each dataset.
+        Those that were not dropped.
+    array, shape (b,)
+        Passes over the data of each dataset: the steps of all its climbs.
     """
     passes = np.zeros(data.n_datasets)
     for steps in rounds:
@@ -166,7 +168,7 @@ def climb_and_prune(
     return climbs, passes
 
 
-# What has left all bounds compares as it should: it is dropped.
+# A climb whose values overflow compares as not finite, and is dropped.
 @np.errstate(over="ignore", invalid="ignore")
 def keep_mask(
     climbs: Climbs,
@@ -177,7 +179,7 @@ def keep_mask(
     patient: bool = True,
     drop: Drop = Drop.BEATEN,
 ) -> tuple[Array, Array]:
-    """Say which climbs are to go on, and which have met another one.
+    """Return which climbs are to go on, and which have met another one.
 
     Parameters
     ----------
@@ -186,10 +188,10 @@ def keep_mask(
     variance_floor : float
         In units of the data's variance.
     min_points : float
-        What each component of a regular maximum holds.
+        Least number of points in each component of a regular maximum.
     patient : bool
-        Whether a climb may go on below another one that is nearly at its end, for as long as it
-        cannot be foretold where it will end itself.
+        Whether a climb that is lower than a nearly converged one goes on while its own end cannot
+        be predicted.
     drop : Drop
         Not NONE.
 
@@ -217,16 +219,16 @@ def keep_mask(
         np.maximum.at(top, dataset[among], value[among])
         return top[dataset]
 
-    # What has arrived is in hand, and stays so: others may still leave a ridge to become irregular.
+    # Only a climb that has arrived is sure to stay regular: others may still become irregular.
     arrived = regular & (gain_left < SEARCH_TOLERANCE)
     sure = highest(arrived)
     kept = arrived & (value >= sure)
     settling = gain_left < _PREDICTABLE_DECREMENT
-    # Twice the points that it must hold: it may lose some on its way.
+    # At least twice the points of a regular maximum: a climb may still lose some.
     promising = regular & (gain_left < _TRUSTED_DECREMENT) & (fewest >= 2 * min_points)
     in_hand = np.maximum(sure, highest(promising))
     beaten = value + _PREDICTION_FACTOR * gain_left + margin < in_hand
-    # A component that is about to settle with far too few points will not be regular.
+    # A climb close to its end with far too few points in a component will not be regular.
     too_few = (fewest < 0.7 * min_points) & (in_hand > -np.inf)
     dropped = settling & (beaten | too_few)
     if not patient:
@@ -235,10 +237,10 @@ def keep_mask(
 
 
 def _met(climbs: Climbs, value: Array, counts: Array, regular: Array, jitter: Array) -> Array:
-    """Say which climbs have met a better one of their dataset, on its way to the same place."""
+    """Return which climbs have met a better one of their dataset: both lead to one maximum."""
     met: Array = np.zeros(value.size, bool)
     one, other = _level(climbs.dataset, value, _SAME_VALUE + jitter)
-    # The regular one of two is kept, be it the lower one; of equals, the one that began first.
+    # Of two, the regular one is kept, even if it is lower; of equals, the one with the lower start.
     leads = np.where(
         regular[one] == regular[other],
         (value[one] > value[other])
@@ -246,7 +248,7 @@ def _met(climbs: Climbs, value: Array, counts: Array, regular: Array, jitter: Ar
         regular[one],
     )
     worse, better = np.where(leads, other, one), np.where(leads, one, other)
-    # The complete-data information of the worse: what a step away from it costs, in nats.
+    # Distance by the complete-data information of the worse one: the cost of a step, in nats.
     first, second = np.take(counts, worse, axis=1)
     place, its = (np.take(climbs.state.theta, index, axis=1) for index in (worse, better))
     weights = [
@@ -265,8 +267,8 @@ def _met(climbs: Climbs, value: Array, counts: Array, regular: Array, jitter: Ar
 
 
 def _level(dataset: Array, value: Array, nearly: Array) -> tuple[Array, Array]:
-    """Give all pairs of climbs of a dataset that are nearly as high, and finite."""
-    # Short integers are sorted digit by digit, at once.
+    """Return all pairs of climbs of one dataset whose values are finite and nearly equal."""
+    # NumPy sorts short integers by radix sort, which is faster.
     short = dataset.astype(np.min_scalar_type(dataset.max(initial=0)))
     order = np.argsort(short, kind="stable")
     of, height, nearly = dataset[order], value[order], nearly[order]

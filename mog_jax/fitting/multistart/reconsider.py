@@ -1,8 +1,8 @@
-"""Whether the highest regular maximum is the answer, and the search for the answer if it is not.
+"""Searches again, with the penalty, where the highest regular maximum may not be the answer.
 
-In most datasets no other maximum ranks above it (:mod:`mog_jax.fitting.multistart.choice`), as
-bounds tell: neither those that the search gave up, nor a group of points at an end of the data, nor
-one Gaussian. All others are searched once more, with the penalty.
+In most datasets bounds show that no other maximum ranks above the highest regular one
+(:mod:`mog_jax.fitting.multistart.choice`): no climb that the search dropped, no group of points at
+an end of the data, and not one Gaussian. All other datasets are searched once more.
 """
 
 import dataclasses
@@ -35,34 +35,36 @@ from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped, with_shared_variance
 from mog_jax.penalty import penalty_weight
 
-# Nats by which a maximum ranks above one Gaussian, or it is looked at again.
+# A dataset is searched again unless its maximum ranks above one Gaussian by this many nats.
 _NEGLIGIBLE = 0.5
-# Nats that a mixture may gain on the same points shared out.
+# Nats that a mixture may gain over the same points with known components.
 _SHARED = 2.0
-# Groups at the ends of which each dataset's best are climbed from.
+# Number of groups at the ends of a dataset, the best ones, that are starts.
 _GROUPS = 2
-# Runners-up that are climbed from, with the penalty.
+# Number of runners-up that are starts of climbs with the penalty.
 _RUNNERS_UP = 1
-# Maxima of the penalised likelihood of each dataset that are climbed from, at most.
+# Largest number of maxima of a dataset's penalised likelihood from which a climb without the
+# penalty starts; and that number where the search was made anew from all starts.
 _SEARCHED, _SEARCHED_ANEW = 1, 8
-# Two ends are the same maximum when no coordinate is apart by more, in standard deviations.
+# Two ends are the same maximum if no coordinate differs by more, in standard deviations.
 _SAME = 1e-4
 # The same in single precision, at the end of a search.
 _NEAR = 0.02
 
 
 class Reconsidered(NamedTuple):
-    """The answers, and what lies above them.
+    """The answers, and the highest maxima that were not chosen.
 
     Parameters
     ----------
     best : Climbs
         At most one for each dataset.
     passes : array, shape (b,)
+        Passes over the data.
     higher_by : array, shape (b,)
-        Nats by which another maximum was seen to lie higher; 0 for none.
+        Nats by which another maximum that was found is higher; 0 if none is.
     higher_points : array, shape (b,)
-        Points in that one's smaller component.
+        Points in the smaller component of that maximum.
     on_atom : array of bool, shape (b,)
         Whether a component is an atom.
     """
@@ -74,7 +76,7 @@ class Reconsidered(NamedTuple):
     on_atom: Array
 
 
-# What leaves the numbers compares as it should: it is looked at again.
+# A dataset whose values overflow does not compare as better, and is searched again.
 @np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def reconsider(
     best: Climbs,
@@ -89,11 +91,11 @@ def reconsider(
     Parameters
     ----------
     best : Climbs
-        The highest regular maximum of each dataset, or what there is in its place.
+        The highest regular maximum of each dataset, or else the best irregular one.
     found : Climbs
-        The ends of the search from which it was climbed to.
+        The ends of the search.
     runners_up : RunnersUp
-        How high those would rank that the search gave up.
+        The ranks of the climbs that the search dropped.
     begun : Starts
     block : Block
     options : FitOptions
@@ -113,13 +115,14 @@ def reconsider(
         options.variance_floor,
     )
     narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
-    # Where many points have one value, or no maximum is regular, the search may have gone astray.
+    # If many points have one value, or no maximum is regular, the first search may have failed.
     tied = ~np.isnan(frequent.value) | _irregular(best, b, options)
     if not (narrow | apart | tied).any():
         return Reconsidered(best, np.zeros(b), np.zeros(b), np.zeros(b), np.zeros(b, bool))
     wanted = narrow | apart | tied
     found, passes = _searched_again(best, runners_up, begun, wanted, tied, block, options)
-    # What the search saw of a sample, or where much may be wrong, is climbed to with all points.
+    # Datasets that were searched on a sample, or where the search may have failed, are climbed with
+    # the penalty on all points.
     whole = tied | (wanted & (block.total != block.n_sample))
     sampled = whole[found.dataset]
     near, more = _without_penalty(found.take(~sampled), best, block, options)
@@ -148,7 +151,7 @@ def _doubtful(
     block: Block,
     options: FitOptions,
 ) -> tuple[Array, Array]:
-    """Say of which datasets other maxima are sought, and of which others at the ends are."""
+    """Return which datasets are searched again, and which are for a group at one of their ends."""
     b = block.n.size
     rank, start = np.full(b, -np.inf), np.full(b, -1)
     rank[best.dataset] = rank_bound(
@@ -158,13 +161,13 @@ def _doubtful(
         runners_up.weight[best.dataset],
     )
     start[best.dataset] = best.start
-    # What the search has found besides ranks as what it has given up does.
+    # The other ends of the search are ranked as the dropped climbs are.
     runners_up.add(found.take(found.start != start[found.dataset]), block.bounds.scale)
     one = one_log_likelihood(block.total)
-    # One Gaussian, to which two that coincide come down.
+    # The penalised likelihood of one Gaussian: of two components that coincide.
     least = one - 2 * runners_up.weight
     doubtful: Array = ~(rank > np.maximum(runners_up.highest(), least + _NEGLIGIBLE))
-    # Few points at an end have to beat one Gaussian; more are sought by the search as well.
+    # A group of few points has to beat one Gaussian; a larger one the first search looks for too.
     n_more = options.n_parameters(block.free) - 2
     few = ends.points < options.min_points
     worth = ~few | beats_one(ends.height + _SHARED, one, block.total, n_more)
@@ -173,7 +176,7 @@ def _doubtful(
 
 
 def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
-    """Say which datasets have no regular maximum."""
+    """Return which datasets have no regular maximum."""
     irregular = np.ones(b, bool)
     irregular[best.dataset] = regularity(best.state, options, under_way=False) > 0
     return irregular
@@ -188,9 +191,10 @@ def _searched_again(
     block: Block,
     options: FitOptions,
 ) -> tuple[Climbs, Array]:
-    """Climb to the best maxima of the penalised likelihood of some datasets.
+    """Climb to the best maxima of the penalised likelihood of the datasets `wanted`.
 
-    From the best one and its runners-up, and where the search is made anew from all its starts.
+    The climbs start at the best maximum and at its runners-up; of the datasets `anew`, also at all
+    starts of the first search and at splits.
     """
     own = best.take(wanted[best.dataset])
     others, theirs = runners_up.best(wanted, _RUNNERS_UP)
@@ -209,8 +213,8 @@ def _searched_again(
         np.concatenate(theta, axis=1), np.concatenate(dataset), block, options, penalised=True
     )
     if anew.any():
-        # The best may be spikes around tied points, which are no answer: so none is dropped that
-        # is merely lower.
+        # The best climbs may be spikes around tied points, which are not accepted as answers: so a
+        # climb is not dropped for being lower.
         wide = dataclasses.replace(
             begun, theta=_widened_starts(begun.theta, runners_up, block, options)
         )
@@ -227,7 +231,17 @@ def _searched_again(
 def _without_penalty(
     found: Climbs, best: Climbs, block: Block, options: FitOptions
 ) -> tuple[Climbs, Array]:
-    """Climb on from maxima of the penalised likelihood; those that lead to the best one are it."""
+    """Climb without the penalty from maxima of the penalised likelihood.
+
+    A climb that comes near the best maximum of its dataset is replaced by it.
+
+    Returns
+    -------
+    Climbs
+        One for each of `found`, in the same order.
+    array, shape (b,)
+        Passes over the data.
+    """
     theta = np.asarray(found.state.theta, np.float64)
     near, passes = search_further(theta, found.dataset, block, options, penalised=False)
     own = np.full(block.n.size, -1)
@@ -254,13 +268,16 @@ def _widened_starts(
 
 
 def _widened(climbs: Climbs, weight: Array) -> Array:
-    """Give where to climb from with the penalty."""
+    """Return the coordinates from which to climb with the penalty, shape (5, lanes)."""
     theta, held = climbs.state.theta, climbs.state.sums.effective_counts
     return widened(np.asarray(theta, np.float64), held, weight[climbs.dataset])
 
 
 def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
-    """Say whether no coordinate is apart by more, in standard deviations, in either order."""
+    """Return whether no coordinate differs by more than the tolerance, in standard deviations.
+
+    The components may be in either order.
+    """
     unit = np.ones(theta.shape)
     unit[1:3] = np.exp(-0.5 * other[3:])
     near, crossed = (
@@ -270,7 +287,7 @@ def _is_near(theta: Array, other: Array, tolerance: float) -> Array:
 
 
 def _groups(ends: Tails, which: Array, block: Block) -> tuple[Array, Array]:
-    """Begin at the best groups at the ends of some datasets."""
+    """Return starts at the best groups at the ends of some datasets."""
     order = np.argsort(-ends.score, axis=0, kind="stable")[:_GROUPS]
     rank, dataset = np.nonzero(np.take_along_axis(ends.score, order, axis=0) > -np.inf)
     some = which[dataset]
@@ -279,7 +296,7 @@ def _groups(ends: Tails, which: Array, block: Block) -> tuple[Array, Array]:
 
 
 def _at_values(frequent: MostFrequent, block: Block) -> tuple[Array, Array]:
-    """Begin at the values that many points share."""
+    """Return starts whose first component is the value that many points share."""
     dataset = np.flatnonzero(~np.isnan(frequent.value))
     value, held = frequent.value[dataset], frequent.points[dataset]
     weight = penalty_weight(block.total[dataset], xp=np)
@@ -297,7 +314,7 @@ def _at_values(frequent: MostFrequent, block: Block) -> tuple[Array, Array]:
 
 
 def _both_ways(theta: Array, dataset: Array, block: Block) -> tuple[Array, Array]:
-    """Give starts a second time with the components exchanged, where it matters which is which."""
+    """Add each start with its components exchanged, if parameters are fixed."""
     if block.free.all():
         return theta, dataset
     return np.concatenate([theta, swapped(theta)], axis=1), np.tile(dataset, 2)
@@ -311,7 +328,7 @@ def _begin(starts: list[tuple[Array, Array]], block: Block, options: FitOptions)
 
 
 def _on_atom(tops: Climbs, frequent: MostFrequent, options: FitOptions) -> Array:
-    """Say which climbs have their narrower component on an atom."""
+    """Return which climbs have their narrower component on an atom."""
     theta = tops.state.theta
     value = np.where(frequent.is_atom, frequent.value, np.nan)[tops.dataset]
     near = is_narrower_at(theta, value, options.variance_floor)
@@ -343,7 +360,7 @@ def _chosen(
     place = choose(found, beats, options.min_points, b)
     own = np.full(b, -1)
     own[best.dataset] = np.arange(best.dataset.size)
-    # The same maximum is the same to the last bit: as the search without the penalty found it.
+    # If both searches found one maximum, the first one's numbers are kept, to the last bit.
     both = np.flatnonzero((place >= 0) & (own >= 0))
     there, here = tops.state.theta[:, place[both]], best.state.theta[:, own[both]]
     place[both[_is_near(there, here, _SAME)]] = -1
@@ -356,7 +373,10 @@ def _chosen(
 
 
 def _higher(answer: Climbs, seen: Climbs, b: int) -> tuple[Array, Array]:
-    """Say how much higher the highest of all maxima seen is, and how many points it holds."""
+    """Return by how many nats the highest maximum found is above the answer, and its points.
+
+    The points are those of the smaller component; both are 0 where no maximum is higher.
+    """
     level = np.full(b, np.nan)
     level[answer.dataset] = answer.state.sums.log_likelihood
     value = seen.state.sums.log_likelihood

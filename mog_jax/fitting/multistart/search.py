@@ -1,9 +1,9 @@
-"""The search: climbs from all starts of all datasets of a block, side by side.
+"""Climbs from all starts of all datasets of a block, side by side, and prunes the climbs.
 
-It climbs in single precision, and at first sees of each dataset what matters where the climb began
-(:mod:`mog_jax.fitting.multistart.coreset`), then all its points, or a sample of them where they are
-many. Every few steps it drops the climbs that arrive where another one already is, and those that
-cannot reach what another one has in hand.
+The search runs in single precision. Each climb first uses the coreset of its start
+(:mod:`mog_jax.fitting.multistart.coreset`), then all points, or a sample if there are many. Every
+few steps the search drops the climbs that have met another one, and those that cannot become the
+best of their dataset.
 """
 
 import dataclasses
@@ -23,27 +23,28 @@ from mog_jax.fitting.options import FitOptions
 from mog_jax.fitting.parameterisation import swapped, with_shared_variance
 from mog_jax.lane_shapes import TURN
 
-# Steps between two looks at the whole population: fewer while there is much to drop.
+# Steps between two prunings: fewer while there are many climbs to drop.
 _ROUNDS = (4, 3, 3, 4, 6, 10)
+# The same for climbs on coresets, ...
 _ROUNDS_FROM_AFAR = (5, 4, 5, 8)
-# From where those have led, at first only to see which are the same.
+# ... and for those that go on from their ends; the first round finds the ones that have met.
 _LAST_ROUNDS = (1, 3, 6, 10)
-# Where few datasets are looked at again: too few climbs to be worth packing anew.
+# The second search has few climbs: pruning and packing more often costs more than it saves.
 _ROUNDS_AGAIN = (8, 22)
-# Points of which starts are sought together: their sums stay in the cache.
+# Number of points whose starts are computed together: their sums stay in the cache.
 _AT_ONCE = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Starts:
-    """Where the climbs of a block begin.
+    """The starts of a block's climbs.
 
     Parameters
     ----------
     theta : array, shape (5, starts, b)
+        Their coordinates.
     coresets : PointSource
-        What each climb sees of its dataset from the window where it begins; nothing of datasets
-        that have few points.
+        The coreset of each start; unused, and not filled in, for datasets of few points.
     """
 
     theta: Array
@@ -51,7 +52,7 @@ class Starts:
 
 
 def starts(block: Block, options: FitOptions) -> Starts:
-    """Give where the climbs begin."""
+    """Return the starts of a block's climbs."""
     b, number = block.n.size, n_starts(options.starts)
     theta = np.empty((5, number, b), np.float32)
     means = np.empty((ROWS, number, b), SINGLE)
@@ -73,7 +74,7 @@ def starts(block: Block, options: FitOptions) -> Starts:
         theta = with_shared_variance(theta)
         theta[3:] = np.maximum(theta[3:], np.float32(np.log(options.variance_floor)))
     if not block.free.all():
-        # Which component is which now matters: each start is tried both ways.
+        # A fixed parameter belongs to one component: so each start is tried in both orders.
         theta = np.concatenate([theta, swapped(theta)], axis=1)
         theta = np.where(block.free[:, None], theta, block.fixed[:, None])
     seen = PointSource(
@@ -96,10 +97,25 @@ def search(
     penalised: bool = False,
     runners_up: RunnersUp | None = None,
 ) -> tuple[Climbs, Array]:
-    """Climb from all starts of some datasets, and say how many passes each dataset took.
+    """Climb from all starts of some datasets, in single precision.
 
-    In single precision; unless told otherwise, without the penalty, and climbs that cannot be the
-    best one are dropped: those that `runners_up` takes note of.
+    Parameters
+    ----------
+    begun : Starts
+    block : Block
+    which : array of bool, shape (b,)
+        Which datasets to search.
+    options : FitOptions
+    drop : Drop
+        Which climbs to give up.
+    penalised : bool
+        Whether to maximise the penalised likelihood.
+    runners_up : RunnersUp, optional
+        Where to note climbs that were given up and have not met another one.
+
+    Returns
+    -------
+    Climbs, and array of passes, shape (b,)
     """
     start, dataset = np.indices(begun.theta.shape[1:])
 
@@ -119,7 +135,7 @@ def search(
         far, more = climb(
             from_all(from_afar), begun.coresets, _ROUNDS_FROM_AFAR, bounds=block.coreset_bounds
         )
-        # Each saw a coreset of its own: what they found is compared on the same points.
+        # Each climb used a coreset of its own: their ends are compared on the same points.
         again = begin_climbs(far.state.theta, far.dataset, far.start, SINGLE)
         near, last = climb(again, block.searched, _LAST_ROUNDS, bounds=block.bounds)
         climbs, passes = climbs.joined(near), passes + more + last
@@ -129,16 +145,19 @@ def search(
 def search_further(
     theta: Array, dataset: Array, block: Block, options: FitOptions, *, penalised: bool
 ) -> tuple[Climbs, Array]:
-    """Climb from further starts: with the penalty to the distinct maxima, or each on its own.
+    """Climb from further starts, in single precision.
 
     Parameters
     ----------
     theta : array, shape (5, k)
-        NaN for a start that is none.
+        NaN for a start that does not exist.
     dataset : array of int, shape (k,)
+        Dataset of each start.
     block : Block
     options : FitOptions
     penalised : bool
+        Whether to maximise the penalised likelihood; then climbs that have met a better one are
+        dropped. Without it no climb is dropped.
 
     Returns
     -------
@@ -147,7 +166,7 @@ def search_further(
     if options.equal_variances:
         theta = with_shared_variance(theta)
     some = np.isfinite(theta).all(axis=0)
-    # Their numbers come after those of all other starts.
+    # Starts of the first search have the numbers below these.
     number = np.arange(some.sum()) + 2 * n_starts(options.starts)
     climbs = begin_climbs(theta[:, some], dataset[some], number, SINGLE)
     ascent = options.ascent(searching=True, penalised=penalised)

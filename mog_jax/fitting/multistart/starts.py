@@ -1,17 +1,17 @@
-"""Where the climbs begin: windows of neighbouring points.
+"""Computes the starts of the climbs from windows of neighbouring points.
 
-A maximum of the likelihood splits the data into one component and the rest. So each start is a
-window of the sorted points, taken as one component, and all other points as the other.
+A maximum of the likelihood splits the data into one component and the rest. So each start takes a
+window of the sorted points as one component, and all other points as the other.
 
-- *Dense* windows are short and find clusters: those whose points lie closest together, compared
-  with a Gaussian of the data's mean and variance. Sought from every point.
-- *Likely* windows are longer and find cores: those that are most likely when each of the two parts
-  is a Gaussian of its own. A long window may as well begin a few points later, as the climb moves
-  on from it: so they are sought between edges that cut the data into equal shares.
+- *Dense* windows are short and find clusters: their points lie closest together, compared with a
+  Gaussian of the data's mean and variance. A window may begin at every point.
+- *Likely* windows are longer and find cores: the likelihood of two Gaussians, one for the window
+  and one for the rest, is highest. A few points more or less hardly change where the climb ends,
+  so these windows begin and end at edges that cut the data into equal shares.
 - Windows at an end of the data find tails and splits.
 
-No start suits all data. Nothing is random, and a reflection or change of units of the data changes
-nothing but the units.
+No single start suits all data. The starts are not random; reflected or rescaled data have the
+reflected or rescaled starts.
 """
 
 from typing import NamedTuple
@@ -22,23 +22,23 @@ from mog_jax.arrays import HostArray as Array
 
 
 class Plan(NamedTuple):
-    """Which windows start a climb.
+    """The windows that start a climb.
 
-    Lengths are in points or shares of the data, whichever is more; of the ones at the two ends the
-    likelier comes first.
+    The length of a window is a number of points or a share of the data, whichever is longer. Of the
+    two windows at the ends, the likelier one comes first.
     """
 
-    # points, and how many of the best that share none
+    # Length in points; number of windows, which have no point in common.
     dense: tuple[tuple[int, int], ...]
-    # points, share, and how many of the best
+    # Length in points; length as a share; number of windows.
     likely: tuple[tuple[int, float, int], ...]
-    # points, share, and at how many ends
+    # Length in points; length as a share; number of ends.
     ends: tuple[tuple[int, float, int], ...]
 
 
 # Chosen greedily from a far larger set, by how often a start leads to a highest maximum that the
-# others miss and by the steps it takes: on simulated pairs of Gaussians, near and far, outliers,
-# tight clusters, skew and coarsely rounded data.
+# others miss, and by the steps it takes. The data were simulated: pairs of Gaussians, near and far
+# apart, outliers, tight clusters, skew, and coarse rounding.
 PLANS = {
     "thorough": Plan(
         dense=((5, 1), (7, 2), (9, 2), (13, 1)),
@@ -51,29 +51,29 @@ PLANS = {
         ends=((40, 0.09, 2),),
     ),
 }
-# Equal shares into which the data are cut, many or few points. Odd: else the edge in the middle of
-# an odd number of points would be no reflection of itself.
+# Number of equal shares that the data are cut into, and the number for few points. Both are odd:
+# with an even number, the middle edge of an odd number of points would not be its own reflection.
 _SHARES = 127
 _FEW_SHARES, _FEW_POINTS = 63, 64
-# Below it a window gets no denser; in standard deviations.
+# Shorter windows, in standard deviations, are taken to have this extent.
 _NARROWEST_EXTENT = 1e-3
 
 
 def n_starts(plan: str) -> int:
-    """How many climbs a plan begins."""
+    """Return the number of climbs that a plan starts."""
     return sum(rule[-1] for rules in PLANS[plan] for rule in rules)
 
 
 def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
-    """Lengths of the likely windows, in shares, and of those at the ends, in points.
+    """Return the lengths of the likely windows, in shares, and of the end windows, in points.
 
     Parameters
     ----------
     plan : str
         A key of `PLANS`.
     rows : int
-        How many points the datasets have, as `pad_rows` rounds it: a dataset has its own windows,
-        whatever it is padded to beside others.
+        Number of points of the datasets, rounded by `pad_rows`. A dataset's windows follow from its
+        own length, not from the length that it is padded to beside other datasets.
     """
     likely, ends = (
         np.array([max(points, share * rows) for points, share, _ in rules])
@@ -84,29 +84,29 @@ def window_lengths(plan: str, rows: int) -> tuple[Array, Array]:
 
 
 def n_shares(rows: int) -> int:
-    """Into how many equal shares datasets of some length are cut."""
+    """Return the number of equal shares into which datasets of `rows` points are cut."""
     return _FEW_SHARES if rows <= _FEW_POINTS else _SHARES
 
 
 def window_starts(
     x: Array, n: Array, sums: "RunningSums", *, rows: int, plan: str, narrowest: float
 ) -> tuple[Array, Array]:
-    """Give the starts of a plan: their coordinates, and the windows they are.
+    """Return the starts of a plan: their coordinates and their windows.
 
     Parameters
     ----------
     x : array, shape (b, at least n)
-        The points, sorted and standardised; whatever stands beyond the first `n` has no part.
+        The points, sorted and standardised; entries beyond the first `n` are ignored.
     n : array of int, shape (b,)
-        How many points there are.
+        Number of points of each dataset.
     sums : RunningSums
-        Of these points.
+        Sums of these points.
     rows : int
-        Their number, as :func:`mog_jax.lane_shapes.pad_rows` rounds it: the same for all.
+        Number of points, rounded by :func:`mog_jax.lane_shapes.pad_rows`: the same for all.
     plan : str
         A key of `PLANS`.
     narrowest : float
-        Lowest variance to begin with.
+        Lowest variance that a start may have.
 
     Returns
     -------
@@ -116,14 +116,14 @@ def window_starts(
     """
     dense, likely, ends = PLANS[plan]
     shares, end_lengths = window_lengths(plan, rows)
-    # Of datasets of one length what depends on it alone is computed once.
+    # If all datasets have one length, values that depend on the length alone are computed once.
     length_of = n[:1] if (n == n[0]).all() else n
     data = _Data(sums, length_of[:, None], narrowest)
     found = _dense_windows(x[:, : n.max()].astype(np.float32), n, dense)
     found += _likely_windows(data, n_shares(rows), shares, [picks for *_, picks in likely])
     for pair, (*_, sides) in zip(_end_windows(data, end_lengths), ends, strict=True):
         found += pair[:sides]
-    # Where the data have too few points for a window, the lower half is one.
+    # If the data have too few points for a window, the lower half takes its place.
     half = np.maximum(n // 2, 1)
     start = np.stack([np.where(fits, start, 0) for start, _, fits in found], axis=1)
     length = np.stack([np.where(fits, length, half) for _, length, fits in found], axis=1)
@@ -138,25 +138,25 @@ class RunningSums(NamedTuple):
     squares: Array
 
     def upto(self, place: Array) -> "RunningSums":
-        """Sums of the points below some places, shape (b, places)."""
+        """Return the sums of the points below some places, shape (b, places)."""
         at = place + self.points.shape[1] * np.arange(len(self.points))[:, None]
         return RunningSums(*(sums.reshape(-1).take(at) for sums in self))
 
 
 def running_sums(x: Array) -> RunningSums:
-    """Add up the points of each row, one after the other."""
+    """Return the running sums of each row."""
     sums = RunningSums(*np.zeros((2, len(x), x.shape[1] + 1)))
     np.cumsum(x, axis=1, out=sums.points[:, 1:])
     np.cumsum(np.square(x), axis=1, out=sums.squares[:, 1:])
     return sums
 
 
-# Of each dataset: first point and number of points of a window, and whether there is one.
+# A window of each dataset: its first point, its number of points, and whether it exists.
 _Window = tuple[Array, Array | int, Array]
 
 
 class _Split(NamedTuple):
-    """Windows and the rest: how many points, their mean and variance."""
+    """Number of points, mean and variance of windows, and of the points outside each window."""
 
     inside: Array
     outside: Array
@@ -173,7 +173,7 @@ class _Split(NamedTuple):
 
     @property
     def score(self) -> Array:
-        """Twice the log-likelihood of both parts, less what all windows have in common."""
+        """Twice the log-likelihood of both parts, less the terms common to all windows."""
         score: Array = self.inside * np.log(self.variance / np.square(self.inside))
         score += self.outside * np.log(self.rest_variance / np.square(self.outside))
         return -score
@@ -185,15 +185,15 @@ class _Data(NamedTuple):
     narrowest: float
 
     def split(self, below: RunningSums, upto: RunningSums, length: Array) -> _Split:
-        """Windows against the rest, from the sums at their two ends."""
+        """Return the split into windows and the rest, from the sums at the windows' two ends."""
         whole = self.sums.upto(self.n)
         inside = np.maximum(length, 1).astype(np.float32)
         outside = np.maximum(self.n - length, 1).astype(np.float32)
         points, squares = upto.points - below.points, upto.squares - below.squares
         mean = points / inside
         variance = squares / inside - np.square(mean)
-        # Single precision is enough for a start, but not to take the differences above, which are
-        # small where the window is narrow.
+        # Single precision is enough for a start, but not for the differences above, which are small
+        # if the window is narrow.
         rest = (whole.points - points).astype(np.float32) / outside
         rest_variance = (whole.squares - squares).astype(np.float32) / outside - np.square(rest)
         narrowest = np.float32(self.narrowest)
@@ -208,17 +208,17 @@ class _Data(NamedTuple):
 
 
 def _dense_windows(x: Array, n: Array, rules: tuple[tuple[int, int], ...]) -> list[_Window]:
-    """Windows of few points, close together where a Gaussian would have them far apart."""
+    """Return short windows whose points are closer together than those of a Gaussian would be."""
     gaussian = np.exp(np.float32(-0.5) * np.square(x))
     rows, width = np.arange(len(x)), x.shape[1]
     found: list[_Window] = []
     for length, picks in rules:
-        # Those that begin at the first point, or end at the last, are windows at an end.
+        # Windows that begin at the first point, or end at the last, are windows at an end.
         place = np.arange(1, width - length)
         if not place.size:
             found += [(np.zeros_like(n), length, np.zeros(n.shape, bool))] * picks
             continue
-        # Points that the Gaussian would have in the window, less a factor.
+        # Number of points that the Gaussian would have in the window, up to a factor.
         expected = x[:, length:-1] - x[:, 1:-length]
         np.maximum(expected, np.float32(_NARROWEST_EXTENT), out=expected)
         middle = 1 + length // 2
@@ -237,10 +237,13 @@ def _dense_windows(x: Array, n: Array, rules: tuple[tuple[int, int], ...]) -> li
 
 
 def _outermost_least(expected: Array, middles: Array, n: Array) -> Array:
-    """Where the least of each row is; of equals the outermost: so in a reflection as well."""
+    """Return the place of each row's least value; of equal values, the outermost one.
+
+    This rule gives the reflected place in reflected data.
+    """
     rows = np.arange(len(expected))
     at: Array = np.argmin(expected, axis=1)
-    # Is there another one like it?
+    # Is there another value equal to it?
     least = expected[rows, at]
     expected[rows, at] = np.inf
     again = expected[rows, np.argmin(expected, axis=1)]
@@ -255,7 +258,7 @@ def _outermost_least(expected: Array, middles: Array, n: Array) -> Array:
 
 
 def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) -> list[_Window]:
-    """Windows between the edges of equal shares."""
+    """Return the likeliest windows that begin and end at the edges of equal shares."""
     n, edge = data.n, np.arange(shares + 1)
     place = np.where(2 * edge < shares, edge * n // shares, n - (shares - edge) * n // shares)
     sums = data.sums.upto(place)
@@ -275,7 +278,7 @@ def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) 
         np.copyto(score, -np.inf, where=(start <= 0) | (end >= n))
         start, end = np.broadcast_to(start, score.shape), np.broadcast_to(end, score.shape)
         for _ in range(number):
-            # The last one of equals.
+            # Of equal scores, the last one.
             at = score.shape[1] - 1 - np.argmax(score[:, ::-1], axis=1)
             first, stop = start[rows, at], end[rows, at]
             found.append((first, stop - first, np.isfinite(score[rows, at])))
@@ -285,7 +288,7 @@ def _likely_windows(data: _Data, shares: int, lengths: Array, picks: list[int]) 
 
 
 def _end_windows(data: _Data, lengths: Array) -> list[tuple[_Window, _Window]]:
-    """Give the windows of each length at the two ends, the likelier one first."""
+    """Return the windows of each length at the two ends, the likelier one first."""
     n = data.n
     lengths = np.where(lengths < n - 1, lengths, np.maximum(n // 2, 1))
     start = np.concatenate([np.zeros_like(lengths), n - lengths], axis=1)

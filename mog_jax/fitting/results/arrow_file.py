@@ -1,4 +1,7 @@
-"""Arrays of a batch in an Arrow file, a row for each dataset; read back as a stranger's data."""
+"""Writes the arrays of a batch to an Arrow file, a row for each dataset, and reads them back.
+
+A file that is read is not trusted: names, types and shapes are checked.
+"""
 
 import json
 import secrets
@@ -15,7 +18,13 @@ _KEY = b"mog_jax.Fit"
 
 
 def needed() -> Any:
-    """Import pyarrow, or say how to install it."""
+    """Import and return pyarrow.
+
+    Raises
+    ------
+    ImportError
+        Without pyarrow, saying how to install it.
+    """
     try:
         import pyarrow
         import pyarrow.ipc
@@ -29,16 +38,16 @@ def needed() -> Any:
 def write(
     path: str | Path, arrays: Mapping[str, HostArray], names: Any, about: Mapping[str, bool]
 ) -> None:
-    """Write arrays of shape (b, ...) as columns, whole or not at all.
+    """Write arrays of shape (b, ...) as columns; the file is replaced only once it is complete.
 
     Parameters
     ----------
     path : path
     arrays : mapping from name to array
     names : array of str, shape (b,), or None
-        Of the datasets.
+        Names of the datasets.
     about : mapping
-        What holds of all of them.
+        Facts about all datasets, for the record in the file's metadata.
     """
     pyarrow = needed()
     columns = {} if names is None else {"name": pyarrow.array(names.tolist(), pyarrow.string())}
@@ -62,28 +71,28 @@ def write(
 def read(
     path: str | Path, wanted: Mapping[str, tuple[tuple[int, ...], str]], about: tuple[str, ...]
 ) -> tuple[dict[str, HostArray], HostArray | None, dict[str, bool]]:
-    """Read back what `write` has written.
+    """Read a file that `write` has written.
 
     Parameters
     ----------
     path : path
     wanted : mapping
-        From the name of each array to its shape behind the batch, and to its kind as NumPy's
-        letter: "f" for float32 or float64, "i" for a whole number, "b" for a truth value.
+        From the name of each array to its shape after the batch axis, and to its kind as NumPy's
+        letter: "f" for float32 or float64, "i" for an integer, "b" for a bool.
     about : tuple of str
-        What the record must say, by True or False.
+        Names of the facts in the record, each True or False.
 
     Returns
     -------
     arrays, names, about
-        As `write` took them.
+        The arguments of `write`.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        If it holds anything else.
+        If its content is anything else.
     """
     pyarrow = needed()
     content = Path(path).read_bytes()
@@ -92,9 +101,9 @@ def read(
         table.validate(full=True)
         record = json.loads((table.schema.metadata or {})[_KEY])
     except (pyarrow.ArrowException, ValueError, KeyError, OSError, RecursionError):
-        raise ValueError(f"{path} is no whole file that `Fit.save` has written.") from None
+        raise ValueError(f"{path} is not a complete file written by `Fit.save`.") from None
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise ValueError(f"{path} is of a format that this version of mog_jax does not know.")
+        raise ValueError(f"{path} has a format that this version of mog_jax does not know.")
     if any(not isinstance(record.get(name), bool) for name in about):
         raise ValueError(f"{path}: its record is damaged; it must say {', '.join(about)}.")
     columns = table.column_names

@@ -1,7 +1,7 @@
-"""The columns in which fits are laid out: name, type, meaning and where each is shown.
+"""Defines the columns of fits in a table: name, type, meaning and where each is shown.
 
-This is the one list of them: `Fit.to_frame`, `Fit.to_arrow`, and the answers of a table. A number
-that does not exist, such as the standard error of a fit on a boundary, is null.
+`Fit.to_frame`, `Fit.to_arrow` and the answers of `fit_table` all use this list. A number that does
+not exist, such as the standard error of a fit on a boundary, is null.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class Column:
     ----------
     name : str
     type : {"float64", "int64", "text", "int16s"}
-        The last are lists of whole numbers.
+        "int16s" are lists of whole numbers.
     meaning : str
     is_on_page : bool
         Whether the page of a report shows it, or draws from it.
@@ -90,13 +90,13 @@ COLUMNS: list[Column] = [
     ),
     _number(
         "higher_by",
-        "nats by which another maximum, not the answer, was seen to lie higher; 0 for none",
+        "nats by which another maximum that was found, not the answer, is higher; 0 for none",
         page=False,
         terminal=False,
     ),
     _number(
         "higher_points",
-        "points in the smaller component of that one",
+        "points in the smaller component of that maximum",
         page=False,
         terminal=False,
     ),
@@ -107,25 +107,25 @@ COLUMNS: list[Column] = [
     Column(
         name="histogram",
         type="int16s",
-        meaning=f"{BINS} equal bins between these: heights in 255ths of the tallest",
+        meaning=f"{BINS} equal bins from lowest to highest: heights in 255ths of the tallest",
         is_on_terminal=False,
     ),
 ]
 
-# What a bootstrap adds behind them.
+# The columns that a bootstrap test adds after them.
 TEST_COLUMNS: list[Column] = [
     _number("p_value", "probability, under one Gaussian, of a likelihood ratio as large"),
-    _number("q_value", "Benjamini and Hochberg's, over all groups"),
+    _number("q_value", "p-value adjusted by Benjamini and Hochberg's method, over all groups"),
 ]
 
-# Why there is no threshold, by its `crossing`; nothing where there is one.
+# Why there is no threshold, by its `crossing`; None if there is one.
 _CROSSINGS = np.array(
     [None if not crossing else crossing.name.lower() for crossing in Crossing], dtype=object
 )
 
 
 def columns_of(fits: Any) -> dict[str, HostArray]:
-    """Lay the fits of a batch out in the columns that need no data, in the order of `COLUMNS`.
+    """Return the fits of a batch as the columns that need no data, in the order of `COLUMNS`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From where climbs ended on the standard scale to a `Fit` in the data's units and order."""
+"""Converts the ends of climbs, on the standard scale, to a `Fit` in the data's units and order."""
 
 import math
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 
 
 class Ended(NamedTuple):
-    """How climbs have ended, asked in their own precision."""
+    """How climbs have ended, tested in their own precision; arrays of bool, shape (b,)."""
 
     has_arrived: Array
     on_floor: Array
@@ -26,16 +26,16 @@ class Ended(NamedTuple):
 
 
 class Higher(NamedTuple):
-    """Another maximum that was seen to lie higher: by how many nats, and how many points it holds.
+    """A higher maximum than the answer: by how many nats, and points in its smaller component.
 
-    0 where there is none.
+    Both are 0 where there is none.
     """
 
     by: Array
     points: Array
 
 
-# A weight may be too small for a number, and the sum of counts too large: out of range.
+# A weight may underflow, and the sum of counts overflow.
 @np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def describe(
     end: Ascent,
@@ -48,7 +48,7 @@ def describe(
     precision: np.dtype[Any],
     higher: Higher,
 ) -> Fit:
-    """Put the climb's end into the data's units and order, and say how it ended."""
+    """Return the fits in the data's units, with components by ascending mean, and their status."""
     total, scale = data.total.astype(np.float64), data.scale
     fitted = np.isfinite(end.sums.log_likelihood)
     theta, observed, free = in_order(end.theta, observed, free)
@@ -60,13 +60,13 @@ def describe(
     jacobian = total * np.log(scale)
 
     def known(values: Array, dtype: Any = precision) -> Array:
-        """The batch in front, NaN where nothing was fitted."""
+        """Return the values with the batch axis first, NaN where nothing was fitted."""
         values = np.where(fitted, values, np.nan).astype(dtype)
         return np.moveaxis(values, -1, 0)
 
     counted = (data.n >= 1) & data.is_finite & (fitted | data.is_constant)
     variance = np.where(data.is_constant, 0, scale**2)
-    # Where everything is one component, in closed form.
+    # The fit of one Gaussian, in closed form.
     with np.errstate(divide="ignore", invalid="ignore"):
         one_log_likelihood = -0.5 * total * (_LOG_TWO_PI + np.log(variance) + 1)
     one: dict[str, Array] = {
@@ -146,7 +146,7 @@ def _status(
 
 
 def nothing(b: int, precision: np.dtype[Any], equal_variances: bool) -> Fit:
-    """Arrays for the fits of `b` datasets, to be filled in."""
+    """Return the fits of `b` datasets with uninitialised arrays, to be filled in."""
 
     def empty(shape: tuple[int, ...] = (b,), dtype: Any = precision) -> Array:
         return np.empty(shape, dtype)

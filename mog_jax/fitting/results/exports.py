@@ -1,4 +1,4 @@
-"""What a `Fit` gives to other tools: frames, Arrow, a file, and a table in a notebook."""
+"""Exports a `Fit`: to a data frame, an Arrow table, a file, and a table in a notebook."""
 
 import html
 from pathlib import Path
@@ -12,13 +12,13 @@ from mog_jax.fitting.results import arrow_file
 from mog_jax.fitting.results.columns import columns_of
 from mog_jax.mixture import Mixture
 
-# Rows that a notebook shows of a batch.
+# Largest number of rows that a notebook shows of a batch.
 _SHOWN = 10
 _HEAD = ("weight_1", "mean_1", "sd_1", "weight_2", "mean_2", "sd_2", "log_likelihood", "n_points")
 
 
 class FitExports:
-    """The forms that a fit can take; its fields are declared in `Fit`."""
+    """The exports of a fit; the fields are declared in `Fit`."""
 
     if TYPE_CHECKING:
         mixture: Mixture
@@ -34,12 +34,12 @@ class FitExports:
             """How each ascent ended."""
 
     def to_frame(self) -> Any:
-        """Give a pandas data frame: a row for each dataset, by its name if it has one.
+        """Return a pandas data frame: a row for each dataset, indexed by name if it has one.
 
         Returns
         -------
         pandas.DataFrame
-            Columns as in the answers of a table: parameters, their standard errors, delta_bic,
+            Columns as in the answers of `fit_table`: parameters, their standard errors, delta_bic,
             threshold, status and others; NaN where a number does not exist.
 
         Raises
@@ -64,7 +64,7 @@ class FitExports:
         return pandas.DataFrame(columns_of(self._batch()), index=index)
 
     def to_arrow(self) -> Any:
-        """Give an Arrow table: a row for each dataset, its name first if it has one.
+        """Return an Arrow table: a row for each dataset, its name, if it has one, first.
 
         Returns
         -------
@@ -85,12 +85,12 @@ class FitExports:
         return pyarrow.table(columns)
 
     def save(self, path: str | Path) -> None:
-        """Keep the fit in an Arrow file, to be read again by `Fit.load`: bit for bit, with names.
+        """Save the fit to an Arrow file, which `Fit.load` reads bit for bit, with names.
 
         Parameters
         ----------
         path : path
-            What is there is replaced.
+            A file of this name is replaced.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class FitExports:
         arrow_file.write(path, arrays, names, about)
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: nothing is computed for it."""
+        """Return an HTML table for notebooks, from the fields alone."""
         batch = self._batch()
         columns = {"n_points": batch.n_points, "log_likelihood": batch.log_likelihood}
         mixture = batch.mixture
@@ -144,7 +144,7 @@ class FitExports:
         )
 
     def _batch(self) -> Any:
-        """Give the fit of one dataset as a batch of one, and a batch as it is."""
+        """Return the fit of one dataset as a batch of one, and a batch as it is."""
         if np.ndim(self.status) > 0:
             return self
         return jax.tree.map(lambda leaf: np.asarray(leaf)[None], self)

@@ -1,4 +1,4 @@
-"""What a fit gives back: the mixture, how good it is, and how the ascent ended."""
+"""Defines `Fit`, the result of a fit: the mixture, its log-likelihood and its status."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ from mog_jax.mixture import Mixture
 
 
 class Status(Explained):
-    """How the fit of one dataset ended. ``message`` says what the numbers then mean."""
+    """How the fit of one dataset ended; ``message`` explains it."""
 
     CONVERGED = 0, "at the best regular maximum found: less than the tolerance is left"
     SPURIOUS = (
@@ -29,8 +29,8 @@ class Status(Explained):
     )
     VARIANCE_FLOOR = (
         2,
-        "a component shrank to the variance floor, around tied or lone points; the likelihood "
-        "would rise without bound, and its value only says where the floor is",
+        "a component shrank to the variance floor, around tied or single points; without the floor "
+        "the likelihood would rise without bound, and its value depends on the floor",
     )
     DEGENERATE = (
         3,
@@ -53,15 +53,15 @@ class Status(Explained):
     )
     ATOM = (
         10,
-        "one value holds a tenth of the points or more and is a component of its own: its place is "
-        "known, its standard deviation is that of the variance floor, and the likelihood depends "
-        "on the floor",
+        "one value holds a tenth of the points or more and is a component of its own: its mean is "
+        "known exactly, its standard deviation is that of the variance floor, and the likelihood "
+        "depends on the floor",
     )
     BELOW_RESOLUTION = (
         11,
-        "at a maximum where a component is narrower than the data's resolution can tell: weights, "
-        "threshold and delta BIC stand, its standard deviation is an upper bound, and its mean is "
-        "known to the interval",
+        "at a maximum where a component is narrower than the resolution of the data: weights, "
+        "threshold and delta BIC are valid, its standard deviation is an upper bound, and its mean "
+        "is known to the interval",
     )
     SATURATED = (
         12,
@@ -70,7 +70,7 @@ class Status(Explained):
     )
 
 
-# What a status means for standard errors, thresholds and criteria.
+# Whether a fit has standard errors, thresholds and criteria, by its status.
 _REASONS = {
     Status.CONVERGED: Reason.KNOWN,
     Status.SPURIOUS: Reason.BOUNDARY,
@@ -98,7 +98,7 @@ class OneComponent:
     Parameters
     ----------
     mean, variance : array, shape (...,)
-        Of the data, the variance with divisor n.
+        Mean and variance of the data, the variance with divisor n.
     log_likelihood : array, shape (...,)
         In nats.
     """
@@ -108,7 +108,7 @@ class OneComponent:
     log_likelihood: jax.Array
 
 
-# The arrays of a fit: their shapes behind the batch, and their kinds in NumPy's letters.
+# The arrays of a fit: their shapes after the batch axis, and their kinds in NumPy's letters.
 _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "mixture.weights": ((2,), "f"),
     "mixture.means": ((2,), "f"),
@@ -150,7 +150,7 @@ class Fit(FitExports, FitMethods):
     log_likelihood : array, shape (...,)
         At `mixture`, a sum over the points, in nats.
     status : array of int, shape (...,)
-        How the ascent ended: values of `Status`. In words, `status_name`.
+        How the fit ended: values of `Status`; `status_name` gives their names.
     n_passes : array of int, shape (...,)
         Passes over the data or a coreset of them, summed over all climbs.
     gain_left : array, shape (...,)
@@ -159,19 +159,19 @@ class Fit(FitExports, FitMethods):
     n_points : array, shape (...,)
         Points used, each as often as its count.
     n_missing : array of int, shape (...,)
-        NaNs dropped.
+        Missing values left out.
     information : array, shape (..., 5, 5)
-        Observed information at `mixture`, constraints left out of account, in the coordinates
-        (log of the ratio of weights, means, log-variances).
+        Observed information at `mixture`, without the constraints, in the coordinates (log of the
+        ratio of weights, means, log-variances).
     one_component : OneComponent
-        What a single Gaussian makes of the same data.
+        The fit of a single Gaussian to the same data.
     fixed : array of bool, shape (..., 5)
         Which of those coordinates were fixed.
     higher_by : array, shape (...,)
-        Nats by which another maximum, which is not the answer, was seen to lie higher; 0 where
-        there was none.
+        Nats by which another maximum that was found, which is not the answer, is higher; 0 if none
+        is.
     higher_points : array, shape (...,)
-        Points in the smaller component of that one.
+        Points in the smaller component of that maximum.
     equal_variances : bool
         Whether the components were made to share one variance.
     of_intervals : bool
@@ -199,10 +199,10 @@ class Fit(FitExports, FitMethods):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a fit that `save` has kept.
+        """Read a fit that `save` has written.
 
-        The file may come from anywhere: it is read as data alone, and refused unless it holds what
-        a fit can be.
+        The file need not be trusted: nothing in it is executed, and it is refused unless its
+        content is that of a fit.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class Fit(FitExports, FitMethods):
         OSError
             If the file cannot be read.
         ValueError
-            If it holds no fit.
+            If it does not hold a fit.
         """
         arrays, names, about = arrow_file.read(path, _ARRAYS, _ABOUT)
         _refuse_impossible(arrays, str(path))
@@ -244,17 +244,20 @@ class Fit(FitExports, FitMethods):
 
     @property
     def converged(self) -> Any:
-        """Whether each fit is at a maximum above the variance floor, shape (...,)."""
+        """Whether each fit is converged or few_points, shape (...,).
+
+        Both are accepted maxima above the variance floor.
+        """
         return (self.status == Status.CONVERGED) | (self.status == Status.FEW_POINTS)
 
     @property
     def status_name(self) -> Any:
-        """How each ascent ended, in lower case: a str, or an array of them, shape (b,)."""
+        """Name of each status, in lower case: a str, or an array of them, shape (b,)."""
         return _NAMES[np.asarray(self.status)]
 
     @property
     def reason(self) -> Any:
-        """Why each fit has no standard errors: values of `Reason`, 0 where it has, shape (...,)."""
+        """Why each fit has no standard errors: values of `Reason`, 0 if it has, shape (...,)."""
         return _REASON_OF_STATUS[np.asarray(self.status)]
 
     def __len__(self) -> int:
@@ -299,7 +302,7 @@ class Fit(FitExports, FitMethods):
 
 
 def _refuse_impossible(arrays: dict[str, Any], path: str) -> None:
-    """Refuse arrays that no fit has."""
+    """Refuse arrays that cannot be those of a fit."""
     weights, means = arrays["mixture.weights"], arrays["mixture.means"]
     variances, status = arrays["mixture.variances"], arrays["status"]
     unfitted = np.isin(status, [s for s, r in _REASONS.items() if r == Reason.NOTHING_FITTED])
@@ -320,4 +323,6 @@ def _refuse_impossible(arrays: dict[str, Any], path: str) -> None:
     for name, rows in wrong.items():
         if rows.any():
             row = int(np.argmax(rows))
-            raise ValueError(f"{path}: {name} of row {row} is none of a fit: {arrays[name][row]}.")
+            raise ValueError(
+                f"{path}: {name} of row {row} cannot be that of a fit: {arrays[name][row]}."
+            )

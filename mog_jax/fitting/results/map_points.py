@@ -1,4 +1,4 @@
-"""Points that fits are asked about: read in any form, and answered a block of fits at a time."""
+"""Evaluates functions of fits and points: reads points in any form, and works in blocks of fits."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ from mog_jax.fitting.data.inputs import Array, Source, read
 from mog_jax.precision import hand_back
 from mog_jax.threads import in_threads
 
-# Points of one block, which a thread works on at a time: so many that to call a program takes
-# little beside them, and so few that what it computes of them stays in the cache.
+# Points of a block, which a thread works on at a time: enough that the cost of a call is small
+# beside their own, and few enough that the results stay in the cache.
 _BLOCK_POINTS = 2**18
 
 
@@ -23,9 +23,9 @@ class Points:
     Parameters
     ----------
     source : Source
-        Where they came from.
+        The points, as they were read.
     batch : () or (b,)
-        Of the fits.
+        Shape of the batch of fits.
     as_list : bool
         Whether they came as a list of arrays.
     """
@@ -35,10 +35,10 @@ class Points:
     as_list: bool
 
     def rows(self, index: Array) -> tuple[Array, Array | None]:
-        """Give the points of some fits and their counts, in rows or one row for all."""
+        """Return the points of some fits and their counts, in rows or one row for all."""
         some: Any = np.zeros(1, int) if self.source.is_single else index
         if self.source.offsets is None and some.size and (np.diff(some) == 1).all():
-            # Neighbours need not be copied.
+            # A slice makes no copy.
             some = slice(some[0], some[0] + some.size)
         values, counts = self.source.rows(some)
         if self.source.is_single and self.batch:
@@ -46,13 +46,13 @@ class Points:
         return values, counts
 
     def map_fits(self, function: Callable[..., Any], *of_fits: Any) -> Any:
-        """Ask for something of each fit and all its points.
+        """Evaluate a function of each fit and all its points.
 
         Parameters
         ----------
         function : callable
-            From `of_fits`, points and counts of some fits to an array with an entry for each. The
-            counts are None where every point counts once; one that is missing counts 0.
+            From `of_fits`, points and counts of some fits to an array with an entry for each fit.
+            The counts are None if every point counts once; a missing point has count 0.
         *of_fits : pytrees of arrays, shape (*batch, ...)
 
         Returns
@@ -69,7 +69,7 @@ class Points:
         return hand_back(self._ask(ask, of_fits, 1, put))
 
     def map_points(self, function: Callable[..., Any], *of_fits: Any) -> Any:
-        """Ask for something of each single point.
+        """Evaluate a function of each fit at each of its points.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class Points:
 
         Returns
         -------
-        array or list of arrays, in the form in which the points came
+        array or list of arrays, in the form in which the points were given
         """
         offsets = self.source.offsets
 
@@ -104,7 +104,7 @@ class Points:
         axes: int,
         put: Callable[[Array, Array, Array], None],
     ) -> Array:
-        """Ask block by block; of an answer's axes, the first ones are fits, or fits and points."""
+        """Evaluate block by block; an answer's first `axes` axes are fits, or fits and points."""
         fits = jax.tree.map(
             np.asarray if self.batch else lambda leaf: np.asarray(leaf)[None], of_fits
         )
@@ -114,7 +114,7 @@ class Points:
             return np.asarray(ask(some, *self.rows(block)))
 
         first, *others = _blocks(self)
-        # It compiles the programs, which the others share.
+        # The first call compiles the programs, which the others share.
         found = answer(first)
         n_fits, offsets = self.batch[0] if self.batch else 1, self.source.offsets
         if offsets is None:
@@ -135,7 +135,7 @@ def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points
     data, counts : as for `fit`
         One row for each fit, or one for all.
     batch : () or (b,)
-        Of the fits.
+        Shape of the batch of fits.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points
     Raises
     ------
     ValueError
-        If there are not as many rows as fits, or the points are not real numbers.
+        If the number of rows is not that of the fits, or the points are not real numbers.
     """
     source = read(data, counts)
     if not source.is_single and (len(source),) != batch:
@@ -158,7 +158,7 @@ def read_points(data: Any, batch: tuple[int, ...], counts: Any = None) -> Points
 
 
 def _blocks(points: Points) -> Iterator[Array]:
-    """Divide fits into blocks, at least one, whose points have lengths within a factor of two."""
+    """Yield blocks of fits, at least one, whose numbers of points are within a factor of two."""
     n_fits = points.batch[0] if points.batch else 1
     source, every = points.source, np.arange(n_fits)
     if source.offsets is None or not n_fits:
@@ -172,16 +172,16 @@ def _blocks(points: Points) -> Iterator[Array]:
 
 
 def _parts(members: Array, length: int) -> Iterator[Array]:
-    """Divide fits with points of one length."""
+    """Yield blocks of fits whose rows have one length."""
     at_once = max(1, _BLOCK_POINTS // length)
     yield from np.array_split(members, max(1, -(-members.size // at_once)))
 
 
 def _present(values: Array, counts: Array | None) -> tuple[Array, Array | None]:
-    """Give points and counts, 0 for those that are missing, which are finite all the same."""
+    """Return points and counts; a missing point becomes 0, with count 0."""
     missing = np.isnan(values)
     if not missing.any():
         return values, counts
     times = ~missing if counts is None else np.where(missing, 0, counts)
-    # NaN would poison sums even when multiplied by 0.
+    # NaN times a count of 0 would still be NaN.
     return np.where(missing, 0, values), times.astype(values.dtype)

@@ -1,4 +1,4 @@
-"""What a `Fit` answers: its methods. Each hands its fields to a pure function of the inference."""
+"""Defines the methods of `Fit`: each calls a pure function of `mog_jax.inference`."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from mog_jax.inference import (
 from mog_jax.mixture import Mixture
 
 _KINDS = ("observed", "sandwich")
-# Where the likelihood has a maximum, be it on a ridge.
+# Reasons with which the likelihood has a maximum, if only on a ridge.
 _DELTA_BIC_STANDS = [
     inference.Reason.KNOWN,
     inference.Reason.SINGULAR,
@@ -34,7 +34,7 @@ _DELTA_BIC_STANDS = [
 
 
 class FitMethods:
-    """The questions that a fit can be asked; its fields are declared in `Fit`.
+    """The methods of a fit; the fields are declared in `Fit`.
 
     Where data are asked for, they are in the form in which they were fitted: `(n,)` for one
     dataset, `(b, n)`, a list of b arrays, `Ragged` or a mapping from name for a batch, NaN for a
@@ -57,7 +57,7 @@ class FitMethods:
 
         @property
         def status_name(self) -> Any:
-            """How the ascent ended."""
+            """Name of the status."""
 
         @property
         def reason(self) -> Any:
@@ -78,7 +78,7 @@ class FitMethods:
         Parameters
         ----------
         data, counts : array-like, optional
-            What was fitted; asked for by the sandwich alone.
+            The data that were fitted; needed for the sandwich only.
         kind : "observed" or "sandwich"
             From the observed information, right if the data come from two Gaussians; or the
             sandwich, right if they do not.
@@ -125,7 +125,7 @@ class FitMethods:
         Parameters
         ----------
         data, counts : array-like, optional
-            What was fitted; asked for by the sandwich alone.
+            The data that were fitted; needed for the sandwich only.
         kind : "observed" or "sandwich"
             As in `covariance`.
         **words
@@ -134,7 +134,7 @@ class FitMethods:
         Returns
         -------
         StandardErrors
-            NaN with a reason where there are none.
+            NaN with a reason for a fit that has none.
 
         Examples
         --------
@@ -160,7 +160,7 @@ class FitMethods:
         Parameters
         ----------
         data, counts : array-like, optional
-            What was fitted; asked for by the sandwich alone.
+            The data that were fitted; needed for the sandwich only.
         kind : "observed" or "sandwich"
             As in `covariance`.
         level : float
@@ -171,17 +171,17 @@ class FitMethods:
         Returns
         -------
         ConfidenceIntervals
-            NaN with a reason where there are none.
+            NaN with a reason for a fit that has none.
         """
         covariance = self.covariance(data, counts=counts, kind=kind, **words)
         return inference.confidence_intervals(self.mixture, covariance, self.reason, level=level)
 
     def aic(self) -> jax.Array:
-        """Akaike's criterion, lower is better; NaN where the fit is not at a maximum."""
+        """Akaike's criterion, lower is better, shape (...,); NaN if the fit is not at a maximum."""
         return inference.aic(self._at_maximum(self.log_likelihood), self._n_parameters())
 
     def bic(self) -> jax.Array:
-        """Schwarz's criterion, lower is better; NaN where the fit is not at a maximum."""
+        """Schwarz's criterion, lower is better, shape (...,); NaN if not at a maximum."""
         return inference.bic(
             self._at_maximum(self.log_likelihood), self._n_parameters(), self._total()
         )
@@ -199,7 +199,7 @@ class FitMethods:
         Returns
         -------
         array, shape (...,)
-            Lower is better. NaN where the fit is not at a maximum.
+            Lower is better. NaN if the fit is not at a maximum.
         """
         given = self._fitted("icl", data, counts, words)
         criterion: jax.Array = (
@@ -215,7 +215,7 @@ class FitMethods:
         Returns
         -------
         array, shape (...,)
-            NaN where the fit is not at a maximum. Wang and others call a gene bimodal from 1.1 on.
+            NaN if the fit is not at a maximum. Wang and others call a gene bimodal from 1.1 on.
 
         Raises
         ------
@@ -236,8 +236,8 @@ class FitMethods:
         Returns
         -------
         array, shape (...,)
-            NaN where the fit of two is not at a maximum. Beyond 10 the evidence is called very
-            strong (Kass and Raftery, J. Amer. Statist. Assoc. 90 (1995) 773-795).
+            NaN if the fit of two components is not at a maximum. Above 10 the evidence is called
+            very strong (Kass and Raftery, J. Amer. Statist. Assoc. 90 (1995) 773-795).
         """
         one = inference.bic(self.one_component.log_likelihood, 2, self._total())
         difference: jax.Array = one - self.bic()
@@ -250,23 +250,25 @@ class FitMethods:
         false_positive_rate: float | None = None,
         monotone: bool = False,
     ) -> Threshold:
-        """Find where to cut between the two components.
+        """Threshold between the two components.
 
         Parameters
         ----------
         posterior : float
             Posterior probability of the upper component at the threshold.
         false_positive_rate : float, optional
-            Cut instead where this share of the lower component lies above.
+            Share of the lower component above the threshold; if given, it defines the threshold
+            instead of `posterior`.
         monotone : bool
-            Whether the posterior is held beyond its vertex, so that there is no other crossing.
+            Whether the posterior is kept constant beyond its vertex, so that there is no other
+            crossing.
 
         Returns
         -------
         Threshold
-            With standard error, the other crossing, the rates of both errors; NaN with a reason.
-            It is that of the mixture as it stands: a fit that is not at a maximum has a threshold,
-            and no standard error.
+            With its standard error, the other crossing and the rates of both errors; NaN with a
+            reason where a number does not exist. It is that of the mixture, whatever the status: a
+            fit that is not at a maximum has a threshold, but no standard error.
 
         Raises
         ------
@@ -286,15 +288,18 @@ class FitMethods:
         return inference.threshold(*about, posterior=posterior, monotone=monotone)
 
     def modes(self) -> Modes:
-        """Count and place the modes of the density, exactly."""
+        """Number and places of the modes of the density, exactly."""
         return inference.modes(self.mixture)
 
     def n_modes(self) -> jax.Array:
-        """Number of modes of the density, 1 or 2; 0 where there is no fit."""
+        """Number of modes of the density, 1 or 2, shape (...,); 0 where there is no fit."""
         return self.modes().count
 
     def ashman_d(self) -> jax.Array:
-        """Ashman's D, the distance of the means in standard deviations; above 2 is clear."""
+        """Ashman's D, the distance of the means in standard deviations, shape (...,).
+
+        Above 2 the components count as clearly separated.
+        """
         return inference.ashman_d(self.mixture)
 
     def log_density(self, x: ArrayLike, **words: Any) -> Any:
@@ -317,7 +322,7 @@ class FitMethods:
         return self._each(inference.log_density, x)
 
     def cdf(self, x: ArrayLike) -> Any:
-        """Distribution function; at the data themselves, the probability integral transform.
+        """Cumulative distribution function; at the data, the probability integral transform.
 
         Parameters
         ----------
@@ -405,7 +410,7 @@ class FitMethods:
         )
 
     def sample(self, key: jax.Array | int, n: int) -> jax.Array:
-        """Draw `n` points from each mixture, shape (..., n); by a key of JAX's, or a seed."""
+        """Draw `n` points from each mixture, shape (..., n); `key` is a JAX key or a seed."""
         return self.mixture.sample(key, n)
 
     def kolmogorov_distance(
@@ -438,10 +443,11 @@ class FitMethods:
     def remarks(
         self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None, **words: Any
     ) -> list[Any]:
-        """Say what else is to be known of a fit.
+        """Return remarks on a fit, as sentences.
 
-        That another maximum lies higher; and with the data, that a component is narrower than the
-        step between values, and that neither one Gaussian nor two describe them.
+        A remark says that another maximum is higher; and with the data, that they lie on a grid,
+        that a component is narrower than the step between values, or that neither one Gaussian nor
+        two describe them.
 
         Parameters
         ----------
@@ -503,14 +509,14 @@ class FitMethods:
         return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
 
     def _total(self) -> Any:
-        """Sum of the counts, in the precision of the fit: an answer has that as well."""
+        """Sum of the counts, in the precision of the fit, so that results have it as well."""
         return np.asarray(self.n_points, np.asarray(self.log_likelihood).dtype)
 
     def _n_parameters(self) -> Any:
         fixed = np.asarray(self.fixed)
         if self.equal_variances:
             fixed = fixed[..., :4]
-        # The place of an atom is chosen by the data, its variance by the floor.
+        # An atom's variance is that of the floor: it is not estimated.
         n_fixed = fixed.sum(axis=-1) + self._is_on_atom()
         return inference.n_parameters(equal_variances=self.equal_variances, n_fixed=n_fixed)
 
@@ -518,7 +524,7 @@ class FitMethods:
         return np.asarray(self.status_name) == "atom"
 
     def _held(self) -> Any:
-        """Which coordinates are known: those that were fixed, and an atom's mean and variance."""
+        """Which coordinates are known: those that are fixed, and an atom's mean and variance."""
         variances = np.asarray(self.mixture.variances)
         narrower = np.stack(
             [variances[..., 0] <= variances[..., 1], variances[..., 0] > variances[..., 1]], axis=-1
@@ -528,8 +534,8 @@ class FitMethods:
         return np.asarray(self.fixed) | (own & self._is_on_atom()[..., None])
 
     def _at_maximum(self, values: ArrayLike) -> Any:
-        """Give values that mean something at a maximum only: NaN for all other fits."""
-        # Where the components coincide, the likelihood has its maximum, on a ridge.
+        """Return the values, with NaN for the fits that are not at a maximum."""
+        # If the components coincide, the likelihood has its maximum on a ridge.
         known = np.isin(self.reason, _DELTA_BIC_STANDS)
         array = np.asarray(values)
         return np.where(known, array, np.nan).astype(array.dtype)[()]

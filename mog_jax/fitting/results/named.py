@@ -1,21 +1,21 @@
-"""Names of datasets: looked up among those of fits, and rows that came by name put in order."""
+"""Looks up fits by the names of their datasets, and puts data given by name in their order."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mog_jax.arrays import HostArray
+from mog_jax.suggestions import did_you_mean
 
 
 def place_of(names: HostArray | None, index: Any) -> Any:
-    """Give an index by places for one that may be a name, or a list of names.
+    """Return the index with a name, or a list of names, replaced by places.
 
     Raises
     ------
     KeyError
-        If there is no such name.
+        If no dataset has that name.
     """
     if isinstance(index, str):
         return _place(names, index)
@@ -26,19 +26,19 @@ def place_of(names: HostArray | None, index: Any) -> Any:
 
 
 def in_order(names: Any, data: Any, argument: str) -> Any:
-    """Give the rows of a mapping in the order of the fits' names; anything else as it is.
+    """Return the rows of a mapping in the order of the fits' names; other data as they are.
 
     Raises
     ------
     ValueError
-        If the fits have no names, or `data` has not all of them.
+        If the fits have no names, or `data` does not have all of them.
     """
     if not isinstance(data, Mapping):
         return data
     if names is None or np.ndim(names) == 0:
         raise ValueError(
-            f"`{argument}` must be an array of real numbers; got {type(data).__name__}; give its "
-            "values, as a list of arrays, for these fits have no names."
+            f"`{argument}` must be an array of real numbers; got {type(data).__name__}: these fits "
+            "have no names, so give its values, as a list of arrays."
         )
     for name in names:
         if name not in data:
@@ -51,7 +51,6 @@ def _place(names: HostArray | None, name: str) -> int:
         raise KeyError(f"{name!r}: these fits have no names; fit a mapping from name to values.")
     found = np.flatnonzero(names == name)
     if not found.size:
-        near = difflib.get_close_matches(name, names[:10_000], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, names[:10_000], otherwise="")
         raise KeyError(f"no dataset is called {name!r}{hint}")
     return int(found[0])

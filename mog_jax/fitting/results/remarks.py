@@ -1,4 +1,4 @@
-"""What deserves a remark of a fit: in sentences, for people."""
+"""Writes remarks on a fit, as sentences: a higher maximum, a grid, narrow components, misfit."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from mog_jax.fitting.results.map_points import Points
 from mog_jax.inference import kolmogorov_distance
 from mog_jax.mixture import Mixture
 
-# Of the Kolmogorov distance times the root of the number of points: exceeded once in a hundred
-# datasets of which the distribution was known; less often where it was fitted.
+# Bound of the Kolmogorov distance times the root of the number of points. One dataset in a hundred
+# exceeds it if its distribution is known beforehand; fewer do if the distribution is fitted.
 _FAR_OFF = 1.63
 
 
 def higher(by: float, points: float) -> list[str]:
-    """Say that another maximum lies higher.
+    """Return the remark that another maximum is higher, in a list; an empty list if none is.
 
     Parameters
     ----------
     by : float
-        Nats; 0, or NaN, where there is none.
+        Nats; 0, or NaN, if there is none.
     points : float
-        In its smaller component.
+        Points in the smaller component of that maximum.
     """
     if not by > 0:
         return []
@@ -42,11 +42,11 @@ def about_data(distinct: Array, n_points: float, deviations: Array, *, is_atom: 
     distinct : array, shape (d,)
         The distinct values that were fitted, sorted.
     n_points : float
-        How many points there are.
+        Number of points.
     deviations : array, shape (2,)
         Standard deviations of the components.
     is_atom : bool
-        Whether one component is an atom, and known to be narrow.
+        Whether one component is an atom: then it is known to be narrow.
     """
     said = []
     step = grid_step(distinct[np.isfinite(distinct)], n_points)

@@ -1,4 +1,4 @@
-"""The covariance of a fit in which a component is below the data's resolution."""
+"""Computes the covariance of fits in which a component may be below the data's resolution."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from mog_jax.precision import is_traced
 
 
 def covariance(information: Any, fixed: Any, reason: Any, *, equal_variances: bool) -> Array:
-    """Invert the information of what the data say something of; NaN for the rest.
+    """Invert the information of the coordinates that the data determine; NaN for the others.
 
     Parameters
     ----------
     information : array, shape (..., 5, 5)
         NaN in the rows and columns of a component that is below the resolution.
     fixed : array of bool, shape (..., 5)
+        Which coordinates are fixed.
     reason : array of int, shape (...,)
         Values of `Reason`.
     equal_variances : bool

@@ -1,5 +1,5 @@
 "use strict";
-// What all parts of the page share: the fits as rows, and how numbers are written.
+// Shared by all parts of the page: the fits as rows, and the format of numbers.
 let data, rows = [];
 const at = (id) => document.getElementById(id);
 const has = (name) => name in data.columns;
@@ -8,7 +8,7 @@ const isModerate = (x) => Number.isFinite(x) && Math.abs(x) < 1e100;
 const count = (n) => n === null ? "unknown" : n.toLocaleString("en");
 const plainly = (word) => word.replaceAll("_", " ");
 
-// The fits are packed: the page of 50,000 groups is half as long for it.
+// The fits are compressed, which halves the size of a page of 50,000 groups.
 async function unpacked() {
   const packed = Uint8Array.from(atob(at("data").textContent), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -25,7 +25,7 @@ function read(found) {
     row.name = names.map((column) => column[id]).join(", ");
     row.isFitted = FITTED.every((name) => Number.isFinite(row[name]));
     row.separation = (row.mean_2 - row.mean_1) / Math.sqrt((row.sd_1 ** 2 + row.sd_2 ** 2) / 2);
-    // A drawing has no place for what is not finite, or nearly so.
+    // Values that are not finite, or nearly overflow, cannot be drawn.
     row.isDot = row.isFitted && isModerate(row.separation) && isModerate(row.delta_bic);
     return row;
   });
@@ -41,5 +41,5 @@ const isThere = (row, name) => row[name] !== null && row[name] !== undefined;
 const precise = (row, value, error) => isThere(row, value)
   ? figure(row[value]) + (isThere(row, error) ? ` ± ${Number(row[error].toPrecision(2))}` : "") : "";
 
-// What the values are called: of a wide table each group is a column.
+// Name of the values: in a wide table each group is a column.
 const axisTitle = (row) => data.value ?? row["key" + (data.keys.length - 1)];

@@ -1,4 +1,4 @@
-// The drawing of one fit. Colours are Okabe and Ito's, told apart by the colour-blind.
+// Draws one fit. Colours are Okabe and Ito's palette for colour-blind readers.
 const LIGHT = {
   ink: "#1b1b1b", faint: "#6b6b6b", low: "#0072B2", high: "#D55E00", cut: "#009E73", bars: "#d9d9d9", paper: "#ffffff",
 };
@@ -64,7 +64,7 @@ function reach(row) {
 }
 
 function drawn(row, [from, to], width, paint) {
-  // A narrow component must not fall between two points of the grid.
+  // A narrow component could fall between two points of the grid.
   const grid = d3.ticks(from, to, 300).concat(...[1, 2].map((k) =>
     d3.range(-5, 5.01, 0.1).map((z) => row["mean_" + k] + z * row["sd_" + k])))
     .filter((x) => x >= from && x <= to).sort(d3.ascending);

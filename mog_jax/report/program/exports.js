@@ -1,4 +1,4 @@
-// What can be taken away: the groups that are filtered, as CSV, and the drawn fit, as SVG and PNG.
+// Exports: the filtered groups as CSV, and the drawn fit as SVG and PNG.
 function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -22,7 +22,7 @@ function asCsv(shown) {
   ].join("\r\n") + "\r\n";
 }
 
-// On paper a drawing is light, whatever the screen is.
+// An exported drawing is light, also if the page is dark.
 function asSvg(row) {
   const ends = row.isFitted && reach(row);
   if (!ends) return null;

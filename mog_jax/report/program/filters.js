@@ -8,7 +8,7 @@ const numbersThere = () => [
   ...Object.keys(data.columns).filter((name) => !["status", "histogram"].includes(name)), "separation",
 ];
 
-// Gives a test of a row, or throws what is wrong with the text.
+// Returns a test of a row; throws an error that says what is wrong with the text.
 function conditions(text) {
   const tests = text.split(/\band\b|&&?|,/i).filter((part) => part.trim()).map((part) => {
     const found = CONDITION.exec(part);

@@ -1,9 +1,9 @@
-// All groups as dots: separation across, ΔBIC up. The chosen one wears a ring.
+// Draws all groups as dots: separation across, ΔBIC up. The selected one has a ring.
 let overview, ring, dots = [];
 
 function startOverview() {
   const known = rows.filter((row) => row.isDot);
-  // More dots than a browser moves lightly: then every second one in the order of ΔBIC, or fewer.
+  // With too many dots for a browser, every second one in the order of ΔBIC is drawn, or fewer.
   const every = Math.ceil(known.length / 4000);
   dots = known.filter((row, index) => index % every === 0);
   if (every > 1) at("drawn").textContent = `Drawn are ${count(dots.length)} of ${count(known.length)}.`;
@@ -45,7 +45,7 @@ function mark(row) {
     .attr("cy", overview.scale("y").apply(row.delta_bic));
 }
 
-// Left and right go by separation, up and down by ΔBIC.
+// Left and right keys move by separation, up and down by ΔBIC.
 function overviewKey(event) {
   const [field, step] = { ArrowLeft: ["separation", -1], ArrowRight: ["separation", 1],
     ArrowDown: ["delta_bic", -1], ArrowUp: ["delta_bic", 1] }[event.key] ?? [];

@@ -1,4 +1,4 @@
-// The page: a summary, the chosen group, and how its parts hang together.
+// The page: a summary, the selected group, and the links between the parts.
 let chosen = null;
 const roomOf = (id) => Math.max(280, Math.min(460, at(id).clientWidth || 460));
 
@@ -17,7 +17,7 @@ function select(id, { scroll = false } = {}) {
   table.selectRow(id);
   show(rows[id]);
   if (scroll) table.scrollToRow(id, "nearest", false).catch(() => {});
-  // A link to the page as it stands leads to this group.
+  // The address of the page now leads to this group.
   history.replaceState(null, "", "#" + encodeURIComponent(rows[id].name.toWellFormed()));
 }
 
@@ -63,7 +63,7 @@ function writeNumbers(row) {
   });
 }
 
-// The group that the link names; a name that is not there is no group.
+// The group that the address names; none if there is no group of that name.
 function linked() {
   let name = null;
   try { name = decodeURIComponent(location.hash.slice(1)); } catch { /* not written by us */ }

@@ -1,4 +1,4 @@
-// The table. Its library takes titles and texts for HTML; a name may be any text, so it gets elements.
+// The table. Its library takes titles and texts for HTML; a name may be any text, so elements are used.
 let table;
 const text = (string) => {
   const span = document.createElement("span");
@@ -53,7 +53,7 @@ function startTable(isBuilt) {
   at("table").addEventListener("keydown", tableKey);
 }
 
-// Arrows move among the rows as they are sorted and filtered; Enter on a title sorts by it.
+// Arrow keys move among the rows as they are sorted and filtered; Enter on a title sorts by it.
 function tableKey(event) {
   if (event.key === "Enter" || event.key === " ") {
     if (event.target.classList.contains("tabulator-col")) {

@@ -1,4 +1,4 @@
-"""Rules are found in a module, inputs are guessed, and what cannot be is said in a sentence."""
+"""Discovery: rules are found in a module, inputs are guessed, and errors are one sentence."""
 
 import sys
 from pathlib import Path
@@ -133,7 +133,7 @@ def test_a_function_that_is_not_there_is_named(name, message):
         function_named(name)
 
 
-# What is guessed.
+# Guesses.
 
 
 def drawn(function):
@@ -208,7 +208,7 @@ def test_what_cannot_be_guessed_is_said(function, message):
         guess_inputs(function)
 
 
-# Inputs that are given.
+# Given inputs.
 
 
 @pytest.mark.parametrize(

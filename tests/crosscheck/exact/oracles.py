@@ -1,4 +1,4 @@
-"""What the tests of exact evaluation share: tracing in float64, comparison with JAX."""
+"""Helpers for the tests of exact evaluation: tracing in float64, comparison with JAX."""
 
 import jax
 import numpy as np
@@ -8,7 +8,7 @@ from mog_jax.crosscheck.exact import evaluate
 
 
 def exactly(function, *args, **options):
-    """Evaluate a function of arrays exactly: a list of its flat outputs."""
+    """Return a function's flat outputs, evaluated exactly."""
     with jax.enable_x64(True):
         jaxpr = jax.make_jaxpr(function)(*args)
     return evaluate(jaxpr, [np.asarray(leaf) for leaf in jax.tree.leaves(args)], **options)
@@ -37,7 +37,7 @@ def in_floats(function, *args):
 
 
 def assert_agrees(function, *args, rtol=1e-12, atol=1e-12, **options):
-    """Hold exact evaluation against JAX's float64."""
+    """Compare exact evaluation with JAX's float64."""
     exact = [to_floats(value) for value in exactly(function, *args, **options)]
     floats = in_floats(function, *args)
     assert len(exact) == len(floats)

@@ -1,4 +1,4 @@
-"""Numbers to integers: the fraction is dropped, the range is a limit, and NaN is 0."""
+"""Conversion to integers: the fraction is dropped, the range is clamped, and NaN becomes 0."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Products with zero, and ties: what they give at the edge of the reals, and which are kinks."""
+"""Products with zero, and ties: their values at the edge of the reals, and which are kinks."""
 
 from collections import Counter
 

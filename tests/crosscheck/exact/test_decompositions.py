@@ -1,4 +1,4 @@
-"""Eigenvalues, singular values, QR: they satisfy what defines them, and have JAX's own signs."""
+"""Eigenvalues, singular values, QR: they satisfy their definitions, and have JAX's signs."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Precision, ties, the edges of `where`, and what is refused."""
+"""Exact evaluation: precision, ties, the edges of `where`, and refusals."""
 
 from collections import Counter
 
@@ -183,7 +183,7 @@ def test_the_shift_of_a_logsumexp_is_no_kink():
         assert not kinks
 
 
-# What is refused
+# Refusals
 
 
 def test_an_unknown_primitive_is_named_with_the_way_to_add_it():
@@ -224,7 +224,7 @@ def test_arguments_that_do_not_fit_are_named():
         evaluate(jaxpr, [np.ones(3), 1], limit=10)
 
 
-# What it is for
+# Applications
 
 
 @given(mixtures_with_points())

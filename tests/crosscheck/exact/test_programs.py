@@ -1,4 +1,4 @@
-"""Programs that nobody thought of: random compositions, and their derivatives, against JAX."""
+"""Random compositions of primitives, and their derivatives, against JAX."""
 
 import jax
 import jax.numpy as jnp

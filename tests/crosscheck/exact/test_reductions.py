@@ -1,4 +1,4 @@
-"""The order of equals: as JAX has it, places included."""
+"""The order of equal elements, and their places, as in JAX."""
 
 import hypothesis.strategies as st
 import jax

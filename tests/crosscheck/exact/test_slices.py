@@ -1,4 +1,4 @@
-"""Windows that would hang over an edge: moved inside, or filled, or dropped, as JAX does it."""
+"""Windows beyond an edge: moved inside, filled, or dropped, as in JAX."""
 
 import hypothesis.strategies as st
 import jax

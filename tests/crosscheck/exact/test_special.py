@@ -1,4 +1,4 @@
-"""Special functions by what they mean, against mpmath; and what is not one of them."""
+"""Special functions by their definition, against mpmath; and functions that are not recognised."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What moves, folds, sorts or solves: against JAX's own float64, derivatives and vmap included."""
+"""Primitives that move, fold, sort or solve: against JAX's float64, with derivatives and vmap."""
 
 import jax
 import jax.numpy as jnp
@@ -259,7 +259,7 @@ def test_a_while_loop_runs_until_its_condition_on_reals_fails():
 
         return lax.while_loop(lambda carry: carry[1] > 1e-30, step, (a, jnp.inf))[0]
 
-    # Thirty digits: floating point would stop at sixteen, and not because the loop said so.
+    # Thirty digits: in floating point the loop would end at sixteen, by rounding.
     (value,) = exactly(newton, 2.0)
     with precision(300):
         assert abs(value.item() ** 2 - 2) < 1e-38

@@ -1,4 +1,4 @@
-"""What tells one input from another, and the directions that belong to it."""
+"""Keys of inputs, and their directions."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""The accuracy measure: laws that hold whatever the values and the scales are."""
+"""Laws of the accuracy measure, for all values and scales."""
 
 import hypothesis.strategies as st
 import numpy as np

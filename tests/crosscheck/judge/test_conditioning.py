@@ -36,7 +36,7 @@ def traced(function, *args):
 
 
 def measured(make, function, *args):
-    """Error scales as the harness finds them."""
+    """Error scales as the harness computes them."""
     with jax.enable_x64(True):
         program = compiled(make, function, tuple(np.shape(arg) for arg in args))
         return [np.asarray(scale) for scale in program(*args)]
@@ -48,7 +48,7 @@ def compiled(make, function, shapes):
 
 
 def moving_everything(function, *args):
-    """The slow way: move one number of the program at a time, in exact arithmetic, and look.
+    """A slow oracle: move one number of the program at a time, in exact arithmetic.
 
     Every input and every result of an equation is multiplied by 1 + 1e-40 for the sensitivity to
     its relative error, and moved by 1e-40 for that to an absolute one.
@@ -163,7 +163,7 @@ def cubic(x):
 
 @given(x=vectors, exponent=st.integers(-200, 200))
 def test_the_unit_of_measurement_does_not_matter(x, exponent):
-    """Of a homogeneous function the relative error scale stays, to the bit for a power of two."""
+    """A homogeneous function's relative error scale is unchanged; exactly, by a power of two."""
     relative, *_ = measured(scales, cubic, x)
     scaled, *_ = measured(scales, cubic, x * 2.0**exponent)
     np.testing.assert_allclose(scaled, relative * 2.0 ** (3 * exponent), rtol=1e-12)
@@ -173,7 +173,7 @@ def test_the_unit_of_measurement_does_not_matter(x, exponent):
 @given(x=vectors)
 @settings(max_examples=30)
 def test_right_programs_stay_within_a_few_roundings(name, x):
-    """The promise of the measure, on inputs that cancel as well as on kind ones."""
+    """The error is a few roundings at most, with and without cancellation."""
     (exact,) = exactly(PROGRAMS[name], x)
     (got,) = in_floats(PROGRAMS[name], x)
     relative, *_ = measured(scales, PROGRAMS[name], x)

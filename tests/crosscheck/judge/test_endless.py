@@ -1,4 +1,4 @@
-"""Programs that do not end are given up, once."""
+"""Programs that do not end are abandoned, and not run again."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The rules of ``accuracy.md``: how large one rounding is, and how many are held against a program.
+"""The rules of ``accuracy.md``: the size of one rounding, and the number of them that fails.
 
 Sizes and scales are powers of two, so that each bound is known to the last bit.
 """
@@ -20,7 +20,7 @@ kinds = st.sampled_from(sorted(KINDS, key=str))
 
 def bound_of(value, relative, absolute=0.0, kind=np.float64, min_digits=0.0):
     centre = Centre.of(as_balls(np.array([value])))
-    # All that is lost is lost by the inputs' own roundings.
+    # All lost digits are lost by rounding the inputs.
     scales = Scales(np.array([relative]), np.array([absolute]), np.array([relative]))
     return error_bound(centre, scales, kind, Strictness(min_digits=min_digits), np.zeros(1, int))
 

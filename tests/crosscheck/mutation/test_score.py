@@ -1,4 +1,4 @@
-"""The checker of the checker: good inputs show what poor ones miss, and the report says which."""
+"""Planted bugs: good inputs show those that poor ones miss, and the report names them."""
 
 import json
 

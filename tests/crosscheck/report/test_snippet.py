@@ -1,4 +1,4 @@
-"""Snippets: inputs to the last bit, functions with what they need, and the finding again."""
+"""Snippets: exact inputs, functions with their dependencies, and the same finding."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""What is said of the values, in every form, and laws that intervals obey."""
+"""Fits of intervals: upper ends, resolution, limits and window, in all forms, and their laws."""
 
 import math
 
@@ -107,7 +107,7 @@ def test_a_window_makes_up_for_what_was_never_recorded():
     assert seen.converged
     np.testing.assert_allclose(seen.mixture.means, [0, 5], atol=0.3)
     np.testing.assert_allclose(seen.mixture.weights, [0.6, 0.4], atol=0.05)
-    # Without a word of it the lower component is a narrow one.
+    # Without the resolution the lower component is narrow.
     assert mog_jax.fit(x[x > -0.5]).mixture.means[0] > 0.3
 
 
@@ -189,7 +189,7 @@ def test_counts_need_not_be_whole(rounded):
     ("arguments", "text"),
     [
         ({"upper": X - 1}, r"`upper` must not be below `data`.*data\[0\] = 79.*upper\[0\] = 78"),
-        ({"upper": np.where(X == 79, np.nan, X)}, r"an end that is NaN says nothing of the other"),
+        ({"upper": np.where(X == 79, np.nan, X)}, r"must not have NaN at one end only"),
         ({"upper": X[:5]}, r"`upper` must have the form and shape of `data`"),
         ({"upper": X, "resolution": 1}, r"`resolution` and `upper` exclude each other"),
         ({"upper": X, "limits": (0, None)}, r"`limits` and `upper` exclude each other"),
