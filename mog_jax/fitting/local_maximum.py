@@ -22,7 +22,13 @@ from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
 from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.held import interval_maximum
-from mog_jax.fitting.options import DEFAULTS, WORDS, AscentOptions, checked_options, refuse_unknown
+from mog_jax.fitting.options import (
+    DEFAULTS,
+    AscentOptions,
+    checked_options,
+    keywords_of,
+    refuse_unknown,
+)
 from mog_jax.fitting.parameterisation import mixture_at, theta_of
 from mog_jax.inference.scores import score_slopes, scores
 from mog_jax.kernel import lane_sums, totals

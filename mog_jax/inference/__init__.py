@@ -15,6 +15,7 @@ The methods of `mog_jax.Fit` call them.
 `criteria`            BIC, AIC, ICL
 `threshold`           where a posterior crosses a value, with its error; `Crossing`
 `distribution`        density, distribution function, quantiles, and how well they fit
+`intervals`           posteriors, scores and distances of values that are intervals
 `shape`               modes and their separation
 ====================  ==============================================================================
 """

@@ -10,6 +10,7 @@ palette for colour-blind readers; line styles and markers serve the same purpose
 `likelihood`  `plot_likelihood`: the log-likelihood over the plane of the means, and paths of
               ascents
 `digits`      `plot_digits`: the digits that gradients keep over a plane of mixtures
+`seen`        what is drawn of a dataset: points, or intervals
 `points`      which points to draw, their range, the bins of a histogram
 `bars`        bars of values that are intervals
 `band`        pointwise confidence bands of a density

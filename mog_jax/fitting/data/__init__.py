@@ -5,6 +5,8 @@
 `sparse`         columns of a sparse matrix as datasets, without filling it in
 `layout`         a warning where datasets were given as columns instead of rows
 `fixed`          fixed parameters, by name or as a mixture, for all datasets or for each
+`words`          what is said of values besides: resolution, limits, upper ends, a window
+`intervals`      values and words -> intervals, and those of each dataset that differ
 `grid`           whether values lie on a grid, as rounded ones do
 `buckets`        `Source` -> blocks of datasets of similar length, one to a thread
 `standardise`    a block -> points `(b, n)`: sorted, mean 0 and variance 1, padded; a sample of

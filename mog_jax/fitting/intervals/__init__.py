@@ -1,7 +1,6 @@
 """Fits mixtures to values that are intervals: rounded, binned, censored, truncated, or exact.
 
 ================  ==================================================================================
-`inputs`          data, resolution, limits, window -> intervals, repeats counted
 `observations`    distinct intervals of each dataset, counted, on its standard scale -> `Intervals`
 `starts`          the point fitter's windows, on points that stand for the intervals
 `kernel`          the compiled program: climbs and their intervals -> value, gradient, information

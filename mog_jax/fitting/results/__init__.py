@@ -4,7 +4,7 @@
 `describe`      ends of climbs -> `Fit`, in the data's units and order; which status holds
 `fit`           `Fit` and `Status`
 `methods`       its methods, each one function of `mog_jax.inference`
-`map_points`    functions of fits and points, in blocks of fits
+`map_points`    functions of fits and points, in blocks of fits; `map_intervals`: and intervals
 `named`         fits and data by the names of their datasets
 `remarks`       what a reader should know of a fit, as sentences
 `unresolved`    the covariance where a component may be below the resolution
