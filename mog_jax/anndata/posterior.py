@@ -24,7 +24,8 @@ def posterior(adata: Any, *, key: str = "mixture", monotone: bool = False) -> No
     It becomes a layer, or an entry of ``obsm`` if an array of ``obsm`` was fitted, in float32.
     After ``fit(..., zeros="drop")`` it is sparse, with an entry for each nonzero value; the
     posterior of a zero is 0. After ``zeros="keep"`` zeros have a posterior, too, and it is dense:
-    four bytes for each cell and variable.
+    four bytes for each cell and variable. Values are taken as points, also where `fit` was told a
+    resolution or limits; ``Fit.responsibilities(values, resolution=...)`` has that of an interval.
 
     Parameters
     ----------
