@@ -138,12 +138,13 @@ class Case:
     def measured(
         self, bound: ErrorBound, outcomes: Mapping[Execution, Outcome]
     ) -> dict[Execution, Accuracy]:
-        """Measure what executions gave."""
-        return {
-            name: measure(bound, self.projected(outcome.values))
-            for name, outcome in outcomes.items()
-            if outcome.values is not None
-        }
+        """Measure what executions gave, of those that raised nothing."""
+        measured = {name: self.measured_one(bound, own) for name, own in outcomes.items()}
+        return {name: accuracy for name, accuracy in measured.items() if accuracy is not None}
+
+    def measured_one(self, bound: ErrorBound, outcome: Outcome) -> Accuracy | None:
+        """Measure what one execution gave; None if it raised."""
+        return None if outcome.values is None else measure(bound, self.projected(outcome.values))
 
     def strictest(self, truth: formula.Truth) -> ErrorBound:
         """Measure as if the problem excused nothing, which costs nothing to find out."""

@@ -56,7 +56,7 @@ Outcomes = dict[Execution, Outcome]
 
 
 class Executions:
-    """A claim's programs for arguments of one shape.
+    """A claim's programs for arguments of one shape; `traced` if its subject was, already.
 
     Attributes
     ----------
@@ -75,7 +75,9 @@ class Executions:
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
 
-    def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
+    def __init__(
+        self, claim: Claim, contract: Signature, args: Sequence[Any], traced: Any = None
+    ) -> None:
         self.claim = claim
         self._contract = contract
         self.misfits: list[Misfit] = []
@@ -89,7 +91,7 @@ class Executions:
                 self.function = trace(claim.function, *args)[0] if claim.function else None
                 if self.function is not None and takes_numbers_apart(self.function):
                     self.function = None
-            found, self.error = attempt(lambda: trace(claim.subject, *args))
+            found, self.error = attempt(lambda: traced or trace(claim.subject, *args))
             if found is not None:
                 self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
@@ -229,13 +231,18 @@ class Executions:
         with in_float64():
             return self._outcome(Execution.HESSIAN, self._hessian, args)
 
-    def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
-        """Run the subject on every float64 execution, or not on those that are eager or batched."""
+    def run_eagerly(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the subject operation by operation in float64."""
+        with in_float64():
+            return self._outcome(Execution.EAGER, self._eagerly, args)
+
+    def run(self, args: tuple[Any, ...], *, eager: bool = True) -> Outcomes:
+        """Run the subject on every float64 execution, or not eagerly."""
         with in_float64():
             outcomes = {Execution.JIT: self._outcome(Execution.JIT, self.main, args)}
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = self._outcome(Execution.EAGER, self._eagerly, args)
-            for name, (_, axes) in self._batched.items() if batched else ():
+            for name, (_, axes) in self._batched.items():
                 outcome = self._outcome(name, self._compiled[name], _company(args, axes))
                 if "for vmap support, subclass" not in str(outcome.error):
                     outcomes[name] = outcome

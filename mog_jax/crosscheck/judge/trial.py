@@ -27,11 +27,14 @@ _JUMPS = 4
 
 
 class Trial:
-    """Asks all questions about one case, and gathers the problems that come up."""
+    """Asks all questions about one case, and gathers the problems that come up.
 
-    def __init__(self, case: Case) -> None:
+    Where the judged code is known to compute eagerly what was traced, it is not run `as_traced`.
+    """
+
+    def __init__(self, case: Case, *, as_traced: bool = False) -> None:
         self.case, self.claim, self.executions = case, case.claim, case.executions
-        self.values = case.values
+        self.values, self._as_traced = case.values, as_traced
         self.problems: list[Problem] = []
 
     def judged(self, thorough: bool) -> Judgement:
@@ -168,13 +171,14 @@ class Trial:
 
         What was evaluated exactly is the traced program: then it is only tracing that is wrong.
         """
-        if self.claim.directed:
+        if self.claim.directed or self._as_traced:
             return False
-        accuracies = self.case.measured(
-            self.case.strictest(found.truth), self.executions.run(self.values, batched=False)
-        )
-        traced, eager = accuracies.get(Execution.JIT), accuracies.get(Execution.EAGER)
-        return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
+        strictest = self.case.strictest(found.truth)
+        eager = self.case.measured_one(strictest, self.executions.run_eagerly(self.values))
+        if eager is None or eager.bad[entry]:
+            return False
+        traced = self.case.measured_one(strictest, self.executions.run_main(self.values))
+        return traced is not None and bool(traced.bad[entry])
 
     def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
         """Blame a derivative for what it spoils: second derivatives that JAX alone gets right.
@@ -362,8 +366,8 @@ class Trial:
             batched = oracle.exact_values(program, stacked, literally=True)
         except Undecided:
             return True  # Nothing tells them apart.
-        truth = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
-        return not self.case.examined(truth, batched).wrong.any()
+        literally = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        return not self.case.examined(literally, batched).wrong.any()
 
     def _blame_narrow(
         self,
