@@ -757,3 +757,37 @@ def test_complex_constants_are_rounded_as_well():
 
     report = crosscheck_rule(function, function, [(np.zeros((3, 3)),)], order=1)
     assert report.ok, str(report)
+
+
+def refuse_float32(x):
+    if np.asarray(x).dtype == np.float32:
+        raise ValueError("float32 is not enough")
+
+
+@jax.custom_jvp
+def refusing(x):
+    jax.debug.callback(refuse_float32, x)
+    return x * x
+
+
+refusing.defjvps(lambda t, y, x: 2 * x * t)
+
+
+def refusing_without_a_rule(x):
+    jax.debug.callback(refuse_float32, x)
+    return x * x
+
+
+def test_what_the_function_raises_without_its_rule_is_not_the_fault_of_the_rule():
+    report = crosscheck_rule(refusing, refusing_without_a_rule, [(0.5,)], order=1)
+    assert report.ok, str(report)
+    blamed = crosscheck_rule(refusing, lambda x: x * x, [(0.5,)], order=1)
+    assert {finding.kind for finding in blamed.findings} == {"raised"}
+
+
+def test_that_no_input_was_judged_in_time_is_said():
+    def long(x):
+        return jnp.sum(jnp.ones(10**9) * x)
+
+    report = crosscheck(long, lambda x: 1e9 * jnp.ones_like(x), [(0.5,), (1.0,)], deadline=1)
+    assert "none of 4 inputs was judged within `deadline`" in str(report)

@@ -1,7 +1,7 @@
 """One claim at one input: the facts that every question about it rests upon."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flint
@@ -203,6 +203,23 @@ class Case:
         own = self.executions.run_narrow_reference(self.values)
         measured = self.measured(bound, {Execution.FLOAT32: own})
         return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
+
+    def is_same_program(
+        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
+    ) -> bool:
+        """Tell whether a batched program computes the same, if special functions are programs.
+
+        Not every batched special function is recognised as one.
+        """
+        if not self.executions.has_special_functions:
+            return False
+        try:
+            alone = self.exact(self.executions.subject, literally=True)
+            batched = oracle.exact_values(program, stacked, literally=True)
+        except Undecided:
+            return True  # Nothing tells them apart.
+        literally = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        return not self.examined(literally, batched).wrong.any()
 
     def projected(self, values: Any) -> Any:
         """Take what is claimed only along a simplex without its mean over the last axis."""

@@ -6,7 +6,7 @@ one way of running it fails and another does not, that difference is what is rep
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
-from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, attempt
+from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcome, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
 
 Accuracies = dict[Execution, Accuracy]
@@ -309,9 +309,8 @@ class Trial:
     ) -> None:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
-        for name, error in raised.items():
-            self._report(name, Kind.RAISED, 0, text=error_line(error))
         if raised:
+            self._blame_raising(raised, self.executions.run_reference)
             return
         main, eager = accuracies[Execution.JIT], accuracies.get(Execution.EAGER)
         if eager is not None and main.bad.any() != eager.bad.any():
@@ -336,6 +335,18 @@ class Trial:
                 self._report_accuracy(name, kind, own.worst, bound, own, outcomes)
                 return
 
+    def _blame_raising(
+        self,
+        raised: dict[Execution, BaseException],
+        reference: Callable[[tuple[Any, ...]], Outcome],
+    ) -> bool:
+        """Report what was raised, unless the function raises without the judged code as well."""
+        if reference(self.values).error is not None:
+            return False
+        for name, error in raised.items():
+            self._report(name, Kind.RAISED, 0, text=error_line(error))
+        return True
+
     def _blame_batched_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
         for name, program in self.executions.batched_subjects(self.values).items():
@@ -345,29 +356,12 @@ class Trial:
             except Undecided:
                 continue
             found = self.case.examined(truth, given)
-            if found.wrong.any() and not self._is_same_program(found, program, stacked):
+            if found.wrong.any() and not self.case.is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     Kind.DIFFERS_UNDER_VMAP, entry, found, judgement.ONLY_BATCHED, name
                 )
                 return
-
-    def _is_same_program(
-        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
-    ) -> bool:
-        """Tell whether a batched program computes the same, if special functions are programs.
-
-        Not every batched special function is recognised as one.
-        """
-        if not self.executions.has_special_functions:
-            return False
-        try:
-            alone = self.case.exact(self.executions.subject, literally=True)
-            batched = oracle.exact_values(program, stacked, literally=True)
-        except Undecided:
-            return True  # Nothing tells them apart.
-        literally = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
-        return not self.case.examined(literally, batched).wrong.any()
 
     def _blame_narrow(
         self,
@@ -391,8 +385,9 @@ class Trial:
         outcomes = self.executions.run_narrow(self.values)
         own = outcomes[Execution.FLOAT32]
         if own.error is not None:
-            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(own.error))
-            return False
+            return not self._blame_raising(
+                {Execution.FLOAT32: own.error}, self.executions.run_narrow_reference
+            )
         narrow = self.case.measured(bound, outcomes)
         accuracy = narrow.pop(Execution.FLOAT32)
         excused = accuracy.missing

@@ -104,9 +104,15 @@ class Report(Summary):
                 remark(
                     Kind.NOT_JUDGED,
                     "",
-                    f"of {self.examples} inputs, none gave a finite exact value to compare with",
+                    self._why_nothing(),
                 )
             )
+
+    def _why_nothing(self) -> str:
+        if self.overdue == self.examples:
+            return f"none of {self.examples} inputs was judged within `deadline`: raise it"
+        late = f", and {self.overdue} were not judged within `deadline`" if self.overdue else ""
+        return f"of {self.examples} inputs, none gave a finite exact value to compare with{late}"
 
     def _add(self, judgement: Judgement) -> None:
         claim = self.claims.setdefault(judgement.claim, ClaimSummary(judgement.claim))
