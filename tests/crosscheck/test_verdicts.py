@@ -791,3 +791,20 @@ def test_that_no_input_was_judged_in_time_is_said():
 
     report = crosscheck(long, lambda x: 1e9 * jnp.ones_like(x), [(0.5,), (1.0,)], deadline=1)
     assert "none of 4 inputs was judged within `deadline`" in str(report)
+
+
+def test_what_exact_evaluation_could_not_decide_is_said_with_a_way_out():
+    def solved(b):
+        matrix = jnp.array([[2.0, 0.5], [0.5, 3.0]])
+
+        def residual(x):
+            return jnp.sum((b - matrix @ x) ** 2)
+
+        x = jax.scipy.linalg.solve(matrix, b)
+        return jnp.where(residual(x) > 0, 2 * x, x)
+
+    report = crosscheck_rule(solved, solved, [(np.array([1.0, 2.0]),)], order=0)
+    (finding,) = report.findings
+    assert finding.kind == "not_judged"
+    assert "`gt` cannot be decided at 2000 digits" in finding.explanation
+    assert "check with a direct solver" in finding.explanation

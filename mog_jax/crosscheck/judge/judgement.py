@@ -49,6 +49,8 @@ class Judgement:
         How close each way of running the program came.
     undecided, kinks : int
         How many entries could not be judged, and why.
+    open_question : str
+        What exact evaluation could not decide, if nothing was judged for that.
     autodiff_wrong : bool
         Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
@@ -64,10 +66,16 @@ class Judgement:
     exact: int = 0
     accuracies: dict[Execution, Accuracy] = dataclasses.field(default_factory=dict)
     undecided: int = 0
+    open_question: str = ""
     kinks: int = 0
     autodiff_wrong: bool = False
     beyond_float32: bool = False
     overdue: str = ""
+
+
+def left_open(claim: Claim, entries: list[str], question: Exception) -> Judgement:
+    """Say that nothing of an input was judged, because exact evaluation could not decide."""
+    return Judgement(claim.name, [], entries, undecided=len(entries), open_question=str(question))
 
 
 def misfitting(claim: Claim, misfit: Misfit) -> Problem:

@@ -18,7 +18,7 @@ from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcome, Outcomes, attempt
-from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
+from mog_jax.crosscheck.judge.judgement import Judgement, Problem, left_open, misfitting
 
 Accuracies = dict[Execution, Accuracy]
 # How many times the jumps that were seen a program may be off: others are larger. Where there is no
@@ -42,8 +42,8 @@ class Trial:
         try:
             truth = self.case.truth(confirmed=thorough)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
-        except Undecided:
-            return self._all_undecided()
+        except Undecided as error:
+            return left_open(self.claim, self.case.entries, error)
         found = self._examined(truth, given)
         if self._blame_formula(found):
             return self._concluded(found)
@@ -83,8 +83,8 @@ class Trial:
         try:
             truth = self.case.truth(confirmed=False)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
-        except Undecided:
-            return self._all_undecided(), False
+        except Undecided as error:
+            return left_open(self.claim, self.case.entries, error), False
         found = self._examined(truth, given)
         return self._concluded(found), bool(found.wrong.any())
 
@@ -112,9 +112,6 @@ class Trial:
         text = f"the formula is right of what the programs compute; {digits:.1f} digits in common"
         self._report(Execution.EXACT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
         return dataclasses.replace(found, wrong=found.wrong & ~right)
-
-    def _all_undecided(self) -> Judgement:
-        return Judgement(self.claim.name, [], self.case.entries, undecided=len(self.case.entries))
 
     def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
