@@ -808,3 +808,18 @@ def test_what_exact_evaluation_could_not_decide_is_said_with_a_way_out():
     assert finding.kind == "not_judged"
     assert "`gt` cannot be decided at 2000 digits" in finding.explanation
     assert "check with a direct solver" in finding.explanation
+
+
+def test_differences_of_nearly_equal_inputs_are_no_better_than_these():
+    prices = np.array([1.0, 2.0, -1.0])
+
+    def one_pass(x):
+        centred = x - jnp.mean(x)
+        return jnp.sum(prices * centred) * jax.lax.rsqrt(jnp.mean(jnp.square(centred)) + 1e-6)
+
+    def two_passes(x):
+        return jnp.sum(prices * (x - jnp.mean(x))) / jnp.sqrt(jnp.var(x) + 1e-6)
+
+    # The mean of three equal numbers is not one of them in float32, by as much as the root of 1e-6.
+    report = crosscheck_rule(two_passes, one_pass, [(np.full(3, 9999.6455078125),)], order=1)
+    assert report.ok, str(report)

@@ -1,7 +1,7 @@
 """One claim at one input: the facts that every question about it rests upon."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flint
@@ -27,9 +27,6 @@ from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
 from mog_jax.crosscheck.judge.quotients import Quotients
-
-# Patterns of signs by which inputs are moved to see a jump, each in both directions.
-_PATTERNS = 2
 
 
 class Case:
@@ -156,10 +153,8 @@ class Case:
 
         Beside a kink or a step that is much more than slopes tell, and no program can do better.
         """
-        random = np.random.default_rng(0)
         largest = np.zeros(len(self.entries))
-        for _ in range(_PATTERNS):
-            signs = [random.choice([-1.0, 1.0], size=leaf.shape) for leaf in self.draw.exact]
+        for signs in _patterns([leaf.shape for leaf in self.draw.exact]):
             for side in (1, -1):
                 largest = np.fmax(largest, self._jump(signs, side * unit_roundoff(dtype), bound))
         return largest
@@ -254,3 +249,17 @@ class Case:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
         return spread
+
+
+def _patterns(shapes: Sequence[tuple[int, ...]]) -> Iterator[list[Array]]:
+    """Yield signs by which inputs are moved to see a jump, each to be taken both ways.
+
+    Neighbours apart, far ones apart, and at random: what moves together leaves differences as they
+    are.
+    """
+    sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
+    places = np.arange(sum(sizes))
+    random = np.random.default_rng(0).choice([-1.0, 1.0], size=places.size)
+    for signs in (1.0 - 2 * (places % 2), np.where(2 * places < places.size, 1.0, -1.0), random):
+        parts = np.split(signs, np.cumsum(sizes)[:-1])
+        yield [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
