@@ -823,3 +823,17 @@ def test_differences_of_nearly_equal_inputs_are_no_better_than_these():
     # The mean of three equal numbers is not one of them in float32, by as much as the root of 1e-6.
     report = crosscheck_rule(two_passes, one_pass, [(np.full(3, 9999.6455078125),)], order=1)
     assert report.ok, str(report)
+
+
+def refuse_decreasing(x):
+    if np.any(np.diff(np.asarray(x)) < 0):
+        raise ValueError("the input must increase")
+
+
+def test_data_beside_which_an_input_is_batched_may_be_none_that_the_function_is_made_for():
+    def sum_of_squares(x):
+        jax.debug.callback(refuse_decreasing, x)
+        return jnp.sum(x * x)
+
+    report = crosscheck_rule(sum_of_squares, sum_of_squares, [(np.array([1.0, 2.0]),)], order=1)
+    assert report.ok, str(report)

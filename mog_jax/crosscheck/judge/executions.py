@@ -6,6 +6,7 @@ Every execution gets the same numbers. Each is judged by the exact value, never 
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -159,6 +160,10 @@ class Executions:
                 # The program itself has no reverse derivative: a loop of unknown length.
                 self._scales[key] = _quickly(input_scales(program))
                 found = self._values(Execution.FLOAT64, self._scales[key], leaves)
+            except jax.errors.JaxRuntimeError:
+                # Where the program itself raises there is nothing that rounding might cause.
+                sizes = [math.prod(aval.shape) for aval in program.out_avals]
+                found = [np.full(sum(sizes), np.inf)] * 3
         return Scales(*(np.asarray(scale, np.float64) for scale in found))
 
     @staticmethod
@@ -220,6 +225,20 @@ class Executions:
         narrow = in_precision(args, np.float32)
         with in_float32():
             return self._outcome(Execution.FLOAT32, _quickly(self.claim.reference), narrow)
+
+    def reference_raises(self, name: Execution, args: tuple[Any, ...]) -> bool:
+        """Whether the reference raises as well when it is run in the same way.
+
+        The data beside which an input is batched may be none that the function is made for.
+        """
+        if name.is_float32:
+            return self.run_narrow_reference(args).error is not None
+        if name not in self._batched:
+            return self.run_reference(args).error is not None
+        axes = self._batched[name][1]
+        program = _quickly(_batched(self.claim.reference, axes)[0])
+        with in_float64():
+            return self._outcome(name, program, _company(args, axes)).error is not None
 
     @property
     def has_vectors_of_either_sign(self) -> bool:

@@ -6,7 +6,6 @@ one way of running it fails and another does not, that difference is what is rep
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
-from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcome, Outcomes, attempt
+from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, attempt
 from mog_jax.crosscheck.judge.judgement import Judgement, Problem, left_open, misfitting
 
 Accuracies = dict[Execution, Accuracy]
@@ -71,7 +70,8 @@ class Trial:
             if self.case.draw.narrow:
                 narrow = self.case.error_bound(found.truth, FLOAT32)
                 beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
-            self._remark_excused(bound, accuracies[Execution.JIT])
+            if Execution.JIT in accuracies:
+                self._remark_excused(bound, accuracies[Execution.JIT])
         accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(
@@ -306,8 +306,7 @@ class Trial:
     ) -> None:
         """Report what goes wrong in floating point though the formula is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
-        if raised:
-            self._blame_raising(raised, self.executions.run_reference)
+        if raised and (self._blame_raising(raised) or Execution.JIT in raised):
             return
         main, eager = accuracies[Execution.JIT], accuracies.get(Execution.EAGER)
         if eager is not None and main.bad.any() != eager.bad.any():
@@ -332,17 +331,12 @@ class Trial:
                 self._report_accuracy(name, kind, own.worst, bound, own, outcomes)
                 return
 
-    def _blame_raising(
-        self,
-        raised: dict[Execution, BaseException],
-        reference: Callable[[tuple[Any, ...]], Outcome],
-    ) -> bool:
+    def _blame_raising(self, raised: dict[Execution, BaseException]) -> bool:
         """Report what was raised, unless the function raises without the judged code as well."""
-        if reference(self.values).error is not None:
-            return False
-        for name, error in raised.items():
-            self._report(name, Kind.RAISED, 0, text=error_line(error))
-        return True
+        own = [n for n in raised if not self.executions.reference_raises(n, self.values)]
+        for name in own:
+            self._report(name, Kind.RAISED, 0, text=error_line(raised[name]))
+        return bool(own)
 
     def _blame_batched_formula(self, truth: formula.Truth) -> None:
         """Disprove the program that ``vmap`` makes, which may have a rule of its own."""
@@ -382,9 +376,7 @@ class Trial:
         outcomes = self.executions.run_narrow(self.values)
         own = outcomes[Execution.FLOAT32]
         if own.error is not None:
-            return not self._blame_raising(
-                {Execution.FLOAT32: own.error}, self.executions.run_narrow_reference
-            )
+            return not self._blame_raising({Execution.FLOAT32: own.error})
         narrow = self.case.measured(bound, outcomes)
         accuracy = narrow.pop(Execution.FLOAT32)
         excused = accuracy.missing
