@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import Undecided, ball_arrays
+from mog_jax.crosscheck.exact import Undecided, UnknownPrimitive, ball_arrays
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
@@ -344,8 +344,8 @@ class Trial:
             stacked = self.executions.with_company(name, self.values, self.case.leaves)
             try:
                 given = oracle.exact_values(program, stacked)
-            except Undecided:
-                continue
+            except (Undecided, UnknownPrimitive):
+                continue  # Under `vmap` an `if` that raises may become a call of Python.
             found = self.case.examined(truth, given)
             if found.wrong.any() and not self.case.is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
