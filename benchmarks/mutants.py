@@ -42,6 +42,7 @@ GROUPS: dict[Group, str] = {
     "known": "Bugs caught: cases known to the author of the harness",
     "held back": "Bugs caught: cases held back",
     "fresh": "Bugs caught: cases written after the harness",
+    "reported": "Bugs caught: cases rebuilt from public bug reports",
 }
 
 # One bug for each verdict, where it is quickly told, and two right ones.

@@ -1,6 +1,14 @@
 """Derivatives that are wrong on purpose, and right ones written another way."""
 
-from benchmarks.planted import gaussian_process, logistic, mixture_cases, rules, small, student
+from benchmarks.planted import (
+    gaussian_process,
+    logistic,
+    mixture_cases,
+    reported,
+    rules,
+    small,
+    student,
+)
 from benchmarks.planted.case import KINDS, Case, Subject
 from benchmarks.planted.fresh import FRESH
 from benchmarks.planted.held_back import HELD_BACK
@@ -14,6 +22,7 @@ CASES: tuple[Case, ...] = (
     *rules.planted,
     *HELD_BACK,
     *FRESH,
+    *reported.planted,
 )
 
 __all__ = ["CASES", "KINDS", "Case", "Subject"]

@@ -50,8 +50,9 @@ Kind = Literal[
     "rewriting",
 ]
 
-# Which cases the harness was made with, which were written unseen beside it, and which after it.
-Group = Literal["known", "held back", "fresh"]
+# Which cases the harness was made with, which were written unseen beside it, which after it, and
+# which are rebuilt from public bug reports.
+Group = Literal["known", "held back", "fresh", "reported"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -22,7 +22,7 @@ from mog_jax.crosscheck.report.report import Report
 from mog_jax.crosscheck.report.text import one_line
 from mog_jax.crosscheck.search import Search
 from mog_jax.crosscheck.validation import listed
-from mog_jax.crosscheck.verdict import most_severe
+from mog_jax.crosscheck.verdict import lowest_disproved_order, most_severe
 
 
 def checked(
@@ -38,7 +38,6 @@ def checked(
     """Search the inputs, judge every claim at each, and return the report."""
     start = time.perf_counter()
     report = Report(title, options.seed)
-    undefined: list[Finding] = []
     judges: list[Judge] = []
     draws: list[Draw] = []
 
@@ -48,19 +47,9 @@ def checked(
         report.observe(draw, judgements)
 
     def make_judges(example: tuple[Any, ...]) -> tuple[Signature, list[Judge]]:
-        contract, all_claims = make(example)
-        for claim in all_claims:
-            judge = Judge(
-                claim,
-                contract,
-                seed=options.seed,
-                strictness=options.strictness,
-            )
-            reason = judge.undefined(example)
-            if reason is None:
-                judges.append(judge)
-            elif claim.order:
-                undefined.append(remark(Kind.UNDEFINED_ORDER, claim.name, reason))
+        contract, claims = make(example)
+        how: dict[str, Any] = {"seed": options.seed, "strictness": options.strictness}
+        judges.extend(Judge(claim, contract, example, **how) for claim in claims)
         return contract, judges
 
     search = Search(make_judges, observe, deadline=options.deadline)
@@ -84,14 +73,25 @@ def checked(
         given = listed(inputs)
         search.over_list(given)
     report.findings += [_finding(*search.found[key], snippet) for key in most_severe(search.found)]
-    report.remarks += [*remarks, *undefined]
-    report.conclude({judge.claim.name for judge in judges if judge.claim.order == 1})
+    # Of claims that nothing was asked about, not even that is asked.
+    asked = [judge for judge in judges if judge.claim.order <= lowest_disproved_order(search.found)]
+    report.remarks += [*remarks, *map(_undefined, filter(_is_undefined, asked))]
+    defined = [judge for judge in asked if judge.undefined is None]
+    report.conclude({judge.claim.name for judge in defined if judge.claim.order == 1})
     if plant_bugs and report.ok:
         report.planted = plant(judges[0], draws)
     report.seconds = time.perf_counter() - start
     if session.current.record is not None:
         session.current.record({"line": one_line(report), "ok": report.ok})
     return report
+
+
+def _is_undefined(judge: Judge) -> bool:
+    return judge.claim.order > 0 and judge.undefined is not None
+
+
+def _undefined(judge: Judge) -> Finding:
+    return remark(Kind.UNDEFINED_ORDER, judge.claim.name, judge.undefined or "")
 
 
 def _finding(problem: Problem, draw: Draw, snippet: Callable[[tuple[Any, ...]], str]) -> Finding:

@@ -245,7 +245,8 @@ class Search:
     def _lower(self) -> list[Judge]:
         """Judges of values and first derivatives, whose disproofs no other finding explains."""
         assert self._known is not None
-        return [judge for judge in self._known[1] if judge.claim.order < 2]
+        lower = [judge for judge in self._known[1] if judge.claim.order < 2]
+        return [judge for judge in lower if judge.undefined is None]
 
     def _formulas_only(self, draw: Draw) -> list[Judgement]:
         return [judge.formula_only(draw)[0] for judge in self._lower]
@@ -318,10 +319,12 @@ class Search:
         # The derivatives of a disproved derivative are wrong as well: they are not judged.
         disproved = lowest_disproved_order(self.found)
         judgements = []
+        # That code is wrong when it runs eagerly as well is told once, not of each simpler input.
+        differs = any(kind == Kind.DIFFERS_UNDER_JIT for kind, _ in self.found)
         for judge in self._known[1]:
-            if judge.claim.order > disproved:
+            if judge.claim.order > disproved or judge.undefined is not None:
                 continue
-            judgement = judge(draw, thorough=thorough)
+            judgement = judge(draw, thorough=thorough, as_traced=self._shrinking and not differs)
             problems = [self._compared_with_siblings(p, judge, draw) for p in judgement.problems]
             judgements.append(dataclasses.replace(judgement, problems=problems))
             if any(problem.kind in DISPROOFS for problem in problems):
@@ -336,6 +339,8 @@ class Search:
         for other in self._known[1]:
             claim = other.claim
             if other is judge or not claim.directed or claim.order != judge.claim.order:
+                continue
+            if other.undefined is not None:
                 continue
             judgement = other(draw, thorough=True)
             if judgement.exact and not judgement.problems:

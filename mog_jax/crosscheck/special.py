@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
+import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from mog_jax.crosscheck.jaxpr_types import ClosedJaxpr, Jaxpr, equations
@@ -41,13 +42,16 @@ class Special:
     differentiable : callable
         The same, with the derivative of the function that it approximates.
     arity : int
-        Number of real arguments.
+        Number of arguments.
+    kind : str
+        Type of the arguments: ``"f"`` for real numbers, ``"c"`` for complex ones.
     """
 
     name: str
     original: Callable[..., Any]
     differentiable: Callable[..., Any]
     arity: int = 1
+    kind: str = "f"
 
 
 def recognised(parameters: dict[str, Any]) -> Special | None:
@@ -88,11 +92,11 @@ def _search(jaxpr: Jaxpr, n_consts: int) -> Special | None:
 
 @functools.cache
 def _text_of(special: Special, avals: tuple[Any, ...]) -> str:
-    if any(dtype.kind != "f" for _, dtype, _ in avals):
+    if any(dtype.kind != special.kind for _, dtype, _ in avals):
         return ""
     shaped: Any = jax.ShapeDtypeStruct
     arguments = [shaped(shape, dtype, weak_type=weak) for shape, dtype, weak in avals]
-    wide = any(dtype.itemsize == 8 for _, dtype, _ in avals)
+    wide = any(np.finfo(dtype).bits == 64 for _, dtype, _ in avals)
     try:
         with jax.enable_x64(wide):
             closed = jax.make_jaxpr(lambda *values: special.original(*values))(*arguments)
@@ -154,6 +158,10 @@ def _of_erfcx(t: Any, y: Any, x: Any) -> Any:
     return t * (2 * x * y - _mark("times_two_over_root_pi", jnp.ones_like(x)))
 
 
+def _of_wofz(t: Any, y: Any, z: Any) -> Any:
+    return t * (1j * _mark("times_two_over_root_pi", jnp.ones_like(z.real)) - 2 * z * y)
+
+
 def _of_fresnel(t: Any, y: Any, x: Any) -> Any:
     angle = _mark("times_pi", jnp.square(x) / 2)
     return t * jnp.sin(angle), t * jnp.cos(angle)
@@ -178,6 +186,7 @@ _SLOPES: dict[str, list[Callable[..., Any]]] = {
     "exp1": [lambda t, y, x: -t * jnp.exp(-x) / x],
     "erfcx": [_of_erfcx],
     "dawsn": [lambda t, y, x: t * (1 - 2 * x * y)],
+    "wofz": [_of_wofz],
     "sici": [lambda t, y, x: (t * _sinc(x), t * jnp.cos(x) / x)],
     "fresnel": [_of_fresnel],
     "owens_t": [_of_owens_t, _of_owens_t_by_slope],
@@ -189,6 +198,7 @@ _SLOPES: dict[str, list[Callable[..., Any]]] = {
     "hyp2f1": [],
 }
 _ARITY = {"owens_t": 2, "zeta": 2, "hyp1f1": 3, "hyp2f1": 4}
+_KIND = {"wofz": "c"}
 
 
 def _known_by_name(name: str) -> Callable[..., Any]:
@@ -198,7 +208,7 @@ def _known_by_name(name: str) -> Callable[..., Any]:
 def _known(name: str, slopes: list[Callable[..., Any]]) -> Special:
     original = getattr(jsp, name)
     differentiable = _meant(original, *slopes) if slopes else original
-    return Special(name, original, differentiable, _ARITY.get(name, 1))
+    return Special(name, original, differentiable, _ARITY.get(name, 1), _KIND.get(name, "f"))
 
 
 # Older versions of JAX lack some.

@@ -757,3 +757,83 @@ def test_complex_constants_are_rounded_as_well():
 
     report = crosscheck_rule(function, function, [(np.zeros((3, 3)),)], order=1)
     assert report.ok, str(report)
+
+
+def refuse_float32(x):
+    if np.asarray(x).dtype == np.float32:
+        raise ValueError("float32 is not enough")
+
+
+@jax.custom_jvp
+def refusing(x):
+    jax.debug.callback(refuse_float32, x)
+    return x * x
+
+
+refusing.defjvps(lambda t, y, x: 2 * x * t)
+
+
+def refusing_without_a_rule(x):
+    jax.debug.callback(refuse_float32, x)
+    return x * x
+
+
+def test_what_the_function_raises_without_its_rule_is_not_the_fault_of_the_rule():
+    report = crosscheck_rule(refusing, refusing_without_a_rule, [(0.5,)], order=1)
+    assert report.ok, str(report)
+    blamed = crosscheck_rule(refusing, lambda x: x * x, [(0.5,)], order=1)
+    assert {finding.kind for finding in blamed.findings} == {"raised"}
+
+
+def test_that_no_input_was_judged_in_time_is_said():
+    def long(x):
+        return jnp.sum(jnp.ones(10**9) * x)
+
+    report = crosscheck(long, lambda x: 1e9 * jnp.ones_like(x), [(0.5,), (1.0,)], deadline=1)
+    assert "none of 4 inputs was judged within `deadline`" in str(report)
+
+
+def test_what_exact_evaluation_could_not_decide_is_said_with_a_way_out():
+    def solved(b):
+        matrix = jnp.array([[2.0, 0.5], [0.5, 3.0]])
+
+        def residual(x):
+            return jnp.sum((b - matrix @ x) ** 2)
+
+        x = jax.scipy.linalg.solve(matrix, b)
+        return jnp.where(residual(x) > 0, 2 * x, x)
+
+    report = crosscheck_rule(solved, solved, [(np.array([1.0, 2.0]),)], order=0)
+    (finding,) = report.findings
+    assert finding.kind == "not_judged"
+    assert "`gt` cannot be decided at 2000 digits" in finding.explanation
+    assert "check with a direct solver" in finding.explanation
+
+
+def test_differences_of_nearly_equal_inputs_are_no_better_than_these():
+    prices = np.array([1.0, 2.0, -1.0])
+
+    def one_pass(x):
+        centred = x - jnp.mean(x)
+        return jnp.sum(prices * centred) * jax.lax.rsqrt(jnp.mean(jnp.square(centred)) + 1e-6)
+
+    def two_passes(x):
+        return jnp.sum(prices * (x - jnp.mean(x))) / jnp.sqrt(jnp.var(x) + 1e-6)
+
+    # The mean of three equal numbers is not one of them in float32, by as much as the root of 1e-6.
+    report = crosscheck_rule(two_passes, one_pass, [(np.full(3, 9999.6455078125),)], order=1)
+    assert report.ok, str(report)
+
+
+def refuse_decreasing(x):
+    if np.any(np.diff(np.asarray(x)) < 0):
+        raise ValueError("the input must increase")
+
+
+def test_data_beside_which_an_input_is_batched_may_be_none_that_the_function_is_made_for():
+    def sum_of_squares(x):
+        jax.debug.callback(refuse_decreasing, x)
+        return jnp.sum(x * x)
+
+    report = crosscheck_rule(sum_of_squares, sum_of_squares, [(np.array([1.0, 2.0]),)], order=1)
+    assert report.ok, str(report)

@@ -1,7 +1,8 @@
-"""Sets a deadline for exact evaluation, and checks it."""
+"""Sets a deadline for exact evaluation, in processor time, and checks it."""
 
 import contextlib
 import contextvars
+import dataclasses
 import time
 from collections.abc import Iterator
 
@@ -12,7 +13,21 @@ _FEW = 1000
 STEP = _FEW
 """Number of numbers that a step of a loop counts as."""
 
-_until: contextvars.ContextVar[float | None] = contextvars.ContextVar("until", default=None)
+
+@dataclasses.dataclass
+class _Budget:
+    """Seconds of processor time that are left, which do not depend on other work of the machine."""
+
+    left: float
+    began: float | None = None
+
+    def now(self) -> float:
+        """Return the seconds left now."""
+        running = 0.0 if self.began is None else time.thread_time() - self.began
+        return self.left - running
+
+
+_budget: contextvars.ContextVar[_Budget | None] = contextvars.ContextVar("budget", default=None)
 
 
 class Overdue(TimeoutError):  # noqa: N818, it says what happened
@@ -21,24 +36,41 @@ class Overdue(TimeoutError):  # noqa: N818, it says what happened
 
 @contextlib.contextmanager
 def deadline(seconds: float | None) -> Iterator[None]:
-    """Make exact evaluation inside the block raise `Overdue` after `seconds`; None for no limit."""
-    token = _until.set(None if seconds is None else time.monotonic() + seconds)
+    """Make exact evaluation raise `Overdue` after `seconds` in all; None for no limit.
+
+    Tracing and compilation in between are not counted.
+    """
+    token = _budget.set(None if seconds is None else _Budget(seconds))
     try:
         yield
     finally:
-        _until.reset(token)
+        _budget.reset(token)
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
+    """Count the time that the block takes."""
+    budget = _budget.get()
+    if budget is None or budget.began is not None:
+        yield
+        return
+    budget.began = time.thread_time()
+    try:
+        yield
+    finally:
+        budget.left, budget.began = budget.now(), None
 
 
 def time_left() -> float | None:
-    """Return the seconds until the deadline; None for no limit."""
-    until = _until.get()
-    return None if until is None else max(until - time.monotonic(), 0.0)
+    """Return the seconds of exact evaluation that are left; None for no limit."""
+    budget = _budget.get()
+    return None if budget is None else max(budget.now(), 0.0)
 
 
 def check(name: str, size: int) -> None:
-    """Raise `Overdue` if the deadline has passed, or is too near for `size` numbers."""
-    until = _until.get()
-    if until is None or size < _FEW:
+    """Raise `Overdue` if the time is used up, or cannot suffice for `size` numbers."""
+    budget = _budget.get()
+    if budget is None or size < _FEW:
         return
-    if time.monotonic() + size * _LEAST > until:
+    if size * _LEAST > budget.now():
         raise Overdue(f"`{name}` of {size:,} numbers does not end within the deadline")

@@ -9,6 +9,7 @@ import numpy as np
 from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
+from mog_jax.crosscheck.exact import deadlines
 from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation
@@ -133,7 +134,7 @@ def evaluate_at(
     """
     jaxpr = closed_jaxpr.jaxpr
     _check_count(jaxpr, arguments)
-    with precision(bits):
+    with precision(bits), deadlines.counted():
         evaluation = Evaluation(run, Counter() if kinks is None else kinks, by_meaning=by_meaning)
         operands = [
             _argument(evaluation, i, variable.aval, argument)

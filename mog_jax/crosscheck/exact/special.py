@@ -5,7 +5,16 @@ from typing import Any
 
 from flint import acb, arb
 
-from mog_jax.crosscheck.exact.balls import INF, MINUS_INF, NAN, ONE, UNKNOWN, Ball, is_unknown
+from mog_jax.crosscheck.exact.balls import (
+    INF,
+    MINUS_INF,
+    NAN,
+    ONE,
+    UNKNOWN,
+    Ball,
+    Complex,
+    is_unknown,
+)
 from mog_jax.crosscheck.exact.functions import Function
 
 Values = Callable[..., Sequence[Ball]]
@@ -16,6 +25,15 @@ def _log_ndtr(x: Ball) -> Ball:
     if x > 0:
         return (-(x / arb(2).sqrt()).erfc() / 2).log1p()
     return below.log()
+
+
+def _wofz(z: Complex) -> Complex:
+    """Evaluate the Faddeeva function."""
+    whole = acb(z.real, z.imag)
+    if not whole.is_finite():
+        return Complex(UNKNOWN, UNKNOWN)
+    value = (-whole * whole).exp() * (-1j * whole).erfc()
+    return Complex(value.real, value.imag) if value.is_finite() else Complex(UNKNOWN, UNKNOWN)
 
 
 def _constant(value: Ball) -> Callable[[], Ball]:
@@ -110,9 +128,10 @@ def _inside(function: Callable[..., Ball]) -> Callable[..., Ball]:
     return completed
 
 
-VALUES: dict[str, list[Callable[..., Ball]]] = {
+VALUES: dict[str, list[Callable[..., Any]]] = {
     **{name: list(functions) for name, functions in _UNARY.items()},
     "owens_t": [_inside(_owens_t)],
+    "wofz": [_wofz],
     "zeta": [_inside(lambda s, q: s.zeta(q))],
     "hyp1f1": [_inside(lambda a, b, x: x.hypgeom_1f1(a, b))],
     "hyp2f1": [_inside(lambda a, b, c, x: x.hypgeom_2f1(a, b, c))],

@@ -221,6 +221,7 @@ RULES: dict[str, Rule] = {
     "transpose": _shaped(lambda x, params: x.transpose(params["permutation"])),
     "squeeze": _shaped(lambda x, params: x.squeeze(params["dimensions"])),
     "expand_dims": _shaped(lambda x, params: np.expand_dims(x, params["dimensions"])),
+    "tile": _shaped(lambda x, params: np.tile(x, params["reps"])),
     "rev": _shaped(lambda x, params: np.flip(x, params["dimensions"])),
     "slice": _shaped(_slice),
     "concatenate": _concatenate,

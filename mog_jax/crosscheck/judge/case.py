@@ -1,7 +1,7 @@
 """Defines one claim at one input: its programs, exact values, error bounds and measurements."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flint
@@ -27,9 +27,6 @@ from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.conditioning import Scales
 from mog_jax.crosscheck.judge.executions import FLOAT64, Executions, Outcome
 from mog_jax.crosscheck.judge.quotients import Quotients
-
-# Number of sign patterns by which inputs are moved to detect a jump, each in both directions.
-_PATTERNS = 2
 
 
 class Case:
@@ -139,11 +136,12 @@ class Case:
         self, bound: ErrorBound, outcomes: Mapping[Execution, Outcome]
     ) -> dict[Execution, Accuracy]:
         """Return the accuracy of each execution that returned values."""
-        return {
-            name: measure(bound, self.projected(outcome.values))
-            for name, outcome in outcomes.items()
-            if outcome.values is not None
-        }
+        measured = {name: self.measured_one(bound, own) for name, own in outcomes.items()}
+        return {name: accuracy for name, accuracy in measured.items() if accuracy is not None}
+
+    def measured_one(self, bound: ErrorBound, outcome: Outcome) -> Accuracy | None:
+        """Return the accuracy of one execution; None if it raised."""
+        return None if outcome.values is None else measure(bound, self.projected(outcome.values))
 
     def strictest(self, truth: formula.Truth) -> ErrorBound:
         """Return the error bound with all error scales 0: cheap, and no looser than any other."""
@@ -155,10 +153,8 @@ class Case:
 
         Near a kink or a step that is much more than slopes predict, and no program can do better.
         """
-        random = np.random.default_rng(0)
         largest = np.zeros(len(self.entries))
-        for _ in range(_PATTERNS):
-            signs = [random.choice([-1.0, 1.0], size=leaf.shape) for leaf in self.draw.exact]
+        for signs in _patterns([leaf.shape for leaf in self.draw.exact]):
             for side in (1, -1):
                 largest = np.fmax(largest, self._jump(signs, side * unit_roundoff(dtype), bound))
         return largest
@@ -207,6 +203,23 @@ class Case:
         measured = self.measured(bound, {Execution.FLOAT32: own})
         return np.asarray(wrong & np.all([found.bad for found in measured.values()], axis=0))
 
+    def is_same_program(
+        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
+    ) -> bool:
+        """Return whether a batched program is the same, with special functions taken literally.
+
+        Not every batched special function is recognised.
+        """
+        if not self.executions.has_special_functions:
+            return False
+        try:
+            alone = self.exact(self.executions.subject, literally=True)
+            batched = oracle.exact_values(program, stacked, literally=True)
+        except Undecided:
+            return True  # No difference can be shown.
+        literally = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        return not self.examined(literally, batched).wrong.any()
+
     def projected(self, values: Any) -> Any:
         """Return values with the mean over the last axis removed, where a simplex requires it."""
         for start, shape in self._tangents:
@@ -240,3 +253,17 @@ class Case:
                 block = scale[start:stop].reshape(shape)
                 scale[start:stop] = (block + block.mean(axis=-1, keepdims=True)).reshape(-1)
         return spread
+
+
+def _patterns(shapes: Sequence[tuple[int, ...]]) -> Iterator[list[Array]]:
+    """Yield signs by which inputs are moved to see a jump, each to be taken both ways.
+
+    Neighbours apart, far ones apart, and at random: what moves together leaves differences as they
+    are.
+    """
+    sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
+    places = np.arange(sum(sizes))
+    random = np.random.default_rng(0).choice([-1.0, 1.0], size=places.size)
+    for signs in (1.0 - 2 * (places % 2), np.where(2 * places < places.size, 1.0, -1.0), random):
+        parts = np.split(signs, np.cumsum(sizes)[:-1])
+        yield [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -6,6 +6,7 @@ Every execution gets the same numbers. Each is compared with the exact value, no
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -56,7 +57,7 @@ Outcomes = dict[Execution, Outcome]
 
 
 class Executions:
-    """A claim's programs for arguments of one shape.
+    """A claim's programs for arguments of one shape; `traced` if its subject was, already.
 
     Attributes
     ----------
@@ -75,7 +76,9 @@ class Executions:
         Whether the subject has loops, which JAX compiles anew each time they are run eagerly.
     """
 
-    def __init__(self, claim: Claim, contract: Signature, args: Sequence[Any]) -> None:
+    def __init__(
+        self, claim: Claim, contract: Signature, args: Sequence[Any], traced: Any = None
+    ) -> None:
         self.claim = claim
         self._contract = contract
         self.misfits: list[Misfit] = []
@@ -89,7 +92,7 @@ class Executions:
                 self.function = trace(claim.function, *args)[0] if claim.function else None
                 if self.function is not None and takes_numbers_apart(self.function):
                     self.function = None
-            found, self.error = attempt(lambda: trace(claim.subject, *args))
+            found, self.error = attempt(lambda: traced or trace(claim.subject, *args))
             if found is not None:
                 self.subject, given = found
                 if uses(self.subject, "custom_vmap_call"):
@@ -157,6 +160,10 @@ class Executions:
                 # The program has no reverse derivative: a loop of unknown length.
                 self._scales[key] = _quickly(input_scales(program))
                 found = self._values(Execution.FLOAT64, self._scales[key], leaves)
+            except jax.errors.JaxRuntimeError:
+                # The program itself raises: rounding has no part in it.
+                sizes = [math.prod(aval.shape) for aval in program.out_avals]
+                found = [np.full(sum(sizes), np.inf)] * 3
         return Scales(*(np.asarray(scale, np.float64) for scale in found))
 
     @staticmethod
@@ -219,6 +226,20 @@ class Executions:
         with in_float32():
             return self._outcome(Execution.FLOAT32, _quickly(self.claim.reference), narrow)
 
+    def reference_raises(self, name: Execution, args: tuple[Any, ...]) -> bool:
+        """Whether the reference raises as well when it is run in the same way.
+
+        A batched execution has other data beside the input, for which the function may not be made.
+        """
+        if name.is_float32:
+            return self.run_narrow_reference(args).error is not None
+        if name not in self._batched:
+            return self.run_reference(args).error is not None
+        axes = self._batched[name][1]
+        program = _quickly(_batched(self.claim.reference, axes)[0])
+        with in_float64():
+            return self._outcome(name, program, _company(args, axes)).error is not None
+
     @property
     def has_vectors_of_either_sign(self) -> bool:
         """Whether the programs compute vectors of arbitrary sign, such as eigenvectors."""
@@ -229,13 +250,18 @@ class Executions:
         with in_float64():
             return self._outcome(Execution.HESSIAN, self._hessian, args)
 
-    def run(self, args: tuple[Any, ...], *, eager: bool = True, batched: bool = True) -> Outcomes:
-        """Run the subject in float64 in all ways, optionally without eager or batched ones."""
+    def run_eagerly(self, args: tuple[Any, ...]) -> Outcome:
+        """Run the subject operation by operation in float64."""
+        with in_float64():
+            return self._outcome(Execution.EAGER, self._eagerly, args)
+
+    def run(self, args: tuple[Any, ...], *, eager: bool = True) -> Outcomes:
+        """Run the subject in float64 in all ways, optionally without the eager one."""
         with in_float64():
             outcomes = {Execution.JIT: self._outcome(Execution.JIT, self.main, args)}
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = self._outcome(Execution.EAGER, self._eagerly, args)
-            for name, (_, axes) in self._batched.items() if batched else ():
+            for name, (_, axes) in self._batched.items():
                 outcome = self._outcome(name, self._compiled[name], _company(args, axes))
                 if "for vmap support, subclass" not in str(outcome.error):
                     outcomes[name] = outcome

@@ -1,5 +1,6 @@
 """Judges one claim at every input, and keeps the compiled programs of each shape."""
 
+import functools
 import re
 from typing import Any
 
@@ -36,6 +37,7 @@ class Judge:
         self,
         claim: Claim,
         contract: Signature,
+        example: tuple[Any, ...],
         *,
         seed: int,
         strictness: Strictness,
@@ -43,12 +45,18 @@ class Judge:
         self.claim = claim
         self.contract = contract
         self.strictness = strictness
-        self._seed = seed
+        self._example, self._seed = example, seed
+        # The trace of the subject at the example, with the key of its shapes.
+        self._traced: tuple[Any, Any] | None = None
         self._executions: dict[Any, Executions] = {}
         self._outputs: dict[Any, Any] = {}
 
-    def __call__(self, draw: Draw, *, thorough: bool) -> Judgement:
-        """Judge one input; `thorough` adds the expensive checks."""
+    def __call__(self, draw: Draw, *, thorough: bool, as_traced: bool = False) -> Judgement:
+        """Judge one input; `thorough` adds the expensive checks.
+
+        A disproved formula is run eagerly as well, as only tracing may be at fault; not if the code
+        is known to compute the same eagerly, `as_traced`.
+        """
         case = self.case(draw)
         if case.executions.error is not None:
             return Judgement(self.claim.name, [raising(self.claim, case.executions.error)])
@@ -57,7 +65,7 @@ class Judge:
             return Judgement(self.claim.name, problems)
         if self.claim.order >= 2 and not thorough:
             return Judgement(self.claim.name, [])
-        return Trial(case).judged(thorough)
+        return Trial(case, as_traced=as_traced).judged(thorough)
 
     def formula_only(self, draw: Draw) -> tuple[Judgement, bool]:
         """Judge the formula only, running no program; also return whether it is disproved."""
@@ -77,9 +85,7 @@ class Judge:
         """Return the case of an input: the claim at that input, with its compiled programs."""
         tangent, cotangent = self._directions(draw)
         values = (*draw.args, tangent, cotangent) if self.claim.directed else draw.args
-        executions = self._executions.pop(draw.key, None) or Executions(
-            self.claim, self.contract, values
-        )
+        executions = self._executions.pop(draw.key, None) or self._new_executions(draw, values)
         self._executions[draw.key] = executions
         if len(self._executions) > _SHAPES:
             del self._executions[next(iter(self._executions))]
@@ -93,11 +99,17 @@ class Judge:
             strictness=self.strictness,
         )
 
-    def undefined(self, args: tuple[Any, ...]) -> str | None:
-        """Return why the subject cannot be differentiated in this way; None if it can."""
+    def _new_executions(self, draw: Draw, values: tuple[Any, ...]) -> Executions:
+        key, traced = self._traced or (None, None)
+        self._traced = None
+        return Executions(self.claim, self.contract, values, traced if key == draw.key else None)
+
+    @functools.cached_property
+    def undefined(self) -> str | None:
+        """Why the subject cannot be differentiated in this way; None if it can."""
         if not self.claim.directed:
             return None
-        draw = draw_of(args, self.contract, narrow=False)
+        draw = draw_of(self._example, self.contract, narrow=False)
         with in_float64():
             directions = self._directions(draw)
             found, error = attempt(lambda: trace(self.claim.subject, *draw.args, *directions))
@@ -108,11 +120,13 @@ class Judge:
             second = self.claim.order >= 2 and _NOT_DIFFERENTIABLE.search(str(error))
             return error_line(error) if second or _UNDEFINED.search(str(error)) else None
         assert found is not None
-        closed, _ = found
+        self._traced = draw.key, found
         # Forward mode through a custom_vjp function fails only when it is run.
-        return _NO_FORWARD_MODE if uses(closed, "custom_lin") else None
+        return _NO_FORWARD_MODE if uses(found[0], "custom_lin") else None
 
     def _directions(self, draw: Draw) -> tuple[Any, Any]:
+        if not self.claim.directed:
+            return draw.directions(self.contract, None, self._seed)
         if draw.key not in self._outputs:
             with in_float64(), judging_at(draw.args):
                 self._outputs[draw.key] = trace(self.claim.undirected, *draw.args)[1]

@@ -49,6 +49,8 @@ class Judgement:
         The accuracy of each way of running the program.
     undecided, kinks : int
         Numbers of entries that were not judged: undecided, or at a kink of the function.
+    open_question : str
+        The question that exact evaluation could not decide, if nothing was judged because of it.
     autodiff_wrong : bool
         Whether automatic differentiation of the function gave a wrong value.
     beyond_float32 : bool
@@ -64,10 +66,16 @@ class Judgement:
     exact: int = 0
     accuracies: dict[Execution, Accuracy] = dataclasses.field(default_factory=dict)
     undecided: int = 0
+    open_question: str = ""
     kinks: int = 0
     autodiff_wrong: bool = False
     beyond_float32: bool = False
     overdue: str = ""
+
+
+def left_open(claim: Claim, entries: list[str], question: Exception) -> Judgement:
+    """Return the judgement of an input where exact evaluation could not decide anything."""
+    return Judgement(claim.name, [], entries, undecided=len(entries), open_question=str(question))
 
 
 def misfitting(claim: Claim, misfit: Misfit) -> Problem:

@@ -6,19 +6,18 @@ that difference is reported.
 """
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact import Undecided, ball_arrays
+from mog_jax.crosscheck.exact import Undecided, UnknownPrimitive, ball_arrays
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind, error_line
 from mog_jax.crosscheck.judge import formula, judgement, oracle
 from mog_jax.crosscheck.judge.accuracy import TOLERATED, Accuracy, ErrorBound, is_nearly_bad
 from mog_jax.crosscheck.judge.case import Case
 from mog_jax.crosscheck.judge.executions import FLOAT32, FLOAT64, Outcomes, attempt
-from mog_jax.crosscheck.judge.judgement import Judgement, Problem, misfitting
+from mog_jax.crosscheck.judge.judgement import Judgement, Problem, left_open, misfitting
 
 Accuracies = dict[Execution, Accuracy]
 # A program may be off by this many times the largest jump that was found, as other jumps may be
@@ -27,11 +26,14 @@ _JUMPS = 4
 
 
 class Trial:
-    """Runs all tests of one case, and gathers the problems."""
+    """Runs all tests of one case, and gathers the problems.
 
-    def __init__(self, case: Case) -> None:
+    `as_traced`: the judged code is known to compute eagerly what was traced, and is not run so.
+    """
+
+    def __init__(self, case: Case, *, as_traced: bool = False) -> None:
         self.case, self.claim, self.executions = case, case.claim, case.executions
-        self.values = case.values
+        self.values, self._as_traced = case.values, as_traced
         self.problems: list[Problem] = []
 
     def judged(self, thorough: bool) -> Judgement:
@@ -39,8 +41,8 @@ class Trial:
         try:
             truth = self.case.truth(confirmed=thorough)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
-        except Undecided:
-            return self._all_undecided()
+        except Undecided as error:
+            return left_open(self.claim, self.case.entries, error)
         found = self._examined(truth, given)
         if self._blame_formula(found):
             return self._concluded(found)
@@ -68,7 +70,8 @@ class Trial:
             if self.case.draw.narrow:
                 narrow = self.case.error_bound(found.truth, FLOAT32)
                 beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
-            self._remark_excused(bound, accuracies[Execution.JIT])
+            if Execution.JIT in accuracies:
+                self._remark_excused(bound, accuracies[Execution.JIT])
         accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(
@@ -80,8 +83,8 @@ class Trial:
         try:
             truth = self.case.truth(confirmed=False)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
-        except Undecided:
-            return self._all_undecided(), False
+        except Undecided as error:
+            return left_open(self.claim, self.case.entries, error), False
         found = self._examined(truth, given)
         return self._concluded(found), bool(found.wrong.any())
 
@@ -110,9 +113,6 @@ class Trial:
         text = f"the formula is right of what the programs compute; {digits:.1f} digits in common"
         self._report(Execution.EXACT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
         return dataclasses.replace(found, wrong=found.wrong & ~right)
-
-    def _all_undecided(self) -> Judgement:
-        return Judgement(self.claim.name, [], self.case.entries, undecided=len(self.case.entries))
 
     def _concluded(self, found: formula.Formula) -> Judgement:
         return Judgement(
@@ -169,13 +169,14 @@ class Trial:
 
         The traced program was evaluated exactly: then only tracing changes the program.
         """
-        if self.claim.directed:
+        if self.claim.directed or self._as_traced:
             return False
-        accuracies = self.case.measured(
-            self.case.strictest(found.truth), self.executions.run(self.values, batched=False)
-        )
-        traced, eager = accuracies.get(Execution.JIT), accuracies.get(Execution.EAGER)
-        return bool(traced and eager and traced.bad[entry] and not eager.bad[entry])
+        strictest = self.case.strictest(found.truth)
+        eager = self.case.measured_one(strictest, self.executions.run_eagerly(self.values))
+        if eager is None or eager.bad[entry]:
+            return False
+        traced = self.case.measured_one(strictest, self.executions.run_main(self.values))
+        return traced is not None and bool(traced.bad[entry])
 
     def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
         """Report second derivatives that lose digits which JAX's own Hessian keeps.
@@ -306,9 +307,7 @@ class Trial:
     ) -> None:
         """Report failures in floating point of a formula that is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
-        for name, error in raised.items():
-            self._report(name, Kind.RAISED, 0, text=error_line(error))
-        if raised:
+        if raised and (self._blame_raising(raised) or Execution.JIT in raised):
             return
         main, eager = accuracies[Execution.JIT], accuracies.get(Execution.EAGER)
         if eager is not None and main.bad.any() != eager.bad.any():
@@ -333,38 +332,28 @@ class Trial:
                 self._report_accuracy(name, kind, own.worst, bound, own, outcomes)
                 return
 
+    def _blame_raising(self, raised: dict[Execution, BaseException]) -> bool:
+        """Report what was raised, unless the function raises without the judged code as well."""
+        own = [n for n in raised if not self.executions.reference_raises(n, self.values)]
+        for name in own:
+            self._report(name, Kind.RAISED, 0, text=error_line(raised[name]))
+        return bool(own)
+
     def _blame_batched_formula(self, truth: formula.Truth) -> None:
         """Test the program that ``vmap`` makes, which may have a rule of its own."""
         for name, program in self.executions.batched_subjects(self.values).items():
             stacked = self.executions.with_company(name, self.values, self.case.leaves)
             try:
                 given = oracle.exact_values(program, stacked)
-            except Undecided:
-                continue
+            except (Undecided, UnknownPrimitive):
+                continue  # Under `vmap` an `if` that raises may become a call of Python.
             found = self.case.examined(truth, given)
-            if found.wrong.any() and not self._is_same_program(found, program, stacked):
+            if found.wrong.any() and not self.case.is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
                     Kind.DIFFERS_UNDER_VMAP, entry, found, judgement.ONLY_BATCHED, name
                 )
                 return
-
-    def _is_same_program(
-        self, found: formula.Formula, program: Any, stacked: Sequence[Array]
-    ) -> bool:
-        """Return whether a batched program is the same, with special functions taken literally.
-
-        Not every batched special function is recognised.
-        """
-        if not self.executions.has_special_functions:
-            return False
-        try:
-            alone = self.case.exact(self.executions.subject, literally=True)
-            batched = oracle.exact_values(program, stacked, literally=True)
-        except Undecided:
-            return True  # No difference can be shown.
-        truth = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
-        return not self.case.examined(truth, batched).wrong.any()
 
     def _blame_narrow(
         self,
@@ -388,8 +377,7 @@ class Trial:
         outcomes = self.executions.run_narrow(self.values)
         own = outcomes[Execution.FLOAT32]
         if own.error is not None:
-            self._report(Execution.FLOAT32, Kind.RAISED, 0, text=error_line(own.error))
-            return False
+            return not self._blame_raising({Execution.FLOAT32: own.error})
         narrow = self.case.measured(bound, outcomes)
         accuracy = narrow.pop(Execution.FLOAT32)
         excused = accuracy.missing

@@ -25,6 +25,9 @@ class CrosscheckError(AssertionError):
 class Report(Summary):
     """The results of a cross-check; its attributes are those of a `Summary`."""
 
+    # What exact evaluation could not decide at the first input where nothing was judged for that.
+    _open_question = ""
+
     def raise_if_failed(self) -> None:
         """Raise `CrosscheckError`, an AssertionError with the report as message, if not `ok`."""
         __tracebackhide__ = True  # pytest then shows the test, not this method
@@ -56,6 +59,8 @@ class Report(Summary):
         main = judgements[0]
         self.undefined += main.bound is not None and not main.bound.judged.all()
         self.undecided += any(j.undecided > 0 for j in judgements)
+        questions = (j.open_question for j in judgements if j.open_question)
+        self._open_question = self._open_question or next(questions, "")
         self.kinks += any(j.kinks > 0 for j in judgements)
         self.autodiff_wrong += main.autodiff_wrong
         self.beyond_float32 += main.beyond_float32
@@ -104,9 +109,20 @@ class Report(Summary):
                 remark(
                     Kind.NOT_JUDGED,
                     "",
-                    f"of {self.examples} inputs, none gave a finite exact value to compare with",
+                    self._why_nothing(),
                 )
             )
+
+    def _why_nothing(self) -> str:
+        if self.overdue == self.examples:
+            return f"none of {self.examples} inputs was judged within `deadline`: raise it"
+        why = f"of {self.examples} inputs, none gave a finite exact value to compare with"
+        if self.overdue:
+            why += f"; {self.overdue} were not judged within `deadline`"
+        if self._open_question:
+            why += f"; {self._open_question} An iteration that goes on until nothing is left to "
+            why += "improve, as conjugate gradients, meets an exact 0: check with a direct solver"
+        return why
 
     def _add(self, judgement: Judgement) -> None:
         claim = self.claims.setdefault(judgement.claim, ClaimSummary(judgement.claim))

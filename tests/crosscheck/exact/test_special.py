@@ -27,7 +27,23 @@ def owens_t(h, a):
         return mpmath.quad(density, mpmath.linspace(0, a, 5)) / (2 * mpmath.pi)
 
 
+def wofz_parts(x, y):
+    value = jsp.wofz(jax.lax.complex(x, y * jnp.ones_like(x)))
+    return jnp.real(value), jnp.imag(value)
+
+
+def faddeeva(x, y):
+    z = mpmath.mpc(x, y)
+    return mpmath.exp(-z * z) * mpmath.erfc(-1j * z)
+
+
+def faddeeva_parts(y):
+    return [lambda x: mpmath.re(faddeeva(x, y)), lambda x: mpmath.im(faddeeva(x, y))]
+
+
 MEANT = {
+    "wofz, upper half": (lambda x: wofz_parts(x, 0.5), faddeeva_parts(0.5), POINTS[:3]),
+    "wofz, lower half": (lambda x: wofz_parts(x, -1.5), faddeeva_parts(-1.5), [0.3, -4.0]),
     "log_ndtr": (jsp.log_ndtr, [log_ndtr], POINTS),
     "expi": (jsp.expi, [mpmath.ei], POINTS),
     "exp1": (jsp.exp1, [mpmath.e1], POINTS[:4]),

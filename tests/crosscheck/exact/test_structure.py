@@ -29,6 +29,7 @@ MOVING = {
     "squeeze": (lambda x: jnp.squeeze(x[:1], 0), MATRIX),
     "slice with steps": (lambda x: x[1:, ::2], MATRIX),
     "reverse": (lambda x: jnp.flip(x, 1), MATRIX),
+    "tile": (lambda x: jnp.tile(x, (2, 3)), MATRIX),
     "concatenate": (lambda x: jnp.concatenate([x, 2 * x], axis=1), MATRIX),
     "stack": (lambda x: jnp.stack([x, -x], axis=1), MATRIX),
     "split": (lambda x: jnp.split(x, [1, 3], axis=1), MATRIX),
