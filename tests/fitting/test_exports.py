@@ -144,7 +144,13 @@ def test_frames_and_arrow_hold_what_a_table_of_the_same_data_holds(fits):
     names = [column.name for column in COLUMNS]
     assert table.column_names == ["name", *frame.columns]
     assert [name for name in names if name in frame.columns] == list(frame.columns)
-    assert set(names) - set(frame.columns) == {"lowest", "highest", "histogram"}
+    assert set(names) - set(frame.columns) == {
+        "lowest",
+        "highest",
+        "n_below",
+        "n_above",
+        "histogram",
+    }
     expected = by_table.loc[list(DATA), list(frame.columns)]
     pandas.testing.assert_frame_equal(frame, expected, rtol=1e-6, check_dtype=False)
     assert table["mean_1"].null_count == 1
