@@ -154,7 +154,9 @@ def test_the_derivative_rule_agrees_with_autodiff_of_the_textbook(counts):
             def value(mixture, x):
                 return function(mixture, x, counts)
 
-            return jax.grad(value, (0, 1))(*arguments), jax.hessian(value)(*arguments)
+            return jax.jit(jax.grad(value, (0, 1)))(*arguments), jax.jit(jax.hessian(value))(
+                *arguments
+            )
 
     ours, reference = derivatives(statistics.log_likelihood), derivatives(mog_jax.log_likelihood)
     for found, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(reference), strict=True):
@@ -175,8 +177,8 @@ def test_a_point_that_belongs_to_both_equally_has_its_second_derivative():
     x = np.array([0.0, 0.0, 1.0])
     with jax.enable_x64(True):
         mixture, x = jax.tree.map(jnp.asarray, (mixture, x))
-        ours = jax.hessian(statistics.log_likelihood)(mixture, x).means.means
-        expected = jax.hessian(mog_jax.log_likelihood)(mixture, x).means.means
+        ours = jax.jit(jax.hessian(statistics.log_likelihood))(mixture, x).means.means
+        expected = jax.jit(jax.hessian(mog_jax.log_likelihood))(mixture, x).means.means
     np.testing.assert_allclose(ours, expected, rtol=1e-12)
 
 

@@ -64,13 +64,16 @@ def test_gradient_is_that_of_the_points(drawn, counted):
         assert np.all(np.abs(one - other) <= loss * (size + np.abs(other))), field
 
 
+HESSIAN = jax.jit(jax.hessian(of_coordinates))
+
+
 @settings(max_examples=20)
 @given(near(), st.booleans())
 def test_information_is_minus_the_hessian_of_the_reference(mixture, counted):
     counts = COUNTS if counted else np.ones(X.size)
     found = statistics.observed_information(mixture, statistics.sums(mixture, X, counts))
     with jax.enable_x64(True):
-        expected = -jax.jit(jax.hessian(of_coordinates))(coordinates(mixture), X, counts)
+        expected = -HESSIAN(coordinates(mixture), X, counts)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 

@@ -230,7 +230,7 @@ def test_information_is_minus_the_hessian_in_the_fits_coordinates():
         theta = jnp.asarray(
             [np.log(at.weights[0] / at.weights[1]), *at.means, *np.log(at.variances)]
         )
-        expected = -jax.hessian(value)(theta)
+        expected = -jax.jit(jax.hessian(value))(theta)
     np.testing.assert_allclose(fit.information, expected, rtol=1e-8, atol=1e-8)
 
 

@@ -99,6 +99,9 @@ def penalised_likelihood(theta, z):
     return mog_jax.log_likelihood(mixture, z) + penalty(theta, penalty_weight(z.size * 1.0))
 
 
+PENALISED, PENALISED_SLOPE = jax.jit(penalised_likelihood), jax.jit(jax.grad(penalised_likelihood))
+
+
 @settings(max_examples=15)
 @given(datasets(), THETAS, st.sampled_from(["newton", "em"]))
 def test_it_never_falls_and_its_value_is_the_penalised_likelihood(x, theta, name):
@@ -107,7 +110,7 @@ def test_it_never_falls_and_its_value_is_the_penalised_likelihood(x, theta, name
         for steps in (1, 2, 4, 8, 16):
             end = climbed(theta, z, np.int32(steps), 1.0, name=name, penalised=True)
             values.append(float(end.sums.log_likelihood))
-        value = float(jax.jit(penalised_likelihood)(np.asarray(end.theta), z))
+        value = float(PENALISED(np.asarray(end.theta), z))
     assert (np.diff(values) >= -1e-10 * (1 + np.abs(values[1:]))).all()
     assert values[-1] == pytest.approx(value, abs=1e-9)
 
@@ -120,7 +123,7 @@ def test_where_it_arrives_the_penalised_likelihood_has_no_slope_and_is_bounded(x
     theta = np.array([-3.0, z[0], 0.0, np.log(1e-5), 0.0])
     with jax.enable_x64(True):
         end = climbed(theta, z, np.int32(400), 1.0, name="newton", penalised=True)
-        slope = np.asarray(jax.jit(jax.grad(penalised_likelihood))(np.asarray(end.theta), z))
+        slope = np.asarray(PENALISED_SLOPE(np.asarray(end.theta), z))
     assert np.exp(end.theta[3:]).min() > 1e-4
     if float(end.gain_left) < 1e-9:
         np.testing.assert_allclose(slope, 0, atol=1e-3)
