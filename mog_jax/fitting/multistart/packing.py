@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import Array
+from mog_jax.fitting.climb.ascent import ROWS
 from mog_jax.fitting.climb.tiles import FACTS, TILES, Buffers
 from mog_jax.lane_shapes import TURN, row_bytes
 
@@ -82,7 +83,7 @@ class PointSource:
         return -(-self.n // (TURN << self.doublings))
 
     @functools.cached_property
-    def _facts(self) -> Array:
+    def facts(self) -> Array:
         """Facts of the lane of a column that is not cut."""
         last = self.points[np.maximum(self.n, 1) - 1, np.arange(self.n.size)]
         return np.stack([*self.totals, -self.n % TURN, last]).astype(self.points.dtype)
@@ -120,24 +121,40 @@ def columns_of(rows: Array, dtype: np.dtype[Any]) -> Array:
     return columns
 
 
+class Memory(NamedTuple):
+    """What the program reads; it is written over from call to call.
+
+    Parameters
+    ----------
+    state : array, shape (28, TILES * lanes)
+        Where the climbs stand, packed.
+    buffers : Buffers
+        What they see.
+    """
+
+    state: Array
+    buffers: Buffers
+
+
 class Layout(NamedTuple):
-    """What a program's buffers are like: each has a program of its own."""
+    """What a program's memory is like: each has a program of its own."""
 
     dtype: np.dtype[Any]
     is_counted: bool
     is_held: bool
     turns: int = _CAPACITIES[0]
 
-    def buffers(self) -> Buffers:
-        """Give new ones."""
+    def memory(self) -> Memory:
+        """Give new memory."""
         lanes, turns, rows = lanes_of(self.dtype), self.turns, self.turns * TURN
-        return Buffers(
+        buffers = Buffers(
             points=_aligned((rows, lanes), self.dtype),
             counts=_aligned((rows, lanes), self.dtype) if self.is_counted else None,
             weights=None if self.is_counted else _aligned((turns, lanes), self.dtype),
             facts=_aligned((FACTS + 5 * self.is_held, TILES * lanes), self.dtype),
             tiles=_aligned((3, TILES), np.dtype(np.int32)),
         )
+        return Memory(_aligned((ROWS, TILES * lanes), self.dtype), buffers)
 
 
 class Tile(NamedTuple):
@@ -157,16 +174,17 @@ class Call(NamedTuple):
         Which climbs.
     lanes : array of int
         The lane of each, the first one of those that are cut.
-    buffers : Buffers
+    memory : Memory
+        Its state is to be filled in.
     n_tiles : int
-    spread : array of int, shape (TILES * lanes,)
+    spread : array of int, shape (n_tiles * lanes,)
         The climb of each lane; any for one that is not in use.
-    used : array of bool, shape (TILES * lanes,)
+    used : array of bool, shape (n_tiles * lanes,)
     """
 
     climbs: Array
     lanes: Array
-    buffers: Buffers
+    memory: Memory
     n_tiles: int
     spread: Array
     used: Array
@@ -180,7 +198,7 @@ def lanes_of(dtype: np.dtype[Any]) -> int:
 def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
     """Share out climbs among tiles, and tiles among calls of the program.
 
-    The buffers of a call are written over by the next.
+    The memory of a call is written over by the next.
     """
     column = data.column(dataset, start)
     waiting: list[Tile] = []
@@ -220,40 +238,43 @@ def _packed(
 ) -> Call:
     lanes = lanes_of(data.points.dtype)
     layout = Layout(data.points.dtype, data.counts is not None, not data.free.all(), capacity)
-    buffers = _buffers(layout)
-    spread = np.zeros(TILES * lanes, np.int64)
-    used = np.zeros(TILES * lanes, bool)
-    first, turn = [], 0
+    memory = _memory(layout)
+    buffers = memory.buffers
+    spread = np.zeros(len(tiles) * lanes, np.int64)
+    used = np.zeros(spread.size, bool)
+    first = []
     for i, tile in enumerate(tiles):
         own = slice(i * lanes, i * lanes + (tile.climbs.size << tile.doublings))
         spread[own] = np.repeat(tile.climbs, 1 << tile.doublings) if tile.doublings else tile.climbs
         used[own] = True
-        columns = column[tile.climbs]
-        _write(data, buffers, tile, columns, turn, own)
-        if len(buffers.facts) > FACTS:
-            buffers.facts[FACTS:, own] = data.free[:, dataset[spread[own]]]
-        buffers.tiles[:, i] = turn, tile.turns, tile.doublings
         first.append(i * lanes + (np.arange(tile.climbs.size) << tile.doublings))
+    take_columns(data.facts, column[spread], buffers.facts[:FACTS])
+    if len(buffers.facts) > FACTS:
+        take_columns(data.free, dataset[spread], buffers.facts[FACTS:])
+    turn = 0
+    for i, tile in enumerate(tiles):
+        buffers.tiles[:, i] = turn, tile.turns, tile.doublings
+        _write(data, buffers, tile, column[tile.climbs], turn, i * lanes)
         turn += tile.turns
     climbs = np.concatenate([tile.climbs for tile in tiles])
-    return Call(climbs, np.concatenate(first), buffers, len(tiles), spread, used)
+    return Call(climbs, np.concatenate(first), memory, len(tiles), spread, used)
 
 
 def _write(
-    data: PointSource, buffers: Buffers, tile: Tile, columns: Array, turn: int, own: slice
+    data: PointSource, buffers: Buffers, tile: Tile, columns: Array, turn: int, lane: int
 ) -> None:
     """Write what a tile sees into its place in the buffers."""
     turns = slice(turn, turn + tile.turns)
     rows = slice(turn * TURN, (turn + tile.turns) * TURN)
     if tile.doublings:
+        own = slice(lane, lane + (tile.climbs.size << tile.doublings))
         _write_strips(data, buffers, tile, columns, turns, rows, own)
         return
-    buffers.facts[:FACTS, own] = np.take(data._facts, columns, axis=1)
-    _take(data.points, columns, buffers.points[rows])
+    take_columns(data.points, columns, buffers.points[rows])
     if data.counts is not None:
-        _take(data.counts, columns, buffers.counts[rows])
+        take_columns(data.counts, columns, buffers.counts[rows])
     elif data.sizes is not None:
-        _take(data.sizes, columns, buffers.weights[turns])
+        take_columns(data.sizes, columns, buffers.weights[turns])
     else:
         _write_weights(buffers.weights[turns], data.turns[columns])
 
@@ -287,7 +308,6 @@ def _write_strips(
                 row = np.append(row, np.full(length * number - row.size, filling, row.dtype))
             lane[:] = row.reshape(number, length).T
     facts = buffers.facts[:, own]
-    facts[:3] = np.repeat(data.totals[:, columns], number, axis=1)
     facts[3], facts[4] = (-seen % TURN).reshape(-1), last.reshape(-1)
     if data.counts is None:
         _write_weights(buffers.weights[turns], -(-seen // TURN).reshape(-1))
@@ -301,15 +321,17 @@ def _write_weights(weights: Array, turns: Array) -> None:
         weights[:, : turns.size] = np.arange(len(weights))[:, None] < turns
 
 
-def _take(source: Array, columns: Array, target: Array) -> None:
-    """Gather columns of as many rows as the target has."""
+def take_columns(source: Array, columns: Array, target: Array) -> None:
+    """Gather columns of as many rows as the target has; those behind them are written over."""
     source, width, some = source[: len(target)], target.shape[1], as_slice(columns)
     if isinstance(some, slice):
         target[:, : columns.size] = source[:, some]
-    elif 2 * columns.size <= width:
+    elif 2 * columns.size <= width or source.dtype != target.dtype:
         target[:, : columns.size] = np.take(source, columns, axis=1)
     else:
-        filled = columns[np.minimum(np.arange(width), columns.size - 1)]
+        filled = columns
+        if columns.size < width:
+            filled = columns[np.minimum(np.arange(width), columns.size - 1)]
         # Without a look at each index NumPy writes in place.
         np.take(source, filled, axis=1, out=target, mode="clip")
 
@@ -324,13 +346,13 @@ def as_slice(index: Array) -> Any:
 _of_thread = threading.local()
 
 
-def _buffers(layout: Layout) -> Buffers:
-    """Give this thread's buffers, or new ones where they are large."""
+def _memory(layout: Layout) -> Memory:
+    """Give this thread's memory, or a new one where it is large."""
     if layout.turns > _CAPACITIES[0]:
-        return layout.buffers()
-    known: dict[Layout, Buffers] = _of_thread.__dict__.setdefault("buffers", {})
+        return layout.memory()
+    known: dict[Layout, Memory] = _of_thread.__dict__.setdefault("memory", {})
     if layout not in known:
-        known[layout] = layout.buffers()
+        known[layout] = layout.memory()
     return known[layout]
 
 
