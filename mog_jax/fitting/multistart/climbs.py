@@ -107,7 +107,10 @@ def advance(climbs: Climbs, data: PointSource, options: AscentOptions, steps: in
         # Those that are not in use stand still.
         state[ascent.CLIMBING, : call.used.size] *= call.used
         end = _climb_call(call.memory, options, call.n_tiles, steps)
-        rows[:, as_slice(active[call.climbs])] = end[:, as_slice(call.lanes)]
+        ended, lanes = as_slice(active[call.climbs]), as_slice(call.lanes)
+        # Row by row NumPy takes half the time.
+        for row, new in zip(rows, end, strict=True):
+            row[ended] = new[lanes]
     return dataclasses.replace(climbs, rows=rows)
 
 

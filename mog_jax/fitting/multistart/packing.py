@@ -6,6 +6,7 @@ like length become one tile, and as many tiles as there is room for are one call
 
 import dataclasses
 import functools
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -158,11 +159,27 @@ class Layout(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Climbs, by their number, that are put side by side."""
+    """Climbs that are put side by side.
+
+    Parameters
+    ----------
+    climbs : array of int
+        Which climbs.
+    columns : array of int
+        What each sees.
+    doublings : int
+        How often each column is cut into halves.
+    turns : int
+        Of the longest.
+    is_full : bool
+        Whether all have as many.
+    """
 
     climbs: Array
+    columns: Array
     doublings: int
     turns: int
+    is_full: bool
 
 
 class Call(NamedTuple):
@@ -206,12 +223,12 @@ def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
     capacity = _capacity(int(data.turns[column].max(initial=1)))
     for tile in _tiles(data, column):
         if len(waiting) == TILES or room + tile.turns > capacity:
-            yield _packed(data, dataset, column, waiting, capacity)
+            yield _packed(data, dataset, waiting, capacity)
             waiting, room = [], 0
         waiting.append(tile)
         room += tile.turns
     if waiting:
-        yield _packed(data, dataset, column, waiting, capacity)
+        yield _packed(data, dataset, waiting, capacity)
 
 
 def _capacity(turns: int) -> int:
@@ -222,52 +239,57 @@ def _capacity(turns: int) -> int:
 def _tiles(data: PointSource, column: Array) -> Iterator[Tile]:
     """Put climbs side by side whose columns are cut alike and nearly equally long."""
     turns, doublings = data.turns[column], data.doublings[column]
-    lanes = lanes_of(data.points.dtype)
-    order = np.arange(column.size)
-    if (turns != turns[:1]).any():
+    lanes, order = lanes_of(data.points.dtype), np.arange(column.size)
+    if (turns != turns[:1]).any() or (doublings != doublings[:1]).any():
         order = np.lexsort((column, turns, doublings))
-    for cut in np.unique(doublings):
-        alike = order[doublings[order] == cut]
-        for lo in range(0, alike.size, lanes >> cut):
-            some = alike[lo : lo + (lanes >> cut)]
-            yield Tile(some, int(cut), int(turns[some[-1]]))
+        column, turns, doublings = column[order], turns[order], doublings[order]
+    begins = np.flatnonzero(np.diff(doublings, prepend=-1)).tolist()
+    for begin, end in itertools.pairwise([*begins, order.size]):
+        cut = int(doublings[begin])
+        for lo in range(begin, end, lanes >> cut):
+            hi = min(lo + (lanes >> cut), end)
+            most = int(turns[hi - 1])
+            yield Tile(order[lo:hi], column[lo:hi], cut, most, turns[lo] == most)
 
 
-def _packed(
-    data: PointSource, dataset: Array, column: Array, tiles: list[Tile], capacity: int
-) -> Call:
+def _packed(data: PointSource, dataset: Array, tiles: list[Tile], capacity: int) -> Call:
     lanes = lanes_of(data.points.dtype)
     layout = Layout(data.points.dtype, data.counts is not None, not data.free.all(), capacity)
     memory = _memory(layout)
-    buffers = memory.buffers
-    spread = np.zeros(len(tiles) * lanes, np.int64)
-    used = np.zeros(spread.size, bool)
-    first = []
-    for i, tile in enumerate(tiles):
-        own = slice(i * lanes, i * lanes + (tile.climbs.size << tile.doublings))
-        spread[own] = np.repeat(tile.climbs, 1 << tile.doublings) if tile.doublings else tile.climbs
-        used[own] = True
-        first.append(i * lanes + (np.arange(tile.climbs.size) << tile.doublings))
-    take_columns(data.facts, column[spread], buffers.facts[:FACTS])
+    buffers, n_tiles = memory.buffers, len(tiles)
+    turns = [tile.turns for tile in tiles]
+    doublings = np.array([tile.doublings for tile in tiles])
+    begins = list(itertools.accumulate(turns, initial=0))
+    buffers.tiles[:, :n_tiles] = begins[:-1], turns, doublings
+    climbs, columns = (
+        np.concatenate([getattr(tile, name) for tile in tiles]) for name in ("climbs", "columns")
+    )
+    # The strips of a climb are neighbours.
+    sizes = np.array([tile.climbs.size for tile in tiles])
+    tile_of = np.repeat(np.arange(n_tiles), sizes)
+    place = np.arange(climbs.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    first = tile_of * lanes + (place << doublings[tile_of])
+    strips = 1 << doublings[tile_of]
+    lane = np.repeat(first - (np.cumsum(strips) - strips), strips) + np.arange(strips.sum())
+    owner = np.zeros(n_tiles * lanes, np.int64)
+    owner[lane] = np.repeat(np.arange(climbs.size), strips)
+    used = np.zeros(owner.size, bool)
+    used[lane] = True
+    spread = climbs[owner]
+    take_columns(data.facts, columns[owner], buffers.facts[:FACTS])
     if len(buffers.facts) > FACTS:
         take_columns(data.free, dataset[spread], buffers.facts[FACTS:])
-    turn = 0
     for i, tile in enumerate(tiles):
-        buffers.tiles[:, i] = turn, tile.turns, tile.doublings
-        _write(data, buffers, tile, column[tile.climbs], turn, i * lanes)
-        turn += tile.turns
-    climbs = np.concatenate([tile.climbs for tile in tiles])
-    return Call(climbs, np.concatenate(first), memory, len(tiles), spread, used)
+        _write(data, buffers, tile, slice(begins[i], begins[i + 1]), i * lanes)
+    return Call(climbs, first, memory, n_tiles, spread, used)
 
 
-def _write(
-    data: PointSource, buffers: Buffers, tile: Tile, columns: Array, turn: int, lane: int
-) -> None:
+def _write(data: PointSource, buffers: Buffers, tile: Tile, turns: slice, lane: int) -> None:
     """Write what a tile sees into its place in the buffers."""
-    turns = slice(turn, turn + tile.turns)
-    rows = slice(turn * TURN, (turn + tile.turns) * TURN)
+    rows = slice(turns.start * TURN, turns.stop * TURN)
+    columns = tile.columns
     if tile.doublings:
-        own = slice(lane, lane + (tile.climbs.size << tile.doublings))
+        own = slice(lane, lane + (columns.size << tile.doublings))
         _write_strips(data, buffers, tile, columns, turns, rows, own)
         return
     take_columns(data.points, columns, buffers.points[rows])
@@ -275,6 +297,8 @@ def _write(
         take_columns(data.counts, columns, buffers.counts[rows])
     elif data.sizes is not None:
         take_columns(data.sizes, columns, buffers.weights[turns])
+    elif tile.is_full:
+        buffers.weights[turns] = 1
     else:
         _write_weights(buffers.weights[turns], data.turns[columns])
 
@@ -315,10 +339,7 @@ def _write_strips(
 
 def _write_weights(weights: Array, turns: Array) -> None:
     """Weigh the turns that a lane has by 1, and those beyond its end by 0."""
-    if turns.min() == len(weights):
-        weights[:] = 1
-    else:
-        weights[:, : turns.size] = np.arange(len(weights))[:, None] < turns
+    weights[:, : turns.size] = np.arange(len(weights))[:, None] < turns
 
 
 def take_columns(source: Array, columns: Array, target: Array) -> None:

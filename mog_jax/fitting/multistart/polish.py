@@ -60,7 +60,7 @@ def polish_all(
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
     ascent = options.ascent(searching=False, penalised=penalised)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
-    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1])) if patient else _ROUNDS_AGAIN
+    rounds = itertools.chain(_ROUNDS, (40 * 2**i for i in range(30))) if patient else _ROUNDS_AGAIN
     return climb_and_prune(climbs, data, rounds, ascent, options, bounds, drop=drop)
 
 
