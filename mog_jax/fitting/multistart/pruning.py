@@ -95,7 +95,7 @@ class RunnersUp:
         return top
 
     def best(self, which: Array, number: int) -> tuple[Array, Array]:
-        """Give so many of the highest of some datasets: their datasets, and coordinates."""
+        """Give so many of the highest of some datasets: their coordinates, and datasets."""
         dataset, rank, theta = (
             np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
         )
@@ -103,7 +103,7 @@ class RunnersUp:
         order = order[which[dataset[order]]]
         own = dataset[order]
         first = np.arange(own.size) - np.searchsorted(own, own) < number
-        return own[first], theta[:, order[first]]
+        return theta[:, order[first]], own[first]
 
 
 def climb_and_prune(

@@ -113,29 +113,38 @@ def reconsider(
         options.variance_floor,
     )
     narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
+    tied = ~np.isnan(frequent.value)
     # Where many points have one value, or no maximum is regular, the search may have gone astray.
-    tied = ~np.isnan(frequent.value) | _irregular(best, b, options)
-    if not (narrow | apart | tied).any():
+    astray = tied | _irregular(best, b, options)
+    wanted = narrow | apart | astray
+    if not wanted.any():
         return Reconsidered(best, np.zeros(b), np.zeros(b), np.zeros(b), np.zeros(b, bool))
-    wanted = narrow | apart | tied
-    found, passes = _searched_again(best, runners_up, begun, wanted, tied, block, options)
-    # What the search saw of a sample, or where much may be wrong, is climbed to with all points.
+    # What the search saw of a sample, or where spikes are high, is climbed to with all points.
     whole = tied | (wanted & (block.total != block.n_sample))
-    sampled = whole[found.dataset]
-    near, more = _without_penalty(found.take(~sampled), best, block, options)
+    groups = _groups(ends, apart | astray, block)
+    own = best.take(wanted[best.dataset])
+    starts = [
+        (_widened(own, runners_up.weight), own.dataset),
+        runners_up.best(wanted, _RUNNERS_UP),
+        _some(groups, ~whole),
+    ]
+    starts.append(_splits(tied, block, options))
+    found, passes = _searched_again(starts, runners_up, begun, apart, astray, block, options)
+    of_whole = whole[found.dataset]
+    near, more = _without_penalty(found.take(~of_whole), best, block, options)
     passes += more
-    starts = [_groups(ends, apart | tied, block), _at_values(frequent, block)]
-    of_whole = best.take(whole[best.dataset])
-    starts += [
-        (found.take(sampled).state.theta, found.dataset[sampled]),
-        (_widened(of_whole, runners_up.weight), of_whole.dataset),
+    starts = [
+        _some(groups, whole),
+        _at_values(frequent, block),
+        (found.take(of_whole).state.theta, found.dataset[of_whole]),
+        _some(starts[0], whole),
     ]
     begin = _begin(starts, block, options)
     patient = options.is_slow
     risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
     tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
     passes += more + again
-    rank = [each.state.sums.log_likelihood for each in (found.take(~sampled), risen)]
+    rank = [each.state.sums.log_likelihood for each in (found.take(~of_whole), risen)]
     tops = near.joined(tops)
     return _chosen(best, np.concatenate(rank), tops, frequent, passes, block, options)
 
@@ -179,35 +188,28 @@ def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
     return irregular
 
 
+def _some(starts: tuple[Array, Array], which: Array) -> tuple[Array, Array]:
+    """Give those of some datasets."""
+    theta, dataset = starts
+    some = np.flatnonzero(which[dataset])
+    return theta[:, some], dataset[some]
+
+
 def _searched_again(
-    best: Climbs,
+    starts: list[tuple[Array, Array]],
     runners_up: RunnersUp,
     begun: Starts,
-    wanted: Array,
+    apart: Array,
     anew: Array,
     block: Block,
     options: FitOptions,
 ) -> tuple[Climbs, Array]:
     """Climb to the best maxima of the penalised likelihood of some datasets.
 
-    From the best one and its runners-up, and where the search is made anew from all its starts.
+    From some starts, and where the search is made anew from all its starts.
     """
-    own = best.take(wanted[best.dataset])
-    others, theirs = runners_up.best(wanted, _RUNNERS_UP)
-    theta, dataset = (
-        [_widened(own, runners_up.weight), theirs],
-        [own.dataset, others],
-    )
-    if anew.any():
-        which = np.flatnonzero(anew)
-        edges = splits(block.sample[which], block.n_sample[which], options.variance_floor)
-        for each in (edges, swapped(edges)) if not block.free.all() else (edges,):
-            held = np.where(block.free[:, None, which], each, block.fixed[:, None, which])
-            theta.append(held.reshape(5, -1))
-            dataset.append(np.tile(which, each.shape[1]))
-    found, passes = search_further(
-        np.concatenate(theta, axis=1), np.concatenate(dataset), block, options, penalised=True
-    )
+    theta, dataset = (np.concatenate(each, axis=-1) for each in zip(*starts, strict=True))
+    found, passes = search_further(theta, dataset, block, options, penalised=True)
     if anew.any():
         # The best may be spikes around tied points, which are no answer: so none is dropped that
         # is merely lower.
@@ -220,7 +222,8 @@ def _searched_again(
     order = np.lexsort((-np.where(np.isfinite(value), value, -np.inf), found.dataset))
     dataset_of = found.dataset[order]
     rank = np.arange(order.size) - np.searchsorted(dataset_of, dataset_of)
-    number = np.where(anew[dataset_of], _SEARCHED_ANEW, _SEARCHED)
+    number = np.where(apart, _SEARCHED + _GROUPS, _SEARCHED)
+    number = np.where(anew, _SEARCHED_ANEW, number)[dataset_of]
     return found.take(order[rank < number]), passes
 
 
@@ -276,6 +279,14 @@ def _groups(ends: Tails, which: Array, block: Block) -> tuple[Array, Array]:
     some = which[dataset]
     dataset, group = dataset[some], order[rank[some], dataset[some]]
     return _both_ways(ends.theta[:, group, dataset], dataset, block)
+
+
+def _splits(which: Array, block: Block, options: FitOptions) -> tuple[Array, Array]:
+    """Begin at splits of some datasets."""
+    dataset = np.flatnonzero(which)
+    theta = splits(block.sample[dataset], block.n_sample[dataset], options.variance_floor)
+    begin, of = _both_ways(theta.reshape(5, -1), np.tile(dataset, theta.shape[1]), block)
+    return np.where(block.free[:, of], begin, block.fixed[:, of]), of
 
 
 def _at_values(frequent: MostFrequent, block: Block) -> tuple[Array, Array]:
