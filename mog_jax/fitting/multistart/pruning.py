@@ -94,13 +94,16 @@ class RunnersUp:
             np.maximum.at(top, dataset, rank)
         return top
 
-    def best(self, which: Array, number: int) -> tuple[Array, Array]:
-        """Give so many of the highest of some datasets: their coordinates, and datasets."""
+    def best(self, which: Array, number: int, least: Array) -> tuple[Array, Array]:
+        """Give so many of the highest of some datasets: their coordinates, and datasets.
+
+        Those that rank below `least`, shape (b,), are left out.
+        """
         dataset, rank, theta = (
             np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
         )
         order = np.lexsort((-rank, dataset))
-        order = order[which[dataset[order]]]
+        order = order[which[dataset[order]] & (rank[order] >= least[dataset[order]])]
         own = dataset[order]
         first = np.arange(own.size) - np.searchsorted(own, own) < number
         return theta[:, order[first]], own[first]

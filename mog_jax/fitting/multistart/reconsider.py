@@ -41,8 +41,9 @@ _NEGLIGIBLE = 0.5
 _SHARED = 2.0
 # Groups at the ends of which each dataset's best are climbed from.
 _GROUPS = 2
-# Runners-up that are climbed from, with the penalty.
-_RUNNERS_UP = 1
+# Runners-up that are climbed from, with the penalty. Of 7,200 hard datasets 192 ended below the
+# best known with one, 68 with four, 41 with eight; four take no longer than one.
+_RUNNERS_UP = 4
 # Maxima of the penalised likelihood of each dataset that are climbed from, at most.
 _SEARCHED, _SEARCHED_ANEW = 1, 8
 # Two ends are the same maximum when no coordinate is apart by more, in standard deviations.
@@ -112,7 +113,7 @@ def reconsider(
         runners_up.weight,
         options.variance_floor,
     )
-    narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
+    rank, narrow, apart = _doubtful(best, found, runners_up, ends, block, options)
     tied = ~np.isnan(frequent.value)
     # Where many points have one value, or no maximum is regular, the search may have gone astray.
     astray = tied | _irregular(best, b, options)
@@ -125,7 +126,7 @@ def reconsider(
     own = best.take(wanted[best.dataset])
     starts = [
         (_widened(own, runners_up.weight), own.dataset),
-        runners_up.best(wanted, _RUNNERS_UP),
+        runners_up.best(wanted, _RUNNERS_UP, rank),
         _some(groups, ~whole),
     ]
     starts.append(_splits(tied, block, options))
@@ -156,8 +157,8 @@ def _doubtful(
     ends: Tails,
     block: Block,
     options: FitOptions,
-) -> tuple[Array, Array]:
-    """Say of which datasets other maxima are sought, and of which others at the ends are."""
+) -> tuple[Array, Array, Array]:
+    """Rank the best, say for which others are sought, and for which others at the ends are."""
     b = block.n.size
     rank, start = np.full(b, -np.inf), np.full(b, -1)
     rank[best.dataset] = rank_bound(
@@ -178,7 +179,7 @@ def _doubtful(
     few = ends.points < options.min_points
     worth = ~few | beats_one(ends.height + _SHARED, one, block.total, n_more)
     apart = worth & (ends.score + np.where(few, _SHARED, 0) > np.maximum(rank, least))
-    return doubtful, apart.any(axis=0)
+    return rank, doubtful, apart.any(axis=0)
 
 
 def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
