@@ -15,7 +15,7 @@ from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 # Steps between two looks at the whole population; the last is repeated.
 _ROUNDS = (3, 5, 10, 20)
 # Where few climbs are left that are not looked at in between.
-_ROUNDS_AGAIN = (10, 40)
+_ROUNDS_AGAIN = (5, 45)
 # Nats by which a climb that was stopped short may trail the best.
 _TRAILING_UNFINISHED = 3.0
 # Climbs of a dataset that are climbed to the top at most, and next, should none be regular.

@@ -66,47 +66,54 @@ class RunnersUp:
     weight : array, shape (b,)
         Of the penalty.
     given_up : list
-        Written over as climbs are given up: their datasets, ranks in nats, and where to climb
-        from with the penalty.
+        Written over as climbs are given up: their datasets, ranks in nats, coordinates, and how
+        many points each component held.
     """
 
     weight: Array
-    given_up: list[tuple[Array, Array, Array]] = dataclasses.field(default_factory=list)
+    given_up: list[tuple[Array, Array, Array, Array]] = dataclasses.field(default_factory=list)
 
     # Those that have left all bounds rank nowhere.
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def add(self, climbs: Climbs, scale: Array) -> None:
+    def add(self, climbs: Climbs, which: Array, scale: Array) -> None:
         """Take in climbs that were given up; each point they see stands for `scale` points."""
-        state, times = climbs.state, scale[climbs.dataset]
-        left = np.minimum(state.gain_left, _PREDICTABLE_DECREMENT)
-        value = (state.sums.log_likelihood + _PREDICTION_FACTOR * left) * times
-        held = state.sums.effective_counts * times
-        weight = self.weight[climbs.dataset]
-        bound = rank_bound(state.theta, held, value, weight)
-        some = np.isfinite(bound)
-        theta = widened(state.theta, held, weight)
-        self.given_up.append((climbs.dataset[some], bound[some], theta[:, some]))
+        some, state = np.flatnonzero(which), climbs.state
+        dataset, theta = climbs.dataset[some], np.take(state.theta, some, axis=1)
+        times, weight = (each.astype(theta.dtype)[dataset] for each in (scale, self.weight))
+        held = np.take(state.sums.effective_counts, some, axis=1) * times
+        left = np.minimum(state.gain_left[some], _PREDICTABLE_DECREMENT)
+        value = (state.sums.log_likelihood[some] + _PREDICTION_FACTOR * left) * times
+        rank = rank_bound(theta, held, value, weight)
+        rank = np.where(np.isfinite(rank), rank, -np.inf)
+        self.given_up.append((dataset, rank, theta, held))
 
     def highest(self) -> Array:
         """Give the highest rank, shape (b,)."""
         top = np.full(self.weight.size, -np.inf)
-        for dataset, rank, _ in self.given_up:
+        for dataset, rank, *_ in self.given_up:
             np.maximum.at(top, dataset, rank)
         return top
 
     def best(self, which: Array, number: int, least: Array) -> tuple[Array, Array]:
-        """Give so many of the highest of some datasets: their coordinates, and datasets.
+        """Give so many of the highest of some datasets: where to climb from with the penalty.
 
         Those that rank below `least`, shape (b,), are left out.
+
+        Returns
+        -------
+        array, shape (5, k)
+        array of int, shape (k,)
+            Their datasets.
         """
-        dataset, rank, theta = (
+        dataset, rank, theta, held = (
             np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
         )
-        order = np.lexsort((-rank, dataset))
-        order = order[which[dataset[order]] & (rank[order] >= least[dataset[order]])]
+        some = np.flatnonzero(which[dataset] & (rank >= least[dataset]) & (rank > -np.inf))
+        order = some[np.lexsort((-rank[some], dataset[some]))]
         own = dataset[order]
-        first = np.arange(own.size) - np.searchsorted(own, own) < number
-        return theta[:, order[first]], own[first]
+        order = order[np.arange(own.size) - np.searchsorted(own, own) < number]
+        own = dataset[order]
+        return widened(theta[:, order], held[:, order], self.weight[own]), own
 
 
 def climb_and_prune(
@@ -164,7 +171,7 @@ def climb_and_prune(
                 drop=drop,
             )
             if runners_up is not None:
-                runners_up.add(climbs.take(~kept & ~met), bounds.scale)
+                runners_up.add(climbs, ~kept & ~met, bounds.scale)
             climbs = climbs.take(kept)
     return climbs, passes
 

@@ -169,7 +169,7 @@ def _doubtful(
     )
     start[best.dataset] = best.start
     # What the search has found besides ranks as what it has given up does.
-    runners_up.add(found.take(found.start != start[found.dataset]), block.bounds.scale)
+    runners_up.add(found, found.start != start[found.dataset], block.bounds.scale)
     one = one_log_likelihood(block.total)
     # One Gaussian, to which two that coincide come down.
     least = one - 2 * runners_up.weight
