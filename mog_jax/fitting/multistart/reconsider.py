@@ -128,8 +128,8 @@ def reconsider(
         (_widened(own, runners_up.weight), own.dataset),
         runners_up.best(wanted, _RUNNERS_UP, rank),
         _some(groups, ~whole),
+        _splits(tied, block, options),
     ]
-    starts.append(_splits(tied, block, options))
     found, passes = _searched_again(starts, runners_up, begun, apart, astray, block, options)
     of_whole = whole[found.dataset]
     near, more = _without_penalty(found.take(~of_whole), best, block, options)
@@ -145,9 +145,9 @@ def reconsider(
     risen, more = polish_all(begin, block, options, penalised=True, drop=Drop.NONE, patient=patient)
     tops, again = polish_all(risen, block, options, drop=Drop.NONE, patient=patient)
     passes += more + again
-    rank = [each.state.sums.log_likelihood for each in (found.take(~of_whole), risen)]
+    ranks = [each.state.sums.log_likelihood for each in (found.take(~of_whole), risen)]
     tops = near.joined(tops)
-    return _chosen(best, np.concatenate(rank), tops, frequent, passes, block, options)
+    return _chosen(best, np.concatenate(ranks), tops, frequent, passes, block, options)
 
 
 def _doubtful(
