@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mog_jax.fitting.multistart.block import Block
+from mog_jax.fitting.multistart.choice import rank_bound
 from mog_jax.fitting.multistart.climbs import begin_climbs
-from mog_jax.fitting.multistart.pruning import ValueBounds, keep_mask
+from mog_jax.fitting.multistart.pruning import RunnersUp, ValueBounds, keep_mask
 from mog_jax.fitting.options import SEARCH_TOLERANCE
 
 STARTS = 4
@@ -174,3 +175,31 @@ def test_values_on_a_sample_are_trusted_less_than_those_on_all_points():
     assert block.bounds.margin == pytest.approx([2.2, 0.2], abs=1e-3)
     assert (block.coreset_bounds.margin > block.bounds.margin + 1).all()
     assert (block.coreset_bounds.jitter > block.bounds.jitter).all()
+
+
+@given(st.integers(0, 99), st.integers(1, 3), st.sampled_from([np.float32, np.float64]))
+def test_the_highest_runners_up_are_climbed_from(seed, number, dtype):
+    rng = np.random.default_rng(seed)
+    several = [3, 1, 4, 4]
+    climbs = climbs_of(several, seed, np.dtype(dtype))
+    climbs.state.gain_left[:] = 0
+    gone = rng.random(climbs.dataset.size) < 0.7
+    ones, least = np.ones(len(several)), rng.choice([-np.inf, -100.0, -91.0], len(several))
+    wanted = rng.random(len(several)) < 0.7
+    runners_up = RunnersUp(0.1 * ones)
+    # In two parts, as from two rounds.
+    half = np.arange(gone.size) < gone.size // 2
+    runners_up.add(climbs, gone & half, ones)
+    runners_up.add(climbs, gone & ~half, ones)
+    theta, dataset = runners_up.best(wanted, number, least)
+    state = climbs.state
+    with np.errstate(all="ignore"):
+        rank = rank_bound(
+            state.theta, state.sums.effective_counts, state.sums.log_likelihood, dtype(0.1)
+        )
+    for i in range(len(several)):
+        own = rank[gone & (climbs.dataset == i) & np.isfinite(rank) & (rank >= least[i])]
+        assert np.sum(dataset == i) == (min(number, own.size) if wanted[i] else 0)
+    top = rank[gone & np.isfinite(rank)].max(initial=-np.inf)
+    assert runners_up.highest().max() == top
+    assert np.isfinite(theta).all()

@@ -300,7 +300,7 @@ def ascend(
         return new, made + 1
 
     free = None if lanes.free is None else tuple(lanes.free)
-    begun = state.with_leading_axis(tuple, state.sums.unstacked())
+    begun = fuse(state.with_leading_axis(tuple, state.sums.unstacked()))
     end: Ascent = jax.lax.while_loop(proceed, climb, (begun, jnp.int32(0)))[0]
     return end.with_leading_axis(jnp.stack, end.sums.stacked())
 

@@ -51,7 +51,9 @@ def maximise(block: Block, options: FitOptions) -> Maxima:
     """Find the best maximum of every dataset of a block."""
     begun = starts(block, options)
     b = block.n.size
-    runners_up = RunnersUp(penalty_weight(block.total, xp=np))
+    # Those that the search gives up matter where the highest may not be the answer.
+    choosing = options.choose == "penalised"
+    runners_up = RunnersUp(penalty_weight(block.total, xp=np)) if choosing else None
     found, passes = search(begun, block, np.ones(b, bool), options, runners_up=runners_up)
     climbs, more = polish(found, block, options)
     passes = passes + more
@@ -60,7 +62,7 @@ def maximise(block: Block, options: FitOptions) -> Maxima:
         others, more = _exhaustive_search(begun, block, doubtful, options)
         climbs, passes = climbs.joined(others), passes + more
     best = best_of_each(climbs, regularity(climbs.state, options, under_way=False))
-    if options.choose == "regular":
+    if runners_up is None:
         return Maxima(best.of_all_datasets(b), passes, np.zeros(b), np.zeros(b), np.zeros(b, bool))
     answer = reconsider(best, found, runners_up, begun, block, options)
     return Maxima(

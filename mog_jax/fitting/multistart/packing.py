@@ -6,6 +6,7 @@ similar length form a tile, and one call takes as many tiles as its buffers have
 
 import dataclasses
 import functools
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import Array
+from mog_jax.fitting.climb.ascent import ROWS
 from mog_jax.fitting.climb.tiles import FACTS, TILES, Buffers
 from mog_jax.lane_shapes import TURN, row_bytes
 
@@ -82,7 +84,7 @@ class PointSource:
         return -(-self.n // (TURN << self.doublings))
 
     @functools.cached_property
-    def _facts(self) -> Array:
+    def facts(self) -> Array:
         """Facts of the lane of a column that is not cut into strips."""
         last = self.points[np.maximum(self.n, 1) - 1, np.arange(self.n.size)]
         return np.stack([*self.totals, -self.n % TURN, last]).astype(self.points.dtype)
@@ -123,32 +125,64 @@ def columns_of(rows: Array, dtype: np.dtype[Any]) -> Array:
     return columns
 
 
+class Memory(NamedTuple):
+    """Memory that the program reads; each call overwrites it.
+
+    Parameters
+    ----------
+    state : array, shape (28, TILES * lanes)
+        The packed states of the climbs.
+    buffers : Buffers
+        Their points and facts.
+    """
+
+    state: Array
+    buffers: Buffers
+
+
 class Layout(NamedTuple):
-    """Precision, kind and size of a program's buffers; each layout has a program of its own."""
+    """Precision, kind and size of a program's memory; each layout has a program of its own."""
 
     dtype: np.dtype[Any]
     is_counted: bool
     is_held: bool
     turns: int = _CAPACITIES[0]
 
-    def buffers(self) -> Buffers:
-        """Return new buffers."""
+    def memory(self) -> Memory:
+        """Return new memory."""
         lanes, turns, rows = lanes_of(self.dtype), self.turns, self.turns * TURN
-        return Buffers(
+        buffers = Buffers(
             points=_aligned((rows, lanes), self.dtype),
             counts=_aligned((rows, lanes), self.dtype) if self.is_counted else None,
             weights=None if self.is_counted else _aligned((turns, lanes), self.dtype),
             facts=_aligned((FACTS + 5 * self.is_held, TILES * lanes), self.dtype),
             tiles=_aligned((3, TILES), np.dtype(np.int32)),
         )
+        return Memory(_aligned((ROWS, TILES * lanes), self.dtype), buffers)
 
 
 class Tile(NamedTuple):
-    """Climbs, by their number, that are packed side by side."""
+    """Climbs that are packed side by side.
+
+    Parameters
+    ----------
+    climbs : array of int
+        The climbs, by their number.
+    columns : array of int
+        The column of points of each.
+    doublings : int
+        How often each column is cut into halves.
+    turns : int
+        Turns of the longest column.
+    is_full : bool
+        Whether all columns have as many turns.
+    """
 
     climbs: Array
+    columns: Array
     doublings: int
     turns: int
+    is_full: bool
 
 
 class Call(NamedTuple):
@@ -160,18 +194,19 @@ class Call(NamedTuple):
         The climbs, by their number.
     lanes : array of int
         The lane of each; the first of its lanes if it is cut into strips.
-    buffers : Buffers
+    memory : Memory
+        Buffers that are filled in, and a state that is not.
     n_tiles : int
         Number of tiles in use.
-    spread : array of int, shape (TILES * lanes,)
+    spread : array of int, shape (n_tiles * lanes,)
         The climb of each lane; arbitrary for a lane that is not in use.
-    used : array of bool, shape (TILES * lanes,)
+    used : array of bool, shape (n_tiles * lanes,)
         Which lanes are in use.
     """
 
     climbs: Array
     lanes: Array
-    buffers: Buffers
+    memory: Memory
     n_tiles: int
     spread: Array
     used: Array
@@ -185,7 +220,7 @@ def lanes_of(dtype: np.dtype[Any]) -> int:
 def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
     """Yield the calls of the program that advance the given climbs.
 
-    The next call overwrites the buffers of this one.
+    The next call overwrites the memory of this one.
     """
     column = data.column(dataset, start)
     waiting: list[Tile] = []
@@ -193,12 +228,12 @@ def calls(data: PointSource, dataset: Array, start: Array) -> Iterator[Call]:
     capacity = _capacity(int(data.turns[column].max(initial=1)))
     for tile in _tiles(data, column):
         if len(waiting) == TILES or room + tile.turns > capacity:
-            yield _packed(data, dataset, column, waiting, capacity)
+            yield _packed(data, dataset, waiting, capacity)
             waiting, room = [], 0
         waiting.append(tile)
         room += tile.turns
     if waiting:
-        yield _packed(data, dataset, column, waiting, capacity)
+        yield _packed(data, dataset, waiting, capacity)
 
 
 def _capacity(turns: int) -> int:
@@ -209,56 +244,66 @@ def _capacity(turns: int) -> int:
 def _tiles(data: PointSource, column: Array) -> Iterator[Tile]:
     """Yield tiles of climbs whose columns are equally cut and of similar length."""
     turns, doublings = data.turns[column], data.doublings[column]
-    lanes = lanes_of(data.points.dtype)
-    order = np.arange(column.size)
-    if (turns != turns[:1]).any():
+    lanes, order = lanes_of(data.points.dtype), np.arange(column.size)
+    if (turns != turns[:1]).any() or (doublings != doublings[:1]).any():
         order = np.lexsort((column, turns, doublings))
-    for cut in np.unique(doublings):
-        alike = order[doublings[order] == cut]
-        for lo in range(0, alike.size, lanes >> cut):
-            some = alike[lo : lo + (lanes >> cut)]
-            yield Tile(some, int(cut), int(turns[some[-1]]))
+        column, turns, doublings = column[order], turns[order], doublings[order]
+    begins = np.flatnonzero(np.diff(doublings, prepend=-1)).tolist()
+    for begin, end in itertools.pairwise([*begins, order.size]):
+        cut = int(doublings[begin])
+        for lo in range(begin, end, lanes >> cut):
+            hi = min(lo + (lanes >> cut), end)
+            most = int(turns[hi - 1])
+            yield Tile(order[lo:hi], column[lo:hi], cut, most, turns[lo] == most)
 
 
-def _packed(
-    data: PointSource, dataset: Array, column: Array, tiles: list[Tile], capacity: int
-) -> Call:
+def _packed(data: PointSource, dataset: Array, tiles: list[Tile], capacity: int) -> Call:
     lanes = lanes_of(data.points.dtype)
     layout = Layout(data.points.dtype, data.counts is not None, not data.free.all(), capacity)
-    buffers = _buffers(layout)
-    spread = np.zeros(TILES * lanes, np.int64)
-    used = np.zeros(TILES * lanes, bool)
-    first, turn = [], 0
+    memory = _memory(layout)
+    buffers, n_tiles = memory.buffers, len(tiles)
+    turns = [tile.turns for tile in tiles]
+    doublings = np.array([tile.doublings for tile in tiles])
+    begins = list(itertools.accumulate(turns, initial=0))
+    buffers.tiles[:, :n_tiles] = begins[:-1], turns, doublings
+    climbs, columns = (
+        np.concatenate([getattr(tile, name) for tile in tiles]) for name in ("climbs", "columns")
+    )
+    # The strips of a climb are neighbours.
+    sizes = np.array([tile.climbs.size for tile in tiles])
+    tile_of = np.repeat(np.arange(n_tiles), sizes)
+    place = np.arange(climbs.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    first = tile_of * lanes + (place << doublings[tile_of])
+    strips = 1 << doublings[tile_of]
+    lane = np.repeat(first - (np.cumsum(strips) - strips), strips) + np.arange(strips.sum())
+    owner = np.zeros(n_tiles * lanes, np.int64)
+    owner[lane] = np.repeat(np.arange(climbs.size), strips)
+    used = np.zeros(owner.size, bool)
+    used[lane] = True
+    spread = climbs[owner]
+    take_columns(data.facts, columns[owner], buffers.facts[:FACTS])
+    if len(buffers.facts) > FACTS:
+        take_columns(data.free, dataset[spread], buffers.facts[FACTS:])
     for i, tile in enumerate(tiles):
-        own = slice(i * lanes, i * lanes + (tile.climbs.size << tile.doublings))
-        spread[own] = np.repeat(tile.climbs, 1 << tile.doublings) if tile.doublings else tile.climbs
-        used[own] = True
-        columns = column[tile.climbs]
-        _write(data, buffers, tile, columns, turn, own)
-        if len(buffers.facts) > FACTS:
-            buffers.facts[FACTS:, own] = data.free[:, dataset[spread[own]]]
-        buffers.tiles[:, i] = turn, tile.turns, tile.doublings
-        first.append(i * lanes + (np.arange(tile.climbs.size) << tile.doublings))
-        turn += tile.turns
-    climbs = np.concatenate([tile.climbs for tile in tiles])
-    return Call(climbs, np.concatenate(first), buffers, len(tiles), spread, used)
+        _write(data, buffers, tile, slice(begins[i], begins[i + 1]), i * lanes)
+    return Call(climbs, first, memory, n_tiles, spread, used)
 
 
-def _write(
-    data: PointSource, buffers: Buffers, tile: Tile, columns: Array, turn: int, own: slice
-) -> None:
-    """Write a tile's points, counts and facts into its place in the buffers."""
-    turns = slice(turn, turn + tile.turns)
-    rows = slice(turn * TURN, (turn + tile.turns) * TURN)
+def _write(data: PointSource, buffers: Buffers, tile: Tile, turns: slice, lane: int) -> None:
+    """Write a tile's points and counts into its place in the buffers."""
+    rows = slice(turns.start * TURN, turns.stop * TURN)
+    columns = tile.columns
     if tile.doublings:
+        own = slice(lane, lane + (columns.size << tile.doublings))
         _write_strips(data, buffers, tile, columns, turns, rows, own)
         return
-    buffers.facts[:FACTS, own] = np.take(data._facts, columns, axis=1)
-    _take(data.points, columns, buffers.points[rows])
+    take_columns(data.points, columns, buffers.points[rows])
     if data.counts is not None:
-        _take(data.counts, columns, buffers.counts[rows])
+        take_columns(data.counts, columns, buffers.counts[rows])
     elif data.sizes is not None:
-        _take(data.sizes, columns, buffers.weights[turns])
+        take_columns(data.sizes, columns, buffers.weights[turns])
+    elif tile.is_full:
+        buffers.weights[turns] = 1
     else:
         _write_weights(buffers.weights[turns], data.turns[columns])
 
@@ -292,7 +337,6 @@ def _write_strips(
                 row = np.append(row, np.full(length * number - row.size, filling, row.dtype))
             lane[:] = row.reshape(number, length).T
     facts = buffers.facts[:, own]
-    facts[:3] = np.repeat(data.totals[:, columns], number, axis=1)
     facts[3], facts[4] = (-seen % TURN).reshape(-1), last.reshape(-1)
     if data.counts is None:
         _write_weights(buffers.weights[turns], -(-seen // TURN).reshape(-1))
@@ -300,21 +344,23 @@ def _write_strips(
 
 def _write_weights(weights: Array, turns: Array) -> None:
     """Set the weights of a lane's turns to 1, and of those beyond its end to 0."""
-    if turns.min() == len(weights):
-        weights[:] = 1
-    else:
-        weights[:, : turns.size] = np.arange(len(weights))[:, None] < turns
+    weights[:, : turns.size] = np.arange(len(weights))[:, None] < turns
 
 
-def _take(source: Array, columns: Array, target: Array) -> None:
-    """Copy columns of the source into the target, in as many rows as the target has."""
+def take_columns(source: Array, columns: Array, target: Array) -> None:
+    """Copy columns of the source into the target, in as many rows as the target has.
+
+    Columns of the target behind these may be overwritten.
+    """
     source, width, some = source[: len(target)], target.shape[1], as_slice(columns)
     if isinstance(some, slice):
         target[:, : columns.size] = source[:, some]
-    elif 2 * columns.size <= width:
+    elif 2 * columns.size <= width or source.dtype != target.dtype:
         target[:, : columns.size] = np.take(source, columns, axis=1)
     else:
-        filled = columns[np.minimum(np.arange(width), columns.size - 1)]
+        filled = columns
+        if columns.size < width:
+            filled = columns[np.minimum(np.arange(width), columns.size - 1)]
         # With mode="clip" NumPy writes straight to `out`, without a buffer.
         np.take(source, filled, axis=1, out=target, mode="clip")
 
@@ -329,13 +375,13 @@ def as_slice(index: Array) -> Any:
 _of_thread = threading.local()
 
 
-def _buffers(layout: Layout) -> Buffers:
-    """Return this thread's buffers of a layout; new ones if they are large."""
+def _memory(layout: Layout) -> Memory:
+    """Return this thread's memory of a layout; new memory if it is large."""
     if layout.turns > _CAPACITIES[0]:
-        return layout.buffers()
-    known: dict[Layout, Buffers] = _of_thread.__dict__.setdefault("buffers", {})
+        return layout.memory()
+    known: dict[Layout, Memory] = _of_thread.__dict__.setdefault("memory", {})
     if layout not in known:
-        known[layout] = layout.buffers()
+        known[layout] = layout.memory()
     return known[layout]
 
 

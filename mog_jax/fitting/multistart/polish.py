@@ -15,7 +15,7 @@ from mog_jax.fitting.options import SEARCH_TOLERANCE, FitOptions
 # Steps between two prunings; the last is repeated.
 _ROUNDS = (3, 5, 10, 20)
 # The same for the second search, which has few climbs.
-_ROUNDS_AGAIN = (10, 40)
+_ROUNDS_AGAIN = (5, 45)
 # A climb that had not converged may trail the best by this many nats and still be polished.
 _TRAILING_UNFINISHED = 3.0
 # Largest number of a dataset's climbs that are polished, and of those polished next if none of the
@@ -79,7 +79,7 @@ def polish_all(
     climbs = begin_climbs(theta, dataset, found.start, data.points.dtype)
     ascent = options.ascent(searching=False, penalised=penalised)
     bounds = ValueBounds(scale=np.ones(b), margin=np.full(b, TRAILING), jitter=np.zeros(b))
-    rounds = itertools.chain(_ROUNDS, itertools.repeat(_ROUNDS[-1])) if patient else _ROUNDS_AGAIN
+    rounds = itertools.chain(_ROUNDS, (40 * 2**i for i in range(30))) if patient else _ROUNDS_AGAIN
     return climb_and_prune(climbs, data, rounds, ascent, options, bounds, drop=drop)
 
 

@@ -67,44 +67,54 @@ class RunnersUp:
     weight : array, shape (b,)
         Weight of the penalty.
     given_up : list
-        Grows as climbs are dropped: their datasets, their ranks in nats, and the coordinates from
-        which to climb with the penalty.
+        Grows as climbs are dropped: their datasets, their ranks in nats, their coordinates, and the
+        number of points in each component.
     """
 
     weight: Array
-    given_up: list[tuple[Array, Array, Array]] = dataclasses.field(default_factory=list)
+    given_up: list[tuple[Array, Array, Array, Array]] = dataclasses.field(default_factory=list)
 
     # A climb whose coordinates overflow has no finite rank and is left out.
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def add(self, climbs: Climbs, scale: Array) -> None:
+    def add(self, climbs: Climbs, which: Array, scale: Array) -> None:
         """Add climbs that were dropped; each point that they use stands for `scale` points."""
-        state, times = climbs.state, scale[climbs.dataset]
-        left = np.minimum(state.gain_left, _PREDICTABLE_DECREMENT)
-        value = (state.sums.log_likelihood + _PREDICTION_FACTOR * left) * times
-        held = state.sums.effective_counts * times
-        weight = self.weight[climbs.dataset]
-        bound = rank_bound(state.theta, held, value, weight)
-        some = np.isfinite(bound)
-        theta = widened(state.theta, held, weight)
-        self.given_up.append((climbs.dataset[some], bound[some], theta[:, some]))
+        some, state = np.flatnonzero(which), climbs.state
+        dataset, theta = climbs.dataset[some], np.take(state.theta, some, axis=1)
+        times, weight = (each.astype(theta.dtype)[dataset] for each in (scale, self.weight))
+        held = np.take(state.sums.effective_counts, some, axis=1) * times
+        left = np.minimum(state.gain_left[some], _PREDICTABLE_DECREMENT)
+        value = (state.sums.log_likelihood[some] + _PREDICTION_FACTOR * left) * times
+        rank = rank_bound(theta, held, value, weight)
+        rank = np.where(np.isfinite(rank), rank, -np.inf)
+        self.given_up.append((dataset, rank, theta, held))
 
     def highest(self) -> Array:
         """Return the highest rank, in nats, shape (b,)."""
         top = np.full(self.weight.size, -np.inf)
-        for dataset, rank, _ in self.given_up:
+        for dataset, rank, *_ in self.given_up:
             np.maximum.at(top, dataset, rank)
         return top
 
-    def best(self, which: Array, number: int) -> tuple[Array, Array]:
-        """Return the `number` highest climbs of some datasets: their datasets and coordinates."""
-        dataset, rank, theta = (
+    def best(self, which: Array, number: int, least: Array) -> tuple[Array, Array]:
+        """Return starts of climbs with the penalty: the `number` highest climbs of some datasets.
+
+        Climbs that rank below `least`, shape (b,), are left out.
+
+        Returns
+        -------
+        array, shape (5, k)
+        array of int, shape (k,)
+            Their datasets.
+        """
+        dataset, rank, theta, held = (
             np.concatenate(fields, axis=-1) for fields in zip(*self.given_up, strict=True)
         )
-        order = np.lexsort((-rank, dataset))
-        order = order[which[dataset[order]]]
+        some = np.flatnonzero(which[dataset] & (rank >= least[dataset]) & (rank > -np.inf))
+        order = some[np.lexsort((-rank[some], dataset[some]))]
         own = dataset[order]
-        first = np.arange(own.size) - np.searchsorted(own, own) < number
-        return own[first], theta[:, order[first]]
+        order = order[np.arange(own.size) - np.searchsorted(own, own) < number]
+        own = dataset[order]
+        return widened(theta[:, order], held[:, order], self.weight[own]), own
 
 
 def climb_and_prune(
@@ -163,7 +173,7 @@ def climb_and_prune(
                 drop=drop,
             )
             if runners_up is not None:
-                runners_up.add(climbs.take(~kept & ~met), bounds.scale)
+                runners_up.add(climbs, ~kept & ~met, bounds.scale)
             climbs = climbs.take(kept)
     return climbs, passes
 
