@@ -196,7 +196,7 @@ def test_it_maps_over_what_is_held_and_differentiates_twice():
             for mean in means
         ]
         np.testing.assert_allclose(curve, alone, rtol=1e-9)
-        slope = jax.grad(weight)
+        slope = jax.jit(jax.grad(weight))
         twice, step = jax.grad(slope)(means[1]), 1e-4
         quotient = (slope(means[1] + step) - slope(means[1] - step)) / (2 * step)
     np.testing.assert_allclose(twice, quotient, rtol=1e-5)
