@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Ragged, fit
-from mog_jax.fitting.data.words import Words
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.intervals.replicates import Recording, recordings
-from mog_jax.fitting.options import WORDS, options_of, whole_number
+from mog_jax.fitting.options import INTERVAL_OPTIONS, options_of, whole_number
 from mog_jax.inference import Reason
 from mog_jax.lane_shapes import pad_to_power
 from mog_jax.mixture import read_key
@@ -88,7 +88,7 @@ class BootstrapTest:
 
 
 def q_values(p_values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Give Benjamini and Hochberg's q-values of p-values; NaN takes no part."""
+    """Return Benjamini and Hochberg's q-values of p-values; NaN takes no part."""
     from scipy.stats import false_discovery_control
 
     found = np.array(p_values)
@@ -166,13 +166,13 @@ def bootstrap_test(
     stop_after = None if stop_after is None else whole_number("stop_after", stop_after)
     key = read_key(key)
     options_of("bootstrap_test", options)
-    words = Words.of(options)
+    interval_options = IntervalOptions.of(options)
     fits = fit(data, **options)
     statistic = np.asarray(_statistic(fits), dtype=np.float64)
     statistic = np.where(fits.reason == Reason.NOT_AT_MAXIMUM, np.nan, statistic)
-    if words.are_given:
+    if interval_options.are_given:
         counts = options.get("counts")
-        nulls = _recorded_nulls(fits, recordings(data, counts, words), options)
+        nulls = _recorded_nulls(fits, recordings(data, counts, interval_options), options)
         return _compare_each(statistic, fits, nulls, key, replicates, stop_after)
     return compare_with_null(
         statistic,
@@ -279,7 +279,11 @@ def _recorded_nulls(
     For intervals the ratio is not a pivot: it depends on the standard deviation relative to the
     resolution, and on where the limits lie.
     """
-    options = {name: value for name, value in _of_replicates(options).items() if name not in WORDS}
+    options = {
+        name: value
+        for name, value in _of_replicates(options).items()
+        if name not in INTERVAL_OPTIONS
+    }
     one = fits.one_component
     columns = [np.atleast_1d(each) for each in (one.mean, one.variance, fits.n_points)]
 
@@ -288,8 +292,10 @@ def _recorded_nulls(
 
         def refit(keys: jax.Array) -> Fit:
             normals = _standard_normals(keys, int(size))
-            data, words = recorded[i].record(normals, float(mean), float(np.sqrt(variance)))
-            return fit(data, **words._asdict(), **options)
+            data, interval_options = recorded[i].record(
+                normals, float(mean), float(np.sqrt(variance))
+            )
+            return fit(data, **interval_options._asdict(), **options)
 
         return refit
 

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting import Fit, Ragged, fit
 from mog_jax.fitting.climb.directions import DIRECTIONS
-from mog_jax.fitting.data.inputs import Source, read
+from mog_jax.fitting.data.inputs import Datasets, read
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.standardise import standardise
-from mog_jax.fitting.data.words import Words
-from mog_jax.fitting.intervals.held import IntervalClimbs
+from mog_jax.fitting.intervals.from_starts import IntervalClimbs
 from mog_jax.fitting.multistart.climbs import advance, begin_climbs
 from mog_jax.fitting.multistart.packing import standardised_points
 from mog_jax.fitting.options import FitOptions, options_of
@@ -125,10 +125,10 @@ def profile_interval(
     fits = fit(data, counts=counts, **options)
     shape = np.shape(fits.n_points)
     place = _PLACES[parameter] + (0 if parameter == "weights" else component)
-    words = Words.of(options)
+    interval_options = IntervalOptions.of(options)
     climbs: _PointClimbs | IntervalClimbs
-    if words.are_given:
-        climbs = IntervalClimbs(data, counts, words, place, checked)
+    if interval_options.are_given:
+        climbs = IntervalClimbs(data, counts, interval_options, place, checked)
     else:
         climbs = _PointClimbs(read(data, counts), place, checked)
     branch = _Branch(fits, climbs, place, checked.variance_floor)
@@ -204,7 +204,7 @@ class _PointClimbs:
         What the log-likelihood is higher by on that scale.
     """
 
-    def __init__(self, source: Source, place: int, options: FitOptions) -> None:
+    def __init__(self, source: Datasets, place: int, options: FitOptions) -> None:
         data = standardise(source, np.arange(len(source)))
         free = np.ones((5, len(source)), bool)
         free[place] = False

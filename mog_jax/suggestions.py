@@ -6,7 +6,7 @@ from typing import Any
 
 
 def nearest(name: Any, known: Iterable[str]) -> str | None:
-    """Give the known name that is nearest to `name`; None if none resembles it."""
+    """Return the known name that is nearest to `name`; None if none resembles it."""
     near = difflib.get_close_matches(str(name), known, n=1)
     return near[0] if near else None
 

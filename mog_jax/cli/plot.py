@@ -131,7 +131,7 @@ def draw(
 
     one, group = _fitted(source, run, key, title or label)
     figure = plot_fit(
-        one, group.values, counts=group.counts, label=_plain(label), **group.words, **how
+        one, group.values, counts=group.counts, label=_plain(label), **group.interval_options, **how
     )[0].figure
     if title:
         figure.suptitle(_plain(title))
@@ -168,22 +168,22 @@ def draw_several(
         chosen=range(len(fits)),
         names=[*map(_plain, titles)],
         label=_plain(run["columns"]["value"] or "value"),
-        **_of_several([group.words for group in groups]),
+        **_of_several([group.interval_options for group in groups]),
         **how,
     )
     _save(panels[0].figure, path)
 
 
-def _of_several(words: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the words of several groups as those of a batch: numbers are the same of all."""
+def _of_several(interval_options: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the interval options of several groups as those of a batch."""
     import numpy as np
 
     def together(parts: list[Any]) -> Any:
         return parts if np.ndim(parts[0]) else parts[0]
 
     found = {}
-    for name in words[0]:
-        own = [each[name] for each in words]
+    for name in interval_options[0]:
+        own = [each[name] for each in interval_options]
         if name in ("limits", "window"):
             found[name] = tuple(together(list(ends)) for ends in zip(*own, strict=True))
         else:
@@ -198,7 +198,7 @@ def _fitted(source: Any, run: dict[str, Any], key: Sequence[Any], name: str) -> 
     from mog_jax.tables.group import group_values
 
     group = group_values(source, run, key)
-    own = {**run["options"], "fixed": group.fixed, **group.words}
+    own = {**run["options"], "fixed": group.fixed, **group.interval_options}
     try:
         one = fit(group.values, counts=group.counts, **own)
     except (TypeError, ValueError) as error:  # the record comes from a file, and may hold anything

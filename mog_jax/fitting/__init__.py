@@ -4,8 +4,8 @@ A fit passes through these modules once, in this order; b datasets, n points, L 
 
 =============================  =====================================================================
 `options`                      the options of the caller, checked once
-`data.inputs`                  any form of data -> `Source`
-`data.buckets`                 `Source` -> blocks of b datasets of similar length, one to a thread
+`data.inputs`                  any form of data -> `Datasets`
+`data.buckets`                 `Datasets` -> blocks of b datasets of similar length, one to a thread
 `in_blocks`                    blocks fitted on several threads, each into its place of the batch
 `data.standardise`             a block -> points `(b, n)`: sorted, mean 0 and variance 1; a sample
                                of datasets with many points

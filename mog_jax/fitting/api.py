@@ -12,9 +12,9 @@ from mog_jax.devices import on_own_device, shared_out
 from mog_jax.fitting.climb.directions import Direction
 from mog_jax.fitting.data.buckets import blocks
 from mog_jax.fitting.data.fixed import read_fixed
-from mog_jax.fitting.data.inputs import Array, Ragged, Source, read
+from mog_jax.fitting.data.inputs import Array, Datasets, Ragged, read
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.layout import check_layout
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.fit_block import fit_block
 from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.fit_intervals import fit_intervals
@@ -153,10 +153,12 @@ def fit(
         choose=choose,
     )
     progress = true_or_false("progress", progress)
-    words = Words(upper=upper, resolution=resolution, limits=limits, window=window)
-    if words.are_given:
+    interval_options = IntervalOptions(
+        upper=upper, resolution=resolution, limits=limits, window=window
+    )
+    if interval_options.are_given:
         return fit_intervals(
-            data, counts, words, options, fixed=fixed, progress=progress, dtype=dtype
+            data, counts, interval_options, options, fixed=fixed, progress=progress, dtype=dtype
         )
     source = read(data, counts)
     precision = _precision(dtype, source)
@@ -167,7 +169,7 @@ def fit(
     return fits[0] if source.is_single else fits
 
 
-def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
+def _precision(dtype: Any, source: Datasets) -> np.dtype[Any]:
     if dtype is None:
         return np.dtype(np.float32 if source.values.dtype == np.float32 else np.float64)
     try:
@@ -180,10 +182,10 @@ def _precision(dtype: Any, source: Source) -> np.dtype[Any]:
 
 
 def _fit_all(
-    source: Source, options: FitOptions, fixed: Mixture, precision: np.dtype[Any], progress: bool
+    source: Datasets, options: FitOptions, fixed: Mixture, precision: np.dtype[Any], progress: bool
 ) -> Fit:
     fits = nothing(len(source), precision, options.equal_variances)
-    is_held = ~np.all([np.isnan(field).all(axis=1) for field in jax.tree.leaves(fixed)], axis=0)
+    is_fixed = ~np.all([np.isnan(field).all(axis=1) for field in jax.tree.leaves(fixed)], axis=0)
 
     def fit_some(index: Array) -> Fit:
         own = jax.tree.map(lambda field: field[index], fixed)
@@ -193,10 +195,10 @@ def _fit_all(
 
     if len(source):
         # The polish has a program of its own, which compiles while the search runs.
-        layout = Layout(precision, source.counts is not None, bool(is_held.any()))
+        layout = Layout(precision, source.counts is not None, bool(is_fixed.any()))
         compile_ahead(options.ascent(searching=False), layout)
     devices = shared_out()
     threads = max(workers(), len(devices))
-    some = blocks(source.widths(), is_held, threads)
+    some = blocks(source.widths(), is_fixed, threads)
     fill_in(fits, some, on_own_device(fit_some, devices), progress=progress, threads=threads)
     return fits

@@ -10,7 +10,7 @@ from mog_jax.fitting.climb.arrival import on_floor
 from mog_jax.fitting.climb.ascent import begin
 from mog_jax.fitting.climb.derivatives import information
 from mog_jax.fitting.data.fixed import is_near_data
-from mog_jax.fitting.data.inputs import Array, Source
+from mog_jax.fitting.data.inputs import Array, Datasets
 from mog_jax.fitting.data.standardise import Standardised, sample, standardise
 from mog_jax.fitting.multistart.block import Block
 from mog_jax.fitting.multistart.maximise import Maxima, maximise
@@ -23,7 +23,7 @@ from mog_jax.mixture import Mixture
 
 
 def fit_block(
-    source: Source,
+    source: Datasets,
     index: Array,
     fixed: Mixture,
     options: FitOptions,
@@ -33,7 +33,7 @@ def fit_block(
 
     Parameters
     ----------
-    source : Source
+    source : Datasets
     index : array of int, shape (b,)
         Which datasets, of similar length.
     fixed : Mixture, shape (b, 2)

@@ -20,8 +20,8 @@ from mog_jax.array_like import real_array
 from mog_jax.fitting.climb import derivatives
 from mog_jax.fitting.climb.arrival import has_arrived, on_floor
 from mog_jax.fitting.climb.ascent import Columns, ascend, begin
-from mog_jax.fitting.data.words import Words
-from mog_jax.fitting.intervals.held import interval_maximum
+from mog_jax.fitting.data.interval_options import IntervalOptions
+from mog_jax.fitting.intervals.from_starts import interval_maximum
 from mog_jax.fitting.options import (
     DEFAULTS,
     AscentOptions,
@@ -129,11 +129,13 @@ def local_maximum(
         variance_floor=variance_floor,
         equal_variances=equal_variances,
     ).ascent(searching=False)
-    words = Words(upper=upper, resolution=resolution, limits=limits, window=window)
-    if words.are_given:
+    interval_options = IntervalOptions(
+        upper=upper, resolution=resolution, limits=limits, window=window
+    )
+    if interval_options.are_given:
         _check_start(start)
         _check_fixed(fixed, options.equal_variances)
-        return interval_maximum(x, start, counts, words, options, fixed)
+        return interval_maximum(x, start, counts, interval_options, options, fixed)
     x = real_array(x, "x")
     counts = None if counts is None else real_array(counts, "counts")
     _check_shapes(x, start, counts)

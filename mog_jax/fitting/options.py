@@ -164,9 +164,9 @@ class _Defaults:
 DEFAULTS = _Defaults()
 OPTIONS: Mapping[str, Any] = dataclasses.asdict(DEFAULTS)
 # Arguments that say the values are intervals; `fitting.intervals` reads them.
-WORDS = ("upper", "resolution", "limits", "window")
+INTERVAL_OPTIONS = ("upper", "resolution", "limits", "window")
 # All arguments of `fit` besides the data.
-FIT_OPTIONS = ("counts", *WORDS, *OPTIONS, "dtype", "progress", "fixed")
+FIT_OPTIONS = ("counts", *INTERVAL_OPTIONS, *OPTIONS, "dtype", "progress", "fixed")
 
 # Names of options in other packages, and how to say the same here.
 _ELSEWHERE = {
@@ -248,7 +248,7 @@ def options_of(function: str, given: Mapping[str, Any]) -> FitOptions:
 
 @functools.cache
 def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Give the keyword-only parameters of a function, by name and in order."""
+    """Return the keyword-only parameters of a function, by name and in order."""
     return tuple(
         name
         for name, parameter in inspect.signature(function).parameters.items()

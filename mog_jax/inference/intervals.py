@@ -1,4 +1,4 @@
-"""What a mixture says of values of which only an interval is known.
+"""Posteriors and probabilities of values of which only an interval is known.
 
 Values of many datasets stand one after the other; `row` says whose each is. An interval is given as
 in :mod:`mog_jax.intervals.moments`, in the unit of the data, and all that follows from it at once
@@ -24,7 +24,7 @@ _ROWS = 1024
 
 
 class IntervalTerms(NamedTuple):
-    """What a mixture says of each interval.
+    """Log-probability, log-odds and score of each interval under a mixture.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class IntervalTerms(NamedTuple):
 def interval_statistics(
     mixture: Mixture, row: Array, centre: Array, half_width: Array
 ) -> IntervalTerms:
-    """Give log-probability, log-odds and score of each interval.
+    """Return log-probability, log-odds and score of each interval.
 
     Parameters
     ----------

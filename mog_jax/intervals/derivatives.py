@@ -116,7 +116,7 @@ def em_step(theta: Theta, centre: jax.Array, half_width: jax.Array, counts: jax.
 
 
 class Constants(NamedTuple):
-    """What the terms of all intervals have in common; arrays of the shape of the lanes.
+    """The constants that the terms of all intervals share; arrays of the shape of the lanes.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Constants(NamedTuple):
 
 
 def constants(theta: Theta) -> Constants:
-    """Give what the terms of all intervals have in common."""
+    """Return the constants that the terms of all intervals share."""
     logit, mean_1, mean_2, log_variance_1, log_variance_2 = theta
     return Constants(
         weights=(1 / (1 + jnp.exp(-logit)), 1 / (1 + jnp.exp(logit))),
@@ -168,7 +168,7 @@ def interval_terms(
 
 
 def narrow_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Terms:
-    """Give the terms of intervals that are narrow to both components.
+    """Return the terms of intervals that are narrow for both components.
 
     As :func:`mog_jax.intervals.moments.narrow_moments` wants them.
     """
@@ -180,12 +180,12 @@ def narrow_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Ter
 
 
 def any_terms(at: Constants, centre: jax.Array, half_width: jax.Array) -> Terms:
-    """Give the terms of any intervals, as a long program that is one loop."""
+    """Return the terms of any intervals, by a long program that is one loop."""
     return terms_at(at, _both(at, centre, half_width, unrolled=True), half_width)
 
 
 def terms_at(at: Constants, moments: tuple[Moments, Moments], half_width: jax.Array) -> Terms:
-    """Give the terms of intervals from their moments under both components."""
+    """Return the terms of intervals from their moments under both components."""
     is_point = half_width == 0
     # Weights are factors, and no logarithms: far out, little would be left of them in a sum.
     largest = jnp.maximum(moments[0].exponent, moments[1].exponent)

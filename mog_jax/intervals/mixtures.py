@@ -52,7 +52,7 @@ def _pair(name: str, value: Any) -> Any:
 
 
 def _refuse_wrong(x: Any, upper: Any, resolution: Any, limits: Any, window: Any) -> None:
-    """Raise `ValueError` for words with a wrong value, as far as they are known."""
+    """Raise `ValueError` for options with a wrong value, unless they are traced."""
     if is_traced((x, upper, resolution, limits, window)):
         return
     if resolution is not None and not np.all(np.asarray(resolution) > 0):

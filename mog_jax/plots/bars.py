@@ -73,7 +73,7 @@ def draw_bars(
 def _boxes(
     lower: Array, upper: Array, mass: Array, narrow: float, fit: Fit
 ) -> tuple[Array, Array, Array]:
-    """Give boxes, begin, end and mass: an interval each, or a bin of those that are narrow."""
+    """Return boxes, begin, end and mass: one for each interval, or for a bin of narrow ones."""
     finite = np.isfinite(lower) & np.isfinite(upper)
     begin, end, mass = lower[finite], upper[finite], mass[finite]
     is_narrow = end - begin <= narrow

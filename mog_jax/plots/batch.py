@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
-from mog_jax.fitting.options import WORDS, refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, refuse_unknown
 from mog_jax.fitting.results.map_intervals import read_interval_values
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.fitting.results.named import in_order
@@ -34,7 +34,7 @@ def plot_fits(
     level: float = 0.95,
     scale: str = "density",
     components: Sequence[str] = ("lower", "upper"),
-    **words: Any,
+    **interval_options: Any,
 ) -> Any:
     """Draw a grid of fits, one panel for each.
 
@@ -57,7 +57,7 @@ def plot_fits(
         if not given.
     label : str
         What the data are, for the axis.
-    level, scale, components, **words
+    level, scale, components, **interval_options
         As for `plot_fit`.
 
     Returns
@@ -92,7 +92,7 @@ def plot_fits(
             squeeze=False,
         )
     panels = style.panels(axes, len(numbers))
-    seen = _seen_of_each(fits, data, counts, words, np.arange(len(fits))[numbers])
+    seen = _seen_of_each(fits, data, counts, interval_options, np.arange(len(fits))[numbers])
     if any(isinstance(each, SeenIntervals) for each in seen):
         drawing.refuse_counts()
     for panel, number, values in zip(panels, numbers, seen, strict=False):
@@ -107,16 +107,24 @@ def plot_fits(
 
 
 def _seen_of_each(
-    fits: Fit, data: Any, counts: Any, words: dict[str, Any], numbers: np.ndarray[Any, Any]
+    fits: Fit,
+    data: Any,
+    counts: Any,
+    interval_options: dict[str, Any],
+    numbers: np.ndarray[Any, Any],
 ) -> list[SeenPoints | SeenIntervals]:
-    """Give what is drawn of some datasets: of one without any finite value, nothing."""
+    """Return the values to draw of some datasets; none of a dataset without finite values."""
     rows, times = in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts")
     batch = np.shape(fits.status)
-    if any(word is not None for word in words.values()):
-        own = {name: in_order(fits.names, word, name) for name, word in words.items()}
+    if any(word is not None for word in interval_options.values()):
+        own = {name: in_order(fits.names, word, name) for name, word in interval_options.items()}
         given = read_interval_values(rows, batch, times, own, "plot_fits").given
         return [SeenIntervals.of(fits[int(number)], given, int(number)) for number in numbers]
-    refuse_unknown("plot_fits", [name for name in words if name not in WORDS], WORDS)
+    refuse_unknown(
+        "plot_fits",
+        [name for name in interval_options if name not in INTERVAL_OPTIONS],
+        INTERVAL_OPTIONS,
+    )
     values, seen = read_points(rows, batch, times).rows(numbers)
     found: list[SeenPoints | SeenIntervals] = []
     for place, row in enumerate(values):
@@ -144,7 +152,7 @@ def plot_batch(
     names: Sequence[str] | None = None,
     worst: int = 4,
     axes: Any = None,
-    **words: Any,
+    **interval_options: Any,
 ) -> Any:
     """Draw an overview of a batch: ΔBIC against separation, statuses, and the worst fits.
 
@@ -164,7 +172,7 @@ def plot_batch(
     axes : pair of matplotlib axes, optional
         Where to draw the evidence and the statuses; then the worst fits are not drawn. A new
         figure where not given.
-    **words
+    **interval_options
         As for `plot_fit`.
 
     Returns
@@ -188,10 +196,18 @@ def plot_batch(
     if not worst:
         return axes
     assert data is not None
-    distance = np.asarray(fits.kolmogorov_distance(data, counts=counts, **words))
+    distance = np.asarray(fits.kolmogorov_distance(data, counts=counts, **interval_options))
     distance = distance * np.sqrt(np.asarray(fits.n_points))
     order = np.argsort(-np.nan_to_num(distance, nan=-1.0))[:worst]
-    plot_fits(fits, data, counts=counts, chosen=order.tolist(), names=names, axes=below, **words)
+    plot_fits(
+        fits,
+        data,
+        counts=counts,
+        chosen=order.tolist(),
+        names=names,
+        axes=below,
+        **interval_options,
+    )
     return np.concatenate([axes, below])
 
 

@@ -82,7 +82,7 @@ def plot_fit(
     level: float = 0.95,
     scale: str = "density",
     components: Sequence[str] = ("lower", "upper"),
-    **words: Any,
+    **interval_options: Any,
 ) -> Any:
     """Draw one fit: histogram, density, components and threshold; responsibilities below.
 
@@ -107,7 +107,7 @@ def plot_fit(
         Heights as density, or as number of points in a bin.
     components : pair of str
         What the components are called, by ascending mean, as ("negative", "positive").
-    **words
+    **interval_options
         What was said of the values to `fit`, `resolution`, `limits`, `window` or `upper`: each
         interval is a bar over its own width, and what lies beyond a limit is hatched. Inside a
         window the bars are as high as if all values had been recorded.
@@ -127,7 +127,7 @@ def plot_fit(
     """
     refuse_batch(fit)
     drawing = Drawing.checked(scale=scale, level=level, components=components)
-    seen = read_seen(fit, data, counts, words, "plot_fit")
+    seen = read_seen(fit, data, counts, interval_options, "plot_fit")
     if isinstance(seen, SeenIntervals):
         drawing.refuse_counts()
         (low, high), points = shown_ends(seen.lower, seen.upper), seen.middle

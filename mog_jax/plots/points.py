@@ -41,7 +41,7 @@ def finite_points(
 
 
 def shown_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Give the range to draw: all ends."""
+    """Return the range to draw, which holds all ends."""
     ends = finite_ends(low, high)
     if reason := why_not_drawn(ends):
         raise ValueError(f"`data` must be of a size that can be drawn; got {reason}.")
@@ -49,7 +49,7 @@ def shown_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> tuple[f
 
 
 def finite_ends(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Give the ends of intervals that are not open there."""
+    """Return the finite ends of intervals."""
     return np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
 
 

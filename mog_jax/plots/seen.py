@@ -1,4 +1,4 @@
-"""What is drawn of a dataset: points, or intervals where something is said of its values."""
+"""The values of a dataset that are drawn: points, or intervals if interval options are given."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mog_jax.fitting import Fit
 from mog_jax.fitting.data.intervals import Recorded
-from mog_jax.fitting.options import WORDS, refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, refuse_unknown
 from mog_jax.fitting.results.map_intervals import read_interval_values
 from mog_jax.plots.points import finite_points
 
@@ -49,7 +49,7 @@ class SeenIntervals(NamedTuple):
 
 
 def read_seen(
-    fit: Fit, data: Any, counts: Any, words: dict[str, Any], function: str
+    fit: Fit, data: Any, counts: Any, interval_options: dict[str, Any], function: str
 ) -> SeenPoints | SeenIntervals:
     """Read the values of one dataset as they are drawn.
 
@@ -58,10 +58,14 @@ def read_seen(
     ValueError
         If there are none that can be drawn.
     """
-    if not any(word is not None for word in words.values()):
-        refuse_unknown(function, [name for name in words if name not in WORDS], WORDS)
+    if not any(word is not None for word in interval_options.values()):
+        refuse_unknown(
+            function,
+            [name for name in interval_options if name not in INTERVAL_OPTIONS],
+            INTERVAL_OPTIONS,
+        )
         return SeenPoints(*finite_points(data, counts))
-    given = read_interval_values(data, (), counts, words, function).given
+    given = read_interval_values(data, (), counts, interval_options, function).given
     seen = SeenIntervals.of(fit, given)
     if not seen.lower.size:
         raise ValueError(f"`data` must have an interval with an end; got none in {given.row.size}.")

@@ -256,7 +256,7 @@ warm_start, verbose, verbose_interval
         return matrix[:, 0]
 
     def _words(self) -> dict[str, Any]:
-        """What says how each sample was recorded."""
+        """The interval options of each sample."""
         return {"resolution": self.resolution, "limits": self.limits}
 
     def _check_parameters(self) -> None:

@@ -165,9 +165,9 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.asarray(posterior)[:, : len(matrix), 1].T.astype(matrix.dtype, copy=False)
 
     def _words(self) -> dict[str, Any]:
-        """What says how each sample was recorded."""
-        words = {"resolution": self.resolution, "limits": self.limits}
-        return {name: word for name, word in words.items() if word is not None}
+        """The interval options of each sample."""
+        interval_options = {"resolution": self.resolution, "limits": self.limits}
+        return {name: word for name, word in interval_options.items() if word is not None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -125,6 +125,6 @@ def fit_chunks(
     opened = open_chunks(chunks, column, count)
     if not (resolution is None and limits is None and window is None):
         own = {name: getattr(options, name) for name in OPTIONS}
-        words = {"resolution": resolution, "limits": limits, "window": window}
-        return fit_levels(opened, **words, **own, fixed=fixed)
+        interval_options = {"resolution": resolution, "limits": limits, "window": window}
+        return fit_levels(opened, **interval_options, **own, fixed=fixed)
     return maximum(opened, known, options)

@@ -9,7 +9,7 @@ Stages
                     `text_files`, `arrays` and `h5ad` open it, `cells` reads what a CSV holds,
                     `read_options` is what a person said of it, `paths` puts names into SQL
 `columns`           which columns hold the groups, the values and the counts
-`words`             what is said of values besides, by numbers or by columns
+`interval_options`  resolution, limits, upper ends and window, by numbers or by columns
 `fixed`             what is known of the groups beforehand
 `validate`          one pass over all rows: are they numbers, and how many are in each group?
 `stream`            `fit_batches`: rows sorted by group in, a row per group out

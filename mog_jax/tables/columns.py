@@ -12,10 +12,10 @@ import duckdb
 from mog_jax.tables.cells import MISSING, is_number
 from mog_jax.tables.errors import TableError, no_such, reading
 from mog_jax.tables.h5ad import FEATURE, VALUE
+from mog_jax.tables.interval_options import ROLES
 from mog_jax.tables.keys import refuse_clashes
 from mog_jax.tables.paths import literal
 from mog_jax.tables.sources import TableSource
-from mog_jax.tables.words import ROLES
 
 _NUMERIC = re.compile(
     r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BOOLEAN|DECIMAL.*|BIGNUM|\"NULL\"|NULL)$"
@@ -58,7 +58,7 @@ class ChosenColumns:
 
     @property
     def roles(self) -> list[str]:
-        """The words that a column says of each value; the query has a column for each."""
+        """The interval options that columns hold; the query has a column for each."""
         return [role for role in ROLES if self.chosen.get(role)]
 
 
@@ -76,7 +76,7 @@ def choose_again(
         value=chosen["value"],
         count=chosen["count"],
         columns=chosen["columns"] or None,
-        words={role: chosen[role] for role in ROLES if chosen.get(role)},
+        interval_options={role: chosen[role] for role in ROLES if chosen.get(role)},
         fixed=fixed,
         carried=carried,
     )
@@ -89,7 +89,7 @@ def choose(
     value: str | None,
     count: str | None,
     columns: Sequence[str] | None,
-    words: Mapping[str, str] | None = None,
+    interval_options: Mapping[str, str] | None = None,
     fixed: Mapping[str, str] | None = None,
     carried: Sequence[str] | None = None,
 ) -> ChosenColumns:
@@ -104,10 +104,10 @@ def choose(
     """
     if source.is_long:
         by, value = _of_each_feature(source, by, value, columns)
-    fixed, words = dict(fixed or {}), dict(words or {})
-    used = {*by, *fixed.values(), count, *words.values()}
+    fixed, interval_options = dict(fixed or {}), dict(interval_options or {})
+    used = {*by, *fixed.values(), count, *interval_options.values()}
     columns = _spelt_out(columns, source, used)
-    if columns is not None and len(columns) > 1 and "upper" in words:
+    if columns is not None and len(columns) > 1 and "upper" in interval_options:
         raise TableError("`upper` goes with `value`, the lower ends; not with `columns`.")
     if columns is not None and value is not None:
         raise TableError("give `value` (one column) or `columns` (several), not both.")
@@ -124,7 +124,7 @@ def choose(
         value = rest[0]
     # Without groups a single column is a wide table of one.
     wide = list(dict.fromkeys(columns or ([value] if value is not None and not by else [])))
-    beside = [*([count] if count else []), *words.values(), *fixed.values()]
+    beside = [*([count] if count else []), *interval_options.values(), *fixed.values()]
     for name in [*by, *wide, *([value] if value else []), *beside]:
         if name not in source.types:
             raise no_such("column", name, source.types, source=source.name)
@@ -142,7 +142,7 @@ def choose(
     counted = cells.number(count) if count else "NULL::DOUBLE"
     bad = ", ".join(["NULL::VARCHAR", *map(cells.unreadable, beside)])
     selected += [f"{counted} AS count", f"coalesce({bad}, NULL) AS bad_number"]
-    selected += [f"{cells.number(column)} AS {role}" for role, column in words.items()]
+    selected += [f"{cells.number(column)} AS {role}" for role, column in interval_options.items()]
     selected += [f"{cells.number(column)} AS fixed_{name}" for name, column in fixed.items()]
     if carried is not None:
         selected += [f"{source.columns[name]} AS r{place}" for place, name in enumerate(carried)]
@@ -179,7 +179,7 @@ def choose(
             "value": None if wide else value,
             "columns": wide,
             "count": count,
-            **words,
+            **interval_options,
         },
         fixed=fixed,
     )

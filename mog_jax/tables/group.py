@@ -13,9 +13,9 @@ from mog_jax.tables.columns import ChosenColumns, choose_again
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.fixed import columns_of
+from mog_jax.tables.interval_options import TableIntervalOptions
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.sources import open_source
-from mog_jax.tables.words import TableWords
 
 
 class GroupValues(NamedTuple):
@@ -28,14 +28,14 @@ class GroupValues(NamedTuple):
     counts : array, shape (n,), or None
     fixed : dict
         What is fixed of the group.
-    words : dict
+    interval_options : dict
         What is said of the values, as `mog_jax.fit` takes it.
     """
 
     values: Array
     counts: Array | None
     fixed: dict[str, float]
-    words: dict[str, Any]
+    interval_options: dict[str, Any]
 
 
 def group_values(source: Any, run: Mapping[str, Any], key: Sequence[Any]) -> GroupValues:
@@ -69,8 +69,8 @@ def group_values(source: Any, run: Mapping[str, Any], key: Sequence[Any]) -> Gro
     own = {name: found[f"fixed_{name}"][0].as_py() for name in rows.fixed}
     known = {name: value for name, value in {**fixed, **own}.items() if value is not None}
     said = {role: found[role].fill_null(np.nan).to_numpy() for role in rows.roles}
-    words = TableWords.of_run(run).for_fit(said, lambda each: each)
-    return GroupValues(found["value"].to_numpy(), counts, known, words)
+    interval_options = TableIntervalOptions.of_run(run).for_fit(said, lambda each: each)
+    return GroupValues(found["value"].to_numpy(), counts, known, interval_options)
 
 
 def group_levels(

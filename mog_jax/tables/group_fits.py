@@ -7,8 +7,8 @@ import pyarrow
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.inputs import Ragged
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import read_recorded
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.results.columns import BINS, columns_of
 from mog_jax.fitting.results.fit import Fit
 from mog_jax.tables.errors import TableError
@@ -16,7 +16,7 @@ from mog_jax.tables.schema import ANSWERS
 
 
 class Shown(NamedTuple):
-    """What is shown of the values of b groups besides their fits.
+    """Summaries of the values of b groups that are shown besides their fits.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ def fit_groups(
         If the values are not what the options say of them.
     """
     fits = _fit(values, lengths, counts, options)
-    words = Words.of(options)
-    if words.are_given:
-        shown = _shown_of_intervals(values, lengths, counts, words)
+    interval_options = IntervalOptions.of(options)
+    if interval_options.are_given:
+        shown = _shown_of_intervals(values, lengths, counts, interval_options)
     else:
         shown = _shown_of_points(values, lengths, counts)
     return answers(fits, n_missing, shown)
@@ -110,10 +110,12 @@ def _shown_of_points(values: Array, lengths: Array, counts: Array | None) -> Sho
     return Shown(lowest, highest, none, none, drawn)
 
 
-def _shown_of_intervals(values: Array, lengths: Array, counts: Array | None, words: Words) -> Shown:
+def _shown_of_intervals(
+    values: Array, lengths: Array, counts: Array | None, interval_options: IntervalOptions
+) -> Shown:
     b = len(lengths)
     times = None if counts is None else Ragged(counts, lengths)
-    given = read_recorded(Ragged(values, lengths), times, words)
+    given = read_recorded(Ragged(values, lengths), times, interval_options)
     seen = np.where(given.missing | ~given.is_finite, 0, given.counts)
     (low, high), row = given.ends, given.row
     lowest, highest = np.full(b, np.inf), np.full(b, -np.inf)

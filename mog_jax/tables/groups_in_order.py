@@ -15,10 +15,10 @@ from mog_jax.arrays import HostArray
 from mog_jax.tables import large_groups
 from mog_jax.tables.columns import ChosenColumns
 from mog_jax.tables.errors import reading
+from mog_jax.tables.interval_options import TableIntervalOptions
 from mog_jax.tables.options import plain
 from mog_jax.tables.sources import TableSource
 from mog_jax.tables.stream import StreamFitter, fit_batches
-from mog_jax.tables.words import TableWords
 
 _BATCH_ROWS = 1 << 18
 
@@ -69,14 +69,14 @@ class GroupsInOrder:
         values, lengths, counts : array
             As `mog_jax.tables.group_fits.fit_groups` takes them.
         options : dict
-            Of the fit, words among them.
+            Of the fit, interval_options among them.
         """
         fitter = StreamFitter.checked(
             by="id",
             value="value",
             count="count",
             fixed=None,
-            options=plain(self.run["options"]) | TableWords.of_run(self.run).as_options(),
+            options=plain(self.run["options"]) | TableIntervalOptions.of_run(self.run).as_options(),
             function="fit_table",
         )
         keys = ", ".join(["g.id", "r.value", *(f"r.{role}" for role in self.rows.roles)])
@@ -104,7 +104,7 @@ class GroupsInOrder:
     def _ordinary_fits(
         self, first: int, end: int, begun: Callable[[], None]
     ) -> Iterator[pyarrow.RecordBatch]:
-        options = plain(self.run["options"]) | TableWords.of_run(self.run).as_options()
+        options = plain(self.run["options"]) | TableIntervalOptions.of_run(self.run).as_options()
         if self.rows.fixed:
             own = {name: f"fixed_{name}" for name in self.rows.fixed}
             options["fixed"] = {**options["fixed"], **own}
@@ -152,7 +152,7 @@ class GroupsInOrder:
                 n_rows,
                 has_counts=self.rows.has_counts,
                 options=plain(options),
-                words=TableWords.of_run(self.run),
+                interval_options=TableIntervalOptions.of_run(self.run),
                 fixed={name: value for name, value in known.items() if value is not None},
             )
 

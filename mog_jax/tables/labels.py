@@ -16,8 +16,8 @@ import pyarrow.parquet
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from mog_jax.arrays import HostArray
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import read_recorded
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.options import true_or_false
 from mog_jax.inference.intervals import interval_statistics
 from mog_jax.mixture import Mixture
@@ -25,12 +25,12 @@ from mog_jax.tables.columns import ChosenColumns, choose_again
 from mog_jax.tables.database import opened
 from mog_jax.tables.errors import TableError, reading
 from mog_jax.tables.group import recorded_source
+from mog_jax.tables.interval_options import TableIntervalOptions
 from mog_jax.tables.outputs import refuse_foreign, refuse_input, written_whole
 from mog_jax.tables.paths import identifier, literal
 from mog_jax.tables.read_options import read_options
 from mog_jax.tables.results import open_results
 from mog_jax.tables.sources import TableSource, open_source
-from mog_jax.tables.words import TableWords
 
 # The columns that are added.
 LABELS = ("posterior", "label", "uncertainty")
@@ -119,7 +119,7 @@ def labelled_rows(
             raise TableError(f"{fits} does not hold the groups that its record names.")
         connection.register("found", found.rename_columns([*places, *_PARAMETERS]))
         with reading(readable.name):
-            odds = _odds(connection, TableWords.of_run(run))
+            odds = _odds(connection, TableIntervalOptions.of_run(run))
             yield connection, _query(readable, rows, carried, odds), read_from
 
 
@@ -151,10 +151,10 @@ def _query(source: TableSource, rows: ChosenColumns, carried: list[str], odds: s
     )
 
 
-def _odds(connection: duckdb.DuckDBPyConnection, words: TableWords) -> str:
+def _odds(connection: duckdb.DuckDBPyConnection, interval_options: TableIntervalOptions) -> str:
     """Write as SQL the logarithm of the odds of the upper component; NULL where there are none."""
-    if words.are_given:
-        return _odds_of_intervals(connection, words)
+    if interval_options.are_given:
+        return _odds_of_intervals(connection, interval_options)
     near, far = (f"(value - mean_{k}) / nullif(sd_{k}, 0)" for k in (1, 2))
     odds = f"ln(weight_2 / weight_1) - ln(sd_2 / sd_1) + 0.5 * ({near} - {far}) * ({near} + {far})"
     # An empty component holds no point; DuckDB has no logarithm of 0.
@@ -165,9 +165,11 @@ def _odds(connection: duckdb.DuckDBPyConnection, words: TableWords) -> str:
     )
 
 
-def _odds_of_intervals(connection: duckdb.DuckDBPyConnection, words: TableWords) -> str:
+def _odds_of_intervals(
+    connection: duckdb.DuckDBPyConnection, interval_options: TableIntervalOptions
+) -> str:
     """Make a function that gives the odds of what is known of a value, and write its call."""
-    roles = list(words.columns)
+    roles = list(interval_options.columns)
     given = ["value", *roles, *_PARAMETERS]
 
     def odds(known_of_each: pyarrow.ChunkedArray) -> pyarrow.Array:
@@ -185,9 +187,9 @@ def _odds_of_intervals(connection: duckdb.DuckDBPyConnection, words: TableWords)
             "means": means,
             "variances": np.square(deviations),
         }
-        said = words.for_fit(rows, lambda each: each)
+        said = interval_options.for_fit(rows, lambda each: each)
         # A window changes no posterior.
-        known = read_recorded(rows["value"], None, Words.of({**said, "window": None}))
+        known = read_recorded(rows["value"], None, IntervalOptions.of({**said, "window": None}))
         found = interval_statistics(
             Mixture(**fields), np.arange(len(means)), known.centre, known.half_width
         ).log_odds

@@ -19,12 +19,12 @@ from mog_jax.arrays import HostArray
 from mog_jax.chunks import Chunk, maximum
 from mog_jax.fitting.data.fixed import read_fixed
 from mog_jax.fitting.data.inputs import Ragged
-from mog_jax.fitting.options import OPTIONS, WORDS, checked_options
+from mog_jax.fitting.options import INTERVAL_OPTIONS, OPTIONS, checked_options
 from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.group_fits import Shown, answers, fit_groups, histograms
+from mog_jax.tables.interval_options import TableIntervalOptions
 from mog_jax.tables.schema import ANSWERS
-from mog_jax.tables.words import TableWords
 
 # As many rows as close a chunk of ordinary groups; with what is made of them, some 1.6 GB.
 LARGEST_IN_MEMORY = 1 << 22
@@ -34,14 +34,14 @@ _TAKEN = OPTIONS.keys() - {"direction"}
 
 
 def most_rows_in_memory(options: dict[str, Any]) -> int | None:
-    """Give the number of rows beyond which a group is fitted by passes; None: there is none.
+    """Return the number of rows beyond which a group is fitted by passes; None for no limit.
 
     A climb by passes is Newton's: under another direction all groups are in memory.
     """
     is_taken = all(
         name in _TAKEN or value == OPTIONS.get(name)
         for name, value in options.items()
-        if name not in ("fixed", *WORDS)
+        if name not in ("fixed", *INTERVAL_OPTIONS)
     )
     return LARGEST_IN_MEMORY if is_taken else None
 
@@ -54,7 +54,7 @@ def fit_large_group(
     *,
     has_counts: bool,
     options: dict[str, Any],
-    words: TableWords,
+    interval_options: TableIntervalOptions,
     fixed: dict[str, float],
 ) -> pyarrow.RecordBatch:
     """Fit one group to its columns of the answer, with ``id`` and ``n_rows`` before them.
@@ -65,14 +65,14 @@ def fit_large_group(
         Its temporary tables spill to disk.
     query : str
         SQL for the columns ``value`` and ``count`` of the group's rows, in any order, and for those
-        that `words` name by their roles.
+        that `interval_options` name by their roles.
     group, n_rows : int
         The group's number, and how many rows it has.
     has_counts : bool
         Whether ``count`` says how often each value occurs.
     options : dict
         The options of a fit, under which `most_rows_in_memory` is a number.
-    words : TableWords
+    interval_options : TableIntervalOptions
         What is said of the values.
     fixed : dict
         The parameters of this group that are known, and their values.
@@ -82,9 +82,11 @@ def fit_large_group(
     TableError
         If more is said of the values, and they have too many levels.
     """
-    if words.are_given:
+    if interval_options.are_given:
         own = {**options, "fixed": fixed or None}
-        columns = _fit_levels(connection, query, n_rows, words, own, has_counts=has_counts)
+        columns = _fit_levels(
+            connection, query, n_rows, interval_options, own, has_counts=has_counts
+        )
         return _row(group, n_rows, columns)
     present = "value IS NOT NULL AND NOT isnan(value)"
     if has_counts:
@@ -124,13 +126,13 @@ def _fit_levels(
     connection: duckdb.DuckDBPyConnection,
     query: str,
     n_rows: int,
-    words: TableWords,
+    interval_options: TableIntervalOptions,
     options: dict[str, Any],
     *,
     has_counts: bool,
 ) -> list[pyarrow.Array]:
     """Count the values of a group that differ in anything said of them, and fit these."""
-    roles = list(words.columns)
+    roles = list(interval_options.columns)
     keys = ", ".join(["value", *roles])
     present = "value IS NOT NULL"
     if "upper" in roles:
@@ -157,7 +159,7 @@ def _fit_levels(
 
     lengths = np.array([found.num_rows])
     n_missing = np.array([n_rows - int(numbers("n_rows").sum())])
-    said = words.for_fit(
+    said = interval_options.for_fit(
         {role: numbers(role) for role in roles}, lambda each: Ragged(each, lengths)
     )
     return fit_groups(numbers("value"), lengths, numbers("count"), n_missing, options | said)

@@ -1,4 +1,4 @@
-"""How large a group may be that is fitted in memory: all its rows are there at once."""
+"""Limits the size of groups that are fitted in memory, where all rows are held at once."""
 
 import contextlib
 import os

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mog_jax.fitting.options import OPTIONS, WORDS, checked_options, refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, OPTIONS, checked_options, refuse_unknown
 
 # What says in a table what `counts` says beside an array, and what only an array has.
 _BY_COLUMN = {
@@ -32,12 +32,12 @@ def table_options(function: str, given: Mapping[str, Any], own: tuple[str, ...])
     ValueError
         If a value has a wrong type or range.
     """
-    known = (*OPTIONS, *WORDS)
+    known = (*OPTIONS, *INTERVAL_OPTIONS)
     unknown = [name for name in given if name not in known]
     refuse_unknown(function, unknown, (*own, *known), _BY_COLUMN)
     checked_options(**{name: value for name, value in given.items() if name in OPTIONS})
 
 
 def plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options that are none of the words, as a record in JSON holds them."""
-    return {name: value for name, value in given.items() if name not in WORDS}
+    """Return the options except interval options, as a record in JSON holds them."""
+    return {name: value for name, value in given.items() if name not in INTERVAL_OPTIONS}

@@ -29,6 +29,7 @@ from mog_jax.tables.errors import TableError, writing
 from mog_jax.tables.fingerprint import describe, refuse_other
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.groups_in_order import GroupsInOrder, fixed_columns
+from mog_jax.tables.interval_options import TableIntervalOptions
 from mog_jax.tables.large_groups import most_rows_in_memory
 from mog_jax.tables.memory import refuse_too_large
 from mog_jax.tables.options import plain, table_options
@@ -40,7 +41,6 @@ from mog_jax.tables.schema import ANSWERS
 from mog_jax.tables.significance import add_p_values, add_recorded_p_values, check_bootstrap
 from mog_jax.tables.sources import TableSource, open_source
 from mog_jax.tables.validate import survey
-from mog_jax.tables.words import TableWords
 
 _ARGUMENTS = (
     *("by", "value", "count", "columns", "fixed", "bootstrap", "bootstrap_seed"),
@@ -75,8 +75,8 @@ def fit_source(
     """
     table_options("fit_table", options, _ARGUMENTS)
     check_bootstrap(bootstrap, bootstrap_seed, fixed=bool(fixed))
-    words = TableWords.checked(options)
-    options = plain(options) | words.numbers
+    interval_options = TableIntervalOptions.checked(options)
+    options = plain(options) | interval_options.numbers
     path = None if out is None else Path(out)
     database = None if path is None else _refuse_loss(path, source, overwrite=overwrite)
     is_exported = path is not None and path != database
@@ -92,11 +92,11 @@ def fit_source(
             value=value,
             count=count,
             columns=columns,
-            words=words.columns,
+            interval_options=interval_options.columns,
             fixed=columns_of(held),
         )
         report("reading", 0, 0, 0)
-        survey(connection, readable, rows, words.numbers.get("window"))
+        survey(connection, readable, rows, interval_options.numbers.get("window"))
         run = describe(connection, readable, rows, options, held)
         largest = most_rows_in_memory(run["options"])
         refuse_too_large(connection, readable, rows, largest)
@@ -108,7 +108,7 @@ def fit_source(
             report("testing", 0, 0, 0)
             groups = GroupsInOrder(connection=connection, source=readable, rows=rows, run=run)
             with writing(str(database)):
-                if words.are_given:
+                if interval_options.are_given:
                     add_recorded_p_values(connection, groups, bootstrap, bootstrap_seed)
                 else:
                     add_p_values(connection, run["options"], bootstrap, bootstrap_seed)

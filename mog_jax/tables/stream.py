@@ -22,9 +22,9 @@ from mog_jax.tables.chunks import Chunk, chunks_of_groups
 from mog_jax.tables.errors import TableError
 from mog_jax.tables.fixed import check_fixed, columns_of
 from mog_jax.tables.group_fits import fit_groups
+from mog_jax.tables.interval_options import TableIntervalOptions, refuse_limits, refuse_steps
 from mog_jax.tables.keys import column_name, key_names, one_column, output_schema
 from mog_jax.tables.options import plain, table_options
-from mog_jax.tables.words import TableWords, refuse_limits, refuse_steps
 
 # Enough for an efficient fit, and so few that a killed run loses a few seconds.
 CHUNK_POINTS = 1 << 22
@@ -108,7 +108,7 @@ class StreamFitter:
     ----------
     by, value, count, fixed, chunk_points, chunk_groups, options
         See `fit_batches`.
-    words : TableWords
+    interval_options : TableIntervalOptions
     fit_chunk : callable
         Fits a chunk: `mog_jax.tables.group_fits.fit_groups`.
     """
@@ -116,7 +116,7 @@ class StreamFitter:
     by: list[str]
     value: str
     count: str | None
-    words: TableWords
+    interval_options: TableIntervalOptions
     fixed: dict[str, float | str]
     chunk_points: int
     chunk_groups: int
@@ -142,7 +142,7 @@ class StreamFitter:
             by=key_names(by),
             value=column_name("value", value),
             count=None if count is None else column_name("count", count),
-            words=TableWords.checked(options),
+            interval_options=TableIntervalOptions.checked(options),
             fixed=check_fixed(fixed),
             chunk_points=whole_number("chunk_points", chunk_points),
             chunk_groups=whole_number("chunk_groups", chunk_groups),
@@ -153,7 +153,7 @@ class StreamFitter:
     @property
     def numbers(self) -> list[str]:
         """The columns that hold numbers."""
-        beside = [*([self.count] if self.count else []), *self.words.columns.values()]
+        beside = [*([self.count] if self.count else []), *self.interval_options.columns.values()]
         return list(dict.fromkeys([self.value, *beside, *columns_of(self.fixed).values()]))
 
     @property
@@ -200,7 +200,7 @@ class StreamFitter:
         )
 
     def prepared(self, chunk: Chunk) -> tuple[Array, Array, Array | None, Array, dict[str, Any]]:
-        """Give what is fitted of a chunk: values, lengths, counts, number dropped, options."""
+        """Return what is fitted of a chunk: values, lengths, counts, number dropped, options."""
         values = _numbers(chunk.rows[self.value])
         counts = None if self.count is None else _counts(chunk.rows[self.count], self.count)
         options = dict(self.options)
@@ -209,18 +209,20 @@ class StreamFitter:
                 name: _one_each(chunk, value) if isinstance(value, str) else value
                 for name, value in self.fixed.items()
             }
-        said = {role: _numbers(chunk.rows[name]) for role, name in self.words.columns.items()}
+        said = {
+            role: _numbers(chunk.rows[name]) for role, name in self.interval_options.columns.items()
+        }
         self._refuse_impossible(said)
         (values, lengths, counts, n_missing), said = _usable(values, chunk.lengths, counts, said)
-        options |= self.words.for_fit(said, lambda each: Ragged(each, lengths))
+        options |= self.interval_options.for_fit(said, lambda each: Ragged(each, lengths))
         return values, lengths, counts, n_missing, options
 
     def _refuse_impossible(self, said: Mapping[str, Array]) -> None:
-        names = self.words.columns
+        names = self.interval_options.columns
         if "resolution" in said:
             refuse_steps(names["resolution"], said["resolution"])
         if {"lower_limit", "upper_limit"} & said.keys():
-            ends = self.words.numbers.get("limits") or (None, None)
+            ends = self.interval_options.numbers.get("limits") or (None, None)
             low, high = (
                 said.get(role, np.float64(np.nan if end is None else end))
                 for role, end in zip(("lower_limit", "upper_limit"), ends, strict=True)
@@ -268,7 +270,10 @@ def _one_each(chunk: Chunk, name: str) -> Array:
 def _usable(
     values: Array, lengths: Array, counts: Array | None, said: Mapping[str, Array]
 ) -> tuple[tuple[Array, Array, Array | None, Array], dict[str, Array]]:
-    """Drop what is missing and sort each group: values, lengths, counts, number dropped; words."""
+    """Drop missing values and sort each group.
+
+    Returns values, lengths, counts, number dropped; and the interval options in the same order.
+    """
     group = np.repeat(np.arange(len(lengths)), lengths)
     missing = np.isnan(values)
     if "upper" in said:

@@ -8,8 +8,8 @@ import numpy as np
 from mog_jax.parameter_names import out_of_range
 from mog_jax.tables.columns import ChosenColumns, refuse_unreadable
 from mog_jax.tables.errors import TableError, reading
+from mog_jax.tables.interval_options import refuse_steps
 from mog_jax.tables.sources import TableSource
-from mog_jax.tables.words import refuse_steps
 
 
 def survey(

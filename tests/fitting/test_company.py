@@ -128,8 +128,8 @@ def test_answers_are_a_fit_s_own(number, dtype):
     st.randoms(use_true_random=False),
 )
 def test_each_dataset_is_in_one_block(lengths, workers, random):
-    is_held = np.array([random.random() < 0.3 for _ in lengths])
-    parts = list(buckets.blocks(np.array(lengths), is_held, workers))
+    is_fixed = np.array([random.random() < 0.3 for _ in lengths])
+    parts = list(buckets.blocks(np.array(lengths), is_fixed, workers))
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(lengths)))
     for part in parts:
-        assert len(set(is_held[part].tolist())) == 1
+        assert len(set(is_fixed[part].tolist())) == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from mog_jax.fitting import Ragged
-from mog_jax.fitting.data.words import Words
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.results.columns import BINS
 from mog_jax.tables import group_fits
 from mog_jax.tables.schema import ANSWERS
@@ -71,7 +71,9 @@ def test_a_histogram_of_intervals_spreads_each_over_its_width():
     counts = np.array([3.0, 2, 32, 4, 1, 8, 5, 0])
     lengths = np.array([8, 0, 1])
     low, high, counts = (np.append(each, each[-2]) for each in (low, high, counts))
-    shown = group_fits._shown_of_intervals(low, lengths, counts, Words(upper=Ragged(high, lengths)))
+    shown = group_fits._shown_of_intervals(
+        low, lengths, counts, IntervalOptions(upper=Ragged(high, lengths))
+    )
     # An end alone is a place, and no range.
     np.testing.assert_array_equal(shown.lowest, [0, np.nan, 128])
     np.testing.assert_array_equal(shown.highest, [128, np.nan, 128])

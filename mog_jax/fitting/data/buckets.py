@@ -23,7 +23,7 @@ def padded_lengths(lengths: Array) -> Array:
     return np.array([pad_rows(int(length)) for length in distinct], np.int64)[position]
 
 
-def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
+def blocks(lengths: Array, is_fixed: Array, workers: int) -> Iterator[Array]:
     """Divide datasets into blocks.
 
     The fit of a dataset does not depend on its block.
@@ -32,7 +32,7 @@ def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
     ----------
     lengths : array of int, shape (b,)
         Number of points of each dataset.
-    is_held : array of bool, shape (b,)
+    is_fixed : array of bool, shape (b,)
         Whether a parameter is fixed: such datasets have blocks of their own.
     workers : int
         Number of blocks that are fitted at a time.
@@ -42,7 +42,7 @@ def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
     array of int
         The datasets of a block.
     """
-    order = np.lexsort((lengths, is_held))
+    order = np.lexsort((lengths, is_fixed))
     if not order.size:
         return
     # A multiple of the number of workers, so that all have the same number of blocks.
@@ -55,7 +55,7 @@ def blocks(lengths: Array, is_held: Array, workers: int) -> Iterator[Array]:
         longest = np.maximum.accumulate(np.maximum(lengths[some], 1))
         fits = longest <= max(_LONGER * longest[0], _FEW)
         fits &= longest * np.arange(1, width + 1) <= _POINTS
-        fits &= is_held[some] == is_held[some[0]]
+        fits &= is_fixed[some] == is_fixed[some[0]]
         fits[0] = True
         end = begin + int(np.argmin(fits)) if not fits.all() else begin + width
         yield np.sort(order[begin:end])

@@ -1,4 +1,4 @@
-"""Reads data and counts in all accepted forms into a `Source`."""
+"""Reads data and counts in all accepted forms into a `Datasets`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Ragged:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Source:
+class Datasets:
     """All datasets, as they were given.
 
     Parameters
@@ -98,7 +98,7 @@ class Source:
         return widths
 
 
-def read(data: Any, counts: Any) -> Source:
+def read(data: Any, counts: Any) -> Datasets:
     """Validate `data` and `counts`, in any form that `fit` accepts.
 
     Raises
@@ -129,7 +129,7 @@ def read(data: Any, counts: Any) -> Source:
     if is_single:
         values = values[None]
         counts = None if counts is None else counts[None]
-    return Source(values=values, counts=counts, offsets=offsets, is_single=is_single, names=names)
+    return Datasets(values=values, counts=counts, offsets=offsets, is_single=is_single, names=names)
 
 
 def _holds_values(row: Any) -> bool:

@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.data.inputs import Source, read
-from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_of_values
+from mog_jax.fitting.data.inputs import Datasets, read
+from mog_jax.fitting.data.interval_options import (
+    IntervalOptions,
+    of_each_value,
+    pair_of_each,
+    pair_of_values,
+)
 
 # A value farther from the grid than this share of a step is off it; a warning is given if more than
 # this share of the values is.
@@ -39,7 +44,7 @@ class Recorded(NamedTuple):
 
     Attributes
     ----------
-    source : Source
+    source : Datasets
         Of the data.
     row : array of int, shape (total,)
         Whose value each is.
@@ -53,7 +58,7 @@ class Recorded(NamedTuple):
     window : pair of arrays, shape (b,), or None
     """
 
-    source: Source
+    source: Datasets
     row: Array
     centre: Array
     half_width: Array
@@ -72,13 +77,15 @@ class Recorded(NamedTuple):
         return low, np.where(self.half_width == np.inf, np.inf, high)
 
 
-def read_recorded(data: Any, counts: Any, words: Words, *, checks_grid: bool = False) -> Recorded:
-    """Validate data and words, and give each value with what is said of it.
+def read_recorded(
+    data: Any, counts: Any, interval_options: IntervalOptions, *, checks_grid: bool = False
+) -> Recorded:
+    """Validate data and interval options, and return each value as an interval.
 
     Parameters
     ----------
     data, counts : as for `fit`
-    words : Words
+    interval_options : IntervalOptions
     checks_grid : bool
         Whether the resolution must be one that the values can have.
 
@@ -87,7 +94,7 @@ def read_recorded(data: Any, counts: Any, words: Words, *, checks_grid: bool = F
     ValueError
         If a word has a wrong value, or does not go with another one or with the data.
     """
-    words.refuse_combinations()
+    interval_options.refuse_combinations()
     source = read(data, counts)
     b = len(source)
     lengths = source.lengths(np.arange(b)).astype(np.int64)
@@ -96,22 +103,24 @@ def read_recorded(data: Any, counts: Any, words: Words, *, checks_grid: bool = F
     times = np.ones(x.size) if source.counts is None else source.counts.reshape(-1)
     place = np.arange(x.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     names = _Names(source, row, place)
-    if words.upper is not None:
-        centre, half_width, missing = _from_ends(x, _read_upper(words.upper, source), names)
+    if interval_options.upper is not None:
+        centre, half_width, missing = _from_ends(
+            x, _read_upper(interval_options.upper, source), names
+        )
     else:
         missing = np.isnan(x)
-        centre, half_width = _from_values(x, row, words, source, checks_grid)
+        centre, half_width = _from_values(x, row, interval_options, source, checks_grid)
     window = None
-    if words.window is not None:
-        window = pair_of_each("window", words.window, b)
-        at_value = x if words.upper is None else centre
+    if interval_options.window is not None:
+        window = pair_of_each("window", interval_options.window, b)
+        at_value = x if interval_options.upper is None else centre
         _refuse_outside(x, at_value, window[0][row], window[1][row], names, missing)
     is_finite = np.isfinite(centre) | missing
     return Recorded(source, row, centre, half_width, times, missing, is_finite, window)
 
 
 def middle_and_half(low: Array, high: Array) -> tuple[Array, Array]:
-    """Give intervals by their ends as `mog_jax.intervals.moments` has them."""
+    """Return intervals, given by their ends, as `mog_jax.intervals.moments` has them."""
     with np.errstate(invalid="ignore", over="ignore"):
         middle = np.where(
             np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * low + 0.5 * high)
@@ -122,12 +131,14 @@ def middle_and_half(low: Array, high: Array) -> tuple[Array, Array]:
     return middle, half
 
 
-def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[Observed], Array]:
-    """Validate data and words, and return the distinct intervals of each dataset.
+def read_intervals(
+    data: Any, counts: Any, interval_options: IntervalOptions
+) -> tuple[Datasets, list[Observed], Array]:
+    """Validate data and interval options, and return the distinct intervals of each dataset.
 
     Returns
     -------
-    source : Source
+    source : Datasets
         The data as they were given.
     datasets : list of Observed
         The distinct intervals.
@@ -139,7 +150,7 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
     ValueError
         If an argument has a wrong value, or does not agree with another one or with the data.
     """
-    given = read_recorded(data, counts, words, checks_grid=True)
+    given = read_recorded(data, counts, interval_options, checks_grid=True)
     b, row = len(given.source), given.row
     times = np.where(given.missing | ~given.is_finite, 0, given.counts)
     datasets = _distinct(row, given.centre, given.half_width, times, b)
@@ -155,7 +166,7 @@ def read_intervals(data: Any, counts: Any, words: Words) -> tuple[Source, list[O
 class _Names(NamedTuple):
     """Names of values for messages."""
 
-    source: Source
+    source: Datasets
     row: Array
     place: Array
 
@@ -169,7 +180,7 @@ class _Names(NamedTuple):
         return f"{name}[{own}][{self.place[at]}]"
 
 
-def _read_upper(upper: Any, source: Source) -> Array:
+def _read_upper(upper: Any, source: Datasets) -> Array:
     try:
         ends = read(upper, None)
     except ValueError as error:
@@ -211,18 +222,18 @@ def _from_ends(low: Array, high: Array, names: _Names) -> tuple[Array, Array, Ar
 
 
 def _from_values(
-    x: Array, row: Array, words: Words, source: Source, checks_grid: bool
+    x: Array, row: Array, interval_options: IntervalOptions, source: Datasets, checks_grid: bool
 ) -> tuple[Array, Array]:
     half_width = np.zeros(x.size)
     centre = x.copy()
     inside = np.isfinite(x)
-    if words.limits is not None:
-        low, high = pair_of_values("limits", words.limits, source, row)
+    if interval_options.limits is not None:
+        low, high = pair_of_values("limits", interval_options.limits, source, row)
         below, above = x <= low, x >= high
         centre = np.where(below, low, np.where(above, high, x))
         inside &= ~below & ~above
-    if words.resolution is not None:
-        step, vary = of_each_value("resolution", words.resolution, source, row)
+    if interval_options.resolution is not None:
+        step, vary = of_each_value("resolution", interval_options.resolution, source, row)
         wrong = ~(step >= 0 if vary else step > 0) | np.isinf(step)
         if wrong.any():
             raise ValueError(
@@ -233,7 +244,7 @@ def _from_values(
         if checks_grid and not vary:
             _check_grid(x[inside], row[inside], step[inside], len(source))
         half_width = 0.5 * step
-    if words.limits is not None:
+    if interval_options.limits is not None:
         half_width = np.where(below, -np.inf, np.where(above, np.inf, half_width))
     return centre, half_width
 

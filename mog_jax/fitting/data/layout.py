@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mog_jax.fitting.data.inputs import Ragged, Source
+from mog_jax.fitting.data.inputs import Datasets, Ragged
 
 
-def check_layout(data: Any, source: Source, min_points: float) -> None:
+def check_layout(data: Any, source: Datasets, min_points: float) -> None:
     """Refuse rows of one value, and warn of rows that are too short for any fit to converge.
 
     A dataset of one value has no fit, whatever the options; so a batch of such datasets is taken
@@ -20,7 +20,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
     Parameters
     ----------
     data : as given to `fit`
-    source : Source
+    source : Datasets
         The datasets read from it.
     min_points : float
         Least number of points in each component of a regular maximum.
@@ -51,7 +51,7 @@ def check_layout(data: Any, source: Source, min_points: float) -> None:
         )
 
 
-def _shape(data: Any, source: Source) -> tuple[int, int] | None:
+def _shape(data: Any, source: Datasets) -> tuple[int, int] | None:
     """Return the number of datasets and their length; None if their layout is not in doubt."""
     if source.is_single or isinstance(data, Ragged | Mapping) or not len(source):
         return None

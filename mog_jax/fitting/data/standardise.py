@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mog_jax.fitting.data.inputs import SEARCHED, Array, Source
+from mog_jax.fitting.data.inputs import SEARCHED, Array, Datasets
 from mog_jax.lane_shapes import pad_to_turn
 
 # Number of means of neighbours that stand for a dataset of more than SEARCHED points.
@@ -105,12 +105,12 @@ class Standardised:
         return held
 
 
-def standardise(source: Source, index: Array) -> Standardised:
+def standardise(source: Datasets, index: Array) -> Standardised:
     """Sort and standardise some datasets; NaN is a missing value.
 
     Parameters
     ----------
-    source : Source
+    source : Datasets
     index : array of int, shape (b,)
         Which datasets, at least one.
 

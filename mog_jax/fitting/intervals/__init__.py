@@ -7,7 +7,7 @@
 `climb`           Newton's method with a safeguard, all climbs side by side, in NumPy
 `maximise`        search with the penalty, climb without it, components below the resolution
 `describe`        back to the data's unit and order -> `Fit`
-`held`            climbs from given starts, for `local_maximum` and for profiles
+`from_starts`     climbs from given starts, for `local_maximum` and for profiles
 `replicates`      draws from one Gaussian, rounded, censored and truncated as the data were
 `fit_intervals`   calls all of these for a batch
 ================  ==================================================================================

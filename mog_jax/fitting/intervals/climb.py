@@ -62,7 +62,7 @@ class Climbs(NamedTuple):
         return Climbs(*(field[index] for field in self))
 
     def in_units(self, theta: Array) -> Array:
-        """Give coordinates as the penalty sees them, shape (5, A)."""
+        """Return the coordinates to which the penalty applies, shape (5, A)."""
         shifted = theta.T.copy()
         shifted[3:] -= self.penalty_unit.T
         return shifted

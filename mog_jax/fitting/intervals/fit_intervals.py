@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.climb.directions import DIRECTIONS
 from mog_jax.fitting.data.fixed import is_near_data, read_fixed
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import Observed, read_intervals
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.in_blocks import fill_in
 from mog_jax.fitting.intervals.describe import describe
 from mog_jax.fitting.intervals.maximise import maximise
@@ -30,14 +30,14 @@ _WIDTH = 256
 def fit_intervals(
     data: Any,
     counts: Any,
-    words: Words,
+    interval_options: IntervalOptions,
     options: FitOptions,
     *,
     fixed: Mixture | Mapping[str, ArrayLike] | None,
     progress: bool,
     dtype: Any = None,
 ) -> Fit:
-    """Fit a mixture to each dataset, whose values are the intervals that `words` describes.
+    """Fit a mixture to each dataset of intervals, which `interval_options` describe.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def fit_intervals(
         raise ValueError("intervals are fitted by Newton's method: `direction` must be 'newton'.")
     if dtype is not None and np.dtype(dtype) != np.float64:
         raise ValueError(f"intervals are fitted in float64; got `dtype` {dtype!r}.")
-    source, datasets, is_finite = read_intervals(data, counts, words)
+    source, datasets, is_finite = read_intervals(data, counts, interval_options)
     known = read_fixed(fixed, len(source), equal_variances=options.equal_variances)
     fits = nothing(len(source), np.dtype(np.float64), options.equal_variances)
 

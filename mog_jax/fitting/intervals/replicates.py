@@ -5,12 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.data.inputs import Ragged, Source, read
-from mog_jax.fitting.data.words import Words, of_each_value, pair_of_each, pair_of_values
+from mog_jax.fitting.data.inputs import Datasets, Ragged, read
+from mog_jax.fitting.data.interval_options import (
+    IntervalOptions,
+    of_each_value,
+    pair_of_each,
+    pair_of_values,
+)
 
 
 class Recording(NamedTuple):
-    """How the values of one dataset were recorded; None for what does not apply.
+    """The way in which the values of one dataset were recorded; None for what does not apply.
 
     Attributes
     ----------
@@ -30,8 +35,10 @@ class Recording(NamedTuple):
     window: tuple[float, float] | None
     bins: tuple[Array, Array] | None
 
-    def record(self, normals: Array, mean: float, deviation: float) -> tuple[Ragged, Words]:
-        """Give datasets, and the words for them, of draws from a standard normal, shape (r, n)."""
+    def record(
+        self, normals: Array, mean: float, deviation: float
+    ) -> tuple[Ragged, IntervalOptions]:
+        """Return draws from a standard normal, shape (r, n), as datasets with interval options."""
         from scipy.special import ndtr, ndtri
 
         lengths = np.full(len(normals), normals.shape[1])
@@ -47,7 +54,9 @@ class Recording(NamedTuple):
             lower, upper = self.bins
             at = np.minimum(np.searchsorted(upper, x), upper.size - 1)
             ends = Ragged(upper[at].ravel(), lengths)
-            return Ragged(lower[at].ravel(), lengths), Words(upper=ends, window=self.window)
+            return Ragged(lower[at].ravel(), lengths), IntervalOptions(
+                upper=ends, window=self.window
+            )
         if self.step is not None:
             unit = np.where(self.step > 0, self.step, 1)
             rounded = self.origin + unit * np.rint((x - self.origin) / unit)
@@ -62,24 +71,24 @@ class Recording(NamedTuple):
                 return float(word[0])
             return Ragged(np.broadcast_to(word, x.shape).ravel(), lengths)
 
-        words = Words(
+        interval_options = IntervalOptions(
             resolution=None if self.step is None else of_each(self.step),
             limits=None
             if self.limits is None
             else (of_each(self.limits[0]), of_each(self.limits[1])),
             window=self.window,
         )
-        return Ragged(x.ravel(), lengths), words
+        return Ragged(x.ravel(), lengths), interval_options
 
 
-def recordings(data: Any, counts: Any, words: Words) -> list[Recording]:
-    """Say of each dataset how its values came to be intervals.
+def recordings(data: Any, counts: Any, interval_options: IntervalOptions) -> list[Recording]:
+    """Return how the values of each dataset were recorded.
 
     Parameters
     ----------
     data, counts : as for `fit`
         Of a value that was counted often, so many of a replicate are recorded as it was.
-    words : Words
+    interval_options : IntervalOptions
 
     Raises
     ------
@@ -88,18 +97,18 @@ def recordings(data: Any, counts: Any, words: Words) -> list[Recording]:
         not determined.
     """
     source = read(data, counts)
-    upper = None if words.upper is None else read(words.upper, None)
+    upper = None if interval_options.upper is None else read(interval_options.upper, None)
     b = len(source)
     lengths = source.lengths(np.arange(b)).astype(np.int64)
     row = np.repeat(np.arange(b), lengths)
     x = source.values.reshape(-1).astype(np.float64)
     step = limits = window = None
-    if words.resolution is not None:
-        step, _ = of_each_value("resolution", words.resolution, source, row)
-    if words.limits is not None:
-        limits = pair_of_values("limits", words.limits, source, row)
-    if words.window is not None:
-        window = pair_of_each("window", words.window, b)
+    if interval_options.resolution is not None:
+        step, _ = of_each_value("resolution", interval_options.resolution, source, row)
+    if interval_options.limits is not None:
+        limits = pair_of_values("limits", interval_options.limits, source, row)
+    if interval_options.window is not None:
+        window = pair_of_each("window", interval_options.window, b)
     times = np.ones(x.size) if source.counts is None else source.counts.reshape(-1)
     edges = np.concatenate([[0], np.cumsum(lengths)])
     found = []
@@ -121,7 +130,7 @@ def recordings(data: Any, counts: Any, words: Words) -> list[Recording]:
 
 
 def _each(word: Array, number: Array) -> Array:
-    """Give a word of all values as often as each was counted; once where it is the same of all."""
+    """Return an option of each value, repeated by its count; once if it is the same for all."""
     seen = word[number > 0]
     if seen.size and (seen == seen[0]).all():
         return seen[:1]
@@ -129,14 +138,14 @@ def _each(word: Array, number: Array) -> Array:
 
 
 def _grid_origin(x: Array, step: Array | None, number: Array) -> Array:
-    """Give a place on the grid of each value, or on that of all."""
+    """Return a place on the grid of each value, or on the grid of all."""
     finite = np.isfinite(x) & (number > 0)
     if step is None or _each(step, number).size <= 1:
         return x[finite][:1] if finite.any() else np.zeros(1)
     return np.repeat(np.where(finite, x, 0), number.astype(np.int64))
 
 
-def _values(source: Source, dataset: int) -> Array:
+def _values(source: Datasets, dataset: int) -> Array:
     values, _ = source.rows(np.array([dataset]))
     row: Array = np.asarray(values[0], np.float64)
     return row

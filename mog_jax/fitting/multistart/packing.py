@@ -145,7 +145,7 @@ class Layout(NamedTuple):
 
     dtype: np.dtype[Any]
     is_counted: bool
-    is_held: bool
+    is_fixed: bool
     turns: int = _CAPACITIES[0]
 
     def memory(self) -> Memory:
@@ -155,7 +155,7 @@ class Layout(NamedTuple):
             points=_aligned((rows, lanes), self.dtype),
             counts=_aligned((rows, lanes), self.dtype) if self.is_counted else None,
             weights=None if self.is_counted else _aligned((turns, lanes), self.dtype),
-            facts=_aligned((FACTS + 5 * self.is_held, TILES * lanes), self.dtype),
+            facts=_aligned((FACTS + 5 * self.is_fixed, TILES * lanes), self.dtype),
             tiles=_aligned((3, TILES), np.dtype(np.int32)),
         )
         return Memory(_aligned((ROWS, TILES * lanes), self.dtype), buffers)

@@ -193,7 +193,7 @@ def _irregular(best: Climbs, b: int, options: FitOptions) -> Array:
 
 
 def _some(starts: tuple[Array, Array], which: Array) -> tuple[Array, Array]:
-    """Give those of some datasets."""
+    """Return those of some datasets."""
     theta, dataset = starts
     some = np.flatnonzero(which[dataset])
     return theta[:, some], dataset[some]

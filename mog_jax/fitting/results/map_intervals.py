@@ -1,4 +1,4 @@
-"""Intervals that fits are asked about, read with the words of `fit`, and what is answered."""
+"""Posteriors, densities and distances of intervals under the fits of a batch."""
 
 import dataclasses
 from typing import Any
@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import Recorded, middle_and_half, read_recorded
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.options import refuse_unknown
 from mog_jax.inference.intervals import (
     IntervalTerms,
@@ -84,14 +84,14 @@ class IntervalValues:
         return self._shaped(found)
 
     def exact(self, i: int) -> tuple[Array, float]:
-        """Give the distinct exact values of a dataset, and how many there are."""
+        """Return the distinct exact values of a dataset, and the number of exact values."""
         given = self.given
         own = (given.row == i) & (given.half_width == 0) & (self._times > 0)
         return np.unique(given.centre[own]), float(self._times[own].sum())
 
     @property
     def _times(self) -> Array:
-        """How often each value was seen, 0 where it says nothing."""
+        """How often each value was seen, 0 where it is missing."""
         found: Array = np.where(self.given.missing | ~self.given.is_finite, 0, self.given.counts)
         return found
 
@@ -125,9 +125,9 @@ class IntervalValues:
 
 
 def read_interval_values(
-    data: Any, batch: tuple[int, ...], counts: Any, words: dict[str, Any], function: str
+    data: Any, batch: tuple[int, ...], counts: Any, interval_options: dict[str, Any], function: str
 ) -> IntervalValues:
-    """Read values with the words of :func:`mog_jax.fit`.
+    """Read values with the interval options of :func:`mog_jax.fit`.
 
     Raises
     ------
@@ -137,9 +137,11 @@ def read_interval_values(
         If there is no such word.
     """
     refuse_unknown(
-        function, [name for name in words if name not in Words._fields], ("counts", *Words._fields)
+        function,
+        [name for name in interval_options if name not in IntervalOptions._fields],
+        ("counts", *IntervalOptions._fields),
     )
-    given = read_recorded(data, counts, Words.of(words))
+    given = read_recorded(data, counts, IntervalOptions.of(interval_options))
     if batch != (() if given.source.is_single else (len(given.source),)):
         wanted = f"{batch[0]} datasets, as there are fits" if batch else "one dataset, shape (n,)"
         got = "one" if given.source.is_single else f"{len(given.source)}"

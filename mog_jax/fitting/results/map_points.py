@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mog_jax.fitting.data.inputs import Array, Source, read
+from mog_jax.fitting.data.inputs import Array, Datasets, read
 from mog_jax.precision import hand_back
 from mog_jax.threads import in_threads
 
@@ -22,7 +22,7 @@ class Points:
 
     Parameters
     ----------
-    source : Source
+    source : Datasets
         The points, as they were read.
     batch : () or (b,)
         Shape of the batch of fits.
@@ -30,7 +30,7 @@ class Points:
         Whether they came as a list of arrays.
     """
 
-    source: Source
+    source: Datasets
     batch: tuple[int, ...]
     as_list: bool
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.array_like import real_array
-from mog_jax.fitting.data.words import Words
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.options import refuse_unknown
 from mog_jax.fitting.results import unresolved
 from mog_jax.fitting.results.map_intervals import IntervalValues, read_interval_values
@@ -69,7 +69,7 @@ class FitMethods:
         *,
         counts: ArrayLike | None = None,
         kind: str = "observed",
-        **words: Any,
+        **interval_options: Any,
     ) -> jax.Array:
         r"""Covariance of the estimates.
 
@@ -82,7 +82,7 @@ class FitMethods:
         kind : "observed" or "sandwich"
             From the observed information, right if the data come from two Gaussians; or the
             sandwich, right if they do not.
-        **words
+        **interval_options
             Of the data, what was said to `fit`: `resolution`, `limits`, `window` or `upper`.
 
         Returns
@@ -104,7 +104,7 @@ class FitMethods:
             return found
         if data is None:
             raise ValueError("the sandwich needs the data: give `data`, as it was fitted.")
-        given = self._fitted("covariance", data, counts, words)
+        given = self._fitted("covariance", data, counts, interval_options)
         robust: jax.Array = (
             given.sandwich(found, self.mixture)
             if isinstance(given, IntervalValues)
@@ -118,7 +118,7 @@ class FitMethods:
         *,
         counts: ArrayLike | None = None,
         kind: str = "observed",
-        **words: Any,
+        **interval_options: Any,
     ) -> StandardErrors:
         """Standard errors of weights, means, variances and standard deviations.
 
@@ -128,7 +128,7 @@ class FitMethods:
             The data that were fitted; needed for the sandwich only.
         kind : "observed" or "sandwich"
             As in `covariance`.
-        **words
+        **interval_options
             Of the data, what was said to `fit`.
 
         Returns
@@ -143,7 +143,7 @@ class FitMethods:
         >>> fit.standard_errors().means.round(3)
         array([0.7  , 0.505])
         """
-        covariance = self.covariance(data, counts=counts, kind=kind, **words)
+        covariance = self.covariance(data, counts=counts, kind=kind, **interval_options)
         return inference.standard_errors(self.mixture, covariance, self.reason)
 
     def confidence_intervals(
@@ -153,7 +153,7 @@ class FitMethods:
         counts: ArrayLike | None = None,
         kind: str = "observed",
         level: float = 0.95,
-        **words: Any,
+        **interval_options: Any,
     ) -> ConfidenceIntervals:
         """Wald intervals, on the logit of the weights and the logarithm of the variances.
 
@@ -165,7 +165,7 @@ class FitMethods:
             As in `covariance`.
         level : float
             Probability with which each interval is to cover its parameter.
-        **words
+        **interval_options
             Of the data, what was said to `fit`.
 
         Returns
@@ -173,7 +173,7 @@ class FitMethods:
         ConfidenceIntervals
             NaN with a reason for a fit that has none.
         """
-        covariance = self.covariance(data, counts=counts, kind=kind, **words)
+        covariance = self.covariance(data, counts=counts, kind=kind, **interval_options)
         return inference.confidence_intervals(self.mixture, covariance, self.reason, level=level)
 
     def aic(self) -> jax.Array:
@@ -186,14 +186,16 @@ class FitMethods:
             self._at_maximum(self.log_likelihood), self._n_parameters(), self._total()
         )
 
-    def icl(self, data: ArrayLike, *, counts: ArrayLike | None = None, **words: Any) -> jax.Array:
+    def icl(
+        self, data: ArrayLike, *, counts: ArrayLike | None = None, **interval_options: Any
+    ) -> jax.Array:
         """Integrated completed likelihood: BIC, with a penalty for components that overlap.
 
         Parameters
         ----------
         data, counts : array-like
             What was fitted.
-        **words
+        **interval_options
             Of the data, what was said to `fit`.
 
         Returns
@@ -201,7 +203,7 @@ class FitMethods:
         array, shape (...,)
             Lower is better. NaN if the fit is not at a maximum.
         """
-        given = self._fitted("icl", data, counts, words)
+        given = self._fitted("icl", data, counts, interval_options)
         criterion: jax.Array = (
             given.icl(self.bic(), self.mixture)
             if isinstance(given, IntervalValues)
@@ -302,22 +304,22 @@ class FitMethods:
         """
         return inference.ashman_d(self.mixture)
 
-    def log_density(self, x: ArrayLike, **words: Any) -> Any:
+    def log_density(self, x: ArrayLike, **interval_options: Any) -> Any:
         """Log-density of points, in nats; of intervals the logarithm of their probability.
 
         Parameters
         ----------
         x : array-like
             Points in the form of the data, or `(n,)` for all fits.
-        **words
+        **interval_options
             If `x` are intervals, or lie in a window, what says so, as to `fit`.
 
         Returns
         -------
         array or list of arrays, of the form of `x`
         """
-        if any(word is not None for word in words.values()):
-            given = self._intervals("log_density", x, None, words)
+        if any(word is not None for word in interval_options.values()):
+            given = self._intervals("log_density", x, None, interval_options)
             return self._named(x, given.log_probability(self.mixture))
         return self._each(inference.log_density, x)
 
@@ -352,7 +354,9 @@ class FitMethods:
         found = inference.quantile(self.mixture, np.atleast_1d(asked))
         return found[..., 0] if asked.ndim == 0 else found
 
-    def responsibilities(self, x: ArrayLike, *, monotone: bool = False, **words: Any) -> Any:
+    def responsibilities(
+        self, x: ArrayLike, *, monotone: bool = False, **interval_options: Any
+    ) -> Any:
         r"""Posterior probabilities of the components.
 
         Of an interval :math:`\gamma_k=\pi_kP_k/\sum_j\pi_jP_j`, with its probabilities
@@ -364,7 +368,7 @@ class FitMethods:
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
             Whether the posterior of the upper component may never fall as x rises; of points.
-        **words
+        **interval_options
             If `x` are intervals, what says so: `resolution`, `limits` or `upper`, as to `fit`.
 
         Returns
@@ -372,15 +376,15 @@ class FitMethods:
         array or list of arrays, of the form of `x` with a last axis of length 2
             NaN where `x` is.
         """
-        if any(word is not None for word in words.values()):
+        if any(word is not None for word in interval_options.values()):
             if monotone:
                 raise ValueError("`monotone` goes with points; an interval has one posterior.")
-            given = self._intervals("responsibilities", x, None, words)
+            given = self._intervals("responsibilities", x, None, interval_options)
             return self._named(x, given.responsibilities(self.mixture))
         posterior = inference.monotone_responsibilities if monotone else inference.responsibilities
         return self._each(posterior, x)
 
-    def predict(self, x: ArrayLike, *, monotone: bool = False, **words: Any) -> Any:
+    def predict(self, x: ArrayLike, *, monotone: bool = False, **interval_options: Any) -> Any:
         """Label each value with its more probable component: 0 for the lower mean, 1 the upper.
 
         Parameters
@@ -389,7 +393,7 @@ class FitMethods:
             Points in the form of the data, or `(n,)` for all fits.
         monotone : bool
             Whether the posterior of the upper component may never fall as x rises.
-        **words
+        **interval_options
             As for `responsibilities`.
 
         Returns
@@ -402,7 +406,7 @@ class FitMethods:
             upper = np.asarray(posterior)[..., 1]
             return np.where(np.isnan(upper), -1, upper > 0.5)
 
-        posterior = self.responsibilities(x, monotone=monotone, **words)
+        posterior = self.responsibilities(x, monotone=monotone, **interval_options)
         if isinstance(posterior, dict):
             return {name: label(each) for name, each in posterior.items()}
         return (
@@ -414,7 +418,7 @@ class FitMethods:
         return self.mixture.sample(key, n)
 
     def kolmogorov_distance(
-        self, data: ArrayLike, *, counts: ArrayLike | None = None, **words: Any
+        self, data: ArrayLike, *, counts: ArrayLike | None = None, **interval_options: Any
     ) -> jax.Array:
         """Largest distance between the distribution functions of the data and of the fit.
 
@@ -425,14 +429,14 @@ class FitMethods:
         ----------
         data, counts : array-like
             What was fitted.
-        **words
+        **interval_options
             Of the data, what was said to `fit`.
 
         Returns
         -------
         array, shape (...,)
         """
-        given = self._fitted("kolmogorov_distance", data, counts, words)
+        given = self._fitted("kolmogorov_distance", data, counts, interval_options)
         distance: jax.Array = (
             given.kolmogorov_distance(self.mixture)
             if isinstance(given, IntervalValues)
@@ -441,7 +445,11 @@ class FitMethods:
         return distance
 
     def remarks(
-        self, data: ArrayLike | None = None, *, counts: ArrayLike | None = None, **words: Any
+        self,
+        data: ArrayLike | None = None,
+        *,
+        counts: ArrayLike | None = None,
+        **interval_options: Any,
     ) -> list[Any]:
         """Return remarks on a fit, as sentences.
 
@@ -453,7 +461,7 @@ class FitMethods:
         ----------
         data, counts : array-like, optional
             What was fitted.
-        **words
+        **interval_options
             Of the data, what was said to `fit`.
 
         Returns
@@ -469,32 +477,34 @@ class FitMethods:
         """
         if data is None:
             return remarks_of(self, None)
-        return remarks_of(self, self._fitted("remarks", data, counts, words))
+        return remarks_of(self, self._fitted("remarks", data, counts, interval_options))
 
     def _fitted(
-        self, function: str, data: Any, counts: Any, words: dict[str, Any]
+        self, function: str, data: Any, counts: Any, interval_options: dict[str, Any]
     ) -> Points | IntervalValues:
-        """Read what was fitted, with what was said of it then."""
-        given = any(word is not None for word in words.values())
+        """Read the fitted data, with the interval options of the fit."""
+        given = any(word is not None for word in interval_options.values())
         if given and not self.of_intervals:
             raise ValueError(
-                f"`{next(iter(words))}` was not said when this was fitted: it is a fit of points."
+                f"`{next(iter(interval_options))}` was not given to `fit`: this is a fit of points."
             )
         if self.of_intervals and not given:
-            refuse_unknown(function, words, ("data", "counts", *Words._fields))
+            refuse_unknown(function, interval_options, ("data", "counts", *IntervalOptions._fields))
             raise ValueError(
-                "this is a fit of intervals: say of the data what was said to `fit`, as in "
+                "this is a fit of intervals: give the options that `fit` was given, as in "
                 f"{function}(data, resolution=0.1)."
             )
         return (
-            self._intervals(function, data, counts, words) if words else self._points(data, counts)
+            self._intervals(function, data, counts, interval_options)
+            if interval_options
+            else self._points(data, counts)
         )
 
     def _intervals(
-        self, function: str, data: Any, counts: Any, words: dict[str, Any]
+        self, function: str, data: Any, counts: Any, interval_options: dict[str, Any]
     ) -> IntervalValues:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
-        own = {name: in_order(self.names, word, name) for name, word in words.items()}
+        own = {name: in_order(self.names, word, name) for name, word in interval_options.items()}
         return read_interval_values(rows, np.shape(self.n_points), times, own, function)
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
@@ -505,7 +515,7 @@ class FitMethods:
         return self._named(x, self._points(x).map_points(function, self.mixture))
 
     def _named(self, x: Any, found: Any) -> Any:
-        """Give what was found of each dataset by its name, if the data came so."""
+        """Return the results by the names of the datasets, if the data were a mapping."""
         return dict(zip(self.names, found, strict=True)) if isinstance(x, Mapping) else found
 
     def _total(self) -> Any:

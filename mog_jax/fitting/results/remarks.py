@@ -63,7 +63,7 @@ def about_data(distinct: Array, n_points: float, deviations: Array, *, is_atom: 
 
 
 def about_distances(distances: tuple[float, float], n_points: float) -> list[str]:
-    """Say where neither one Gaussian nor two describe the data.
+    """Return remarks on datasets where neither one Gaussian nor two describe the data.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def about_distances(distances: tuple[float, float], n_points: float) -> list[str
 
 
 def remarks_of(fit: Any, points: Points | IntervalValues | None) -> list[Any]:
-    """Give the remarks of a fit, or a list of them for each fit of a batch.
+    """Return the remarks on a fit, or a list of them for each fit of a batch.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _one_gaussian(fit: Any) -> Mixture:
 
 
 def _seen(points: Points | IntervalValues, i: int) -> tuple[Array, float]:
-    """Give the distinct values of a dataset, and how many points there are."""
+    """Return the distinct values of a dataset, and the number of points."""
     if isinstance(points, IntervalValues):
         return points.exact(i)
     values, counts = points.source.rows(np.array([0 if points.source.is_single else i]))

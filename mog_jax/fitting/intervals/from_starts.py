@@ -8,8 +8,8 @@ import numpy as np
 
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.climb.arrival import has_arrived
+from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import read_intervals
-from mog_jax.fitting.data.words import Words
 from mog_jax.fitting.intervals.climb import Climbs, climb
 from mog_jax.fitting.intervals.maximise import bases, below_resolution
 from mog_jax.fitting.intervals.observations import standardised
@@ -32,9 +32,14 @@ class IntervalClimbs:
     """
 
     def __init__(
-        self, data: Any, counts: Any, words: Words, place: int, options: FitOptions
+        self,
+        data: Any,
+        counts: Any,
+        interval_options: IntervalOptions,
+        place: int,
+        options: FitOptions,
     ) -> None:
-        _, datasets, _ = read_intervals(data, counts, words)
+        _, datasets, _ = read_intervals(data, counts, interval_options)
         self._data = standardised(datasets)
         self._place, self._options = place, options
         self.mean, self.scale = self._data.mean, self._data.scale
@@ -72,7 +77,7 @@ def interval_maximum(
     x: Any,
     start: Mixture,
     counts: Any,
-    words: Words,
+    interval_options: IntervalOptions,
     options: AscentOptions,
     fixed: Mixture | None,
 ) -> Mixture:
@@ -83,12 +88,12 @@ def interval_maximum(
     ValueError
         If an argument is traced by JAX, or has a wrong value.
     """
-    if is_traced((x, start, counts, fixed, *words)):
+    if is_traced((x, start, counts, fixed, *interval_options)):
         raise ValueError(
             "on intervals `local_maximum` is no JAX function: give it numbers, outside of jit, "
             "vmap and grad."
         )
-    source, datasets, _ = read_intervals(x, counts, words)
+    source, datasets, _ = read_intervals(x, counts, interval_options)
     if not source.is_single:
         raise ValueError("`x` must have shape (n,): one dataset of at least one value.")
     data = standardised(datasets)

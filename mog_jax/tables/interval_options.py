@@ -1,4 +1,4 @@
-"""What is said of the values of a table besides themselves: by numbers for all, or by columns."""
+"""Options that make the values of a table intervals: numbers for all rows, or columns."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.data.words import Words, of_each_dataset, pair_of_each
+from mog_jax.fitting.data.interval_options import IntervalOptions, of_each_dataset, pair_of_each
 from mog_jax.tables.errors import TableError
 
 # What a column may hold, one number for each row; null where nothing is known.
@@ -15,8 +15,8 @@ ROLES = ("upper", "resolution", "lower_limit", "upper_limit")
 _NOTHING = {"upper": np.nan, "resolution": 0.0, "lower_limit": -np.inf, "upper_limit": np.inf}
 
 
-class TableWords(NamedTuple):
-    """What is said of values: see :class:`mog_jax.fitting.data.words.Words`.
+class TableIntervalOptions(NamedTuple):
+    """The interval options of a table, see `fitting.data.interval_options.IntervalOptions`.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class TableWords(NamedTuple):
         return bool(self.columns or self.numbers)
 
     @classmethod
-    def checked(cls, given: Mapping[str, Any]) -> "TableWords":
-        """Pick the words out of options, before any row is seen.
+    def checked(cls, given: Mapping[str, Any]) -> "TableIntervalOptions":
+        """Return the interval options among options, before any row is read.
 
         Raises
         ------
@@ -51,11 +51,13 @@ class TableWords(NamedTuple):
             raise TableError(str(error)) from None
 
     @classmethod
-    def _checked(cls, given: Mapping[str, Any]) -> "TableWords":
-        said = {name: given[name] for name in Words._fields if given.get(name) is not None}
+    def _checked(cls, given: Mapping[str, Any]) -> "TableIntervalOptions":
+        said = {
+            name: given[name] for name in IntervalOptions._fields if given.get(name) is not None
+        }
         columns: dict[str, str] = {}
         numbers: dict[str, Any] = {}
-        upper, resolution, limits, window = (said.get(name) for name in Words._fields)
+        upper, resolution, limits, window = (said.get(name) for name in IntervalOptions._fields)
         others = [name for name in ("resolution", "limits") if name in said]
         if upper is not None:
             if not isinstance(upper, str):
@@ -76,16 +78,20 @@ class TableWords(NamedTuple):
         return cls(columns, numbers)
 
     @classmethod
-    def of_run(cls, run: Mapping[str, Any]) -> "TableWords":
-        """Give the words of a run by its record."""
+    def of_run(cls, run: Mapping[str, Any]) -> "TableIntervalOptions":
+        """Return the interval options of a run from its record."""
         chosen, options = run["columns"], run["options"]
         return cls(
             {role: chosen[role] for role in ROLES if chosen.get(role)},
-            {name: options[name] for name in Words._fields if options.get(name) is not None},
+            {
+                name: options[name]
+                for name in IntervalOptions._fields
+                if options.get(name) is not None
+            },
         )
 
     def as_options(self) -> dict[str, Any]:
-        """Give them as options of a fit whose columns are called by their roles."""
+        """Return them as options of a fit whose columns are named by their roles."""
         options = dict(self.numbers)
         options |= {name: name for name in ("upper", "resolution") if name in self.columns}
         if self._has_limits:
@@ -93,7 +99,7 @@ class TableWords(NamedTuple):
         return options
 
     def for_fit(self, rows: Mapping[str, Array], form: Callable[[Array], Any]) -> dict[str, Any]:
-        """Give them as `mog_jax.fit` takes them.
+        """Return them as `mog_jax.fit` takes them.
 
         Parameters
         ----------
@@ -151,7 +157,7 @@ def _refuse_step(step: float) -> None:
 
 
 def _limits(limits: Any, columns: dict[str, str]) -> dict[str, Any]:
-    """Put limits that are columns into `columns`, and give those that are numbers."""
+    """Put limits that are columns into `columns`, and return those that are numbers."""
     if not isinstance(limits, list | tuple) or len(limits) != 2:
         raise TableError(
             "`limits` must be a pair, lower and upper, each a number, a column or None; got "

@@ -1,4 +1,4 @@
-"""What a caller says of values besides themselves: resolution, limits, upper ends, a window."""
+"""Options that make values intervals: resolution, limits, upper ends and a window."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,22 +7,22 @@ import numpy as np
 
 from mog_jax.array_like import real_array
 from mog_jax.arrays import HostArray as Array
-from mog_jax.fitting.data.inputs import Ragged, Source, read
+from mog_jax.fitting.data.inputs import Datasets, Ragged, read
 
 
-class Words(NamedTuple):
-    """What a caller says of the values, as it was given; None where nothing was.
+class IntervalOptions(NamedTuple):
+    """The options that say how values were recorded, as they were given; None if not given.
 
     Attributes
     ----------
     upper : in the form of the data
-        The upper ends of intervals of which the data are the lower ones.
+        Upper ends of intervals whose lower ends are the data.
     resolution : number, or one for each dataset or each value
-        To which the values were rounded.
+        The step to which the values were rounded.
     limits : pair of them or None
-        At or beyond, only that is known.
+        Limits of detection: a value at a limit or beyond is censored there.
     window : pair of numbers, or of one for each dataset, or None
-        Values outside were never recorded.
+        Range outside which values were not recorded.
     """
 
     upper: Any = None
@@ -31,17 +31,17 @@ class Words(NamedTuple):
     window: Any = None
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "Words":
-        """Pick the words out of options of `fit`."""
+    def of(cls, options: Mapping[str, Any]) -> "IntervalOptions":
+        """Return the interval options among options of `fit`."""
         return cls(**{name: options[name] for name in cls._fields if name in options})
 
     @property
     def are_given(self) -> bool:
-        """Whether anything is said."""
+        """Whether any of them is given."""
         return any(word is not None for word in self)
 
     def refuse_combinations(self) -> None:
-        """Raise `ValueError` for words that exclude each other."""
+        """Raise `ValueError` for options that exclude each other."""
         for name in ("resolution", "limits"):
             if self.upper is not None and getattr(self, name) is not None:
                 raise ValueError(
@@ -51,7 +51,7 @@ class Words(NamedTuple):
 
 
 def of_each_dataset(name: str, value: Any, b: int) -> Array:
-    """Give a number for each dataset, of one for all or one for each."""
+    """Return a number for each dataset, from one for all or one for each."""
     found = _numbers(name, value, "a number, or one for each dataset")
     if found.shape not in ((), (b,)):
         raise ValueError(
@@ -61,15 +61,15 @@ def of_each_dataset(name: str, value: Any, b: int) -> Array:
     return np.broadcast_to(found, (b,))
 
 
-def of_each_value(name: str, value: Any, source: Source, row: Array) -> tuple[Array, bool]:
-    """Give a number for each value, of one for all, one for each dataset or one for each value.
+def of_each_value(name: str, value: Any, source: Datasets, row: Array) -> tuple[Array, bool]:
+    """Return a number for each value, from one for all, for each dataset, or for each value.
 
     Parameters
     ----------
     name : str
-        What it is called in messages.
+        Name of the argument, for messages.
     value : as given
-    source : Source
+    source : Datasets
         Of the data.
     row : array of int, shape (total,)
         Whose value each is.
@@ -106,7 +106,7 @@ def of_each_value(name: str, value: Any, source: Source, row: Array) -> tuple[Ar
 
 
 def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
-    """Give lower and upper ends for each dataset, infinite where there is none."""
+    """Return lower and upper ends for each dataset, infinite where there is none."""
     low, high = (
         of_each_dataset(name, nothing if end is None else end, b)
         for end, nothing in zip(_pair(name, value), (-np.inf, np.inf), strict=True)
@@ -116,8 +116,8 @@ def pair_of_each(name: str, value: Any, b: int) -> tuple[Array, Array]:
     return low, high
 
 
-def pair_of_values(name: str, value: Any, source: Source, row: Array) -> tuple[Array, Array]:
-    """Give lower and upper ends for each value, infinite where there is none."""
+def pair_of_values(name: str, value: Any, source: Datasets, row: Array) -> tuple[Array, Array]:
+    """Return lower and upper ends for each value, infinite where there is none."""
     (low, low_varies), (high, high_varies) = (
         of_each_value(name, nothing if end is None else end, source, row)
         for end, nothing in zip(_pair(name, value), (-np.inf, np.inf), strict=True)
