@@ -125,7 +125,7 @@ INNER_FLOORS = {
     ],
     "fitting.data": [
         {"buckets", "grid", "inputs"},
-        {"fixed", "layout", "sparse", "standardise", "words"},
+        {"fixed", "layout", "sparse", "standardise", "interval_options"},
         {"intervals"},
     ],
     "fitting.intervals": [
@@ -133,7 +133,7 @@ INNER_FLOORS = {
         {"kernel", "starts"},
         {"climb"},
         {"maximise"},
-        {"describe", "held", "replicates"},
+        {"describe", "from_starts", "replicates"},
         {"fit_intervals"},
     ],
     "fitting.multistart": [

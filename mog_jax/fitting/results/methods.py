@@ -83,7 +83,7 @@ class FitMethods:
             From the observed information, right if the data come from two Gaussians; or the
             sandwich, right if they do not.
         **interval_options
-            Of the data, what was said to `fit`: `resolution`, `limits`, `window` or `upper`.
+            The interval options that `fit` was given: `resolution`, `limits`, `window`, `upper`.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class FitMethods:
         kind : "observed" or "sandwich"
             As in `covariance`.
         **interval_options
-            Of the data, what was said to `fit`.
+            The interval options that `fit` was given.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class FitMethods:
         level : float
             Probability with which each interval is to cover its parameter.
         **interval_options
-            Of the data, what was said to `fit`.
+            The interval options that `fit` was given.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class FitMethods:
         data, counts : array-like
             What was fitted.
         **interval_options
-            Of the data, what was said to `fit`.
+            The interval options that `fit` was given.
 
         Returns
         -------
@@ -430,7 +430,7 @@ class FitMethods:
         data, counts : array-like
             What was fitted.
         **interval_options
-            Of the data, what was said to `fit`.
+            The interval options that `fit` was given.
 
         Returns
         -------
@@ -462,7 +462,7 @@ class FitMethods:
         data, counts : array-like, optional
             What was fitted.
         **interval_options
-            Of the data, what was said to `fit`.
+            The interval options that `fit` was given.
 
         Returns
         -------

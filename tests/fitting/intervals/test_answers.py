@@ -181,7 +181,7 @@ def test_data_must_be_said_as_they_were_fitted(method):
 
 def test_what_cannot_be_meant_is_refused():
     fit = mog_jax.fit(X, resolution=1)
-    with pytest.raises(ValueError, match="say of the data"):
+    with pytest.raises(ValueError, match="give the options that"):
         fit.standard_errors(X, kind="sandwich")
     with pytest.raises(ValueError, match="`monotone` goes with points"):
         fit.responsibilities(X, monotone=True, resolution=1)
