@@ -171,9 +171,9 @@ def test_far_intervals_have_odds_of_all_digits():
 @pytest.mark.parametrize("method", ["icl", "kolmogorov_distance", "remarks"])
 def test_data_must_be_said_as_they_were_fitted(method):
     of_intervals, of_points = mog_jax.fit(X, resolution=1), mog_jax.fit(X)
-    with pytest.raises(ValueError, match=rf"fit of intervals: say .* {method}\(data, resolution"):
+    with pytest.raises(ValueError, match=rf"fit of intervals: give .* {method}\(data, resolution"):
         getattr(of_intervals, method)(X)
-    with pytest.raises(ValueError, match="`resolution` was not said"):
+    with pytest.raises(ValueError, match="`resolution` was not given"):
         getattr(of_points, method)(X, resolution=1)
     with pytest.raises(ValueError, match="no option `resolutoin`: did you mean `resolution`"):
         getattr(of_intervals, method)(X, resolutoin=1)
