@@ -25,7 +25,7 @@ columns of the answer, after those of --by:
   threshold_reason                            why there is no threshold
   gain_left                                   estimate of the nats still to be gained
   n_points n_missing lowest highest           of the values
-  n_below n_above                             values of which only an upper or a lower limit is known
+  n_below n_above                             values below and above a limit
   histogram                                   of 32 bins between these; not in a CSV
   higher_by higher_points                     another maximum that lies higher: by how many nats,
                                               and the points in its smaller component
