@@ -127,8 +127,8 @@ _PRICES = np.array([1.0, 2.0, -1.0])
 def _projected(x):
     descending = jnp.sort(x)[::-1]
     excess = jnp.cumsum(descending) - 1
-    kept = jnp.sum(descending - excess / jnp.arange(1, 4) > 0)
-    return jnp.maximum(x - jnp.take(excess, kept - 1) / kept, 0)
+    kept = jnp.sum(descending - excess / jnp.arange(1, 4).astype(x.dtype) > 0)
+    return jnp.maximum(x - jnp.take(excess, kept - 1) / kept.astype(x.dtype), 0)
 
 
 def simplex_price(x):
@@ -154,7 +154,7 @@ SIMPLEX = Subject(
     inputs=st.tuples(array(st.floats(-3, 3) | st.sampled_from([0.0, 0.5]), 3)),
     typical=lambda rng: (rng.normal(size=3),),
 )
-_over_all, _over_support = _price_with(lambda support: 3), _price_with(jnp.sum)
+_over_all, _over_support = _price_with(lambda support: 3.0), _price_with(jnp.sum)
 
 
 @planted.bug(SIMPLEX, "index", "wrong_formula", "wrong_second_order")
