@@ -116,7 +116,7 @@ class Preamble:
         if isinstance(value, np.ndarray | np.generic | jax.Array):
             return self._claim(self.definitions, name, f"{name} = {array(np.asarray(value))}")
         if isinstance(value, bool | int | float | str | None):
-            return self._claim(self.definitions, name, f"{name} = {value!r}")
+            return self._claim(self.definitions, name, f"{name} = {_nested(value)}")
         transformed = _transformed(value)
         if transformed is not None:
             return self._define_transformed(name, value, transformed, known)
@@ -290,6 +290,31 @@ def _names(node: Any, value: Any) -> Iterator[tuple[str, Any]]:
                 outside[name] = cell.cell_contents
             except ValueError:
                 raise Unwritable(name) from None
+        outside |= _defaults(node, value)
+        missing = _outer(node) - set(outside) - set(vars(builtins))
+        if missing:
+            raise Unwritable(min(missing))
     for name in sorted(used & set(outside)):
         if outside[name] is not getattr(builtins, name, object()):
             yield name, outside[name]
+
+
+def _defaults(node: Any, function: types.FunctionType) -> dict[str, Any]:
+    """Return the values of defaults that are a name: they are bound where the function is made."""
+    parameters = inspect.signature(function).parameters
+    positional = [*node.args.posonlyargs, *node.args.args]
+    first = len(positional) - len(node.args.defaults)
+    given = [*zip(positional[first:], node.args.defaults, strict=True)]
+    given += zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return {
+        default.id: parameters[argument.arg].default
+        for argument, default in given
+        if isinstance(default, ast.Name)
+    }
+
+
+def _outer(node: Any) -> set[str]:
+    """Return the names in defaults, annotations and decorators, which no scope of its own binds."""
+    parts = [node.args, getattr(node, "returns", None), *getattr(node, "decorator_list", [])]
+    names = [n for part in parts if part is not None for n in ast.walk(part)]
+    return {n.id for n in names if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}

@@ -53,6 +53,29 @@ def test_a_function_of_this_file_comes_with_what_it_uses():
     assert "wrong_formula: x[0]" in shown_by(text)
 
 
+def _made(rate, limits):
+    def function(x, rate=rate):
+        return rate * jnp.sin(x)
+
+    def derivative(x, rate=rate):
+        return rate * jnp.sin(x)
+
+    def of_limits(x, *, rate=rate, limits=limits):
+        return rate * jnp.sin(x) * limits["low"]
+
+    return function, derivative, of_limits
+
+
+def test_defaults_that_another_function_bound_come_with_a_function():
+    function, derivative, of_limits = _made(2.5, {"low": 2.0})
+    text = crosscheck(function, derivative, [(0.5,)], wrt=0).findings[0].reproduce
+    assert "rate = 2.5" in text
+    assert "wrong_formula: x" in shown_by(text)
+    # What cannot be written is left to the reader, by name.
+    text = crosscheck(of_limits, derivative, [(0.5,)]).findings[0].reproduce
+    assert "Yours, to be defined first: of_limits" in text
+
+
 def test_a_lambda_comes_with_its_closure():
     scale, unit = np.array([1.0, np.inf]), 2
     functions = [lambda x: jnp.sum(x**2), lambda x: x * unit * jnp.where(jnp.isinf(scale), 1.5, 1)]
