@@ -184,7 +184,7 @@ def test_options_that_matter_are_repeated():
     report = crosscheck(log_sum, rounded, [args], order=1, simplex={"w": "partial"})
     assert "[args], order=1, simplex={'w': 'partial'})" in report.findings[0].reproduce
     strict = crosscheck(
-        jnp.sum, lambda x: jnp.cos(1e-6 * x), [(np.ones(2) * 1e-3,)], min_digits=15.5, order=1
+        jnp.sum, lambda x: jnp.cos(1e-4 * x), [(np.ones(2) * 1e-3,)], min_digits=15.5, order=1
     )
     assert "min_digits=15.5" in strict.findings[0].reproduce
 
