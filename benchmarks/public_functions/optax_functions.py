@@ -95,7 +95,8 @@ def projections() -> Iterator[Entry]:
         yield Entry(
             name=f"optax.projections.projection_{name}",
             function=lambda x, a, b, project=project: project(x, a, b),
-            letters="vvr",
+            # The normal vector of a plane is not 0.
+            letters="vwr",
         )
 
 

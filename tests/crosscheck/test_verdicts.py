@@ -190,6 +190,17 @@ def test_at_a_kink_of_the_function_a_rule_may_take_either_side():
     assert kinds(wrong) == ["wrong_formula"]
 
 
+def test_quotients_are_taken_beside_a_tiny_number():
+    def hidden(a, x):
+        return jnp.where(a != 1, 3 * (a - 1), 0.0) + a * x
+
+    # The step is far below the rounding of 1 to the digits that are tried first.
+    inputs = [(1.0, 1.98e-188)]
+    crosscheck(hidden, lambda a, x: (3 + x, a), inputs, wrt=(0, 1)).raise_if_failed()
+    wrong = crosscheck(hidden, lambda a, x: (x, a), inputs, wrt=(0, 1))
+    assert {finding.kind for finding in wrong.findings} == {"wrong_formula"}
+
+
 def test_a_rule_in_forward_mode_is_held_against_quotients_at_a_tie():
     @jax.custom_jvp
     def square(x):

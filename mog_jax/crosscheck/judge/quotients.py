@@ -349,13 +349,14 @@ def _sharpened(
 
     They are NaN if a comparison stays undecided.
     """
+    found = [flint.arb.nan()] * count
     for number in digits:
         with ball_arrays.precision(int(3.33 * number) + 64):
             try:
                 found = quotients(number)
             except Undecided:
-                # No precision decides a comparison: the function is not known here.
-                return [flint.arb.nan()] * count
+                # The moved inputs are balls of this precision, which may be too wide to compare.
+                continue
         if all(not q.is_finite() or q.rel_accuracy_bits() > _SHARP_BITS for q in found):
             break
     return found
