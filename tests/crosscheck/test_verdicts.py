@@ -190,6 +190,20 @@ def test_at_a_kink_of_the_function_a_rule_may_take_either_side():
     assert kinds(wrong) == ["wrong_formula"]
 
 
+def test_an_approximation_where_single_precision_cannot_tell_is_right():
+    def log1psquare(y):
+        large = y > 1 / jnp.sqrt(jnp.finfo(y.dtype).eps)
+        logarithm = 2 * jnp.log(jnp.where(large, y, 1.0))
+        return jnp.where(large, logarithm, jnp.log1p(jnp.square(jnp.where(large, 0.0, y))))
+
+    def log_density(freedom, scale):
+        y = 1 / (scale * jnp.sqrt(freedom))
+        return -jnp.log(scale) - 0.5 * (freedom + 1) * log1psquare(y)
+
+    report = crosscheck_rule(log_density, log_density, [(1e-3, 1e-3)], order=1)
+    assert kinds(report) == []
+
+
 def test_quotients_are_taken_beside_a_tiny_number():
     def hidden(a, x):
         return jnp.where(a != 1, 3 * (a - 1), 0.0) + a * x
