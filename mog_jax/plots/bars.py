@@ -52,7 +52,8 @@ def draw_bars(
             linewidth=0.5 if places.size < 80 else 0,
         )
     tallest = float(heights.max(initial=0))
-    for is_there, start in ((np.isinf(lower), low - beyond), (np.isinf(upper), high)):
+    sides = (("below", np.isinf(lower), low - beyond), ("above", np.isinf(upper), high))
+    for side, is_there, start in sides:
         if is_there.any():
             there = float(mass[is_there].sum())
             axes.bar(
@@ -63,7 +64,7 @@ def draw_bars(
                 color="white",
                 edgecolor="#888888",
                 hatch="///",
-                label=f"beyond a limit: {there:.1%}",
+                label=f"{side} a limit: {there:.1%}",
             )
             # One that holds much runs out of the picture rather than flattening all the rest.
             tallest = max(tallest, min(there / beyond, 2 * tallest or np.inf))
