@@ -148,7 +148,7 @@ REFUSED = {
     "decimals": ([decimal.Decimal("1.5")], r"\[0\] = Decimal\('1.5'\); give `np.asarray"),
     "fractions": ([fractions.Fraction(1, 2)], "dtype object; give `np.asarray"),
     "None": ([1.0, None], r"\[1\] = None; a missing value is NaN"),
-    "dict": ({"a": GOOD}, "dict; give its values, as a list of arrays"),
+    "dict": ({"a": GOOD}, "dict[;:].* give its values, as a list of arrays"),
     "set": ({1.0, 2.0}, r"set; give `list\((data|x)\)`"),
     "sparse": (
         scipy.sparse.csr_matrix(np.eye(3)),
