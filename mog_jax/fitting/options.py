@@ -10,7 +10,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -242,7 +242,7 @@ def options_of(function: str, given: Mapping[str, Any]) -> FitOptions:
     ValueError
         If a value has a wrong type or range.
     """
-    refuse_unknown(function, [name for name in given if name not in FIT_OPTIONS], FIT_OPTIONS)
+    refuse_unknown(function, given, FIT_OPTIONS)
     return checked_options(**{name: given[name] for name in OPTIONS if name in given})
 
 
@@ -256,10 +256,15 @@ def keywords_of(function: Callable[..., Any]) -> tuple[str, ...]:
     )
 
 
+def intervals_are_given(interval_options: Mapping[str, Any]) -> bool:
+    """Return whether any of the options that make values intervals is given."""
+    return any(option is not None for option in interval_options.values())
+
+
 def refuse_unknown(
     function: str,
-    unknown: Iterable[str],
-    known: Iterable[str],
+    given: Iterable[str],
+    known: Collection[str],
     hints: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Refuse options that `function` does not have, with a hint at the one that may be meant.
@@ -268,17 +273,21 @@ def refuse_unknown(
     ----------
     function : str
         Name of the function.
-    unknown, known : iterable of str
-        The options that it does not have, and those that it has.
+    given : iterable of str
+        The options that it was given.
+    known : collection of str
+        The options that it has.
     hints : mapping, optional
         Further hints, by the name of the unknown option.
 
     Raises
     ------
     UnknownOptionError
-        For the first of `unknown`, if there is one.
+        For the first option that it does not have, if there is one.
     """
-    for name in unknown:
+    for name in given:
+        if name in known:
+            continue
         near = nearest(name, known)
         meant = {**_ELSEWHERE, **hints}
         if name in meant:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mog_jax.fitting import Fit
 from mog_jax.fitting.data.intervals import Recorded
-from mog_jax.fitting.options import INTERVAL_OPTIONS, refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, intervals_are_given, refuse_unknown
 from mog_jax.fitting.results.map_intervals import read_interval_values
 from mog_jax.plots.points import finite_points
 
@@ -43,7 +43,7 @@ class SeenIntervals(NamedTuple):
         if given.window is not None:
             before, after = fit.cdf(np.array([end[dataset] for end in given.window]))
             share = float(after - before)
-        drawn = (given.row == dataset) & given.is_finite & ~given.missing & (given.counts > 0)
+        drawn = (given.row == dataset) & (given.seen > 0)
         lower, upper = given.ends
         return cls(lower[drawn], upper[drawn], given.counts[drawn], share)
 
@@ -58,12 +58,8 @@ def read_seen(
     ValueError
         If there are none that can be drawn.
     """
-    if not any(word is not None for word in interval_options.values()):
-        refuse_unknown(
-            function,
-            [name for name in interval_options if name not in INTERVAL_OPTIONS],
-            INTERVAL_OPTIONS,
-        )
+    if not intervals_are_given(interval_options):
+        refuse_unknown(function, interval_options, INTERVAL_OPTIONS)
         return SeenPoints(*finite_points(data, counts))
     given = read_interval_values(data, (), counts, interval_options, function).given
     seen = SeenIntervals.of(fit, given)

@@ -168,7 +168,7 @@ warm_start, verbose, verbose_interval
             min_points=self.min_points,
             starts=self.starts,
             choose=self.choose,
-            **self._words(),
+            **self._interval_options(),
             window=self.window,
         )
         warn_of(self.fit_, ["`X`"])
@@ -194,14 +194,16 @@ warm_start, verbose, verbose_interval
         """Posterior probability of each component, shape (n, 2); NaN where it does not exist."""
         check_is_fitted(self)
         column = self._column(X)
-        found = self.fit_.responsibilities(padded(column), **self._words())
+        found = self.fit_.responsibilities(padded(column), **self._interval_options())
         return np.asarray(found)[: column.size]
 
     def score_samples(self, X: Any) -> Array:
         """Log-density of each sample in nats, or of an interval's probability, shape (n,)."""
         check_is_fitted(self)
         column = self._column(X)
-        found = self.fit_.log_density(padded(column), **self._words(), window=self.window)
+        found = self.fit_.log_density(
+            padded(column), **self._interval_options(), window=self.window
+        )
         return np.asarray(found)[: column.size]
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -255,7 +257,7 @@ warm_start, verbose, verbose_interval
             )
         return matrix[:, 0]
 
-    def _words(self) -> dict[str, Any]:
+    def _interval_options(self) -> dict[str, Any]:
         """The interval options of each sample."""
         return {"resolution": self.resolution, "limits": self.limits}
 

@@ -118,7 +118,7 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         matrix = read_matrix(self, X, reset=True)
         weights = read_weights(sample_weight, len(matrix))
-        if true_or_false("monotone", self.monotone) and self._words():
+        if true_or_false("monotone", self.monotone) and self._interval_options():
             raise ValueError(
                 "`monotone` goes with points; with `resolution` or `limits` each value has the "
                 "posterior of its interval."
@@ -161,10 +161,12 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         matrix = read_matrix(self, X, reset=False)
         rows = padded(matrix.T)
-        posterior = self.fits_.responsibilities(rows, monotone=self.monotone, **self._words())
+        posterior = self.fits_.responsibilities(
+            rows, monotone=self.monotone, **self._interval_options()
+        )
         return np.asarray(posterior)[:, : len(matrix), 1].T.astype(matrix.dtype, copy=False)
 
-    def _words(self) -> dict[str, Any]:
+    def _interval_options(self) -> dict[str, Any]:
         """The interval options of each sample."""
         interval_options = {"resolution": self.resolution, "limits": self.limits}
         return {name: word for name, word in interval_options.items() if word is not None}

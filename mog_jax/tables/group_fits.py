@@ -116,8 +116,7 @@ def _shown_of_intervals(
     b = len(lengths)
     times = None if counts is None else Ragged(counts, lengths)
     given = read_recorded(Ragged(values, lengths), times, interval_options)
-    seen = np.where(given.missing | ~given.is_finite, 0, given.counts)
-    (low, high), row = given.ends, given.row
+    (low, high), row, seen = given.ends, given.row, given.seen
     lowest, highest = np.full(b, np.inf), np.full(b, -np.inf)
     for ends in (low, high):
         is_end = np.isfinite(ends) & (seen > 0)

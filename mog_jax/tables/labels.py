@@ -194,7 +194,7 @@ def _odds_of_intervals(
             Mixture(**fields), np.arange(len(means)), known.centre, known.half_width
         ).log_odds
         found = np.clip(found, -_MOST_ODDS, _MOST_ODDS)
-        return pyarrow.array(found, mask=known.missing | ~known.is_finite | np.isnan(found))
+        return pyarrow.array(found, mask=known.unknown | np.isnan(found))
 
     number = duckdb.sqltypes.DOUBLE
     connection.create_function(

@@ -68,6 +68,17 @@ class Recorded(NamedTuple):
     window: tuple[Array, Array] | None
 
     @property
+    def unknown(self) -> Array:
+        """Values of which nothing is known: missing ones, and infinite ones that say nothing."""
+        found: Array = self.missing | ~self.is_finite
+        return found
+
+    @property
+    def seen(self) -> Array:
+        """How often each value was seen, 0 where nothing is known of it."""
+        return np.where(self.unknown, 0, self.counts)
+
+    @property
     def ends(self) -> tuple[Array, Array]:
         """Lower and upper ends, infinite where an interval is open."""
         with np.errstate(invalid="ignore"):
@@ -152,8 +163,7 @@ def read_intervals(
     """
     given = read_recorded(data, counts, interval_options, checks_grid=True)
     b, row = len(given.source), given.row
-    times = np.where(given.missing | ~given.is_finite, 0, given.counts)
-    datasets = _distinct(row, given.centre, given.half_width, times, b)
+    datasets = _distinct(row, given.centre, given.half_width, given.seen, b)
     n_missing = np.bincount(row, given.missing, minlength=b)
     datasets = [
         one._replace(n_missing=int(number)) for one, number in zip(datasets, n_missing, strict=True)

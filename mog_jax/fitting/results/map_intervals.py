@@ -9,7 +9,7 @@ import numpy as np
 from mog_jax.arrays import HostArray as Array
 from mog_jax.fitting.data.interval_options import IntervalOptions
 from mog_jax.fitting.data.intervals import Recorded, middle_and_half, read_recorded
-from mog_jax.fitting.options import refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, refuse_unknown
 from mog_jax.inference.intervals import (
     IntervalTerms,
     interval_icl,
@@ -53,47 +53,44 @@ class IntervalValues:
     def icl(self, bic: Any, mixture: Mixture) -> Any:
         """Integrated completed likelihood of each fit."""
         log_odds = np.nan_to_num(self._terms(mixture).log_odds, nan=0, posinf=1e300, neginf=-1e300)
-        found = interval_icl(np.atleast_1d(np.asarray(bic)), log_odds, self.given.row, self._times)
+        criterion, given = np.atleast_1d(np.asarray(bic)), self.given
+        found = interval_icl(criterion, log_odds, given.row, given.seen)
         return self._shaped(found)
 
     def sandwich(self, covariance: Any, mixture: Mixture) -> Any:
         """Robust covariance of each fit, shape (*batch, 5, 5)."""
+        given, times = self.given, self.given.seen
         scores = self._terms(mixture).scores
-        if self.given.window is not None:
-            scores = scores - self._window_terms(mixture).scores[self.given.row]
-        scores = np.where(self._times[:, None] > 0, scores, 0)
+        if given.window is not None:
+            scores = scores - self._window_terms(mixture).scores[given.row]
+        scores = np.where(times[:, None] > 0, scores, 0)
         whole = np.asarray(covariance).reshape(-1, 5, 5)
-        return self._shaped(interval_sandwich(whole, scores, self.given.row, self._times))
+        return self._shaped(interval_sandwich(whole, scores, given.row, times))
 
     def kolmogorov_distance(self, mixture: Mixture) -> Any:
         """Least distance between the distribution functions that the intervals allow."""
         given, whole = self.given, self._whole(mixture)
-        low, high = given.ends
+        # One pass over all values; a dataset is then a slice of them.
+        (low, high), times = given.ends, given.seen
         edges = np.searchsorted(given.row, np.arange(len(given.source) + 1))
         found = np.full(len(given.source), np.nan)
         for i in range(found.size):
             own = slice(edges[i], edges[i + 1])
-            seen = self._times[own] > 0
+            seen = times[own] > 0
             window = (-np.inf, np.inf)
             if given.window is not None:
                 window = float(given.window[0][i]), float(given.window[1][i])
             one: Mixture = jax.tree.map(lambda field, i=i: field[i], whole)
             found[i] = interval_kolmogorov_distance(
-                one, low[own][seen], high[own][seen], self._times[own][seen], window
+                one, low[own][seen], high[own][seen], times[own][seen], window
             )
         return self._shaped(found)
 
     def exact(self, i: int) -> tuple[Array, float]:
         """Return the distinct exact values of a dataset, and the number of exact values."""
-        given = self.given
-        own = (given.row == i) & (given.half_width == 0) & (self._times > 0)
-        return np.unique(given.centre[own]), float(self._times[own].sum())
-
-    @property
-    def _times(self) -> Array:
-        """How often each value was seen, 0 where it is missing."""
-        found: Array = np.where(self.given.missing | ~self.given.is_finite, 0, self.given.counts)
-        return found
+        given, times = self.given, self.given.seen
+        own = (given.row == i) & (given.half_width == 0) & (times > 0)
+        return np.unique(given.centre[own]), float(times[own].sum())
 
     def _whole(self, mixture: Mixture) -> Mixture:
         whole: Mixture = jax.tree.map(
@@ -114,8 +111,7 @@ class IntervalValues:
     def _in_form(self, found: Array) -> Any:
         source = self.given.source
         # Of a value that may be anything nothing is said: it is missing.
-        unknown = self.given.missing | ~self.given.is_finite
-        found[unknown] = np.nan
+        found[self.given.unknown] = np.nan
         if source.offsets is not None:
             return np.split(found, source.offsets[1:-1]) if self.as_list else hand_back(found)
         return self._shaped(found.reshape(*source.values.shape, *found.shape[1:]))
@@ -136,11 +132,7 @@ def read_interval_values(
     UnknownOptionError
         If there is no such word.
     """
-    refuse_unknown(
-        function,
-        [name for name in interval_options if name not in IntervalOptions._fields],
-        ("counts", *IntervalOptions._fields),
-    )
+    refuse_unknown(function, interval_options, ("counts", *INTERVAL_OPTIONS))
     given = read_recorded(data, counts, IntervalOptions.of(interval_options))
     if batch != (() if given.source.is_single else (len(given.source),)):
         wanted = f"{batch[0]} datasets, as there are fits" if batch else "one dataset, shape (n,)"

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.array_like import real_array
-from mog_jax.fitting.data.interval_options import IntervalOptions
-from mog_jax.fitting.options import refuse_unknown
+from mog_jax.fitting.options import INTERVAL_OPTIONS, intervals_are_given, refuse_unknown
 from mog_jax.fitting.results import unresolved
 from mog_jax.fitting.results.map_intervals import IntervalValues, read_interval_values
 from mog_jax.fitting.results.map_points import Points, read_points
@@ -318,7 +317,7 @@ class FitMethods:
         -------
         array or list of arrays, of the form of `x`
         """
-        if any(word is not None for word in interval_options.values()):
+        if intervals_are_given(interval_options):
             given = self._intervals("log_density", x, None, interval_options)
             return self._named(x, given.log_probability(self.mixture))
         return self._each(inference.log_density, x)
@@ -376,7 +375,7 @@ class FitMethods:
         array or list of arrays, of the form of `x` with a last axis of length 2
             NaN where `x` is.
         """
-        if any(word is not None for word in interval_options.values()):
+        if intervals_are_given(interval_options):
             if monotone:
                 raise ValueError("`monotone` goes with points; an interval has one posterior.")
             given = self._intervals("responsibilities", x, None, interval_options)
@@ -483,13 +482,13 @@ class FitMethods:
         self, function: str, data: Any, counts: Any, interval_options: dict[str, Any]
     ) -> Points | IntervalValues:
         """Read the fitted data, with the interval options of the fit."""
-        given = any(word is not None for word in interval_options.values())
+        given = intervals_are_given(interval_options)
         if given and not self.of_intervals:
             raise ValueError(
                 f"`{next(iter(interval_options))}` was not given to `fit`: this is a fit of points."
             )
         if self.of_intervals and not given:
-            refuse_unknown(function, interval_options, ("data", "counts", *IntervalOptions._fields))
+            refuse_unknown(function, interval_options, ("data", "counts", *INTERVAL_OPTIONS))
             raise ValueError(
                 "this is a fit of intervals: give the options that `fit` was given, as in "
                 f"{function}(data, resolution=0.1)."
