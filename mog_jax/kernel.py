@@ -343,14 +343,21 @@ def add_turn(
         times = None if counts is None else counts[block]
         parts.append(_add_points(_point_terms(u[block], d[block], e[block], times)))
     part = functools.reduce(_join, parts)
-    factor, excess, *moments = tuple(whole)
-    # The logarithm of the product so far: one for each turn, whose product cannot overflow.
-    before = (jnp.ones_like(factor), excess + jnp.log(factor), *moments)
-    if weight is not None:
-        factor, excess, *moments = part
-        sums = (excess + jnp.log(factor), *moments)
-        part = (jnp.ones_like(factor), *(weight * total for total in sums))
+    before = tuple(whole)
+    # One logarithm for each turn, whose product cannot overflow: of the product so far, or, as a
+    # weight is for the turn's own points, of theirs.
+    if weight is None:
+        before = _with_log_of_product(before)
+    else:
+        factor, *sums = _with_log_of_product(part)
+        part = (factor, *(weight * total for total in sums))
     return jnp.stack(fuse(_join(before, part)))
+
+
+def _with_log_of_product(whole: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """Replace the product by 1, and add its logarithm to the first sum."""
+    factor, excess, *moments = whole
+    return (jnp.ones_like(factor), excess + jnp.log(factor), *moments)
 
 
 def without(

@@ -41,6 +41,9 @@ TILES = 32
 # Facts of a lane: count, mean and variance of its dataset; number of copies of its last point that
 # pad its last turn; and that point. If coordinates are fixed, five more say which are free.
 FACTS = 5
+# By default XLA orders the loops of a step so that some can run on other threads at the same time:
+# handing over such small loops takes longer than the loops.
+_SEQUENTIAL = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 
 @jax.tree_util.register_dataclass
@@ -135,7 +138,7 @@ def _join_pairs(doubling: jax.Array, sums: jax.Array) -> jax.Array:
 @functools.partial(
     keep_compiled,
     static_argnames=("direction", "equal_variances"),
-    compiler_options=COMPILER,
+    compiler_options=COMPILER | _SEQUENTIAL,
 )
 def climb_tiles(
     state: jax.Array,
