@@ -193,7 +193,7 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[
 
 
 def _parquet(path: Path, name: str) -> tuple[Any, dict[str, Any] | None]:
-    # It imports pandas, if that is installed, which takes longer than all else of a small fit.
+    # It imports pandas where that is installed, and only answers in Parquet need it.
     import pyarrow.dataset
 
     try:
