@@ -147,7 +147,8 @@ INNER_FLOORS = {
     ],
     "fitting.results": [
         {"arrow_file", "columns", "map_intervals", "map_points", "named", "unresolved"},
-        {"remarks"},
+        {"fitted_data", "remarks"},
+        {"criteria", "distribution", "uncertainty"},
         {"exports", "methods"},
         {"fit"},
         {"describe"},

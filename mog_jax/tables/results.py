@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 import pyarrow
 import pyarrow.csv
-import pyarrow.dataset
 import pyarrow.parquet
 
 from mog_jax.tables.database import attach, connect, lock, plain_tables
@@ -194,6 +193,9 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[
 
 
 def _parquet(path: Path, name: str) -> tuple[Any, dict[str, Any] | None]:
+    # It imports pandas where that is installed, and only answers in Parquet need it.
+    import pyarrow.dataset
+
     try:
         # An absolute path is no network address; escaped, it is no pattern.
         content = pyarrow.dataset.dataset(str(path.absolute()), format="parquet")

@@ -78,6 +78,13 @@ class Recorded(NamedTuple):
         """How often each value was seen, 0 where nothing is known of it."""
         return np.where(self.unknown, 0, self.counts)
 
+    def values_of(self, i: int) -> "Recorded":
+        """Return the values of one dataset alone; `source` and `window` stay those of all."""
+        # The values lie in the order of the datasets.
+        begin, end = np.searchsorted(self.row, [i, i + 1])
+        of_each_value = ("row", "centre", "half_width", "counts", "missing", "is_finite")
+        return self._replace(**{name: getattr(self, name)[begin:end] for name in of_each_value})
+
     @property
     def ends(self) -> tuple[Array, Array]:
         """Lower and upper ends, infinite where an interval is open."""

@@ -3,7 +3,9 @@
 ==============  ====================================================================================
 `describe`      ends of climbs -> `Fit`, in the data's units and order; which status holds
 `fit`           `Fit` and `Status`
-`methods`       its methods, each one function of `mog_jax.inference`
+`methods`       its methods, each one function of `mog_jax.inference`: `uncertainty` has errors
+                and thresholds, `criteria` AIC and BIC, `distribution` densities and posteriors;
+                `fitted_data` reads the data that they ask for
 `map_points`    functions of fits and points, in blocks of fits; `map_intervals`: and intervals
 `named`         fits and data by the names of their datasets
 `remarks`       what a reader should know of a fit, as sentences

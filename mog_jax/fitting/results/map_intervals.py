@@ -88,8 +88,9 @@ class IntervalValues:
 
     def exact(self, i: int) -> tuple[Array, float]:
         """Return the distinct exact values of a dataset, and the number of exact values."""
-        given, times = self.given, self.given.seen
-        own = (given.row == i) & (given.half_width == 0) & (times > 0)
+        given = self.given.values_of(i)
+        times = given.seen
+        own = (given.half_width == 0) & (times > 0)
         return np.unique(given.centre[own]), float(times[own].sum())
 
     def _whole(self, mixture: Mixture) -> Mixture:
