@@ -77,27 +77,46 @@ def polygamma(order: int, x: Ball) -> Ball:
     return (-1) ** order * polygamma(order, 1 - x) - turned
 
 
-def slope_of_lower_gamma(a: Ball, x: Ball) -> Ball:
-    """Derivative by `a` of the regularised lower incomplete gamma function.
+# Largest number of further bits with which the incomplete gamma function is evaluated.
+_MOST_CANCELLED = 4096
 
-    A central difference, whose error Cauchy's bound encloses: a function that is at most M in
-    modulus on a disk of radius r about `a` has a k-th derivative of at most ``k! M / r**k``.
+
+def slope_of_lower_gamma(a: Ball, x: Ball) -> Ball:
+    """Derivative by `a` of the regularised lower incomplete gamma function."""
+    # The lower and the upper function sum to 1. The smaller one has more digits, but the upper one
+    # is a difference of two series if `x` is not large.
+    lower = _slope_of_incomplete_gamma(acb.gamma_lower, a, x)
+    if lower.rel_accuracy_bits() > ctx.prec // 2:
+        return lower
+    upper = -_slope_of_incomplete_gamma(acb.gamma_upper, a, x)
+    return upper if upper.rad() < lower.rad() else lower
+
+
+def _slope_of_incomplete_gamma(function: Callable[..., acb], a: Ball, x: Ball) -> Ball:
+    """Enclose the derivative by `a` of ``function(x, a, 1)``.
+
+    A central difference at the centres of both balls, whose error Cauchy's bound encloses: a
+    function that is at most M in modulus on a disk of radius r about `a` has a k-th derivative of
+    at most ``k! M / r**k``. So does the change of the derivative over the ball of `a`. Its change
+    over the ball of `x` is that of the density's derivative by `a`, which has a closed form.
     """
     bits = ctx.prec
-    with precision(3 * bits + 64):
-        step, radius = arb(2) ** -bits, a.mid() / 8
-        most = _most_on_a_disk(a, radius, x)
-        while not most.is_finite() and radius > 64 * step:
-            radius /= 8
-            most = _most_on_a_disk(a, radius, x)
-        difference = x.gamma_lower(a + step, 1) - x.gamma_lower(a - step, 1)
+    # With fewer bits than this, the series cancel for large arguments, and take long.
+    cancelled = int(min(2 * max(float(a.mid()), float(x.mid()), 0), _MOST_CANCELLED))
+    with precision(3 * bits + 64 + cancelled):
+        centre, at = a.mid(), x.mid()
+        # On a large disk the bound of the modulus may be far too high, and takes long.
+        step, radius = arb(2) ** -bits, min(centre, ONE) * arb(2) ** -(bits // 6 + 3)
+        ends = [function(acb(at), acb(centre + sign * step), 1).real for sign in (1, -1)]
+        disk = acb(arb(centre, radius), arb(0, radius))
+        most = abs(function(acb(at), disk, 1)).upper()
         error = most * step**2 / radius**3 / (1 - (step / radius) ** 2)
-        return difference / (2 * step) + arb(0, error.upper())
-
-
-def _most_on_a_disk(a: Ball, radius: Ball, x: Ball) -> Ball:
-    disk = acb(arb(a.mid(), radius), arb(0, radius))
-    return abs(acb(x).gamma_lower(disk, 1)).upper()
+        if not a.is_exact():
+            error += a.rad() * 2 * most / (radius - a.rad()) ** 2 if a.rad() < radius else INF
+        if not x.is_exact():
+            density = ((a - 1) * x.log() - x - lgamma(a)).exp()
+            error += x.rad() * abs(density * (x.log() - a.digamma()))
+        return (ends[0] - ends[1]) / (2 * step) + arb(0, error.upper())
 
 
 def slope_of_gamma_sample(a: Ball, x: Ball) -> Ball:
