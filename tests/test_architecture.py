@@ -97,7 +97,7 @@ INNER_FLOORS = {
         {"accuracy", "claims"},
         {"executions", "formula"},
         {"case", "judgement"},
-        {"trial"},
+        {"case_tests"},
         {"judge"},
     ],
     "crosscheck.mutation": [{"operators"}, {"score"}],

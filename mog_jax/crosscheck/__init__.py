@@ -18,7 +18,7 @@ Each imports only from those above it.
 `inputs`            arguments as they are drawn, on a simplex, with a direction for each
 `judge`             one *claim* (a subject and a trusted reference) at one input:
                     `claims` -> `executions` (its compiled programs) -> `case` (its facts)
-                    -> `trial` (the tests, the gravest first) -> `judgement`
+                    -> `case_tests` (the gravest first) -> `judgement`
 `mutation`          standard bugs planted in a derivative, and whether the inputs show them
 `report`            judgements gathered into a `Report`; text, plot, a snippet to paste
 `forms`             values and auxiliary outputs apart; `validation` refuses what cannot be checked
@@ -39,8 +39,8 @@ claim
     One assertion about a derivative: a program that is judged, and one that gives the right values.
 subject, reference
     Those two programs. The reference is differentiated from a function without custom rules.
-witness
-    A way to compute the derivative that does not use the rule on trial: autodiff, a quotient.
+quotient
+    A difference quotient of the function itself, which uses no derivative rule.
 execution
     One way of running a program: eager, jit, vmap, float32.
 ball

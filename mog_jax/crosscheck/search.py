@@ -40,7 +40,7 @@ _AIMED = (Execution.JIT, Execution.FLOAT32)
 _NOTHING = "`inputs` yields nothing: no input was drawn, so that nothing can be checked."
 
 
-class _Settled(BaseException):
+class _Finished(BaseException):
     """The search can end. Not an `Exception`, which Hypothesis would take for a bug."""
 
 
@@ -117,26 +117,26 @@ class Search:
         def see(draw: Draw) -> None:
             self._look(draw)
             progress(len(self._judged) + len(self._waiting))
-            if self._is_settled():
-                raise _Settled
+            if self._is_finished():
+                raise _Finished
 
-        told: dict[Any, bool] = {}
+        disproofs: dict[Any, bool] = {}
 
         def fail(draw: Draw) -> None:
             # Whether a simpler input is a disproof as well is tested without compiling anything.
             # The answer is kept: Hypothesis repeats inputs, and the deadline may pass next time.
             if wanted[0] == Kind.WRONG_FORMULA and _mark(draw) not in self._judged:
                 asked = wanted, _mark(draw)
-                if asked not in told:
-                    told[asked] = self._disproved_at(draw, wanted[1])
-                if not told[asked]:
+                if asked not in disproofs:
+                    disproofs[asked] = self._disproved_at(draw, wanted[1])
+                if not disproofs[asked]:
                     return
             for problem, shown in self._failures(draw, thorough=self._is_thorough(draw)):
                 if (problem.kind, problem.claim) == wanted:
                     raise _Failure(problem, shown)
 
         options = {"examples": examples, "seed": seed, "name": name, "database": database}
-        with contextlib.suppress(_Settled):
+        with contextlib.suppress(_Finished):
             self._drive(see, inputs, **options)
         self._judge_waiting()
         self._shrinking = True
@@ -221,7 +221,7 @@ class Search:
 
     def _look(self, draw: Draw) -> None:
         """Judge a draw; the first draws at first by the formula only, and in full later."""
-        if self._is_settled():
+        if self._is_finished():
             return
         if self._formula_first and not self._disproved_at(draw):
             self._waiting.append(draw)
@@ -233,7 +233,7 @@ class Search:
     def _judge_waiting(self) -> None:
         self._formula_first = False
         for draw in self._waiting:
-            if self._is_settled():
+            if self._is_finished():
                 formulas = functools.partial(self._formulas_only, draw)
                 judgements = self._in_time(draw, formulas)
                 self._observe(draw, judgements)
@@ -259,7 +259,7 @@ class Search:
         except Overdue:
             return False
 
-    def _is_settled(self) -> bool:
+    def _is_finished(self) -> bool:
         return any(kind in FINAL for kind, _ in self.found)
 
     def _is_thorough(self, draw: Draw) -> bool:
@@ -319,7 +319,7 @@ class Search:
         # The derivatives of a disproved derivative are wrong as well: they are not judged.
         disproved = lowest_disproved_order(self.found)
         judgements = []
-        # That code is wrong when it runs eagerly as well is told once, not of each simpler input.
+        # That code is wrong when it runs eagerly as well is said once, not of each simpler input.
         differs = any(kind == Kind.DIFFERS_UNDER_JIT for kind, _ in self.found)
         for judge in self._known[1]:
             if judge.claim.order > disproved or judge.undefined is not None:

@@ -263,7 +263,7 @@ def test_pytrees_and_several_arguments():
     assert set(report.claims["derivative"].informative) == {"p['a'][0]", "p['a'][1]", "p['b']", "q"}
 
 
-def test_at_the_tip_of_a_cone_no_program_is_blamed():
+def test_at_the_tip_of_a_cone_no_program_fails():
     def norm(x):
         return jnp.sqrt(jnp.sum(x**2))
 

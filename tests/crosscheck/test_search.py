@@ -31,7 +31,7 @@ def test_a_wrong_formula_is_disproved_before_anything_is_compiled(monkeypatch):
     def compiled(*_, **__):
         raise AssertionError("something was compiled")
 
-    for name in ("scales", "run_witnesses", "run_narrow"):
+    for name in ("scales", "run_autodiff", "run_narrow"):
         monkeypatch.setattr(Executions, name, compiled)
     report = crosscheck(half_square, lambda x: 2 * x, st.tuples(st.floats(-3, 3)), examples=40)
     assert [finding.kind for finding in report.findings] == ["wrong_formula"]

@@ -15,7 +15,7 @@ from mog_jax.crosscheck.inputs.arguments import (
     key_of,
     narrowed,
 )
-from mog_jax.crosscheck.inputs.simplex import exactly_on_simplex, settled
+from mog_jax.crosscheck.inputs.simplex import exactly_on_simplex, summing_to_one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def draw_of(args: tuple[Any, ...], contract: Signature, *, narrow: bool) -> Draw
             f"got {len(args)} arguments after {len(contract.parameters)}."
         )
     rounded = narrowed(args) if narrow else None
-    placed = settled(args if rounded is None else rounded, contract)
+    placed = summing_to_one(args if rounded is None else rounded, contract)
     return Draw(
         args=placed,
         exact=exactly_on_simplex(placed, contract),

@@ -11,7 +11,7 @@ from mog_jax.crosscheck.exact.ball_arrays import exact_array, precision
 from mog_jax.crosscheck.inputs.arguments import Signature
 
 
-def settled(args: tuple[Any, ...], contract: Signature) -> tuple[Any, ...]:
+def summing_to_one(args: tuple[Any, ...], contract: Signature) -> tuple[Any, ...]:
     """Return the arguments with the leaves on a simplex summing to 1, as closely as doubles can."""
     return _on_simplex(args, contract, lambda rest: 1 - rest.sum(axis=-1))
 
@@ -45,6 +45,6 @@ def _largest_from_the_rest(leaf: Array, complement: Callable[[Array], Any]) -> A
     rest = leaf.copy()
     np.put_along_axis(rest, largest, 0.0, axis=-1)
     total = np.asarray(complement(rest))
-    settled = rest.astype(total.dtype)
-    np.put_along_axis(settled, largest, total[..., None], axis=-1)
-    return settled
+    completed = rest.astype(total.dtype)
+    np.put_along_axis(completed, largest, total[..., None], axis=-1)
+    return completed

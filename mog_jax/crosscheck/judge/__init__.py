@@ -14,7 +14,7 @@ Each imports only from those above it or beside it.
 `formula`       whether a formula is right, by exact values alone, without a tolerance
 `case`          one claim at one input: programs, exact values, error bounds
 `judgement`     the outcome at one input: problems and their explanations
-`trial`         the tests of one case in order, the gravest first
+`case_tests`    the tests of one case in order, the gravest first
 `judge`         one claim at every input; keeps the programs of the last shapes
 ==============  ====================================================================================
 """

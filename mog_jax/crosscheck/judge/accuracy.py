@@ -55,7 +55,7 @@ class ErrorBound:
         Roundings beyond which the program is called unstable.
     limit_of_problem : array
         Roundings beyond which rounding the inputs does not explain the error, so that the program
-        is excused only because the reference loses as many digits.
+        is not bad only because the reference loses as many digits.
     allowed_by_problem : array
         Decimal digits that are left if the inputs alone are rounded.
     judged : array of bool
@@ -94,7 +94,7 @@ class Accuracy:
         Whether fewer digits are kept than should be.
     missing : array of bool
         Whether the value is not finite though the exact one is.
-    excused : array of bool
+    lost_by_reference : array of bool
         Whether fewer digits are kept than the problem allows, but as many as the reference keeps.
     """
 
@@ -102,7 +102,7 @@ class Accuracy:
     kept: Array
     bad: Array
     missing: Array
-    excused: Array
+    lost_by_reference: Array
 
     def without(self, entries: Array) -> "Accuracy":
         """Return the accuracy with some entries left out."""
@@ -111,7 +111,7 @@ class Accuracy:
             np.where(entries, np.nan, self.kept),
             self.bad & ~entries,
             self.missing & ~entries,
-            self.excused & ~entries,
+            self.lost_by_reference & ~entries,
         )
 
     @property
@@ -208,8 +208,8 @@ def measure(bound: ErrorBound, values: Array) -> Accuracy:
     roundings = np.where(unknown, np.nan, roundings)
     kept = np.where(unknown | ~bound.informative, np.nan, kept)
     bad = bound.judged & (roundings > bound.limit)
-    excused = bound.judged & ~bad & (roundings > bound.limit_of_problem)
-    return Accuracy(roundings, kept, bad, missing, excused)
+    lost_by_reference = bound.judged & ~bad & (roundings > bound.limit_of_problem)
+    return Accuracy(roundings, kept, bad, missing, lost_by_reference)
 
 
 def is_nearly_bad(accuracy: Accuracy, bound: ErrorBound, entry: int) -> bool:

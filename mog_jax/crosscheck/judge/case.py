@@ -69,26 +69,28 @@ class Case:
         self._arrays = executions.arrays()
         self._tangents = claim.tangent_groups(contract, draw.args)
 
-    def truth(self, *, confirmed: bool) -> formula.Truth:
+    def reference(self, *, confirmed: bool) -> formula.ReferenceValues:
         """Return the exact values of the entries; `confirmed` has a quotient check autodiff."""
-        truth = formula.truth_at(
+        reference = formula.reference_values(
             self.executions.reference,
             self.leaves,
-            self._witness(),
+            self._quotients(),
             derivative=self.claim.order > 0,
         )
-        return self._along_simplex(formula.confirmed(truth) if confirmed else truth)
+        return self._along_simplex(formula.confirmed(reference) if confirmed else reference)
 
-    def _witness(self) -> Quotients | None:
+    def _quotients(self) -> Quotients | None:
         function = self.executions.function
         if function is None:
             return None
         kind = self.claim.quotients
         return kind(function, self.leaves, places(self._contract, self.draw.args), self._direction)
 
-    def error_bound(self, truth: formula.Truth, dtype: Any = FLOAT64) -> ErrorBound:
+    def error_bound(self, reference: formula.ReferenceValues, dtype: Any = FLOAT64) -> ErrorBound:
         """Return the error bound of each entry."""
-        return self._error_bound(ball_arrays.Centre.of(truth.values), self._scales(dtype), dtype)
+        return self._error_bound(
+            ball_arrays.Centre.of(reference.values), self._scales(dtype), dtype
+        )
 
     def _error_bound(
         self, centre: ball_arrays.Centre, scales: Scales, dtype: Any = FLOAT64
@@ -101,11 +103,11 @@ class Case:
         return dataclasses.replace(given, values=self.projected(given.values))
 
     def examined(
-        self, truth: formula.Truth, given: oracle.Exact, dtype: Any = FLOAT64
+        self, reference: formula.ReferenceValues, given: oracle.Exact, dtype: Any = FLOAT64
     ) -> formula.Formula:
         """Compare the exact values of a program in the subject's place with the right ones."""
         return formula.examine(
-            truth,
+            reference,
             dataclasses.replace(given, values=self.projected(given.values)),
             lambda closely: self._constants(dtype, closely=closely),
             dtype,
@@ -143,10 +145,10 @@ class Case:
         """Return the accuracy of one execution; None if it raised."""
         return None if outcome.values is None else measure(bound, self.projected(outcome.values))
 
-    def strictest(self, truth: formula.Truth) -> ErrorBound:
+    def strictest(self, reference: formula.ReferenceValues) -> ErrorBound:
         """Return the error bound with all error scales 0: cheap, and no looser than any other."""
         none = np.zeros(len(self.entries))
-        return self._error_bound(ball_arrays.Centre.of(truth.values), Scales(none, none, none))
+        return self._error_bound(ball_arrays.Centre.of(reference.values), Scales(none, none, none))
 
     def jumps(self, bound: ErrorBound, dtype: Any) -> Array:
         """Return how far each entry moves if every input is moved by a rounding.
@@ -217,7 +219,9 @@ class Case:
             batched = oracle.exact_values(program, stacked, literally=True)
         except Undecided:
             return True  # No difference can be shown.
-        literally = dataclasses.replace(found.truth, values=alone.values, witness=None, tied=False)
+        literally = dataclasses.replace(
+            found.reference, values=alone.values, quotients=None, tied=False
+        )
         return not self.examined(literally, batched).wrong.any()
 
     def projected(self, values: Any) -> Any:
@@ -231,11 +235,13 @@ class Case:
                 values[start:stop] = (block - mean).reshape(-1)
         return values
 
-    def _along_simplex(self, truth: formula.Truth) -> formula.Truth:
+    def _along_simplex(self, reference: formula.ReferenceValues) -> formula.ReferenceValues:
         if not self._tangents:
-            return truth
+            return reference
         # A difference quotient in one entry would leave the simplex, so none is used.
-        return dataclasses.replace(truth, values=self.projected(truth.values), witness=None)
+        return dataclasses.replace(
+            reference, values=self.projected(reference.values), quotients=None
+        )
 
     def _scales(self, dtype: Any = FLOAT64) -> Scales:
         scales = self.executions.scales(self.floats, dtype)

@@ -48,9 +48,9 @@ class Claim:
         The trusted program.
     undirected : callable
         The program whose output has the structure of a cotangent.
-    witnesses : mapping from Execution to callable
+    autodiff : mapping from Execution to callable
         Automatic differentiation of the function as it was given: the alternative to the subject.
-    plain_witnesses : mapping from Execution to callable
+    plain_autodiff : mapping from Execution to callable
         The same without the custom rules in the function, if it has any; these do not run the
         subject, even if it is one of the rules.
     hessian : callable, optional
@@ -79,8 +79,8 @@ class Claim:
     subject: Program
     reference: Program
     undirected: Program
-    witnesses: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
-    plain_witnesses: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
+    autodiff: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
+    plain_autodiff: Mapping[Execution, Program] = dataclasses.field(default_factory=dict)
     hessian: Program | None = None
     to_the_digit: bool = False
     function: Program | None = None
@@ -134,8 +134,8 @@ def of_jacobian(function: Program, derivative: Program, contract: Signature) -> 
             subject=derivative,
             reference=_either(jax.jacrev(opened, argnums=wrt), jax.jacfwd(opened, argnums=wrt)),
             undirected=opened,
-            witnesses=_jacobians(function, wrt),
-            plain_witnesses=_jacobians(opened, wrt),
+            autodiff=_jacobians(function, wrt),
+            plain_autodiff=_jacobians(opened, wrt),
             function=opened,
             quotients=Jacobian,
             like_wrt=False,
@@ -158,8 +158,8 @@ def of_derivative(
             subject=derivative,
             reference=reverse,
             undirected=reverse,
-            witnesses=_autodiff(function, wrt),
-            plain_witnesses=_autodiff(opened, wrt),
+            autodiff=_autodiff(function, wrt),
+            plain_autodiff=_autodiff(opened, wrt),
             function=opened,
         )
     ]

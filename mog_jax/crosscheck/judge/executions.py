@@ -107,9 +107,9 @@ class Executions:
                 self.misfits = _misfits(self.shapes, given, Execution.FLOAT64)
         self.main = _jitted(claim.subject)
         self._hessian = _quickly(claim.hessian) if claim.hessian else None
-        self._witnesses = {name: _quickly(program) for name, program in claim.witnesses.items()}
-        self._plain_witnesses = {
-            name: _quickly(program) for name, program in claim.plain_witnesses.items()
+        self._autodiff = {name: _quickly(program) for name, program in claim.autodiff.items()}
+        self._plain_autodiff = {
+            name: _quickly(program) for name, program in claim.plain_autodiff.items()
         }
         self._batched = {
             name: _batched(claim.subject, axes) for name, axes in self._batch_axes(args).items()
@@ -238,7 +238,7 @@ class Executions:
         axes = self._batched[name][1]
         program = _quickly(_batched(self.claim.reference, axes)[0])
         with in_float64():
-            return self._outcome(name, program, _company(args, axes)).error is not None
+            return self._outcome(name, program, _batch_of_two(args, axes)).error is not None
 
     @property
     def has_vectors_of_either_sign(self) -> bool:
@@ -262,17 +262,16 @@ class Executions:
             if eager and not self.claim.directed:
                 outcomes[Execution.EAGER] = self._outcome(Execution.EAGER, self._eagerly, args)
             for name, (_, axes) in self._batched.items():
-                outcome = self._outcome(name, self._compiled[name], _company(args, axes))
+                outcome = self._outcome(name, self._compiled[name], _batch_of_two(args, axes))
                 if "for vmap support, subclass" not in str(outcome.error):
                     outcomes[name] = outcome
         return outcomes
 
-    def run_witnesses(self, args: tuple[Any, ...]) -> Outcomes:
+    def run_autodiff(self, args: tuple[Any, ...]) -> Outcomes:
         """Run automatic differentiation itself, to measure its accuracy."""
         with in_float64():
             return {
-                name: self._outcome(name, program, args)
-                for name, program in self._witnesses.items()
+                name: self._outcome(name, program, args) for name, program in self._autodiff.items()
             }
 
     def overflows(self, args: tuple[Any, ...]) -> bool:
@@ -292,7 +291,7 @@ class Executions:
         narrow = in_precision(args, np.float32)
         with in_float32():
             outcomes = {Execution.FLOAT32: self._outcome(Execution.FLOAT32, self.main, narrow)}
-            for name, program in self._witnesses.items():
+            for name, program in self._autodiff.items():
                 outcomes[name.in_float32] = self._outcome(name.in_float32, program, narrow)
         return outcomes
 
@@ -302,7 +301,7 @@ class Executions:
         with in_float32():
             return {
                 name: self._outcome(name.in_float32, program, narrow)
-                for name, program in self._plain_witnesses.items()
+                for name, program in self._plain_autodiff.items()
             }
 
     def no_float32(self, args: tuple[Any, ...]) -> str:
@@ -337,14 +336,14 @@ class Executions:
         if self._batched_programs is None:
             with in_float64():
                 traced = {
-                    name: attempt(functools.partial(trace, batched, *_company(args, axes)))[0]
+                    name: attempt(functools.partial(trace, batched, *_batch_of_two(args, axes)))[0]
                     for name, (batched, axes) in self._batched.items()
                 }
                 # A program that cannot be batched was reported when it was run.
                 self._batched_programs = {n: found[0] for n, found in traced.items() if found}
         return self._batched_programs
 
-    def with_company(
+    def batched_arguments(
         self, name: Execution, args: tuple[Any, ...], exact: Sequence[Array]
     ) -> list[Array]:
         """Return the flat exact arguments of a batched program."""
@@ -439,7 +438,7 @@ def _batched(
     return lambda *args: jax.tree.map(lambda leaf: leaf[1], mapped(*args)), axes
 
 
-def _company(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
+def _batch_of_two(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> tuple[Any, ...]:
     """Return arguments with a batch of two along `axes`: other data, and the arguments."""
     return tuple(
         arg if axis is None else jax.tree.map(lambda leaf: np.stack([_turned(leaf), leaf]), arg)

@@ -27,7 +27,7 @@ _SMALL = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Truth:
+class ReferenceValues:
     """The exact values of the entries at one input.
 
     Attributes
@@ -38,7 +38,7 @@ class Truth:
         Whether the program met an exact tie, where autodiff follows a convention.
     derivative : bool
         Whether the values are derivatives, which need not exist at a tie.
-    witness : Quotients, optional
+    quotients : Quotients, optional
         Difference quotients to compare the values with.
     autodiff_wrong : bool
         Whether a difference quotient overruled automatic differentiation.
@@ -51,7 +51,7 @@ class Truth:
     values: Array
     tied: bool
     derivative: bool
-    witness: Quotients | None
+    quotients: Quotients | None
     autodiff_wrong: bool = False
     kinks: int = 0
     absorbed: bool = False
@@ -63,7 +63,7 @@ class Formula:
 
     Attributes
     ----------
-    truth : Truth
+    reference : ReferenceValues
         The exact values, revised where autodiff was found to be wrong.
     given : array
         Balls that contain the formula's values.
@@ -77,7 +77,7 @@ class Formula:
         Number of entries whose balls are too wide to decide.
     """
 
-    truth: Truth
+    reference: ReferenceValues
     given: Array
     wrong: Array
     rounded: Array
@@ -85,67 +85,69 @@ class Formula:
     undecided: int
 
 
-def truth_at(
-    reference: Any, leaves: Sequence[Array], witness: Quotients | None, *, derivative: bool
-) -> Truth:
+def reference_values(
+    program: Any, leaves: Sequence[Array], quotients: Quotients | None, *, derivative: bool
+) -> ReferenceValues:
     """Evaluate the reference; where it is not finite, use difference quotients."""
-    exact = oracle.exact_values(reference, leaves)
+    exact = oracle.exact_values(program, leaves)
     # In a value, unlike in a derivative, a written zero is not a branch that is not taken.
     of_value = not derivative and exact.written_absorbed
-    truth = Truth(
+    reference = ReferenceValues(
         exact.values,
         exact.kinks or of_value,
         derivative,
-        witness,
+        quotients,
         absorbed=exact.absorbed or of_value,
     )
-    missing = np.flatnonzero(~ball_arrays.finite(truth.values))
-    return _revised(truth, missing.tolist()) if missing.size else truth
+    missing = np.flatnonzero(~ball_arrays.finite(reference.values))
+    return _revised(reference, missing.tolist()) if missing.size else reference
 
 
-def _revised(truth: Truth, entries: Sequence[int], *, trusted: bool = False) -> Truth:
+def _revised(
+    reference: ReferenceValues, entries: Sequence[int], *, trusted: bool = False
+) -> ReferenceValues:
     """Replace some entries by difference quotients, and by NaN where these do not exist.
 
     Entries without a quotient, because there are too many, keep their values if automatic
     differentiation is `trusted`.
     """
-    if truth.witness is None:
-        return truth
-    settled = truth.witness.settle(entries)
-    values = truth.values.copy()
-    overruled, kinks = truth.autodiff_wrong, truth.kinks
+    if reference.quotients is None:
+        return reference
+    limits = reference.quotients.limits(entries)
+    values = reference.values.copy()
+    overruled, kinks = reference.autodiff_wrong, reference.kinks
     for entry in entries:
-        if trusted and entry not in settled:
+        if trusted and entry not in limits:
             continue
-        before, found = values[entry], settled.get(entry)
+        before, found = values[entry], limits.get(entry)
         values[entry] = flint.arb.nan() if found is None else found
         overruled |= found is not None and not found.overlaps(before)
         kinks += before.is_finite() and found is None
-    return dataclasses.replace(truth, values=values, autodiff_wrong=overruled, kinks=kinks)
+    return dataclasses.replace(reference, values=values, autodiff_wrong=overruled, kinks=kinks)
 
 
-def _settled(truth: Truth, entries: Sequence[int]) -> Truth:
-    """Settle entries at a tie, where autodiff follows a convention: there may be no derivative."""
-    if not (truth.derivative or truth.absorbed):
-        return truth
-    if truth.derivative and truth.witness is not None:
-        return _revised(truth, entries)
-    values = truth.values.copy()
+def _decided_at_tie(reference: ReferenceValues, entries: Sequence[int]) -> ReferenceValues:
+    """Decide entries at a tie, where autodiff follows a convention: there may be no derivative."""
+    if not (reference.derivative or reference.absorbed):
+        return reference
+    if reference.derivative and reference.quotients is not None:
+        return _revised(reference, entries)
+    values = reference.values.copy()
     values[list(entries)] = flint.arb.nan()
-    return dataclasses.replace(truth, values=values, kinks=truth.kinks + len(entries))
+    return dataclasses.replace(reference, values=values, kinks=reference.kinks + len(entries))
 
 
-def confirmed(truth: Truth) -> Truth:
+def confirmed(reference: ReferenceValues) -> ReferenceValues:
     """Check autodiff by a quotient along the direction, and revise every entry if it fails."""
-    if truth.witness is None or not ball_arrays.finite(truth.values).all():
-        return truth
-    if truth.witness.confirms(truth.values) is not False:
-        return truth
-    return _revised(truth, range(len(truth.values)))
+    if reference.quotients is None or not ball_arrays.finite(reference.values).all():
+        return reference
+    if reference.quotients.confirms(reference.values) is not False:
+        return reference
+    return _revised(reference, range(len(reference.values)))
 
 
 def examine(
-    truth: Truth,
+    reference: ReferenceValues,
     given: oracle.Exact,
     constants: Callable[[bool], Array],
     dtype: Any,
@@ -155,8 +157,8 @@ def examine(
 
     Parameters
     ----------
-    truth, given
-        The right values, and the formula's. Only a tie that the reference meets may excuse a
+    reference, given
+        The right values, and the formula's. Only a tie that the reference meets may explain a
         difference; where the judged program meets one, quotients decide.
     constants : callable
         Returns how far each entry may be off because the programs' constants were rounded; called
@@ -167,51 +169,55 @@ def examine(
     agreed : callable, optional
         Returns which differences are within a declared accuracy, given the exact values.
     """
-    apart = ~ball_arrays.overlap(truth.values, given.values)
+    apart = ~ball_arrays.overlap(reference.values, given.values)
     if apart.any():
-        truth = _before_accusing(truth, np.flatnonzero(apart).tolist(), tied=given.kinks)
-        apart = ~ball_arrays.overlap(truth.values, given.values)
-    gap = ball_arrays.distance(truth.values, given.values)
+        reference = _checked_by_quotients(
+            reference, np.flatnonzero(apart).tolist(), tied=given.kinks
+        )
+        apart = ~ball_arrays.overlap(reference.values, given.values)
+    gap = ball_arrays.distance(reference.values, given.values)
     rounded = np.zeros_like(apart)
     if apart.any():
-        small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(truth.values)
+        small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(reference.values)
         moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
-        rounded = apart & _explained(gap, truth.values, moved, dtype)
+        rounded = apart & _explained(gap, reference.values, moved, dtype)
     within = np.zeros_like(apart)
     if agreed is not None and (apart & ~rounded).any():
-        within = apart & ~rounded & agreed(gap, truth.values)
+        within = apart & ~rounded & agreed(gap, reference.values)
     return Formula(
-        truth=truth,
+        reference=reference,
         given=given.values,
         wrong=apart & ~rounded & ~within,
         rounded=rounded,
         within=within,
-        undecided=int((~apart & _too_wide(gap, truth.values, given.values)).sum()),
+        undecided=int((~apart & _too_wide(gap, reference.values, given.values)).sum()),
     )
 
 
-def _before_accusing(truth: Truth, entries: Sequence[int], *, tied: bool) -> Truth:
+def _checked_by_quotients(
+    reference: ReferenceValues, entries: Sequence[int], *, tied: bool
+) -> ReferenceValues:
     """Have difference quotients confirm the entries in which a formula differs."""
-    if truth.tied:
-        return _settled(truth, entries)
-    return _revised(truth, entries, trusted=True) if tied else confirmed(truth)
+    if reference.tied:
+        return _decided_at_tie(reference, entries)
+    return _revised(reference, entries, trusted=True) if tied else confirmed(reference)
 
 
-def _too_wide(gap: Array, truth: Array, given: Array) -> Array:
+def _too_wide(gap: Array, reference: Array, given: Array) -> Array:
     """Return where balls overlap only because they are wide."""
-    known = ball_arrays.finite(truth) & ball_arrays.finite(given)
+    known = ball_arrays.finite(reference) & ball_arrays.finite(given)
     width = np.where(known, ball_arrays.upper(gap), 0.0)
-    size = np.where(known, ball_arrays.upper(truth), 0.0)
+    size = np.where(known, ball_arrays.upper(reference), 0.0)
     limit = max(_NARROW * np.max(size, initial=0.0), np.finfo(np.float64).tiny)
     return np.asarray(width > limit)
 
 
-def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
+def _explained(gap: Array, reference: Array, moved: Array, dtype: Any) -> Array:
     """Return which differences are explained by rounded constants, or invisible in floats."""
     unit, limits = unit_roundoff(dtype), np.finfo(dtype)
     invisible = _INVISIBLE if np.dtype(dtype) == np.float64 else _INVISIBLE_IN_FLOAT32
     explained = []
-    for distance, size, constant in zip(gap, abs(truth), moved, strict=True):
+    for distance, size, constant in zip(gap, abs(reference), moved, strict=True):
         # In balls, as a distance may be outside the range of a double. So may the effect of
         # constants; then a small difference proves nothing, and other inputs have to decide.
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
@@ -224,25 +230,25 @@ def _explained(gap: Array, truth: Array, moved: Array, dtype: Any) -> Array:
     return np.array(explained, bool)
 
 
-def settled_formula(found: Formula, entries: Array) -> Formula:
-    """Settle entries at a tie by quotients: where there is no derivative, no program fails.
+def decided_by_quotients(found: Formula, entries: Array) -> Formula:
+    """Decide entries at a tie by quotients: where there is no derivative, no program fails.
 
     If zero times infinity was met, a program that returns no number does not fail in some entries
     either if the function has no derivative in others: for example QR of a matrix without full
     rank, whose entries below the diagonal are always 0.
     """
     asked = np.flatnonzero(entries)
-    truth = _settled(found.truth, asked.tolist())
-    if truth.absorbed and not ball_arrays.finite(truth.values[asked]).all():
-        values = truth.values.copy()
+    reference = _decided_at_tie(found.reference, asked.tolist())
+    if reference.absorbed and not ball_arrays.finite(reference.values[asked]).all():
+        values = reference.values.copy()
         values[asked] = flint.arb.nan()
-        truth = dataclasses.replace(truth, values=values)
-    return dataclasses.replace(found, truth=truth)
+        reference = dataclasses.replace(reference, values=values)
+    return dataclasses.replace(found, reference=reference)
 
 
 def most_visible(found: Formula, entries: Array) -> int:
     """Return the entry with the fewest digits in common."""
-    common = [common_digits(found.truth.values[e], found.given[e]) for e in entries]
+    common = [common_digits(found.reference.values[e], found.given[e]) for e in entries]
     return int(entries[int(np.argmin(common))])
 
 

@@ -12,10 +12,10 @@ from mog_jax.crosscheck.inputs.draws import Draw, draw_of
 from mog_jax.crosscheck.jaxprs import trace, uses
 from mog_jax.crosscheck.judge.accuracy import Strictness
 from mog_jax.crosscheck.judge.case import Case
+from mog_jax.crosscheck.judge.case_tests import CaseTests
 from mog_jax.crosscheck.judge.claims import Claim
 from mog_jax.crosscheck.judge.executions import Executions, attempt, judging_at
 from mog_jax.crosscheck.judge.judgement import Judgement, misfitting, raising
-from mog_jax.crosscheck.judge.trial import Trial
 from mog_jax.crosscheck.precisions import in_float64
 
 # Number of shapes, the last used ones, whose compiled programs are kept: about 40 MiB each.
@@ -65,14 +65,14 @@ class Judge:
             return Judgement(self.claim.name, problems)
         if self.claim.order >= 2 and not thorough:
             return Judgement(self.claim.name, [])
-        return Trial(case, as_traced=as_traced).judged(thorough)
+        return CaseTests(case, as_traced=as_traced).judged(thorough)
 
     def formula_only(self, draw: Draw) -> tuple[Judgement, bool]:
         """Judge the formula only, running no program; also return whether it is disproved."""
         case = self.case(draw)
         if case.executions.misfits or case.executions.error is not None:
             return Judgement(self.claim.name, []), True
-        return Trial(case).judged_formula_only()
+        return CaseTests(case).judged_formula_only()
 
     def overflows(self, draw: Draw) -> bool:
         """Return whether the subject is not finite in float32 where it is in float64."""

@@ -42,7 +42,7 @@ _AGREE = -25
 _CONVERGED = -6
 # A derivative below this is zero in any program.
 _NOTHING = -400
-# Largest number of entries of a draw that are settled, each by a few evaluations.
+# Largest number of entries of a draw that are found, each by a few evaluations.
 _MOST_ENTRIES = 24
 _MOST_SECOND_ENTRIES = 8
 # Slopes along two directions and their sum have to add up to this accuracy.
@@ -50,7 +50,7 @@ _ADD_UP = -20
 # Number of such other directions: with a single one a kink may be missed.
 _DIRECTIONS = 3
 
-Settled = dict[int, flint.arb | None]
+Limits = dict[int, flint.arb | None]
 """From entry to derivative; None where there is none. Entries that cost too much are left out."""
 
 
@@ -75,7 +75,7 @@ class Quotients:
     places: Sequence[int]
     direction: Sequence[Array]
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def limits(self, entries: Sequence[int]) -> Limits:
         """Return the derivative in some entries, by quotients only.
 
         Quotients from two sides may agree at a kink: along one direction the median of equal
@@ -109,12 +109,12 @@ class Quotients:
 
         return [sized(self.leaves[place]) for place in self.places]
 
-    def _settled_one_by_one(
+    def _limits_one_by_one(
         self,
         entries: Sequence[int],
         one_sided: Callable[[Sequence[Array], int], list[flint.arb]],
-    ) -> Settled:
-        """Settle entries, each along its own coordinate direction."""
+    ) -> Limits:
+        """Return the derivative in entries, each along its own coordinate direction."""
 
         def along(direction: Sequence[Array]) -> flint.arb | None:
             return _where_sides_meet(functools.partial(one_sided, direction))
@@ -167,9 +167,9 @@ class Quotients:
 class Gradient(Quotients):
     """First quotients of a scalar function, entry by entry."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def limits(self, entries: Sequence[int]) -> Limits:
         """Return the gradient in some entries."""
-        return self._settled_one_by_one(entries[:_MOST_ENTRIES], self._one_sided)
+        return self._limits_one_by_one(entries[:_MOST_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:
@@ -198,9 +198,9 @@ class Gradient(Quotients):
 class Push(Quotients):
     """First quotients of any function along the direction."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def limits(self, entries: Sequence[int]) -> Limits:
         """Return the derivative along the direction in some entries of the output."""
-        found = self._settled(entries)
+        found = self._limits_along(entries)
         for seed in range(_DIRECTIONS if self._numbers() > 1 else 0):
             if all(value is None for value in found.values()):
                 break
@@ -214,7 +214,7 @@ class Push(Quotients):
                 found[entry] = _if_linear(found[entry], *at_entry)
         return found
 
-    def _settled(self, entries: Sequence[int]) -> Settled:
+    def _limits_along(self, entries: Sequence[int]) -> Limits:
         sides = {exponent: self._one_sided(exponent) for exponent in (_STEP, _LONGER_STEP)}
 
         def of_entry(entry: int, exponent: int) -> list[flint.arb]:
@@ -236,11 +236,11 @@ class Push(Quotients):
 
     def confirms(self, values: Array) -> bool | None:
         """Compare entry by entry."""
-        settled = self.settle(range(len(values)))
+        limits = self.limits(range(len(values)))
         known = [
-            bool(value.overlaps(settled[entry]))
+            bool(value.overlaps(limits[entry]))
             for entry, value in enumerate(values)
-            if settled[entry] is not None and value.is_finite()
+            if limits[entry] is not None and value.is_finite()
         ]
         return all(known) if known else None
 
@@ -263,18 +263,18 @@ class Jacobian(Quotients):
                 found.append(np.add(block, [[sum(rows[:i])], [sum(columns[:j])]]))
         return np.concatenate(found, axis=1)
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def limits(self, entries: Sequence[int]) -> Limits:
         """Return some entries of the Jacobian, as far as they are in its first few columns."""
         rows, columns = self._rows_and_columns()
-        found: Settled = {}
+        found: Limits = {}
         for column in list(dict.fromkeys(columns[list(entries)].tolist()))[:_MOST_ENTRIES]:
             unit, scale = self._unit(column)
             along = Push(self.function, self.leaves, self.places, [scale * u for u in unit])
             inside = [entry for entry in entries if columns[entry] == column]
-            settled = along.settle([int(rows[entry]) for entry in inside])
+            limits = along.limits([int(rows[entry]) for entry in inside])
             with ball_arrays.precision(256):
                 for entry in inside:
-                    slope = settled[int(rows[entry])]
+                    slope = limits[int(rows[entry])]
                     found[entry] = None if slope is None else slope / flint.arb(scale)
         return found
 
@@ -283,12 +283,12 @@ class Jacobian(Quotients):
         across = self._generic()
         rows, columns = self._rows_and_columns()
         direction = np.concatenate([leaf.reshape(-1) for leaf in across])
-        settled = Push(self.function, self.leaves, self.places, across).settle(
+        limits = Push(self.function, self.leaves, self.places, across).limits(
             range(int(rows.max(initial=-1)) + 1)
         )
         known = []
         with ball_arrays.precision(256):
-            for row, slope in settled.items():
+            for row, slope in limits.items():
                 terms = values[rows == row] * ball_arrays.as_balls(direction[columns[rows == row]])
                 total, size = flint.arb(0) + terms.sum(), flint.arb(0) + abs(terms).sum()
                 if slope is not None and total.is_finite():
@@ -300,9 +300,9 @@ class Jacobian(Quotients):
 class Hessian(Quotients):
     """Second quotients of a scalar function, along the direction and in one entry."""
 
-    def settle(self, entries: Sequence[int]) -> Settled:
+    def limits(self, entries: Sequence[int]) -> Limits:
         """Return the gradient's derivative along the direction, in some entries."""
-        return self._settled_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided)
+        return self._limits_one_by_one(entries[:_MOST_SECOND_ENTRIES], self._one_sided)
 
     def _one_sided(self, unit: Sequence[Array], exponent: int) -> list[flint.arb]:
         def quotients(digits: int) -> list[flint.arb]:

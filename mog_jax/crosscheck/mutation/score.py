@@ -110,15 +110,15 @@ class _Place:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self._truth: formula.Truth | None = None
+        self._reference: formula.ReferenceValues | None = None
         self._bound: ErrorBound | None = None
 
     @property
-    def truth(self) -> formula.Truth:
+    def reference(self) -> formula.ReferenceValues:
         """The exact values of the entries."""
-        if self._truth is None:
-            self._truth = self.case.truth(confirmed=False)
-        return self._truth
+        if self._reference is None:
+            self._reference = self.case.reference(confirmed=False)
+        return self._reference
 
     def verdict_of_formula(self, mutant: _MutantProgram) -> Kind | None:
         """Return the failure if exact values disprove a mutant here; else None."""
@@ -126,15 +126,15 @@ class _Place:
             given = oracle.exact_values(mutant.closed, self.case.leaves)
         except Undecided:
             return None
-        found = self.case.examined(self.truth, given)
+        found = self.case.examined(self.reference, given)
         # Values that difference quotients have revised are kept for the next mutant.
-        self._truth = found.truth
+        self._reference = found.reference
         return self.case.claim.kind if found.wrong.any() else None
 
     def verdict_of_digits(self, mutant: _MutantProgram) -> Kind | None:
         """Return the failure if a mutant loses digits here that the problem does not lose."""
         if self._bound is None:
-            self._bound = self.case.error_bound(self.truth)
+            self._bound = self.case.error_bound(self.reference)
         with in_float64():
             # Operation by operation, as a compiler may remove a rounding to float32.
             leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(self.case.values)]

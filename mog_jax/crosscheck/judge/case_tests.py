@@ -25,7 +25,7 @@ Accuracies = dict[Execution, Accuracy]
 _JUMPS = 4
 
 
-class Trial:
+class CaseTests:
     """Runs all tests of one case, and gathers the problems.
 
     `as_traced`: the judged code is known to compute eagerly what was traced, and is not run so.
@@ -39,40 +39,40 @@ class Trial:
     def judged(self, thorough: bool) -> Judgement:
         """Run all tests; `thorough` adds the expensive ones."""
         try:
-            truth = self.case.truth(confirmed=thorough)
+            reference = self.case.reference(confirmed=thorough)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided as error:
             return left_open(self.claim, self.case.entries, error)
-        found = self._examined(truth, given)
-        if self._blame_formula(found):
+        found = self._examined(reference, given)
+        if self._test_formula(found):
             return self._concluded(found)
         if self.claim.order == 2:
-            return self._concluded(self._blame_second_order(found))
+            return self._concluded(self._test_second_order(found))
         if self.claim.order > 2:
             return self._concluded(found)  # Digits of third order are not judged.
-        bound = self.case.error_bound(found.truth)
+        bound = self.case.error_bound(found.reference)
         eager = thorough or not self.executions.eager_is_slow
         outcomes = self.executions.run(self.values, eager=eager)
         accuracies = self.case.measured(bound, outcomes)
         bad = np.any([accuracy.bad for accuracy in accuracies.values()], axis=0)
-        if found.truth.tied and bad.any():
-            found = formula.settled_formula(found, self._excusable(bad))
-            bound = self.case.error_bound(found.truth)
+        if found.reference.tied and bad.any():
+            found = formula.decided_by_quotients(found, self._explained_by_tie(bad))
+            bound = self.case.error_bound(found.reference)
             accuracies = self.case.measured(bound, outcomes)
         if self.executions.has_special_functions:
             accuracies = self._without_approximations(bound, outcomes, accuracies)
         accuracies = self._without_steps(accuracies, bound)
-        self._blame_executions(bound, outcomes, accuracies)
+        self._test_executions(bound, outcomes, accuracies)
         beyond = False
         if not self._failed():
             if thorough and not self.claim.directed:
-                self._blame_batched_formula(found.truth)
+                self._test_batched_formula(found.reference)
             if self.case.draw.narrow:
-                narrow = self.case.error_bound(found.truth, FLOAT32)
-                beyond = self._blame_narrow(found.truth, narrow, accuracies, thorough)
+                narrow = self.case.error_bound(found.reference, FLOAT32)
+                beyond = self._test_narrow(found.reference, narrow, accuracies, thorough)
             if Execution.JIT in accuracies:
-                self._remark_excused(bound, accuracies[Execution.JIT])
-        accuracies |= self.case.measured(bound, self.executions.run_witnesses(self.values))
+                self._remark_reference_loses_digits(bound, accuracies[Execution.JIT])
+        accuracies |= self.case.measured(bound, self.executions.run_autodiff(self.values))
         concluded = self._concluded(found)
         return dataclasses.replace(
             concluded, bound=bound, accuracies=accuracies, beyond_float32=beyond
@@ -81,20 +81,20 @@ class Trial:
     def judged_formula_only(self) -> tuple[Judgement, bool]:
         """Test the formula only; also return whether it is disproved."""
         try:
-            truth = self.case.truth(confirmed=False)
+            reference = self.case.reference(confirmed=False)
             given = oracle.exact_values(self.executions.subject, self.case.leaves)
         except Undecided as error:
             return left_open(self.claim, self.case.entries, error), False
-        found = self._examined(truth, given)
+        found = self._examined(reference, given)
         return self._concluded(found), bool(found.wrong.any())
 
-    def _examined(self, truth: formula.Truth, given: oracle.Exact) -> formula.Formula:
+    def _examined(self, reference: formula.ReferenceValues, given: oracle.Exact) -> formula.Formula:
         """Compare the formula; it is not wrong if it is right for the programs taken literally.
 
         If a special function is recognised in one of the programs only, they differ by the error of
         its approximation.
         """
-        found = self.case.examined(truth, given)
+        found = self.case.examined(reference, given)
         if not (found.wrong.any() and self.executions.has_special_functions):
             return found
         try:
@@ -102,14 +102,14 @@ class Trial:
             literal = self.case.exact(self.executions.subject, literally=True)
         except Undecided:
             return found
-        literally = dataclasses.replace(found.truth, values=wanted, witness=None, tied=False)
+        literally = dataclasses.replace(found.reference, values=wanted, quotients=None, tied=False)
         again = self.case.examined(literally, literal)
         known = ball_arrays.finite(wanted) & ball_arrays.finite(literal.values)
         right = found.wrong & ~again.wrong & known
         if again.undecided or not right.any():
             return found
         entry = formula.most_visible(found, np.flatnonzero(right))
-        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        digits = formula.common_digits(found.reference.values[entry], found.given[entry])
         text = f"the formula is right of what the programs compute; {digits:.1f} digits in common"
         self._report(Execution.EXACT, Kind.APPROXIMATE_FUNCTION, entry, text=text)
         return dataclasses.replace(found, wrong=found.wrong & ~right)
@@ -119,17 +119,17 @@ class Trial:
             self.claim.name,
             self.problems,
             self.case.entries,
-            exact=int(ball_arrays.finite(found.truth.values).any()),
+            exact=int(ball_arrays.finite(found.reference.values).any()),
             undecided=found.undecided,
-            kinks=found.truth.kinks,
-            autodiff_wrong=found.truth.autodiff_wrong,
+            kinks=found.reference.kinks,
+            autodiff_wrong=found.reference.autodiff_wrong,
         )
 
     def _failed(self) -> bool:
         return any(problem.kind in FAILURES for problem in self.problems)
 
-    def _excusable(self, bad: Array) -> Array:
-        """Return which bad entries a tie may excuse: of values, those not finite in the reference.
+    def _explained_by_tie(self, bad: Array) -> Array:
+        """Return which bad entries a tie may explain: of values, those not finite in the reference.
 
         A zero times infinity in a branch that is not taken is met in exact arithmetic as well.
         """
@@ -138,7 +138,7 @@ class Trial:
         own = self.executions.run_reference(self.values).values
         return bad if own is None else bad & ~np.isfinite(self.case.projected(own))
 
-    def _blame_formula(self, found: formula.Formula) -> bool:
+    def _test_formula(self, found: formula.Formula) -> bool:
         """Report disproved entries; return whether there are any."""
         entries = np.flatnonzero(found.wrong)
         if entries.size:
@@ -146,8 +146,8 @@ class Trial:
             if self._is_right_eagerly(found, entry):
                 self._report_formula(Kind.DIFFERS_UNDER_JIT, entry, found, judgement.ONLY_TRACED)
             else:
-                text = judgement.disproof(self.claim, by_quotient=found.truth.autodiff_wrong)
-                text += judgement.advice(found.truth.values[entry], found.given[entry])
+                text = judgement.disproof(self.claim, by_quotient=found.reference.autodiff_wrong)
+                text += judgement.advice(found.reference.values[entry], found.given[entry])
                 self._report_formula(self.claim.kind, entry, found, text)
             return True
         if found.within.any():
@@ -161,7 +161,7 @@ class Trial:
         return False
 
     def _agreement(self, found: formula.Formula, entry: int) -> str:
-        digits = formula.common_digits(found.truth.values[entry], found.given[entry])
+        digits = formula.common_digits(found.reference.values[entry], found.given[entry])
         return f"{digits:.1f} digits in common, `agrees_to` is {self.case.strictness.agrees_to:g}"
 
     def _is_right_eagerly(self, found: formula.Formula, entry: int) -> bool:
@@ -171,14 +171,14 @@ class Trial:
         """
         if self.claim.directed or self._as_traced:
             return False
-        strictest = self.case.strictest(found.truth)
+        strictest = self.case.strictest(found.reference)
         eager = self.case.measured_one(strictest, self.executions.run_eagerly(self.values))
         if eager is None or eager.bad[entry]:
             return False
         traced = self.case.measured_one(strictest, self.executions.run_main(self.values))
         return traced is not None and bool(traced.bad[entry])
 
-    def _blame_second_order(self, found: formula.Formula) -> formula.Formula:
+    def _test_second_order(self, found: formula.Formula) -> formula.Formula:
         """Report second derivatives that lose digits which JAX's own Hessian keeps.
 
         The derivative of a derivative is not written by hand. It need not be more accurate than the
@@ -189,7 +189,7 @@ class Trial:
         if outcome.error is not None:
             self._report(Execution.JIT, Kind.RAISED, 0, text=error_line(outcome.error))
             return found
-        strictest = self.case.strictest(found.truth)
+        strictest = self.case.strictest(found.reference)
         own = self.case.measured(strictest, {Execution.JIT: outcome})[Execution.JIT]
         if not own.bad.any():
             return found
@@ -198,13 +198,13 @@ class Trial:
             Execution.HESSIAN: self.executions.run_hessian(self.values),
         }
         hessian = self.case.measured(strictest, outcomes).get(Execution.HESSIAN)
-        suspects = own.bad & ~hessian.bad if hessian else np.zeros_like(own.bad)
-        if not suspects.any():
+        worse = own.bad & ~hessian.bad if hessian else np.zeros_like(own.bad)
+        if not worse.any():
             self._remark_not_finite(strictest, own)
             return found
-        if found.truth.tied:
-            found = formula.settled_formula(found, suspects)
-        bound = self.case.error_bound(found.truth)
+        if found.reference.tied:
+            found = formula.decided_by_quotients(found, worse)
+        bound = self.case.error_bound(found.reference)
         accuracies = self.case.measured(bound, outcomes)
         own, hessian = accuracies[Execution.JIT], accuracies[Execution.HESSIAN]
         lost = [e for e in np.flatnonzero(own.bad) if not is_nearly_bad(hessian, bound, int(e))]
@@ -271,9 +271,9 @@ class Trial:
             for name, accuracy in accuracies.items()
         }
 
-    def _remark_excused(self, bound: ErrorBound, accuracy: Accuracy) -> None:
-        if accuracy.excused.any():
-            entry = int(np.flatnonzero(accuracy.excused)[0])
+    def _remark_reference_loses_digits(self, bound: ErrorBound, accuracy: Accuracy) -> None:
+        if accuracy.lost_by_reference.any():
+            entry = int(np.flatnonzero(accuracy.lost_by_reference)[0])
             text = (
                 f"it keeps {accuracy.kept[entry]:.1f} of the {bound.allowed_by_problem[entry]:.1f} "
                 "that rounding the inputs leaves"
@@ -288,7 +288,7 @@ class Trial:
         text: str,
         execution: Execution = Execution.EXACT,
     ) -> None:
-        exact, given = found.truth.values[entry], found.given[entry]
+        exact, given = found.reference.values[entry], found.given[entry]
         self._report(
             execution,
             kind,
@@ -299,7 +299,7 @@ class Trial:
             digits_kept=formula.common_digits(exact, given),
         )
 
-    def _blame_executions(
+    def _test_executions(
         self,
         bound: ErrorBound,
         outcomes: Outcomes,
@@ -307,7 +307,7 @@ class Trial:
     ) -> None:
         """Report failures in floating point of a formula that is right."""
         raised = {name: outcome.error for name, outcome in outcomes.items() if outcome.error}
-        if raised and (self._blame_raising(raised) or Execution.JIT in raised):
+        if raised and (self._report_raising(raised) or Execution.JIT in raised):
             return
         main, eager = accuracies[Execution.JIT], accuracies.get(Execution.EAGER)
         if eager is not None and main.bad.any() != eager.bad.any():
@@ -332,22 +332,22 @@ class Trial:
                 self._report_accuracy(name, kind, own.worst, bound, own, outcomes)
                 return
 
-    def _blame_raising(self, raised: dict[Execution, BaseException]) -> bool:
+    def _report_raising(self, raised: dict[Execution, BaseException]) -> bool:
         """Report what was raised, unless the function raises without the judged code as well."""
         own = [n for n in raised if not self.executions.reference_raises(n, self.values)]
         for name in own:
             self._report(name, Kind.RAISED, 0, text=error_line(raised[name]))
         return bool(own)
 
-    def _blame_batched_formula(self, truth: formula.Truth) -> None:
+    def _test_batched_formula(self, reference: formula.ReferenceValues) -> None:
         """Test the program that ``vmap`` makes, which may have a rule of its own."""
         for name, program in self.executions.batched_subjects(self.values).items():
-            stacked = self.executions.with_company(name, self.values, self.case.leaves)
+            stacked = self.executions.batched_arguments(name, self.values, self.case.leaves)
             try:
                 given = oracle.exact_values(program, stacked)
             except (Undecided, UnknownPrimitive):
                 continue  # Under `vmap` an `if` that raises may become a call of Python.
-            found = self.case.examined(truth, given)
+            found = self.case.examined(reference, given)
             if found.wrong.any() and not self.case.is_same_program(found, program, stacked):
                 entry = formula.most_visible(found, np.flatnonzero(found.wrong))
                 self._report_formula(
@@ -355,9 +355,9 @@ class Trial:
                 )
                 return
 
-    def _blame_narrow(
+    def _test_narrow(
         self,
-        truth: formula.Truth,
+        reference: formula.ReferenceValues,
         bound: ErrorBound,
         accuracies: Accuracies,
         thorough: bool,
@@ -377,35 +377,35 @@ class Trial:
         outcomes = self.executions.run_narrow(self.values)
         own = outcomes[Execution.FLOAT32]
         if own.error is not None:
-            return not self._blame_raising({Execution.FLOAT32: own.error})
+            return not self._report_raising({Execution.FLOAT32: own.error})
         narrow = self.case.measured(bound, outcomes)
         accuracy = narrow.pop(Execution.FLOAT32)
-        excused = accuracy.missing
+        exempt = accuracy.missing
         if narrow and accuracy.bad.any():
             # Where every program leaves float32's range, the range is the cause. Autodiff without
             # rules is included, as a rule of the function may be the subject itself.
             plain = self.case.measured(bound, self.executions.run_narrow_plain(self.values))
-            excused = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
-        excused = excused | self.case.of_the_other_sign(bound, accuracy)
+            exempt = np.all([w.bad for w in (*narrow.values(), *plain.values())], axis=0)
+        exempt = exempt | self.case.of_the_other_sign(bound, accuracy)
         left = self._without_steps({Execution.FLOAT32: accuracy}, bound, FLOAT32)
-        excused = excused | (accuracy.bad & ~left[Execution.FLOAT32].bad)
-        # Excused entries do not count in the accuracies either.
-        excused = excused & accuracy.bad
+        exempt = exempt | (accuracy.bad & ~left[Execution.FLOAT32].bad)
+        # Exempt entries do not count in the accuracies either.
+        exempt = exempt & accuracy.bad
         accuracies.update(
             {
-                name: own.without(excused)
+                name: own.without(exempt)
                 for name, own in {Execution.FLOAT32: accuracy, **narrow}.items()
             }
         )
-        if (accuracy.bad & ~excused).any():
-            entry = int(np.flatnonzero(accuracy.bad & ~excused)[0])
+        if (accuracy.bad & ~exempt).any():
+            entry = int(np.flatnonzero(accuracy.bad & ~exempt)[0])
             kind = Kind.NOT_FINITE if accuracy.missing[entry] else Kind.UNSTABLE
             self._report_accuracy(Execution.FLOAT32, kind, entry, bound, accuracy, outcomes)
         elif thorough:
-            self._blame_narrow_formula(truth, bound)
-        return bool(excused.any())
+            self._test_narrow_formula(reference, bound)
+        return bool(exempt.any())
 
-    def _blame_narrow_formula(self, truth: formula.Truth, bound: ErrorBound) -> None:
+    def _test_narrow_formula(self, reference: formula.ReferenceValues, bound: ErrorBound) -> None:
         """Test the formula of the program that is traced in float32, which may be another one.
 
         A difference that roundings in float32 may cause as well does not count: programs change to
@@ -416,8 +416,8 @@ class Trial:
             given = oracle.exact_values(program, self.case.leaves)
         except Undecided:
             return
-        found = self.case.examined(truth, given, FLOAT32)
-        gaps = ball_arrays.distance(found.truth.values, found.given)
+        found = self.case.examined(reference, given, FLOAT32)
+        gaps = ball_arrays.distance(found.reference.values, found.given)
         least = np.array([float(gap.lower()) for gap in gaps])
         wrong = np.flatnonzero(found.wrong & ~(least <= bound.rounding))
         if wrong.size:
