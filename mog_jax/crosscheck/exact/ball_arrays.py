@@ -13,10 +13,22 @@ from mog_jax.crosscheck.exact.balls import precision as precision
 _to_ball = np.frompyfunc(flint.arb, 1, 1)
 _overlaps = np.frompyfunc(lambda a, b: a.overlaps(b), 2, 1)
 _is_finite = np.frompyfunc(lambda a: a.is_finite(), 1, 1)
-# Flint's middle of the whole line is 0, which is no value of what nothing is known of.
-_middle = np.frompyfunc(lambda a: NAN if is_unknown(a) else a.mid(), 1, 1)
 _to_float = np.frompyfunc(float, 1, 1)
+# A ball of fewer correct bits says nothing of a value, unless the smallest double is larger.
+_FEWEST_BITS = 10
+_SMALLEST = flint.arb(2) ** -1074
 _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
+
+
+def _middle_if_known(a: Any) -> Any:
+    # Flint's middle of the whole line is 0, which is no value of what nothing is known of.
+    if is_unknown(a):
+        return NAN
+    is_wide = a.is_finite() and a.rel_accuracy_bits() < _FEWEST_BITS and a.rad() > _SMALLEST
+    return NAN if is_wide else a.mid()
+
+
+_middle = np.frompyfunc(_middle_if_known, 1, 1)
 
 
 def exact_array(values: Array) -> Array:
@@ -54,7 +66,8 @@ def distance(left: Array, right: Array) -> Array:
 class Centre:
     """The middles of balls as unevaluated sums of two doubles: 106 bits, enough to count ulps.
 
-    They are NaN for a ball that is the whole line.
+    They are NaN for a ball so wide that it says nothing of the value: it has fewer than ten correct
+    bits, though a double could tell it from 0.
     """
 
     high: Array

@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from flint import arb
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
@@ -93,3 +94,17 @@ def test_an_entry_that_roundings_move_without_bound_is_not_judged_by_its_array_e
     assert found.judged.tolist() == [True, False, True, True, True]
     missing = accuracy.measure(found, np.full(COUNT, np.nan)).missing
     assert missing.tolist() == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("ball", "known"),
+    [
+        (arb(0, 1000), False),
+        (arb(1, 0.5), False),
+        (arb(1, 1e-6), True),
+        (arb(0, "1e-400"), True),
+        (arb(0, "1e-300"), False),
+    ],
+)
+def test_a_ball_without_a_correct_digit_is_no_value(ball, known):
+    assert np.isfinite(Centre.of(np.array([ball])).high[0]) == known
