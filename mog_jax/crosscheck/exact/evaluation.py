@@ -154,7 +154,9 @@ class Evaluation:
             ufunc = np.frompyfunc(remembered, len(operands), 1)
             if name is not None:
                 self._ufuncs[name] = ufunc
-        result = ufunc(*operands)
+        # Flint's own estimates in doubles may raise flags of the processor, which NumPy reports.
+        with np.errstate(all="ignore"):
+            result = ufunc(*operands)
         if isinstance(result, np.ndarray):
             return result
         scalar = np.empty((), dtype=object)

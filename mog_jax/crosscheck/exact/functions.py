@@ -102,7 +102,8 @@ def _slope_of_incomplete_gamma(function: Callable[..., acb], a: Ball, x: Ball) -
     """
     bits = ctx.prec
     # With fewer bits than this, the series cancel for large arguments, and take long.
-    cancelled = int(min(2 * max(float(a.mid()), float(x.mid()), 0), _MOST_CANCELLED))
+    largest = min(max(a.mid(), x.mid()), arb(_MOST_CANCELLED / 2))
+    cancelled = 2 * int(largest.ceil().unique_fmpz())
     with precision(3 * bits + 64 + cancelled):
         centre, at = a.mid(), x.mid()
         # On a large disk the bound of the modulus may be far too high, and takes long.
