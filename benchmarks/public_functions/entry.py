@@ -3,11 +3,12 @@
 ======  ===========================================================================================
 r       a real number, up to 45
 p       a positive number from 0.001 to 1000
-q       one that is larger than 1
+q       one that is larger than 1; n a number less than -1
 u       a number between 0 and 1, both ends included nearly
 c       a number between -1 and 1
 k       a count from 0 to 6, as an integer; K the same as a float
-v       a vector of three real numbers; w of three positive ones; y of three counts, as floats
+v       a vector of three real numbers; o of three increasing ones; w of three positive ones; y of
+        three counts, as floats
 b       a vector of three zeros and ones, as floats
 s       three probabilities that sum to 1
 M       a 3 by 3 matrix of real numbers up to 6; S a symmetric positive definite one
@@ -82,11 +83,13 @@ _STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "r": scores(largest=45.0),
     "p": positives(log10_range=(-3, 3)),
     "q": positives(log10_range=(-1, 2)).map(lambda value: 1 + value),
+    "n": positives(log10_range=(-1, 1)).map(lambda value: -1 - value),
     "u": _UNIT | _UNIT.map(lambda u: 1 - u) | st.floats(0.0625, 0.9375).map(np.float64),
     "c": reals(bound=0.999),
     "k": _counts((), np.int64),
     "K": _counts((), np.float64),
     "v": scores(3, largest=45.0),
+    "o": positives(3, log10_range=(-1, 1)).map(lambda steps: np.cumsum(steps) - 5),
     "w": positives(3, log10_range=(-3, 3)),
     "y": _counts((3,), np.float64),
     "b": _counts((3,), np.float64).map(lambda value: value % 2),

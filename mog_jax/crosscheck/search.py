@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 import jax
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
+from hypothesis.errors import Flaky, HypothesisException, InvalidArgument, Unsatisfiable
 
 from mog_jax.crosscheck.exact import Overdue, deadline
 from mog_jax.crosscheck.findings import FAILURES, Execution, Kind
@@ -205,6 +205,10 @@ class Search:
         try:
             # In this order, as `seed` removes the database.
             settings(hypothesis.seed(seed)(drawn))()
+        except Flaky:
+            # Hypothesis repeats an input that fails; an error in between ends all judging.
+            if self._error is None:
+                raise
         except Unsatisfiable:
             self._error = self._error or ValueError(_NOTHING)
         except InvalidArgument as caught:

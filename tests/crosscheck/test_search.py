@@ -179,3 +179,27 @@ def test_a_deadline_that_is_met_the_second_time_only_breaks_no_search(monkeypatc
     monkeypatch.setattr(search.Search, "_disproved_at", hurried)
     report = crosscheck(lambda x: x * x, lambda x: x, st.tuples(st.floats(1, 2)), examples=50)
     assert [finding.kind for finding in report.findings] == ["wrong_formula"]
+
+
+def test_an_error_that_comes_up_when_a_failing_input_is_repeated_is_raised(monkeypatch):
+    asked = set()
+    original = search.Search._failures
+
+    def interrupted(self, draw, **options):
+        mark = float(draw.args[0]), draw.narrow
+        if self._shrinking and mark in asked:
+            raise TimeoutError("no time is left")
+        if self._shrinking:
+            asked.add(mark)
+        return original(self, draw, **options)
+
+    monkeypatch.setattr(search.Search, "_failures", interrupted)
+    with pytest.raises(TimeoutError, match="no time is left"):
+        crosscheck(
+            lambda x: jnp.expm1(x) - x,
+            lambda x: jnp.exp(x) - 1,
+            st.tuples(st.floats(1e-12, 1e-6)),
+            examples=10,
+            order=1,
+            min_digits=8,
+        )
