@@ -17,10 +17,10 @@ _NARROW = 1e-20
 # A difference of so many roundings of the entry proves nothing: special functions are computed by
 # series and quotients of polynomials that are made for doubles, and are off by as much. A program
 # of the right formula may be off by more.
-_INVISIBLE = 64.0
+_TOO_SMALL = 64.0
 # The same in float32: a program that is traced there has constants that are rounded to float32,
 # whose effect is about that of its own roundings, whether or not it can be computed.
-_INVISIBLE_IN_FLOAT32 = 8.0
+_TOO_SMALL_IN_FLOAT32 = 8.0
 # A constant such as (2 pi)^(-1/2) may have been rounded several times.
 _CONSTANT_ROUNDINGS = 4
 # For an entry outside the range of floats: a relative difference below this disproves nothing.
@@ -153,6 +153,7 @@ def examine(
     constants: Callable[[bool], Array],
     dtype: Any,
     agreed: Callable[[Array, Array], Array] | None = None,
+    min_digits: float = 0.0,
 ) -> Formula:
     """Compare the values of a formula with the right ones.
 
@@ -169,6 +170,8 @@ def examine(
         The precision of the programs.
     agreed : callable, optional
         Returns which differences are within a declared accuracy, given the exact values.
+    min_digits : float
+        Decimal digits that programs must keep: a difference in these is never too small.
     """
     apart = ~ball_arrays.overlap(reference.values, given.values)
     if apart.any():
@@ -181,7 +184,7 @@ def examine(
     if apart.any():
         small = _CONSTANT_ROUNDINGS * unit_roundoff(dtype) * abs(reference.values)
         moved = constants(any(bool(g <= s) for g, s in zip(gap[apart], small[apart], strict=True)))
-        rounded = apart & _explained(gap, reference.values, moved, dtype)
+        rounded = apart & _explained(gap, reference.values, moved, dtype, min_digits)
     within = np.zeros_like(apart)
     if agreed is not None and (apart & ~rounded).any():
         within = apart & ~rounded & agreed(gap, reference.values)
@@ -213,18 +216,21 @@ def _too_wide(gap: Array, reference: Array, given: Array) -> Array:
     return np.asarray(width > limit)
 
 
-def _explained(gap: Array, reference: Array, moved: Array, dtype: Any) -> Array:
-    """Return which differences are explained by rounded constants, or invisible in floats."""
+def _explained(gap: Array, reference: Array, moved: Array, dtype: Any, min_digits: float) -> Array:
+    """Return which differences are explained by rounded constants, or too small to matter."""
     unit, limits = unit_roundoff(dtype), np.finfo(dtype)
-    invisible = _INVISIBLE if np.dtype(dtype) == np.float64 else _INVISIBLE_IN_FLOAT32
+    is_double = np.dtype(dtype) == np.float64
+    too_small = unit * (_TOO_SMALL if is_double else _TOO_SMALL_IN_FLOAT32)
+    if min_digits:
+        too_small = min(too_small, 10.0**-min_digits)
     explained = []
     for distance, size, constant in zip(gap, abs(reference), moved, strict=True):
         # In balls, as a distance may be outside the range of a double. So may the effect of
         # constants; then a small difference proves nothing, and other inputs have to decide.
         hidden = not (float(limits.tiny) / unit < size < float(limits.max) * unit)
         allowed = _CONSTANT_ROUNDINGS * flint.arb(constant)
-        allowed += size * (_SMALL if hidden else invisible * unit)
-        if invisible != _INVISIBLE:
+        allowed += size * (_SMALL if hidden else too_small)
+        if not is_double:
             # A difference that float32 flushes to 0 is invisible in it.
             allowed += float(limits.tiny)
         explained.append(bool(distance.lower() <= allowed))
