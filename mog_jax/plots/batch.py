@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from mog_jax.fitting import Fit, Status
 from mog_jax.fitting.options import INTERVAL_OPTIONS, intervals_are_given, refuse_unknown
-from mog_jax.fitting.results.map_intervals import read_interval_values
+from mog_jax.fitting.results.fitted_data import read_in_order
 from mog_jax.fitting.results.map_points import read_points
 from mog_jax.fitting.results.named import in_order
 from mog_jax.plots import style
@@ -114,12 +114,12 @@ def _seen_of_each(
     numbers: np.ndarray[Any, Any],
 ) -> list[SeenPoints | SeenIntervals]:
     """Return the values to draw of some datasets; none of a dataset without finite values."""
-    rows, times = in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts")
     batch = np.shape(fits.status)
     if intervals_are_given(interval_options):
-        own = {name: in_order(fits.names, word, name) for name, word in interval_options.items()}
-        given = read_interval_values(rows, batch, times, own, "plot_fits").given
+        values = read_in_order(fits.names, data, batch, counts, interval_options, "plot_fits")
+        given = values.given
         return [SeenIntervals.of(fits[int(number)], given, int(number)) for number in numbers]
+    rows, times = in_order(fits.names, data, "data"), in_order(fits.names, counts, "counts")
     refuse_unknown("plot_fits", interval_options, INTERVAL_OPTIONS)
     values, seen = read_points(rows, batch, times).rows(numbers)
     found: list[SeenPoints | SeenIntervals] = []

@@ -169,7 +169,7 @@ class MixtureTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _interval_options(self) -> dict[str, Any]:
         """The interval options of each sample."""
         interval_options = {"resolution": self.resolution, "limits": self.limits}
-        return {name: word for name, word in interval_options.items() if word is not None}
+        return {name: given for name, given in interval_options.items() if given is not None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

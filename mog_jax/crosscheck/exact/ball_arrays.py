@@ -7,7 +7,7 @@ import flint
 import numpy as np
 
 from mog_jax.crosscheck.arrays import Array
-from mog_jax.crosscheck.exact.balls import NAN, is_unknown
+from mog_jax.crosscheck.exact.balls import NAN, SMALLEST_DOUBLE, is_unknown
 from mog_jax.crosscheck.exact.balls import precision as precision
 
 _to_ball = np.frompyfunc(flint.arb, 1, 1)
@@ -16,7 +16,6 @@ _is_finite = np.frompyfunc(lambda a: a.is_finite(), 1, 1)
 _to_float = np.frompyfunc(float, 1, 1)
 # A ball of fewer correct bits says nothing of a value, unless the smallest double is larger.
 _FEWEST_BITS = 10
-_SMALLEST = flint.arb(2) ** -1074
 _upper = np.frompyfunc(lambda a: float(abs(a).upper()), 1, 1)
 
 
@@ -24,7 +23,7 @@ def _middle_if_known(a: Any) -> Any:
     # Flint's middle of the whole line is 0, which is no value of what nothing is known of.
     if is_unknown(a):
         return NAN
-    is_wide = a.is_finite() and a.rel_accuracy_bits() < _FEWEST_BITS and a.rad() > _SMALLEST
+    is_wide = a.is_finite() and a.rel_accuracy_bits() < _FEWEST_BITS and a.rad() > SMALLEST_DOUBLE
     return NAN if is_wide else a.mid()
 
 

@@ -35,6 +35,7 @@ NAN: Ball = arb("nan")
 INF: Ball = arb("inf")
 MINUS_INF: Ball = arb("-inf")
 UNKNOWN: Ball = arb(0, "inf")
+SMALLEST_DOUBLE: Ball = arb(2) ** -1074
 
 
 class Complex:

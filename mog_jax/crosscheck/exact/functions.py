@@ -115,15 +115,17 @@ def _slope_of_incomplete_gamma(function: Callable[..., acb], a: Ball, x: Ball) -
         if not a.is_exact():
             error += a.rad() * 2 * most / (radius - a.rad()) ** 2 if a.rad() < radius else INF
         if not x.is_exact():
-            density = ((a - 1) * x.log() - x - lgamma(a)).exp()
-            error += x.rad() * abs(density * (x.log() - a.digamma()))
+            error += x.rad() * abs(_gamma_density(a, x) * (x.log() - a.digamma()))
         return (ends[0] - ends[1]) / (2 * step) + arb(0, error.upper())
 
 
 def slope_of_gamma_sample(a: Ball, x: Ball) -> Ball:
     """Derivative by `a` of a quantile `x` of the gamma distribution."""
-    density = ((a - 1) * x.log() - x - lgamma(a)).exp()
-    return -slope_of_lower_gamma(a, x) / density
+    return -slope_of_lower_gamma(a, x) / _gamma_density(a, x)
+
+
+def _gamma_density(a: Ball, x: Ball) -> Ball:
+    return ((a - 1) * x.log() - x - lgamma(a)).exp()
 
 
 def cube_root(x: Ball) -> Ball:

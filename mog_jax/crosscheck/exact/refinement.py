@@ -10,7 +10,7 @@ from flint import arb
 
 from mog_jax.crosscheck.arrays import Array
 from mog_jax.crosscheck.exact import deadlines
-from mog_jax.crosscheck.exact.balls import Ball, is_infinite, precision
+from mog_jax.crosscheck.exact.balls import SMALLEST_DOUBLE, Ball, is_infinite, precision
 from mog_jax.crosscheck.exact.errors import Undecided, UnknownPrimitive
 from mog_jax.crosscheck.exact.evaluation import Evaluation
 from mog_jax.crosscheck.exact.interpreter import run
@@ -19,7 +19,6 @@ from mog_jax.crosscheck.jaxprs import ClosedJaxpr, Jaxpr
 _BITS_PER_DIGIT = math.log2(10)
 # Twice the digits of a double: all digits of the data may cancel without a second evaluation.
 _GUARD_BITS = 106
-_SMALLEST_DOUBLE = -1074
 
 
 def evaluate(
@@ -195,7 +194,7 @@ def _is_sharp(output: Array, digits: int) -> bool:
     if output.dtype != object:
         return True
     bits = math.ceil(digits * _BITS_PER_DIGIT) + 1
-    negligible = arb(2) ** (_SMALLEST_DOUBLE - bits)
+    negligible = SMALLEST_DOUBLE * arb(2) ** -bits
     return all(
         value.rel_accuracy_bits() >= bits
         or value.rad() < negligible

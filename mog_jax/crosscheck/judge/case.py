@@ -112,7 +112,7 @@ class Case:
             lambda closely: self._constants(dtype, closely=closely),
             dtype,
             self._agreed if self.strictness.agrees_to else None,
-            self.strictness.min_digits or 0.0,
+            self.strictness.min_digits,
         )
 
     def _agreed(self, gap: Array, values: Array) -> Array:

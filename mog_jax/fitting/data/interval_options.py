@@ -38,7 +38,7 @@ class IntervalOptions(NamedTuple):
     @property
     def are_given(self) -> bool:
         """Whether any of them is given."""
-        return any(word is not None for word in self)
+        return any(option is not None for option in self)
 
     def refuse_combinations(self) -> None:
         """Raise `ValueError` for options that exclude each other."""

@@ -110,7 +110,7 @@ def read_recorded(
     Raises
     ------
     ValueError
-        If a word has a wrong value, or does not go with another one or with the data.
+        If an option has a wrong value, or does not go with another one or with the data.
     """
     interval_options.refuse_combinations()
     source = read(data, counts)

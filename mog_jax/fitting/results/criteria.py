@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from mog_jax import inference
 from mog_jax.fitting.results.fitted_data import FittedData
-from mog_jax.fitting.results.map_intervals import IntervalValues
 
 # Reasons with which the likelihood has a maximum, if only on a ridge.
 _DELTA_BIC_STANDS = [
@@ -49,11 +48,7 @@ class FitCriteria(FittedData):
             Lower is better. NaN if the fit is not at a maximum.
         """
         given = self._fitted("icl", data, counts, interval_options)
-        criterion: jax.Array = (
-            given.icl(self.bic(), self.mixture)
-            if isinstance(given, IntervalValues)
-            else given.map_fits(inference.icl, self.bic(), self.mixture)
-        )
+        criterion: jax.Array = given.icl(self.bic(), self.mixture)
         return criterion
 
     def bimodality_index(self) -> jax.Array:

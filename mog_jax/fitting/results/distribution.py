@@ -10,7 +10,6 @@ from mog_jax import inference
 from mog_jax.array_like import real_array
 from mog_jax.fitting.options import intervals_are_given
 from mog_jax.fitting.results.fitted_data import FittedData
-from mog_jax.fitting.results.map_intervals import IntervalValues
 from mog_jax.inference import Modes
 
 
@@ -165,9 +164,5 @@ class FitDistribution(FittedData):
         array, shape (...,)
         """
         given = self._fitted("kolmogorov_distance", data, counts, interval_options)
-        distance: jax.Array = (
-            given.kolmogorov_distance(self.mixture)
-            if isinstance(given, IntervalValues)
-            else given.map_fits(inference.kolmogorov_distance, self.mixture)
-        )
+        distance: jax.Array = given.kolmogorov_distance(self.mixture)
         return distance

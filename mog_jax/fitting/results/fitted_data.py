@@ -67,9 +67,8 @@ class FittedData:
     def _intervals(
         self, function: str, data: Any, counts: Any, interval_options: dict[str, Any]
     ) -> IntervalValues:
-        rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
-        own = {name: in_order(self.names, word, name) for name, word in interval_options.items()}
-        return read_interval_values(rows, np.shape(self.n_points), times, own, function)
+        batch = np.shape(self.n_points)
+        return read_in_order(self.names, data, batch, counts, interval_options, function)
 
     def _points(self, data: ArrayLike, counts: ArrayLike | None = None) -> Points:
         rows, times = in_order(self.names, data, "data"), in_order(self.names, counts, "counts")
@@ -84,3 +83,17 @@ class FittedData:
 
     def _is_on_atom(self) -> Any:
         return np.asarray(self.status_name) == "atom"
+
+
+def read_in_order(
+    names: Any,
+    data: Any,
+    batch: tuple[int, ...],
+    counts: Any,
+    interval_options: dict[str, Any],
+    function: str,
+) -> IntervalValues:
+    """Read values with their interval options; mappings are put in the order of the fits' names."""
+    rows, times = in_order(names, data, "data"), in_order(names, counts, "counts")
+    own = {name: in_order(names, option, name) for name, option in interval_options.items()}
+    return read_interval_values(rows, batch, times, own, function)

@@ -70,20 +70,16 @@ class IntervalValues:
     def kolmogorov_distance(self, mixture: Mixture) -> Any:
         """Least distance between the distribution functions that the intervals allow."""
         given, whole = self.given, self._whole(mixture)
-        # One pass over all values; a dataset is then a slice of them.
-        (low, high), times = given.ends, given.seen
-        edges = np.searchsorted(given.row, np.arange(len(given.source) + 1))
         found = np.full(len(given.source), np.nan)
         for i in range(found.size):
-            own = slice(edges[i], edges[i + 1])
-            seen = times[own] > 0
+            own = given.values_of(i)
+            (low, high), times = own.ends, own.seen
+            seen = times > 0
             window = (-np.inf, np.inf)
             if given.window is not None:
                 window = float(given.window[0][i]), float(given.window[1][i])
             one: Mixture = jax.tree.map(lambda field, i=i: field[i], whole)
-            found[i] = interval_kolmogorov_distance(
-                one, low[own][seen], high[own][seen], times[own][seen], window
-            )
+            found[i] = interval_kolmogorov_distance(one, low[seen], high[seen], times[seen], window)
         return self._shaped(found)
 
     def exact(self, i: int) -> tuple[Array, float]:
@@ -129,9 +125,9 @@ def read_interval_values(
     Raises
     ------
     ValueError
-        If there are not as many datasets as fits, or a word has a wrong value.
+        If there are not as many datasets as fits, or an option has a wrong value.
     UnknownOptionError
-        If there is no such word.
+        If there is no such option.
     """
     refuse_unknown(function, interval_options, ("counts", *INTERVAL_OPTIONS))
     given = read_recorded(data, counts, IntervalOptions.of(interval_options))

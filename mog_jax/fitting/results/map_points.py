@@ -7,7 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from mog_jax import inference
 from mog_jax.fitting.data.inputs import Array, Datasets, read
+from mog_jax.mixture import Mixture
 from mog_jax.precision import hand_back
 from mog_jax.threads import in_threads
 
@@ -44,6 +46,25 @@ class Points:
         if self.source.is_single and self.batch:
             return values[0], None if counts is None else counts[0]
         return values, counts
+
+    def icl(self, bic: Any, mixture: Mixture) -> Any:
+        """Integrated completed likelihood of each fit."""
+        return self.map_fits(inference.icl, bic, mixture)
+
+    def sandwich(self, covariance: Any, mixture: Mixture) -> Any:
+        """Robust covariance of each fit, shape (*batch, 5, 5)."""
+        return self.map_fits(inference.sandwich, covariance, mixture)
+
+    def kolmogorov_distance(self, mixture: Mixture) -> Any:
+        """Distance between the distribution functions of the points and of each fit."""
+        return self.map_fits(inference.kolmogorov_distance, mixture)
+
+    def exact(self, i: int) -> tuple[Array, float]:
+        """Return the distinct values of a dataset, and the number of points."""
+        values, counts = self.source.rows(np.array([0 if self.source.is_single else i]))
+        times = np.ones(values.shape) if counts is None else counts
+        there = ~np.isnan(values[0]) & (times[0] > 0)
+        return np.unique(values[0][there]), float(times[0][there].sum())
 
     def map_fits(self, function: Callable[..., Any], *of_fits: Any) -> Any:
         """Evaluate a function of each fit and all its points.

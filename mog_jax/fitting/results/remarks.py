@@ -8,7 +8,6 @@ from mog_jax.arrays import Array
 from mog_jax.fitting.data.grid import grid_step
 from mog_jax.fitting.results.map_intervals import IntervalValues
 from mog_jax.fitting.results.map_points import Points
-from mog_jax.inference import kolmogorov_distance
 from mog_jax.mixture import Mixture
 
 # Bound of the Kolmogorov distance times the root of the number of points. One dataset in a hundred
@@ -92,11 +91,7 @@ def remarks_of(fit: Any, points: Points | IntervalValues | None) -> list[Any]:
     said = [higher(float(by[i]), float(held[i])) for i in range(by.size)]
     if points is not None:
         distances = [
-            np.atleast_1d(
-                points.kolmogorov_distance(mixture)
-                if isinstance(points, IntervalValues)
-                else points.map_fits(kolmogorov_distance, mixture)
-            )
+            np.atleast_1d(points.kolmogorov_distance(mixture))
             for mixture in (_one_gaussian(fit), fit.mixture)
         ]
         totals = np.atleast_1d(np.asarray(fit.n_points))
@@ -104,7 +99,8 @@ def remarks_of(fit: Any, points: Points | IntervalValues | None) -> list[Any]:
         is_atom = np.atleast_1d(np.asarray(fit.status_name) == "atom")
         for i, of_fit in enumerate(said):
             apart = float(distances[0][i]), float(distances[1][i])
-            of_fit += about_data(*_seen(points, i), deviations[i], is_atom=bool(is_atom[i]))
+            values, number = points.exact(i)
+            of_fit += about_data(values, number, deviations[i], is_atom=bool(is_atom[i]))
             of_fit += about_distances(apart, float(totals[i]))
     return said if np.ndim(fit.higher_by) else said[0]
 
@@ -117,13 +113,3 @@ def _one_gaussian(fit: Any) -> Mixture:
         "variances": np.stack([one.variance, one.variance], axis=-1),
     }
     return Mixture(**fields)
-
-
-def _seen(points: Points | IntervalValues, i: int) -> tuple[Array, float]:
-    """Return the distinct values of a dataset, and the number of points."""
-    if isinstance(points, IntervalValues):
-        return points.exact(i)
-    values, counts = points.source.rows(np.array([0 if points.source.is_single else i]))
-    times = np.ones(values.shape) if counts is None else counts
-    there = ~np.isnan(values[0]) & (times[0] > 0)
-    return np.unique(values[0][there]), float(times[0][there].sum())

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from mog_jax import inference
 from mog_jax.fitting.results import unresolved
 from mog_jax.fitting.results.fitted_data import FittedData
-from mog_jax.fitting.results.map_intervals import IntervalValues
 from mog_jax.inference import ConfidenceIntervals, StandardErrors, Threshold
 
 _KINDS = ("observed", "sandwich")
@@ -60,11 +59,7 @@ class FitUncertainty(FittedData):
         if data is None:
             raise ValueError("the sandwich needs the data: give `data`, as it was fitted.")
         given = self._fitted("covariance", data, counts, interval_options)
-        robust: jax.Array = (
-            given.sandwich(found, self.mixture)
-            if isinstance(given, IntervalValues)
-            else given.map_fits(inference.sandwich, found, self.mixture)
-        )
+        robust: jax.Array = given.sandwich(found, self.mixture)
         return robust
 
     def standard_errors(

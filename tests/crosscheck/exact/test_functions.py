@@ -227,7 +227,6 @@ def test_derivatives_of_special_functions_agree_with_jax():
 
 @pytest.mark.parametrize(("a", "x"), [(1.5, 1.3), (0.2, 3.0), (30.0, 25.0), (2.0, 1e-3)])
 def test_incomplete_gammas_are_differentiated_by_their_parameter(a, x):
-
     (slope,) = exactly(jax.grad(jax.lax.igamma), a, x)
     with mpmath.workdps(60):
         wanted = mpmath.diff(lambda s: mpmath.gammainc(s, 0, x, regularized=True), mpmath.mpf(a))
@@ -242,7 +241,6 @@ def test_incomplete_gammas_are_differentiated_by_their_parameter(a, x):
     ("a", "x"), [(1.0, 1000.0), (1000.0, 3000.0), (1000.0, 3162.3), (2.0, 1e-3)]
 )
 def test_the_derivative_by_a_is_sharp_where_the_argument_is_a_computed_number(a, x):
-
     (slope,) = exactly(jax.grad(lambda a, x: jax.lax.igamma(a, x / jnp.float64(3.1622))), a, x)
     with mpmath.workdps(60):
         at = mpmath.mpf(x) / mpmath.mpf(3.1622)
